@@ -1,0 +1,115 @@
+// What: the Paillier scheme as the join uses it (reference: Paillier, EUROCRYPT 1999; Damgard-Jurik-Nielsen,
+//       IJIS 9(6) 2010 for h_s; both conditions of the join's unlinkability, see below).
+// Terms: N = p*q with safe primes p, q = 3 (mod 4); plaintext = integer in [0, N); ciphertext = integer in
+//        (0, N^2), coprime to N; h_s = (x^2)^N mod N^2 for a random x: public, part of the public key;
+//        own-key encryption = by the holder of p and q; mask encryption = under the other controller's key.
+// Encodings: every plaintext is bits/8 bytes, every ciphertext 2*bits/8 bytes, big-endian, fixed size.
+// Invariants: the randomness of own-key encryption and of masks is a square N-th residue (Jacobi symbol +1) and
+//             mask exponents have bits+128 bits, so that the key owner, who recovers the randomness of a result,
+//             learns nothing from it. Batches are independent records; kernels may reorder work inside a batch.
+// Keys and contexts hold bytes or fixed limbs between calls, never an mpz_t: another extension may replace GMP's
+// allocators in this process.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/cancel.h"
+#include "base/rng.h"
+#include "base/secret.h"
+#include "base/thread_pool.h"
+
+namespace pgmpc {
+
+class PaillierPublicKey {
+ public:
+  // Validates: 2048, 3072 or 4096 bits, odd, not a square, no factor below 2^16, 0 < h_s < N^2, gcd(h_s, N) = 1,
+  // Jacobi symbol (h_s / N) = +1. Error(invalid_text) names what failed.
+  static PaillierPublicKey from_parts(Bytes n, Bytes h_s);
+  static PaillierPublicKey decode(ByteView encoded);  // version byte 1, u16 bits, N, h_s
+  Bytes encode() const;
+
+  int bits() const { return static_cast<int>(n_.size()) * 8; }
+  std::size_t plaintext_size() const { return n_.size(); }
+  std::size_t ciphertext_size() const { return 2 * n_.size(); }
+  const Bytes& n() const { return n_; }      // bits/8 bytes
+  const Bytes& h_s() const { return h_s_; }  // 2*bits/8 bytes
+  bool operator==(const PaillierPublicKey&) const = default;
+
+ private:
+  Bytes n_, h_s_;
+};
+
+class PaillierPrivateKey {
+ public:
+  static PaillierPrivateKey generate(int bits, Rng& rng, const CancelToken& cancel);
+  static PaillierPrivateKey decode(ByteView encoded);  // version byte 1, u16 bits, p, q, h_s; validated (safe primes)
+  SecretBytes encode() const;
+
+  const PaillierPublicKey& public_key() const { return public_key_; }
+  const SecretBytes& p() const { return p_; }  // bits/16 bytes each
+  const SecretBytes& q() const { return q_; }
+  void wipe() noexcept;
+
+ private:
+  PaillierPublicKey public_key_;
+  SecretBytes p_, q_;
+};
+
+// Encrypts under the own key: CRT and fixed-base tables modulo p^2 and q^2, randomness uniform over the squares.
+class PaillierOwnEncryptor {
+ public:
+  explicit PaillierOwnEncryptor(const PaillierPrivateKey& key, Rng& rng);
+  ~PaillierOwnEncryptor();
+  // plaintexts: count*plaintext_size bytes, ciphertexts: count*ciphertext_size bytes (out).
+  void encrypt(ByteView plaintexts, std::span<std::uint8_t> ciphertexts, ThreadPool& pool, const CancelToken& cancel) const;
+
+ private:
+  struct Tables;
+  std::unique_ptr<Tables> tables_;
+};
+
+// Encrypts under somebody else's key: (1 + mN) * h_s^r, r of bits+128 random bits, fixed-base table of h_s.
+class PaillierMaskEncryptor {
+ public:
+  explicit PaillierMaskEncryptor(const PaillierPublicKey& key, Rng& rng);
+  ~PaillierMaskEncryptor();
+  void encrypt(ByteView plaintexts, std::span<std::uint8_t> ciphertexts, ThreadPool& pool, const CancelToken& cancel) const;
+
+ private:
+  struct Tables;
+  std::unique_ptr<Tables> tables_;
+};
+
+// What can be done without any private key.
+class PaillierEvaluator {
+ public:
+  explicit PaillierEvaluator(const PaillierPublicKey& key);
+  ~PaillierEvaluator();
+  // Error(protocol_violation) unless 0 < c < N^2 and gcd(c, N) = 1.
+  void check_ciphertext(ByteView ciphertext) const;
+  // sums[i] = a[i] + b[i] (product of ciphertexts). sums may alias a.
+  void add(ByteView a, ByteView b, std::span<std::uint8_t> sums, ThreadPool& pool, const CancelToken& cancel) const;
+  Bytes add(ByteView a, ByteView b) const;
+  Bytes negate(ByteView a) const;
+  Bytes multiply(ByteView a, std::int64_t factor) const;
+  Bytes rerandomize(ByteView a, Rng& rng) const;
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
+
+// Decrypts by CRT. Time does not depend on the ciphertext; only p, q of one key are used for a whole batch.
+class PaillierDecryptor {
+ public:
+  explicit PaillierDecryptor(const PaillierPrivateKey& key);
+  ~PaillierDecryptor();
+  void decrypt(ByteView ciphertexts, std::span<std::uint8_t> plaintexts, ThreadPool& pool, const CancelToken& cancel) const;
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
+
+}  // namespace pgmpc

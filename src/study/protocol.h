@@ -1,0 +1,104 @@
+// What: steps 1-8 of PROTOCOL.md for one party, over an abstract channel. The same code runs three parties in one
+//       process (unit tests) and one party per engine (three servers).
+// Terms: source = what a controller read from its own table; attempt = one run of a study, everything random fresh;
+//        observer = how the caller watches and paces the run.
+// Invariants: blocking; runs on one thread plus the pool; knows nothing of SQL; destroys what PROTOCOL.md says at the
+//             step it says, also when it throws; aborts the channel when it throws.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/channel.h"
+#include "base/rng.h"
+#include "base/secret.h"
+#include "base/thread_pool.h"
+#include "study/spec.h"
+
+namespace pgmpc {
+
+struct SourceColumn {
+  std::string name;
+  bool binary = false;          // SQL boolean: sent raw as 0/1
+  SecretVector<double> values;  // one per complete record
+};
+
+// One controller's complete records (those with a missing value are dropped and counted by the reader).
+struct Source {
+  std::vector<SourceColumn> columns;  // ControllerSpec::columns() order
+  // Identifier of record r: bytes identifier_ends[r-1] .. identifier_ends[r] of identifiers; the parts of one
+  // identifier, already normalised, each as u32 length + bytes.
+  SecretBytes identifiers;
+  std::vector<std::uint64_t> identifier_ends;
+  std::int64_t dropped = 0;
+  std::size_t records() const { return identifier_ends.size(); }
+};
+
+struct StepRow {
+  std::string party;
+  int step = 0;
+  std::string name;                     // prepare, agree_key, scramble, push, match, mask, unmask, share, lasso
+  std::string peer;                     // empty: both or none
+  std::optional<std::int64_t> records;  // this node's own counts only (F5)
+  std::optional<std::int64_t> bytes;
+  double seconds = 0;
+  std::string data_status;  // personal, pseudonymised, anonymous, aggregate
+  std::vector<std::string> destroyed;
+};
+
+struct Coefficient {
+  double lambda = 0;
+  std::string attribute;  // "(intercept)" with empty party for the intercept
+  std::string party;
+  double value = 0;
+  bool selected = false;
+};
+
+struct FitRow {
+  double lambda = 0;
+  std::int64_t n = 0;
+  int parameters = 0, nonzero = 0, iterations = 0;
+  bool converged = false;
+  double r_squared = 0, adjusted_r_squared = 0;
+  std::int64_t rounds = 0, bytes_sent = 0;
+};
+
+// What a party holds after step 8. Empty coefficients where the party is not a recipient.
+struct StudyResult {
+  std::int64_t matched = 0;
+  std::vector<Coefficient> coefficients;
+  std::vector<FitRow> fits;
+};
+
+class StudyObserver {
+ public:
+  virtual ~StudyObserver() = default;
+  // Called before each own step; may wait (manual mode waits for the SQL call of that step).
+  virtual void before_step(int step, const std::string& name) {}
+  virtual void after_step(const StepRow& row) {}
+  // Counts that any reader of this node may see; total 0 = unknown.
+  virtual void progress(const std::string& phase, std::uint64_t done, std::uint64_t total) {}
+  virtual void matched(std::int64_t records) {}
+};
+
+struct StudyContext {
+  const Spec& spec;
+  std::string study;
+  Channel& transport;
+  Rng& rng;
+  ThreadPool& pool;
+  const CancelToken& cancel;
+  StudyObserver& observer;
+};
+
+// party index from the transport's self(). The source is consumed (wiped after encoding).
+StudyResult run_controller(const StudyContext& context, Source source);
+StudyResult run_third_party(const StudyContext& context);
+
+// Names of the steps of a role in the order in which they run by hand.
+const std::vector<std::pair<int, std::string>>& steps_of(bool third_party);
+
+}  // namespace pgmpc

@@ -1,0 +1,75 @@
+// What: the study spec: parsed, checked, defaults filled, canonical.
+// Terms: spec = the JSON document all parties approve; filled = every key present, defaults written out;
+//        digest = hex SHA-256 of "pg_mpc study 1\n" + name + "\n" + RFC 8785 JSON of the filled spec.
+// Invariants: unknown keys, duplicate keys, wrong types and values out of range are Error(invalid_parameter) with the
+//             JSON pointer in the detail; at most 64 kB, 200 attributes, names [a-z][a-z0-9_]{0,62};
+//             controllers[0].party < controllers[1].party in byte order (they are parties 0 and 1; the third party is 2).
+#pragma once
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pgmpc {
+
+inline constexpr std::size_t kMaxSpecBytes = 64 * 1024;
+inline constexpr std::size_t kMaxAttributes = 200;
+
+enum class AnalysisKind { lasso, ridge, elastic_net };
+
+struct ControllerSpec {
+  std::string party;
+  std::vector<std::string> attributes;
+  std::optional<std::string> outcome;
+  std::map<std::string, int> scale_exponents;  // column name -> fixed e; absent columns take it from the data
+  // attributes, then the outcome if this controller holds it: the order of its columns everywhere
+  std::vector<std::string> columns() const;
+};
+
+struct DisclosureSpec {
+  std::int64_t min_matched = 100;
+  double max_parameter_ratio = 0.1;
+  std::int64_t min_level_count = 10;
+  double max_dominance = 0.5;
+  std::int64_t model_budget = 100;
+  std::int64_t min_cohort_change = 10;
+  std::optional<double> min_lambda;
+};
+
+struct Spec {
+  std::array<ControllerSpec, 2> controllers;
+  std::string third_party;
+  int key_bits = 3072;
+  int identifier_parts = 1;
+  std::vector<std::string> normalise;  // of trim, upper, digits, applied in this order
+  AnalysisKind kind = AnalysisKind::lasso;
+  std::vector<double> lambdas;
+  double alpha = 1;
+  bool standardize = true;
+  int max_iterations = 200;
+  std::vector<std::string> recipients;
+  std::optional<std::int64_t> expected_records;
+  bool keep_shares = false;
+  DisclosureSpec disclosure;
+
+  std::string canonical_json;  // of the filled spec
+
+  std::size_t attribute_count() const { return controllers[0].attributes.size() + controllers[1].attributes.size(); }
+  int outcome_holder() const { return controllers[0].outcome ? 0 : 1; }
+  // 0, 1, 2, or -1 when the party does not take part.
+  int party_index(std::string_view party) const;
+  const std::string& party_name(int index) const;
+  // Fewest matched records for which anything is computed: max(min_matched, parameters / max_parameter_ratio).
+  std::int64_t required_matches() const;
+};
+
+Spec parse_spec(std::string_view json);
+std::string study_digest(std::string_view study, const Spec& spec);  // 64 hex digits
+bool valid_name(std::string_view name);
+// JSON pointer of the first difference between two canonical specs, "" when equal.
+std::string first_difference(std::string_view canonical_a, std::string_view canonical_b);
+
+}  // namespace pgmpc
