@@ -1,0 +1,28 @@
+// What: the seam through which the security tests break the protocol on purpose. Each attack of the security review
+//       runs against the right code (must find nothing) and against its mutant (must succeed).
+// Invariant: outside the testing flavour mutant() is a constant false and the compiler removes every mutant.
+#pragma once
+
+namespace pgmpc {
+
+enum class Mutant {
+  none,
+  opening_mask_reuses_zero_label,  // F1: R and the zero share drawn from one label
+  reshare_one_label,               // F1: both directions of a reshare share one label
+  no_zero_sharing,                 // F4: masked opening without the zero sharing
+  no_opening_mask,                 // masks R left out
+  dcf_output_opened_directly,      // F3: DCF output shares published instead of reshared
+  session_reused,                  // F2: two attempts with one sid
+  inexact_release,                 // F16: release by probabilistic truncation
+  textbook_own_randomness,         // own-key encryption with r^N instead of squares
+  join_masks_reused,               // F2: the same masks in two attempts
+};
+
+#ifdef PG_MPC_TESTING
+inline Mutant active_mutant = Mutant::none;
+inline bool mutant(Mutant m) { return active_mutant == m; }
+#else
+constexpr bool mutant(Mutant) { return false; }
+#endif
+
+}  // namespace pgmpc
