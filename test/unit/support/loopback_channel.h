@@ -1,0 +1,183 @@
+// What: three channel endpoints in one process, for unit tests that run all parties at once, one thread each.
+// Terms: network = the three endpoints and their queues; recording = every message in the order in which it was sent,
+//        so that a test can look at the view of one party.
+// Invariants: in order and exactly once, as base/channel.h demands; a receive ends by a message, the deadline, the
+//             cancel token or an abort, never by waiting for ever.
+#pragma once
+#include <array>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/channel.h"
+#include "base/error.h"
+
+namespace pgmpc {
+
+struct RecordedMessage {
+  int from = 0, to = 0, step = 0;
+  Bytes bytes;
+};
+
+class LoopbackNetwork {
+ public:
+  struct Options {
+    std::chrono::milliseconds timeout{60000};
+    bool record = false;
+    const CancelToken* cancel = nullptr;
+  };
+
+  LoopbackNetwork() : LoopbackNetwork(Options{}) {}
+  explicit LoopbackNetwork(Options options) : options_(options) {
+    for (int i = 0; i < kParties; ++i) ends_[i] = std::make_unique<End>(*this, i);
+  }
+
+  Channel& party(int index) { return *ends_.at(index); }
+
+  // Everything sent so far. Call it when the parties' threads have ended.
+  const std::vector<RecordedMessage>& recording() const { return recording_; }
+
+  // What one party has seen: the messages sent to it.
+  std::vector<RecordedMessage> view_of_party(int index) const {
+    std::vector<RecordedMessage> view;
+    for (const auto& message : recording_)
+      if (message.to == index) view.push_back(message);
+    return view;
+  }
+
+  // Lets a test change the next messages on their way (called under the network's lock; may edit the bytes).
+  void set_tamper(std::function<void(RecordedMessage&)> tamper) {
+    std::lock_guard lock(mutex_);
+    tamper_ = std::move(tamper);
+  }
+
+ private:
+  class End final : public Channel {
+   public:
+    End(LoopbackNetwork& network, int self) : network_(network), self_(self) {}
+    int self() const override { return self_; }
+    void send(int to, int step, Bytes message) override { network_.put(self_, to, step, std::move(message)); }
+    Bytes receive(int from, int step) override { return network_.take(from, self_, step); }
+    void flush() override {}  // a message is in its receiver's queue as soon as send returns
+    void abort() noexcept override { network_.abort(self_); }
+    std::uint64_t bytes_sent() const override {
+      std::uint64_t sum = 0;
+      for (int to = 0; to < kParties; ++to) sum += bytes_sent_to(to);
+      return sum;
+    }
+    std::uint64_t bytes_sent_to(int to) const override {
+      std::lock_guard lock(network_.mutex_);
+      return network_.bytes_[self_][to];
+    }
+
+   private:
+    LoopbackNetwork& network_;
+    int self_;
+  };
+
+  static void check_pair(int from, int to) {
+    if (from < 0 || from >= kParties || to < 0 || to >= kParties || from == to)
+      throw Error(ErrorCode::internal, "no channel between these parties");
+  }
+
+  void put(int from, int to, int step, Bytes bytes) {
+    check_pair(from, to);
+    std::lock_guard lock(mutex_);
+    if (stopped_except(from)) throw Error(ErrorCode::peer_stopped, "a peer left the attempt");
+    if (stopped_[from]) throw Error(ErrorCode::internal, "this party left the attempt");
+    RecordedMessage message{from, to, step, std::move(bytes)};
+    if (tamper_) tamper_(message);
+    bytes_[from][to] += message.bytes.size();
+    if (options_.record) recording_.push_back(message);
+    queues_[from][to].emplace_back(message.step, std::move(message.bytes));
+    changed_.notify_all();
+  }
+
+  // A message that arrived before its sender left is still delivered.
+  Bytes take(int from, int to, int step) {
+    check_pair(from, to);
+    const auto deadline = std::chrono::steady_clock::now() + options_.timeout;
+    std::unique_lock lock(mutex_);
+    auto& queue = queues_[from][to];
+    while (queue.empty()) {
+      if (stopped_[to]) throw Error(ErrorCode::internal, "this party left the attempt");
+      if (stopped_except(to)) throw Error(ErrorCode::peer_stopped, "a peer left the attempt");
+      if (options_.cancel != nullptr) options_.cancel->check();
+      const auto now = std::chrono::steady_clock::now();
+      if (now >= deadline) throw Error(ErrorCode::timeout, "the peer made no progress in time");
+      changed_.wait_until(lock, std::min(deadline, now + std::chrono::milliseconds(10)));  // the token cannot notify
+    }
+    if (queue.front().first != step) throw Error(ErrorCode::protocol_violation, "a message of another step arrived");
+    Bytes bytes = std::move(queue.front().second);
+    queue.pop_front();
+    return bytes;
+  }
+
+  void abort(int party) noexcept {
+    std::lock_guard lock(mutex_);
+    stopped_[party] = true;
+    changed_.notify_all();
+  }
+
+  bool stopped_except(int party) const {
+    for (int i = 0; i < kParties; ++i)
+      if (i != party && stopped_[i]) return true;
+    return false;
+  }
+
+  Options options_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::array<std::array<std::deque<std::pair<int, Bytes>>, kParties>, kParties> queues_;
+  std::array<std::array<std::uint64_t, kParties>, kParties> bytes_{};
+  std::array<bool, kParties> stopped_{};
+  std::vector<RecordedMessage> recording_;
+  std::function<void(RecordedMessage&)> tamper_;
+  std::array<std::unique_ptr<Channel>, kParties> ends_;
+};
+
+// Runs one function per party, each on its own thread; a party that throws aborts its channel. Rethrows the first
+// failure that is not merely the echo of another party's abort.
+inline void run_parties(LoopbackNetwork& network, const std::array<std::function<void(Channel&)>, kParties>& parties) {
+  std::mutex mutex;
+  std::exception_ptr cause, echo;
+  std::array<std::thread, kParties> threads;
+  for (int i = 0; i < kParties; ++i) {
+    threads[i] = std::thread([&, i] {
+      try {
+        if (parties[i]) parties[i](network.party(i));
+      } catch (const Error& error) {
+        {
+          std::lock_guard lock(mutex);
+          auto& slot = error.code() == ErrorCode::peer_stopped ? echo : cause;
+          if (!slot) slot = std::current_exception();
+        }
+        network.party(i).abort();
+      } catch (...) {
+        {
+          std::lock_guard lock(mutex);
+          if (!cause) cause = std::current_exception();
+        }
+        network.party(i).abort();
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  if (cause) std::rethrow_exception(cause);
+  if (echo) std::rethrow_exception(echo);
+}
+
+// The same function for every party; it asks its channel which one it is.
+inline void run_parties(LoopbackNetwork& network, const std::function<void(Channel&)>& party) {
+  run_parties(network, {party, party, party});
+}
+
+}  // namespace pgmpc
