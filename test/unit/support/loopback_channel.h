@@ -4,6 +4,7 @@
 // Invariants: in order and exactly once, as base/channel.h demands; a receive ends by a message, the deadline, the
 //             cancel token or an abort, never by waiting for ever.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <condition_variable>

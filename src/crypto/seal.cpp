@@ -1,0 +1,119 @@
+// What: the bodies of crypto/seal.h over OpenSSL's EVP interface.
+#include "crypto/seal.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "base/error.h"
+
+namespace pgmpc {
+
+namespace {
+
+using KeyHandle = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
+using AgreementHandle = std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)>;
+
+constexpr std::size_t kPiece = std::size_t{1} << 30;  // EVP counts in int
+
+void expect(int result, const char* what) {
+  if (result != 1) throw Error(ErrorCode::internal, what);
+}
+
+KeyHandle private_handle(const SecretArray<32>& key) {
+  KeyHandle handle(EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, key.data(), key.size()), EVP_PKEY_free);
+  if (!handle) throw Error(ErrorCode::internal, "X25519 is not available");
+  return handle;
+}
+
+EVP_CIPHER_CTX* cipher(void* context) { return static_cast<EVP_CIPHER_CTX*>(context); }
+
+using Update = int (*)(EVP_CIPHER_CTX*, unsigned char*, int*, const unsigned char*, int);
+
+// GCM is a stream mode: as many bytes come out as went in.
+void update(Update step, EVP_CIPHER_CTX* context, std::uint8_t* out, ByteView in) {
+  for (std::size_t done = 0; done < in.size();) {
+    const std::size_t part = std::min(in.size() - done, kPiece);
+    int written = 0;
+    expect(step(context, out == nullptr ? nullptr : out + done, &written, in.data() + done, static_cast<int>(part)),
+           "AES-256-GCM failed");
+    done += part;
+  }
+}
+
+}  // namespace
+
+AgreementKey::AgreementKey(Rng& rng) {
+  rng.fill(private_key_.span());
+  derive_public();
+}
+
+AgreementKey::AgreementKey(SecretArray<32> private_key) : private_key_(std::move(private_key)) { derive_public(); }
+
+void AgreementKey::derive_public() {
+  const KeyHandle handle = private_handle(private_key_);
+  std::size_t size = public_key_.size();
+  expect(EVP_PKEY_get_raw_public_key(handle.get(), public_key_.data(), &size), "X25519 key derivation failed");
+}
+
+SecretArray<32> AgreementKey::agree(const AgreementPublic& peer) const {
+  const KeyHandle own = private_handle(private_key_);
+  const KeyHandle other(EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, peer.data(), peer.size()), EVP_PKEY_free);
+  const AgreementHandle context(EVP_PKEY_CTX_new(own.get(), nullptr), EVP_PKEY_CTX_free);
+  if (!other || !context) throw Error(ErrorCode::internal, "X25519 is not available");
+  SecretArray<32> shared;
+  std::size_t size = shared.size();
+  expect(EVP_PKEY_derive_init(context.get()), "X25519 is not available");
+  // OpenSSL refuses an all-zero agreement, which is what points of small order give.
+  if (EVP_PKEY_derive_set_peer(context.get(), other.get()) != 1 ||
+      EVP_PKEY_derive(context.get(), shared.data(), &size) != 1 || size != shared.size())
+    throw Error(ErrorCode::protocol_violation, "a peer sent a key that cannot be agreed with");
+  return shared;
+}
+
+SealKey::SealKey(const SecretArray<32>& key) : context_(EVP_CIPHER_CTX_new()) {
+  if (context_ == nullptr ||
+      EVP_CipherInit_ex(cipher(context_), EVP_aes_256_gcm(), nullptr, key.data(), nullptr, 1) != 1) {
+    EVP_CIPHER_CTX_free(cipher(context_));
+    throw Error(ErrorCode::internal, "AES-256-GCM is not available");
+  }
+}
+
+SealKey::~SealKey() { EVP_CIPHER_CTX_free(cipher(context_)); }
+
+Bytes SealKey::seal(const SealNonce& nonce, ByteView aad, ByteView plaintext) {
+  EVP_CIPHER_CTX* context = cipher(context_);
+  expect(EVP_EncryptInit_ex(context, nullptr, nullptr, nullptr, nonce.data()), "AES-256-GCM failed");
+  Bytes sealed(plaintext.size() + kSealTag);
+  int written = 0;
+  update(EVP_EncryptUpdate, context, nullptr, aad);
+  update(EVP_EncryptUpdate, context, sealed.data(), plaintext);
+  expect(EVP_EncryptFinal_ex(context, sealed.data() + plaintext.size(), &written), "AES-256-GCM failed");
+  expect(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, kSealTag, sealed.data() + plaintext.size()),
+         "AES-256-GCM failed");
+  return sealed;
+}
+
+std::optional<Bytes> SealKey::open(const SealNonce& nonce, ByteView aad, ByteView sealed) {
+  if (sealed.size() < kSealTag) return std::nullopt;
+  EVP_CIPHER_CTX* context = cipher(context_);
+  const ByteView body = sealed.first(sealed.size() - kSealTag);
+  std::array<std::uint8_t, kSealTag> tag;
+  std::copy(sealed.end() - kSealTag, sealed.end(), tag.begin());
+  expect(EVP_DecryptInit_ex(context, nullptr, nullptr, nullptr, nonce.data()), "AES-256-GCM failed");
+  expect(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kSealTag, tag.data()), "AES-256-GCM failed");
+  Bytes plaintext(body.size());
+  std::array<std::uint8_t, 16> rest;
+  int written = 0;
+  update(EVP_DecryptUpdate, context, nullptr, aad);
+  update(EVP_DecryptUpdate, context, plaintext.data(), body);
+  if (EVP_DecryptFinal_ex(context, rest.data(), &written) != 1) {
+    cleanse(plaintext.data(), plaintext.size());
+    return std::nullopt;
+  }
+  return plaintext;
+}
+
+}  // namespace pgmpc

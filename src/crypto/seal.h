@@ -1,0 +1,50 @@
+// What: the two primitives of crypto/sealed_channel.h: X25519 key agreement (RFC 7748) and AES-256-GCM (SP 800-38D).
+// Terms: sealed = ciphertext followed by the 16-byte tag; aad = associated data, authenticated, not sent.
+// Invariants: a private key lives in one object and is cleansed with it; the caller never uses a nonce twice with
+//             one key (the channel counts messages).
+#pragma once
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "base/bytes.h"
+#include "base/rng.h"
+#include "base/secret.h"
+
+namespace pgmpc {
+
+inline constexpr std::size_t kSealTag = 16;
+using SealNonce = std::array<std::uint8_t, 12>;
+using AgreementPublic = std::array<std::uint8_t, 32>;
+
+class AgreementKey {
+ public:
+  explicit AgreementKey(Rng& rng);  // a fresh X25519 key pair
+  explicit AgreementKey(SecretArray<32> private_key);
+  const AgreementPublic& public_key() const { return public_key_; }
+  // Error(protocol_violation) for a public key of small order.
+  SecretArray<32> agree(const AgreementPublic& peer) const;
+  void wipe() noexcept { private_key_.wipe(); }
+
+ private:
+  void derive_public();
+  SecretArray<32> private_key_;
+  AgreementPublic public_key_{};
+};
+
+// One key, one direction. Not thread-safe.
+class SealKey {
+ public:
+  explicit SealKey(const SecretArray<32>& key);
+  ~SealKey();
+  SealKey(const SealKey&) = delete;
+  SealKey& operator=(const SealKey&) = delete;
+  Bytes seal(const SealNonce& nonce, ByteView aad, ByteView plaintext);
+  // Nothing when the tag does not fit.
+  std::optional<Bytes> open(const SealNonce& nonce, ByteView aad, ByteView sealed);
+
+ private:
+  void* context_;  // EVP_CIPHER_CTX: OpenSSL cleanses the key schedule when it frees the context
+};
+
+}  // namespace pgmpc
