@@ -1,0 +1,48 @@
+# PGXS build of the extension. The core (src/base .. src/study) is built by CMake into static libraries that know
+# nothing of PostgreSQL; this file compiles the glue (src/module.cpp, src/pg, src/udf, src/worker) and links both.
+#   make [PG_CONFIG=...]        the module and the install script
+#   make install [DESTDIR=...]
+#   make installcheck           regression tests of the installed extension in a temporary, preloaded instance
+EXTENSION = pg_mpc
+EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" pg_mpc.control)
+MODULE_big = pg_mpc
+CORE_BUILD = build-core
+
+OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/module.cpp src/pg/*.cpp src/udf/*.cpp src/worker/*.cpp)))
+DATA_built = pg_mpc--$(EXTVERSION).sql
+EXTRA_CLEAN = $(CORE_BUILD) $(OBJS:.o=.d) results tmp_check
+
+# No -fvisibility=hidden here: before PostgreSQL 16 PGDLLEXPORT is empty, so the magic block would be hidden too.
+# The version script hides everything that is not meant for the server.
+PG_CPPFLAGS = -Isrc
+PG_CXXFLAGS = -std=gnu++20 -Wextra -Wshadow -Wno-register -Wno-unused-parameter -MMD -MP
+SHLIB_LINK = -Wl,--version-script=src/exports.map -Wl,--start-group $$(ls $(CORE_BUILD)/libpgmpc_*.a) -Wl,--end-group \
+	-lcurl -lssl -lcrypto -lgmp -lstdc++ -lpthread -lm
+
+# Bitcode would be compiled by clang without our C++ standard; the hot loops are in the core anyway.
+override with_llvm = no
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+NO_INSTALLCHECK = 1
+include $(PGXS)
+
+-include $(OBJS:.o=.d)
+
+pg_mpc.so: $(CORE_BUILD)/core.stamp src/exports.map
+
+# The stamp moves only when an archive changed, so that an up-to-date core does not relink the module.
+$(CORE_BUILD)/core.stamp: FORCE
+	@test -f $(CORE_BUILD)/CMakeCache.txt || cmake -S . -B $(CORE_BUILD) $$(command -v ninja >/dev/null && echo -G Ninja) \
+		-DPG_MPC_TESTING=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo
+	@cmake --build $(CORE_BUILD) --parallel $$(nproc)
+	@if ! test -f $@ || test -n "$$(find $(CORE_BUILD) -maxdepth 1 -name "*.a" -newer $@)"; then touch $@; fi
+
+# Compared rather than dated: a source that was removed must vanish too.
+pg_mpc--$(EXTVERSION).sql: FORCE
+	@cat $(sort $(wildcard extension/*.sql)) | cmp -s - $@ || cat $(sort $(wildcard extension/*.sql)) > $@
+
+installcheck:
+	tools/regress '$(bindir)' '$(pgxsdir)'
+
+.PHONY: FORCE installcheck

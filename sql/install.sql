@@ -1,0 +1,23 @@
+-- The extension installs, owns what it should, and leaves nothing to PUBLIC.
+CREATE EXTENSION pg_mpc;
+SELECT nspname FROM pg_namespace WHERE nspname LIKE 'mpc%' ORDER BY 1;
+SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname LIKE 'mpc\_%' ORDER BY 1;
+-- Every object has a comment.
+SELECT pg_describe_object(classid, objid, objsubid) AS uncommented
+  FROM pg_depend
+ WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+   AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pg_mpc')
+   AND classid IN ('pg_proc'::regclass, 'pg_type'::regclass, 'pg_class'::regclass, 'pg_operator'::regclass, 'pg_namespace'::regclass)
+   AND obj_description(objid, classid::regclass::name) IS NULL
+   AND pg_describe_object(classid, objid, objsubid) !~ '\[\]$|^(index|sequence|toast)'
+ ORDER BY 1;
+-- PUBLIC may execute nothing of it.
+SELECT p.oid::regprocedure AS public_function
+  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+ WHERE n.nspname IN ('mpc', 'mpc_internal')
+   AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE a.grantee = 0)
+ ORDER BY 1;
+-- It goes and comes again.
+DROP EXTENSION pg_mpc;
+SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'mpc%';
+CREATE EXTENSION pg_mpc;

@@ -1,0 +1,37 @@
+// What: the only way to include PostgreSQL. Standard C++ headers come first because the server's port.h redefines
+//       the printf family; differences between server versions are evened out here and nowhere else.
+// Who: files of src/pg, src/udf, src/worker and src/module.cpp. Include it after all other headers of ours that are
+//      free of PostgreSQL. A file that includes it keeps no C++ object with a destructor alive across a call of the
+//      server that can raise an error; pg/guard.h has the two crossings.
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+extern "C" {
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/elog.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+}
