@@ -1,0 +1,130 @@
+# What: what tools/pilot, tools/check and bench/run share: packages, the build, the unprivileged user.
+# Terms: unprivileged user = who runs PostgreSQL (it refuses root): the caller, or postgres when the caller is root;
+#        private tree = a copy of the PostgreSQL installation plus the extension (tools/private_pg), so that nothing
+#        is written to /usr and the machine's own clusters are never touched.
+# Sourced by bash scripts that have set -euo pipefail; every function prints what went wrong and exits 1.
+# shellcheck shell=bash
+
+pg_mpc_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+pg_major=${PG_MAJOR:-15}
+
+build_packages=(build-essential cmake ninja-build pkg-config "postgresql-$pg_major" "postgresql-server-dev-$pg_major"
+  libssl-dev libgmp-dev libcurl4-openssl-dev nlohmann-json3-dev libboost-dev python3 openssl)
+test_packages=(libgtest-dev libipc-run-perl perl)
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+  say "error: $*"
+  exit 1
+}
+
+# as_root COMMAND...: runs it with the rights that apt-get needs.
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    die "this needs root or sudo: $*"
+  fi
+}
+
+package_installed() {
+  [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+apt_install() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
+    die "apt-get could not install: $*"
+}
+
+# install_postgresql PACKAGE...: installs server packages without letting them create the cluster "main".
+# The administrator's createcluster.conf is put back whatever happens.
+install_postgresql() {
+  local conf=/etc/postgresql-common/createcluster.conf saved status=0
+  package_installed postgresql-common || apt_install postgresql-common
+  saved=$(mktemp)
+  cat "$conf" >"$saved"
+  # A subshell, so that its EXIT trap also runs on Ctrl-C.
+  (
+    trap 'as_root cp "$saved" "$conf"; rm -f "$saved"' EXIT
+    trap 'exit 130' INT TERM HUP
+    { grep -v '^[[:space:]]*create_main_cluster' "$saved" || true; echo 'create_main_cluster = false'; } |
+      as_root tee "$conf" >/dev/null
+    apt_install "$@"
+  ) || status=$?
+  return "$status"
+}
+
+# need_packages NAME...: installs what is missing of the named Debian packages.
+need_packages() {
+  command -v dpkg-query >/dev/null || die "this command installs its packages with apt-get and needs Debian"
+  local name missing=() server=()
+  for name in "$@"; do
+    package_installed "$name" && continue
+    case $name in
+      postgresql-[0-9]*) server+=("$name") ;;
+      *) missing+=("$name") ;;
+    esac
+  done
+  [ $((${#missing[@]} + ${#server[@]})) -eq 0 ] && return 0
+  say "installing: ${missing[*]} ${server[*]}"
+  as_root apt-get update -qq || die "apt-get update failed"
+  # Server packages first: what follows may pull them in, and must then find them configured.
+  [ ${#server[@]} -eq 0 ] || install_postgresql "${server[@]}" || die "could not install ${server[*]}"
+  [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
+}
+
+pg_config_path() {
+  printf '%s\n' "${PG_CONFIG:-/usr/lib/postgresql/$pg_major/bin/pg_config}"
+}
+
+# unprivileged_user: the name of the user that runs PostgreSQL.
+unprivileged_user() {
+  if [ "$(id -u)" -eq 0 ]; then
+    id postgres >/dev/null 2>&1 || die "user postgres does not exist"
+    echo postgres
+  else
+    id -un
+  fi
+}
+
+# as_unprivileged COMMAND...
+as_unprivileged() {
+  if [ "$(id -u)" -eq 0 ]; then
+    runuser -u "$(unprivileged_user)" -- "$@"
+  else
+    "$@"
+  fi
+}
+
+# jobs: parallel compilers; a compiler of this code needs up to 1.5 GB.
+jobs() {
+  local cores memory
+  cores=$(nproc)
+  memory=$(awk '/^MemAvailable/ { print int($2 / 1500000) }' /proc/meminfo)
+  [ "$memory" -ge 1 ] || memory=1
+  echo $((cores < memory ? cores : memory))
+}
+
+# logged LOG COMMAND...: output into LOG; on failure the end of the log and exit 1.
+logged() {
+  local log=$1
+  shift
+  "$@" >"$log" 2>&1 && return 0
+  tail -n 40 "$log" >&2
+  die "failed: $* (the whole output: $log)"
+}
+
+# private_tree DIR LOG: builds the extension, makes the private tree below DIR, prints its bindir.
+private_tree() {
+  local dir=$1 log=$2 tree
+  say "building the extension"
+  # The unprivileged user must be able to read the tree, whatever the caller's umask is.
+  tree=$(umask 022 && PG_CONFIG=$(pg_config_path) "$pg_mpc_root/tools/private_pg" "$dir" 2>"$log") || {
+    tail -n 40 "$log" >&2
+    die "the extension could not be built (the whole output: $log)"
+  }
+  tail -n 1 <<<"$tree"
+}
