@@ -1,0 +1,102 @@
+// What: the HTTPS server of a node, single-threaded inside an EventLoop.
+// Terms: party = the authenticated peer (its certificate's fingerprint is pinned); responder = the deferred answer to
+//        one request; refused = a connection that ended before or because of its first bad byte.
+// Invariants: no request reaches the handler before the peer is authenticated; one request at a time per
+//             connection; every phase has a deadline and every kind of connection a cap, so that idle strangers can
+//             neither hold memory nor shut out a peer. Handlers run on the loop's thread.
+#pragma once
+#include <chrono>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/event_loop.h"
+#include "net/http_request.h"
+#include "net/tls.h"
+
+namespace pgmpc {
+
+struct HttpServerConfig {
+  std::vector<std::string> addresses{"localhost"};  // host names or numbers; "*" for all
+  int port = 0;                                     // 0: any free port, see HttpServer::port()
+  std::size_t body_limit = kDefaultBodyLimit;
+  std::size_t max_unauthenticated = 64;  // above it the oldest one makes room
+  std::size_t max_per_peer = 64;         // above it the connection that is idle longest makes room
+  std::chrono::milliseconds handshake_deadline{5000};
+  std::chrono::milliseconds header_deadline{10000};
+  std::chrono::milliseconds progress_deadline{30000};  // between two pieces of a body or of an answer
+  std::chrono::milliseconds linger{1000};              // for a refused client to read why
+};
+
+struct Request {
+  std::string party;
+  HttpMethod method = HttpMethod::get;
+  std::string path;
+  Bytes body;
+};
+
+class HttpConnection;
+
+// Copyable handle of one answer. Only the first respond() counts; a connection that has gone swallows it; when the
+// last copy dies unused the client gets 500.
+class Responder {
+ public:
+  explicit Responder(std::weak_ptr<HttpConnection> connection);
+  void respond(int status, Bytes body = {}, std::string content_type = "application/octet-stream");
+  void respond_json(int status, const std::string& json);
+
+ private:
+  struct Ticket;
+  std::shared_ptr<Ticket> ticket_;
+};
+
+class HttpServer {
+ public:
+  using Handler = std::function<void(Request, Responder)>;
+  using Log = std::function<void(const std::string& line)>;
+
+  // Listens at once. Error(configuration) names the address and the cause.
+  HttpServer(EventLoop& loop, HttpServerConfig config, std::shared_ptr<const Identity> identity, TrustStore trust,
+             Log log);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  void set_handler(Handler handler) { handler_ = std::move(handler); }
+  // Replaces who may connect; connections of parties that are not pinned any more are closed.
+  void set_peers(PinnedPeers peers);
+  // For new connections (certificate renewed, ca_file changed).
+  void set_identity(std::shared_ptr<const Identity> identity, TrustStore trust);
+  int port() const noexcept { return port_; }
+  std::size_t connections() const noexcept { return connections_.size(); }
+
+ private:
+  friend class HttpConnection;
+
+  void listen_at(const std::string& address);
+  void accept_all(int fd);
+  void make_room();
+  // From a connection: it belongs to `party` now; false when the party's cap is reached by busy connections.
+  bool admit(HttpConnection& connection);
+  void forget(HttpConnection& connection);
+  void refused(const std::string& line);
+
+  EventLoop& loop_;
+  HttpServerConfig config_;
+  Log log_;
+  Handler handler_;
+  std::shared_ptr<TlsServer> tls_;
+  PinnedPeers peers_;
+  std::vector<int> listeners_;
+  int port_ = 0;
+  std::list<std::shared_ptr<HttpConnection>> connections_;  // oldest first
+  EventLoop::TimerId accept_timer_ = 0;
+  // At most kLogBurst refusal lines per kLogPeriod; the rest is only counted.
+  EventLoop::Clock::time_point log_period_{};
+  int logged_ = 0, suppressed_ = 0;
+};
+
+}  // namespace pgmpc

@@ -1,0 +1,138 @@
+#include "net/tls.h"
+
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+
+#include "base/error.h"
+
+namespace pgmpc {
+
+namespace {
+void no_tickets_no_secrets(SSL_CTX* context) {
+  SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
+  SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+  SSL_CTX_set_num_tickets(context, 0);
+  SSL_CTX_set_max_early_data(context, 0);
+  SSL_CTX_set_recv_max_early_data(context, 0);
+  // libcurl installs a key log writer when SSLKEYLOGFILE is set in the server's environment.
+  SSL_CTX_set_keylog_callback(context, nullptr);
+}
+
+// The alert that the other side will see.
+int alert_error(const std::string& cause) {
+  if (cause.find("expired") != std::string::npos) return X509_V_ERR_CERT_HAS_EXPIRED;
+  if (cause.find("not valid before") != std::string::npos) return X509_V_ERR_CERT_NOT_YET_VALID;
+  return X509_V_ERR_CERT_REJECTED;
+}
+
+std::string trust_problem(X509* leaf, STACK_OF(X509) * untrusted, X509_STORE* trust, PeerRole role) {
+  OpenSslPtr<X509_STORE_CTX> check(X509_STORE_CTX_new());
+  if (!check || X509_STORE_CTX_init(check.get(), trust, leaf, untrusted) != 1) return "certificate cannot be checked";
+  X509_STORE_CTX_set_default(check.get(), role == PeerRole::client ? "ssl_client" : "ssl_server");
+  if (X509_verify_cert(check.get()) == 1) return {};
+  int error = X509_STORE_CTX_get_error(check.get());
+  ERR_clear_error();
+  return std::string("certificate does not satisfy ca_file: ") + X509_verify_cert_error_string(error);
+}
+
+int finish(X509_STORE_CTX* store, const std::string& cause) {
+  X509_STORE_CTX_set_error(store, cause.empty() ? X509_V_OK : alert_error(cause));
+  return cause.empty() ? 1 : 0;
+}
+
+// The whole verification of a client's handshake; OpenSSL's own chain building is not used.
+int verify_server(X509_STORE_CTX* store, void* data) {
+  auto& pin = *static_cast<TlsClientPin*>(data);
+  try {
+    X509* leaf = X509_STORE_CTX_get0_cert(store);
+    std::string seen = certificate_fingerprint(leaf);
+    if (seen != pin.fingerprint) {
+      pin.cause = "certificate fingerprint differs: it presents " + seen + ", this node knows " + pin.fingerprint;
+    } else {
+      pin.cause = certificate_problem(leaf, PeerRole::server, std::time(nullptr));
+      if (pin.cause.empty() && pin.trust)
+        pin.cause = trust_problem(leaf, X509_STORE_CTX_get0_untrusted(store), pin.trust.get(), PeerRole::server);
+    }
+    return finish(store, pin.cause);
+  } catch (...) {
+    X509_STORE_CTX_set_error(store, X509_V_ERR_OUT_OF_MEM);
+    return 0;
+  }
+}
+}  // namespace
+
+TrustStore load_trust_store(const std::string& ca_file) {
+  if (ca_file.empty()) return nullptr;
+  TrustStore store(X509_STORE_new(), X509_STORE_free);
+  if (!store || X509_STORE_load_file(store.get(), ca_file.c_str()) != 1)
+    throw Error(ErrorCode::configuration, "could not load CA file \"" + ca_file + "\"", openssl_cause());
+  return store;
+}
+
+std::string certificate_problem(X509* certificate, PeerRole role, std::time_t now) {
+  Certificate seen = describe_certificate(certificate);
+  if (now > seen.not_after) return "certificate expired on " + utc_date(seen.not_after);
+  if (now < seen.not_before) return "certificate is not valid before " + utc_date(seen.not_before);
+  if (role == PeerRole::client && !seen.for_client) return "certificate key usage does not allow TLS clients";
+  if (role == PeerRole::server && !seen.for_server) return "certificate key usage does not allow TLS servers";
+  return {};
+}
+
+TlsServer::TlsServer(std::shared_ptr<const Identity> identity, TrustStore trust) : trust_(std::move(trust)) {
+  context_.reset(SSL_CTX_new(TLS_server_method()));
+  if (!context_) throw Error(ErrorCode::internal, "could not create a TLS context", openssl_cause());
+  no_tickets_no_secrets(context_.get());
+  identity->use_in(context_.get());
+  SSL_CTX_set_mode(context_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  SSL_CTX_set_cert_verify_callback(context_.get(), verify, this);
+  // Several records per read call; the server copes with data that is left inside OpenSSL.
+  SSL_CTX_set_read_ahead(context_.get(), 1);
+  SSL_CTX_set_default_read_buffer_len(context_.get(), 64 * 1024);
+}
+
+OpenSslPtr<SSL> TlsServer::accept(int fd, PeerCheck& check) {
+  OpenSslPtr<SSL> ssl(SSL_new(context_.get()));
+  if (!ssl || SSL_set_fd(ssl.get(), fd) != 1 || SSL_set_app_data(ssl.get(), &check) != 1)
+    throw Error(ErrorCode::out_of_memory, "could not create a TLS connection", openssl_cause());
+  SSL_set_accept_state(ssl.get());
+  return ssl;
+}
+
+int TlsServer::verify(X509_STORE_CTX* store, void* data) {
+  auto& self = *static_cast<TlsServer*>(data);
+  auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto& check = *static_cast<PeerCheck*>(SSL_get_app_data(ssl));
+  try {
+    X509* leaf = X509_STORE_CTX_get0_cert(store);
+    std::string fingerprint = certificate_fingerprint(leaf);
+    auto known = self.peers_.find(fingerprint);
+    if (known == self.peers_.end()) {
+      check.cause = "certificate fingerprint " + fingerprint + " is not known";
+    } else {
+      std::string problem = certificate_problem(leaf, PeerRole::client, std::time(nullptr));
+      if (problem.empty() && self.trust_)
+        problem = trust_problem(leaf, X509_STORE_CTX_get0_untrusted(store), self.trust_.get(), PeerRole::client);
+      if (problem.empty())
+        check.party = known->second;
+      else
+        check.cause = "peer " + known->second + ": " + problem;
+    }
+    return finish(store, check.cause);
+  } catch (...) {
+    X509_STORE_CTX_set_error(store, X509_V_ERR_OUT_OF_MEM);
+    return 0;
+  }
+}
+
+void prepare_client_context(SSL_CTX* context, TlsClientPin& pin) {
+  no_tickets_no_secrets(context);
+  pin.identity->use_in(context);
+  pin.cause.clear();
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_cert_verify_callback(context, verify_server, &pin);
+}
+
+}  // namespace pgmpc
