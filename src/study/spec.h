@@ -3,7 +3,8 @@
 //        digest = hex SHA-256 of "pg_mpc study 1\n" + name + "\n" + RFC 8785 JSON of the filled spec.
 // Invariants: unknown keys, duplicate keys, wrong types and values out of range are Error(invalid_parameter) with the
 //             JSON pointer in the detail; at most 64 kB, 200 attributes, names [a-z][a-z0-9_]{0,62};
-//             controllers[0].party < controllers[1].party in byte order (they are parties 0 and 1; the third party is 2).
+//             controllers[0].party < controllers[1].party in byte order (they are parties 0 and 1; the third party is
+//             2).
 #pragma once
 #include <array>
 #include <cstdint>

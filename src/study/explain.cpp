@@ -1,0 +1,251 @@
+// What: the rows of explain. See explain.h; the numbers come from explain_estimate.h.
+#include "study/explain.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "study/canonical_json.h"
+#include "study/explain_estimate.h"
+
+namespace pgmpc {
+namespace {
+
+using Rows = std::vector<ExplainRow>;
+
+constexpr const char* kNothing = "nothing";
+constexpr const char* kPersonal = "personal";
+constexpr const char* kPseudonymised = "pseudonymised";
+constexpr const char* kAnonymous = "anonymous";
+constexpr const char* kAggregate = "aggregate";
+
+struct Action {
+  int step;
+  std::string name;
+  int party;  // index
+  int peer;   // index, -1 for none or both
+  std::string sends, learns, data_status;
+  std::vector<std::string> destroyed;
+};
+
+void add(Rows& rows, const Spec& spec, Action action, const StepEstimate& estimate) {
+  rows.push_back({action.step, std::move(action.name), spec.party_name(action.party),
+                  action.peer < 0 ? std::string() : spec.party_name(action.peer), std::move(action.sends),
+                  std::move(action.learns), estimate.records, estimate.bytes, estimate.rounds, estimate.seconds,
+                  std::move(action.data_status), std::move(action.destroyed)});
+}
+
+// Steps 1 to 3: each controller on its own, then the joint key.
+void pseudonymise(Rows& rows, const Spec& spec, int self) {
+  const int other = 1 - self;
+  add(rows, spec, {1, "prepare", self, -1, kNothing, kNothing, kPersonal, {}}, estimate_prepare(spec));
+  add(rows, spec,
+      {2,
+       "agree_key",
+       self,
+       other,
+       "its half of the joint key, sealed for the peer; a check value",
+       kNothing,
+       kPseudonymised,
+       {"key halves"}},
+      estimate_agree_key(spec));
+  add(rows, spec, {3, "scramble", self, -1, kNothing, kNothing, kPseudonymised, {"joint key"}},
+      estimate_scramble(spec, self));
+}
+
+void join(Rows& rows, const Spec& spec, int self) {
+  add(rows, spec,
+      {4,
+       "push",
+       self,
+       2,
+       "keyed hashes, its public key, a ciphertext block for every record",
+       "third party: how many records were pushed",
+       kAnonymous,
+       {"hashed identifiers"}},
+      estimate_push(spec, self));
+}
+
+void match(Rows& rows, const Spec& spec) {
+  add(rows, spec,
+      {4,
+       "match",
+       2,
+       -1,
+       "the number of matched records, or one bit that refuses",
+       "third party: both sizes and which pushed records pair up, as pseudonyms; controllers: the match count only",
+       kAnonymous,
+       {"hashed identifiers", "unmatched ciphertexts"}},
+      estimate_match(spec));
+}
+
+void mask(Rows& rows, const Spec& spec, int self) {
+  add(rows, spec,
+      {5,
+       "mask",
+       self,
+       2,
+       "random shares, encrypted under the public key of " + spec.party_name(1 - self),
+       kNothing,
+       kAnonymous,
+       {}},
+      estimate_mask(spec, self));
+}
+
+void unmask_third_party(Rows& rows, const Spec& spec) {
+  for (int controller = 0; controller < 2; ++controller) {
+    add(rows, spec,
+        {6,
+         "unmask",
+         2,
+         controller,
+         "ciphertexts of value minus random share, in an order only the third party knows",
+         kNothing,
+         kAnonymous,
+         {"ciphertexts", "order of the matched records"}},
+        estimate_send_sums(spec, controller));
+  }
+}
+
+void unmask_controller(Rows& rows, const Spec& spec, int self) {
+  add(rows, spec, {6, "unmask", self, -1, kNothing, kNothing, kAnonymous, {"private key"}},
+      estimate_decrypt(spec, self));
+}
+
+void share(Rows& rows, const Spec& spec, int party) {
+  const bool third = party == 2;
+  add(rows, spec,
+      {7, "share", party, third ? -1 : 1 - party, third ? kNothing : "one share of each of its additive shares",
+       kNothing, kAnonymous,
+       third ? std::vector<std::string>{} : std::vector<std::string>{"additive shares", "random shares"}},
+      estimate_share(spec, party));
+}
+
+std::string names_of(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+void fit(Rows& rows, const Spec& spec, int party) {
+  std::vector<std::string> destroyed{"pairwise seeds"};
+  if (!spec.keep_shares) destroyed.insert(destroyed.begin(), "shares");
+  add(rows, spec,
+      {8, "lasso", party, -1, "shares of masked values and keys for comparisons",
+       names_of(spec.recipients) + ": coefficients, intercept, measure of fit; all: number of iterations", kAggregate,
+       std::move(destroyed)},
+      estimate_fit(spec));
+}
+
+void note(Rows& rows, std::string subject, std::string statement) {
+  ExplainRow row;
+  row.name = std::move(subject);
+  row.learns = std::move(statement);
+  rows.push_back(std::move(row));
+}
+
+// "2^-29.4": rounded towards the larger distance.
+std::string power_of_two(double log2) {
+  char text[32];
+  std::snprintf(text, sizeof text, "2^%.1f", std::ceil(log2 * 10) / 10);
+  return text;
+}
+
+void note_exposure(Rows& rows, const Spec& spec) {
+  const auto join_part = join_exposure_log2(spec);
+  note(rows, "statistical distance",
+       "everything opened during the analysis is within " + power_of_two(planned_exposure_log2(spec)) +
+           " of values that depend on the result only; the engine refuses above 2^-24");
+  note(rows, "statistical distance of the join",
+       join_part ? "masked values are within " + power_of_two(*join_part) + " of uniform at expected_records"
+                 : "masked values are within records * " + std::to_string(spec.attribute_count() + 1) +
+                       " * 2^-80 of uniform");
+}
+
+void note_public(Rows& rows, const Spec& spec) {
+  const std::size_t fixed = spec.controllers[0].scale_exponents.size() + spec.controllers[1].scale_exponents.size();
+  const std::size_t columns = spec.attribute_count() + 1;
+  if (fixed < columns) {
+    note(rows, "public: order of magnitude",
+         "all parties learn the binary order of magnitude of " + std::to_string(columns - fixed) + " of " +
+             std::to_string(columns) + " columns; scale_exponents in the spec fixes it instead");
+  }
+  note(rows, "public: match count", "all parties learn how many records matched, or that they were too few");
+  note(rows, "public: iterations", "all parties learn how many iterations each fit took");
+  note(rows, "public: result",
+       names_of(spec.recipients) + " learn the coefficients, the intercept, R2 and the number of records of " +
+           std::to_string(spec.lambdas.size()) + (spec.lambdas.size() == 1 ? " fit" : " fits"));
+}
+
+void note_trust(Rows& rows, const Spec& spec) {
+  note(rows, "trust",
+       "all parties follow the protocol and at most one is curious: any two of the three together can open everything");
+  note(rows, "trust: third party",
+       spec.third_party + " learns both table sizes and which pushed records pair up, as pseudonyms; together with a " +
+           "controller that still holds the joint key it could test identifiers of the other controller");
+  note(rows, "trust: columns",
+       "names do not say what a column holds: the controllers agree on the definition of every column before they "
+       "approve, because a chosen column can single out one record");
+  if (spec.keep_shares) {
+    note(rows, "trust: kept shares",
+         "shares stay at every party, encrypted, for other analyses that all parties agree on");
+  }
+}
+
+void note_rules(Rows& rows, const Spec& spec) {
+  const DisclosureSpec& rules = spec.disclosure;
+  note(rows, "rule: min_matched",
+       "refused below " + std::to_string(spec.required_matches()) + " matched records (min_matched " +
+           std::to_string(rules.min_matched) + ", " + std::to_string(spec.attribute_count() + 1) +
+           " parameters at max_parameter_ratio " + canonical_number(rules.max_parameter_ratio) + ")");
+  note(rows, "rule: min_level_count",
+       rules.min_level_count > 0 ? "refused when a level of a 0/1 column, or a difference of two such columns, has "
+                                   "fewer than " +
+                                       std::to_string(rules.min_level_count) + " matched records"
+                                 : "off: a level of a 0/1 column may be a single record");
+  note(rows, "rule: max_dominance",
+       "refused when one record can hold more than " + canonical_number(rules.max_dominance) +
+           " of the variation of a column, the outcome included");
+  note(rows, "rule: model_budget",
+       "at most " + std::to_string(rules.model_budget) + " models over the same source of a controller");
+  note(rows, "rule: min_cohort_change",
+       "a changed source must differ by at least " + std::to_string(rules.min_cohort_change) +
+           " records from the one of an earlier study");
+  note(rows, "rule: min_lambda",
+       rules.min_lambda ? "no fit below lambda " + canonical_number(*rules.min_lambda)
+                        : "off: with a small lambda a combination of three or more columns can single out a record");
+}
+
+// Rows of one step are together, those of the reader's own node first.
+void order(Rows& rows, const std::string& own) {
+  std::stable_sort(rows.begin(), rows.end(), [&own](const ExplainRow& a, const ExplainRow& b) {
+    if (a.step != b.step) return a.step < b.step;
+    return !own.empty() && (a.party == own) > (b.party == own);
+  });
+}
+
+}  // namespace
+
+std::vector<ExplainRow> explain(const Spec& spec, int own_party) {
+  Rows rows;
+  for (int self = 0; self < 2; ++self) {
+    pseudonymise(rows, spec, self);
+    join(rows, spec, self);
+    mask(rows, spec, self);
+  }
+  match(rows, spec);
+  unmask_third_party(rows, spec);
+  for (int self = 0; self < 2; ++self) unmask_controller(rows, spec, self);
+  for (int party = 0; party < 3; ++party) {
+    share(rows, spec, party);
+    fit(rows, spec, party);
+  }
+  note_public(rows, spec);
+  note_trust(rows, spec);
+  note_rules(rows, spec);
+  note_exposure(rows, spec);
+  order(rows, own_party >= 0 && own_party < 3 ? spec.party_name(own_party) : std::string());
+  return rows;
+}
+
+}  // namespace pgmpc

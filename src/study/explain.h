@@ -1,0 +1,41 @@
+// What: what a study will do, told before anybody approves it: a row per step and party, and rows of step 0 that say
+//       what is public, who has to be trusted, which disclosure rules hold and how much the openings can leak.
+// Terms: estimate = a number worked out from the spec alone; NULL where the spec does not say enough.
+// Invariants: a function of the spec only. No row depends on the data or on the counts of any party (rule F5), so every
+//             party may read all rows; own_party only decides which party's rows come first.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "study/spec.h"
+
+namespace pgmpc {
+
+struct ExplainRow {
+  int step = 0;       // 1 to 8 as in the protocol; 0 for what concerns the study as a whole
+  std::string name;   // prepare, agree_key, scramble, push, match, mask, unmask, share, lasso; for step 0 the subject
+  std::string party;  // who acts; empty: all
+  std::string peer;   // who receives; empty: nobody, or both others
+  std::string sends;
+  std::string learns;  // what others learn; for step 0 the statement
+  std::optional<std::int64_t> records;
+  std::optional<std::int64_t> bytes;
+  std::optional<std::int64_t> rounds;
+  std::optional<double> seconds;
+  std::string data_status;  // personal, pseudonymised, anonymous, aggregate
+  std::vector<std::string> destroyed;
+};
+
+// own_party: 0, 1, 2, or -1 for a reader that takes no part.
+std::vector<ExplainRow> explain(const Spec& spec, int own_party);
+
+// Base-2 logarithm of the planned statistical distance of everything that one fit after another opens.
+double planned_exposure_log2(const Spec& spec);
+
+// How the columns of a controller are packed into ciphertexts of this study.
+int slots_per_ciphertext(int key_bits);
+std::int64_t ciphertexts_per_record(const Spec& spec, int controller);
+
+}  // namespace pgmpc

@@ -1,0 +1,141 @@
+// What: see explain_estimate.h. The constants are those of the packing (DESIGN: 121-bit slots), of the sharing
+//       (16 bytes per field element) and of measurements on two cores; they only feed explain.
+#include "study/explain_estimate.h"
+
+#include <cmath>
+
+#include "study/explain.h"
+
+namespace pgmpc {
+namespace {
+
+constexpr int kSlotBits = 121;  // 40-bit value, 80-bit statistical mask, 1 guard bit
+constexpr int kMaskBits = 80;
+constexpr std::int64_t kHashBytes = 32;
+constexpr std::int64_t kElementBytes = 16;
+constexpr std::int64_t kSealBytes = 28;  // nonce and tag of a sealed message
+
+// Portable operations per second and core at 3072 bits; the cost grows with the cube of the key length.
+constexpr double kCores = 2;
+constexpr double kOwnEncryptions = 1600, kMaskEncryptions = 960, kDecryptions = 220;
+constexpr double kKeySeconds = 4.5;
+constexpr double kRecordSeconds = 1e-6;  // everything that touches a record without public-key arithmetic
+
+// A fit: the set-up of the standardised problem, then iterations of product and soft threshold.
+constexpr std::int64_t kSetupRounds = 18, kIterationRounds = 2, kReleaseRounds = 6;
+constexpr std::int64_t kTypicalIterations = 30, kInverseRounds = 20;
+constexpr std::int64_t kComparisonKeyBytes = 2700;  // per attribute and iteration
+constexpr double kRoundSeconds = 3e-4;              // between processes of one machine
+
+// What the planner of the openings allows for; see planned_exposure_log2.
+constexpr double kMaskedBits = 125, kSetupBits = 82, kIterationBits = 76;
+constexpr std::int64_t kPlannedInverses = 13;
+
+std::int64_t ciphertext_bytes(const Spec& spec) { return 2 * spec.key_bits / 8; }
+
+std::int64_t columns_of(const Spec& spec) { return static_cast<std::int64_t>(spec.attribute_count()) + 1; }
+
+double slower(const Spec& spec) { return std::pow(spec.key_bits / 3072.0, 3); }
+
+Count times(const Count& records, std::int64_t factor) { return records ? Count(*records * factor) : std::nullopt; }
+
+Seconds work(const Count& records, double per_record) {
+  return records ? Seconds(static_cast<double>(*records) * per_record) : std::nullopt;
+}
+
+// Seconds for the ciphertexts of one controller at this many operations per second and core.
+Seconds cipher_work(const Spec& spec, int controller, double per_second) {
+  const double ciphertexts = static_cast<double>(ciphertexts_per_record(spec, controller));
+  return work(spec.expected_records, ciphertexts * slower(spec) / (per_second * kCores) + kRecordSeconds);
+}
+
+std::int64_t fits_of(const Spec& spec) { return static_cast<std::int64_t>(spec.lambdas.size()); }
+
+}  // namespace
+
+int slots_per_ciphertext(int key_bits) { return (key_bits - 1) / kSlotBits; }
+
+std::int64_t ciphertexts_per_record(const Spec& spec, int controller) {
+  const auto columns =
+      static_cast<std::int64_t>(spec.controllers.at(static_cast<std::size_t>(controller)).columns().size());
+  const std::int64_t slots = slots_per_ciphertext(spec.key_bits);
+  return (columns + slots - 1) / slots;
+}
+
+StepEstimate estimate_prepare(const Spec& spec) {
+  return {spec.expected_records, {}, {}, work(spec.expected_records, kRecordSeconds)};
+}
+
+StepEstimate estimate_agree_key(const Spec& spec) { return {{}, 2 * (kHashBytes + kSealBytes), 2, {}}; }
+
+StepEstimate estimate_scramble(const Spec& spec, int controller) {
+  Seconds seconds = cipher_work(spec, controller, kOwnEncryptions);
+  if (seconds) *seconds += kKeySeconds * slower(spec);
+  return {spec.expected_records, {}, {}, seconds};
+}
+
+StepEstimate estimate_push(const Spec& spec, int controller) {
+  const std::int64_t per_record = kHashBytes + ciphertexts_per_record(spec, controller) * ciphertext_bytes(spec);
+  return {spec.expected_records, times(spec.expected_records, per_record), {}, {}};
+}
+
+StepEstimate estimate_match(const Spec& spec) { return {{}, {}, {}, work(spec.expected_records, 2 * kRecordSeconds)}; }
+
+StepEstimate estimate_mask(const Spec& spec, int controller) {
+  const int other = 1 - controller;
+  return {spec.expected_records,
+          times(spec.expected_records, ciphertexts_per_record(spec, other) * ciphertext_bytes(spec)),
+          {},
+          cipher_work(spec, other, kMaskEncryptions)};
+}
+
+StepEstimate estimate_send_sums(const Spec& spec, int controller) {
+  return {spec.expected_records,
+          times(spec.expected_records, ciphertexts_per_record(spec, controller) * ciphertext_bytes(spec)),
+          {},
+          work(spec.expected_records, kRecordSeconds * static_cast<double>(ciphertexts_per_record(spec, controller)))};
+}
+
+StepEstimate estimate_decrypt(const Spec& spec, int controller) {
+  return {spec.expected_records, {}, {}, cipher_work(spec, controller, kDecryptions)};
+}
+
+// Controllers send each other one element per value; what the third party holds comes from agreed seeds.
+StepEstimate estimate_share(const Spec& spec, int party) {
+  Count bytes = times(spec.expected_records, columns_of(spec) * kElementBytes);
+  if (party == 2) bytes = 0;
+  return {spec.expected_records, bytes, 1,
+          work(spec.expected_records, kRecordSeconds * static_cast<double>(columns_of(spec)))};
+}
+
+StepEstimate estimate_fit(const Spec& spec) {
+  const std::int64_t columns = columns_of(spec), attributes = columns - 1, fits = fits_of(spec);
+  const std::int64_t pairs = columns * (columns + 1) / 2;
+  const std::int64_t rounds =
+      kSetupRounds + kReleaseRounds + fits * (kTypicalIterations * kIterationRounds) + kInverseRounds;
+  const std::int64_t setup = 8 * pairs * kElementBytes;
+  const std::int64_t iterations = fits * kTypicalIterations * attributes * kComparisonKeyBytes;
+  const std::int64_t inverses = fits * 2 * kInverseRounds * pairs * kElementBytes;
+  const double record_work = kRecordSeconds * static_cast<double>(pairs) / 50;
+  Seconds seconds = work(spec.expected_records, record_work);
+  if (seconds) *seconds += static_cast<double>(rounds) * kRoundSeconds;
+  return {spec.expected_records, setup + iterations + inverses, rounds, seconds};
+}
+
+double planned_exposure_log2(const Spec& spec) {
+  const auto columns = static_cast<double>(columns_of(spec)), attributes = columns - 1;
+  const double setup = 4 * (columns * (columns + 1) / 2) + 40 * columns;
+  const double iterations = static_cast<double>(spec.max_iterations) * (3 * attributes + 4);
+  const double inverses = static_cast<double>(kPlannedInverses) * 40 * attributes * (attributes + 1) / 2;
+  const double fits = static_cast<double>(fits_of(spec));
+  // An opening of a value below 2^b is within 2^(b + 1 - 125) of uniform.
+  return std::log2(setup * std::exp2(kSetupBits + 1 - kMaskedBits) +
+                   fits * (iterations + inverses) * std::exp2(kIterationBits + 1 - kMaskedBits));
+}
+
+std::optional<double> join_exposure_log2(const Spec& spec) {
+  if (!spec.expected_records) return std::nullopt;
+  return std::log2(static_cast<double>(*spec.expected_records) * static_cast<double>(columns_of(spec))) - kMaskBits;
+}
+
+}  // namespace pgmpc

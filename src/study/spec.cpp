@@ -1,0 +1,349 @@
+// What: reads the study spec, section by section, and writes the filled document. See spec.h.
+// Invariants: a check lives beside the key it is about; checks that need several keys come last (check_together).
+#include "study/spec.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "crypto/keyed_hash.h"
+#include "study/canonical_json.h"
+#include "study/spec_reader.h"
+
+namespace pgmpc {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t kMaxRecords = std::int64_t{1} << 33;  // what the encoding of sums has room for
+constexpr std::int64_t kMaxCount = 1'000'000'000;
+constexpr int kMaxIdentifierParts = 16;
+constexpr std::size_t kMaxLambdas = 100;
+constexpr int kMaxIterations = 10'000;
+constexpr int kMaxScaleExponent = 60;
+constexpr double kMaxParameterRatio = 1000;
+constexpr const char* kDocument = "study spec";
+
+const char* kind_name(AnalysisKind kind) {
+  switch (kind) {
+    case AnalysisKind::lasso:
+      return "lasso";
+    case AnalysisKind::ridge:
+      return "ridge";
+    case AnalysisKind::elastic_net:
+      return "elastic_net";
+  }
+  return "";
+}
+
+// Names of an array, each once.
+std::vector<std::string> read_names(const json& value, const std::string& pointer, std::size_t low, std::size_t high,
+                                    std::string_view what) {
+  std::vector<std::string> names;
+  for (const json& element : spec_array(value, pointer, low, high)) {
+    const std::string at = pointer_to(pointer, std::to_string(names.size()));
+    std::string name = spec_name(element, at, what);
+    if (std::find(names.begin(), names.end(), name) != names.end()) {
+      refuse_spec("duplicate " + std::string(what) + " in study spec", at, "\"" + name + "\"");
+    }
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+void read_controller(ControllerSpec& controller, const json& value, const std::string& pointer) {
+  const SpecReader reader(value, pointer, {"attributes", "outcome"});
+  if (reader.has("outcome")) controller.outcome = spec_name(reader.required("outcome"), reader.at("outcome"), "column");
+  const std::size_t fewest = controller.outcome ? 0 : 1;
+  controller.attributes =
+      read_names(reader.required("attributes"), reader.at("attributes"), fewest, kMaxAttributes, "column");
+  const auto& attributes = controller.attributes;
+  if (controller.outcome && std::count(attributes.begin(), attributes.end(), *controller.outcome) > 0) {
+    refuse_spec("outcome is also an attribute in study spec", reader.at("outcome"), "\"" + *controller.outcome + "\"");
+  }
+}
+
+// Keys of a JSON object come in byte order here, which is the order of the parties.
+void read_controllers(Spec& spec, const SpecReader& root) {
+  const SpecReader reader(root.required("controllers"), root.at("controllers"));
+  if (reader.object().size() != spec.controllers.size()) {
+    refuse_spec("study spec needs exactly two controllers", root.at("controllers"),
+                std::to_string(reader.object().size()) + " controllers");
+  }
+  std::size_t index = 0;
+  for (const auto& item : reader.object().items()) {
+    ControllerSpec& controller = spec.controllers[index++];
+    controller.party = spec_name(json(item.key()), reader.at(item.key()), "party");
+    read_controller(controller, item.value(), reader.at(item.key()));
+  }
+  const auto holders = std::count_if(spec.controllers.begin(), spec.controllers.end(),
+                                     [](const ControllerSpec& c) { return c.outcome.has_value(); });
+  if (holders != 1) {
+    refuse_spec("exactly one controller must hold the outcome", root.at("controllers"),
+                std::to_string(holders) + " controllers name an outcome");
+  }
+  const std::size_t attributes = spec.attribute_count();
+  if (attributes < 1 || attributes > kMaxAttributes) {
+    refuse_spec("wrong number of attributes in study spec", root.at("controllers"), std::to_string(attributes),
+                "at least 1, at most " + std::to_string(kMaxAttributes) + " for both controllers together");
+  }
+}
+
+void read_third_party(Spec& spec, const SpecReader& root) {
+  spec.third_party = spec_name(root.required("third_party"), root.at("third_party"), "party");
+  for (const ControllerSpec& controller : spec.controllers) {
+    if (controller.party != spec.third_party) continue;
+    refuse_spec("third party is also a controller in study spec", root.at("third_party"),
+                "\"" + spec.third_party + "\"", "the third party holds no data and must be independent");
+  }
+}
+
+void read_key_bits(Spec& spec, const SpecReader& root) {
+  spec.key_bits = static_cast<int>(root.integer("key_bits", spec.key_bits, 0, kMaxCount));
+  if (spec.key_bits != 2048 && spec.key_bits != 3072 && spec.key_bits != 4096) {
+    refuse_spec("value out of range in study spec", root.at("key_bits"), std::to_string(spec.key_bits),
+                "one of 2048, 3072, 4096");
+  }
+}
+
+void read_identifier(Spec& spec, const SpecReader& root) {
+  if (!root.has("identifier")) return;
+  const SpecReader reader(root.required("identifier"), root.at("identifier"), {"parts", "normalise"});
+  spec.identifier_parts = static_cast<int>(reader.integer("parts", spec.identifier_parts, 1, kMaxIdentifierParts));
+  if (!reader.has("normalise")) return;
+  const std::string pointer = reader.at("normalise");
+  for (const json& element : spec_array(reader.required("normalise"), pointer, 0, 3)) {
+    const std::string at = pointer_to(pointer, std::to_string(spec.normalise.size()));
+    const std::string step = spec_string(element, at);
+    if (step != "trim" && step != "upper" && step != "digits") {
+      refuse_spec("unknown normalisation in study spec", at, "\"" + pointer_to("", step).substr(1) + "\"",
+                  "any of trim, upper, digits");
+    }
+    if (std::count(spec.normalise.begin(), spec.normalise.end(), step) > 0) {
+      refuse_spec("duplicate normalisation in study spec", at, "\"" + step + "\"");
+    }
+    spec.normalise.push_back(step);
+  }
+}
+
+void read_kind(Spec& spec, const SpecReader& analysis) {
+  if (!analysis.has("kind")) return;
+  const std::string name = spec_string(analysis.required("kind"), analysis.at("kind"));
+  for (const AnalysisKind kind : {AnalysisKind::lasso, AnalysisKind::ridge, AnalysisKind::elastic_net}) {
+    if (name != kind_name(kind)) continue;
+    spec.kind = kind;
+    return;
+  }
+  refuse_spec("unknown analysis in study spec", analysis.at("kind"), "\"" + pointer_to("", name).substr(1) + "\"",
+              "one of lasso, ridge, elastic_net");
+}
+
+void read_lambda(Spec& spec, const json& value, const std::string& pointer) {
+  const double lambda = spec_number(value, pointer);
+  if (lambda < 0) refuse_spec("lambda must not be negative", pointer, canonical_number(lambda));
+  if (std::count(spec.lambdas.begin(), spec.lambdas.end(), lambda) > 0) {
+    refuse_spec("duplicate lambda in study spec", pointer, canonical_number(lambda));
+  }
+  spec.lambdas.push_back(lambda == 0 ? 0 : lambda);  // no minus zero
+}
+
+void read_lambdas(Spec& spec, const SpecReader& analysis) {
+  const json& value = analysis.required("lambda");
+  const std::string pointer = analysis.at("lambda");
+  if (!value.is_array()) return read_lambda(spec, value, pointer);
+  for (const json& element : spec_array(value, pointer, 1, kMaxLambdas)) {
+    read_lambda(spec, element, pointer_to(pointer, std::to_string(spec.lambdas.size())));
+  }
+}
+
+void read_analysis(Spec& spec, const SpecReader& root) {
+  const SpecReader analysis(root.required("analysis"), root.at("analysis"),
+                            {"kind", "lambda", "alpha", "standardize", "max_iterations"});
+  read_kind(spec, analysis);
+  read_lambdas(spec, analysis);
+  spec.alpha = analysis.number("alpha", spec.alpha, 0, 1);
+  if (spec.alpha != 1 && spec.kind != AnalysisKind::elastic_net) {
+    refuse_spec("alpha applies to elastic_net only", analysis.at("alpha"), canonical_number(spec.alpha),
+                "leave alpha out or set analysis.kind to elastic_net");
+  }
+  spec.standardize = analysis.boolean("standardize", spec.standardize);
+  spec.max_iterations = static_cast<int>(analysis.integer("max_iterations", spec.max_iterations, 1, kMaxIterations));
+}
+
+// In the order of the party indexes, whatever order the document has.
+void read_recipients(Spec& spec, const SpecReader& root) {
+  std::vector<std::string> named;
+  if (root.has("recipients")) named = read_names(root.required("recipients"), root.at("recipients"), 1, 3, "party");
+  for (std::size_t i = 0; i < named.size(); ++i) {
+    if (spec.party_index(named[i]) >= 0) continue;
+    refuse_spec("recipient does not take part in the study", pointer_to(root.at("recipients"), std::to_string(i)),
+                "\"" + named[i] + "\"");
+  }
+  for (int party = 0; party < 3; ++party) {
+    const std::string& name = spec.party_name(party);
+    if (named.empty() || std::count(named.begin(), named.end(), name) > 0) spec.recipients.push_back(name);
+  }
+}
+
+void read_exponents(ControllerSpec& controller, const json& value, const std::string& pointer) {
+  const SpecReader reader(value, pointer);
+  const std::vector<std::string> columns = controller.columns();
+  for (const auto& item : reader.object().items()) {
+    const std::string at = reader.at(item.key());
+    if (std::count(columns.begin(), columns.end(), item.key()) == 0) {
+      refuse_spec("scale exponent for a column that the controller does not use", at, "no such column");
+    }
+    controller.scale_exponents[item.key()] =
+        static_cast<int>(spec_integer(item.value(), at, -kMaxScaleExponent, kMaxScaleExponent));
+  }
+}
+
+void read_scale_exponents(Spec& spec, const SpecReader& root) {
+  if (!root.has_value("scale_exponents")) return;
+  const SpecReader reader(root.required("scale_exponents"), root.at("scale_exponents"));
+  for (const auto& item : reader.object().items()) {
+    const int index = spec.party_index(item.key());
+    if (index != 0 && index != 1) {
+      refuse_spec("scale exponents for a party that is not a controller", reader.at(item.key()), "no such controller");
+    }
+    read_exponents(spec.controllers[static_cast<std::size_t>(index)], item.value(), reader.at(item.key()));
+  }
+}
+
+void read_disclosure(Spec& spec, const SpecReader& root) {
+  if (!root.has("disclosure")) return;
+  const SpecReader reader(root.required("disclosure"), root.at("disclosure"),
+                          {"min_matched", "max_parameter_ratio", "min_level_count", "max_dominance", "model_budget",
+                           "min_cohort_change", "min_lambda"});
+  DisclosureSpec& rules = spec.disclosure;
+  rules.min_matched = reader.integer("min_matched", rules.min_matched, 1, kMaxCount);
+  rules.max_parameter_ratio = reader.number("max_parameter_ratio", rules.max_parameter_ratio, 0, kMaxParameterRatio);
+  rules.min_level_count = reader.integer("min_level_count", rules.min_level_count, 0, kMaxCount);
+  rules.max_dominance = reader.number("max_dominance", rules.max_dominance, 0, 1);
+  rules.model_budget = reader.integer("model_budget", rules.model_budget, 1, kMaxCount);
+  rules.min_cohort_change = reader.integer("min_cohort_change", rules.min_cohort_change, 0, kMaxCount);
+  if (reader.has_value("min_lambda")) {
+    rules.min_lambda = reader.number("min_lambda", 0, 0, std::numeric_limits<double>::max(), true);
+  }
+}
+
+void check_together(const Spec& spec) {
+  if (!spec.disclosure.min_lambda) return;
+  for (const double lambda : spec.lambdas) {
+    if (lambda >= *spec.disclosure.min_lambda) continue;
+    refuse_spec("lambda is below the agreed minimum", "/analysis/lambda", canonical_number(lambda),
+                "disclosure.min_lambda is " + canonical_number(*spec.disclosure.min_lambda));
+  }
+}
+
+json filled_analysis(const Spec& spec) {
+  // One lambda is written as a number, so that the common spec keeps the form in which people write it.
+  const json lambda = spec.lambdas.size() == 1 ? json(spec.lambdas.front()) : json(spec.lambdas);
+  return {{"kind", kind_name(spec.kind)},
+          {"lambda", lambda},
+          {"alpha", spec.alpha},
+          {"standardize", spec.standardize},
+          {"max_iterations", spec.max_iterations}};
+}
+
+json filled_disclosure(const DisclosureSpec& rules) {
+  return {{"min_matched", rules.min_matched},
+          {"max_parameter_ratio", rules.max_parameter_ratio},
+          {"min_level_count", rules.min_level_count},
+          {"max_dominance", rules.max_dominance},
+          {"model_budget", rules.model_budget},
+          {"min_cohort_change", rules.min_cohort_change},
+          {"min_lambda", rules.min_lambda ? json(*rules.min_lambda) : json()}};
+}
+
+json filled(const Spec& spec) {
+  json controllers = json::object();
+  json exponents = json::object();
+  for (const ControllerSpec& controller : spec.controllers) {
+    json& entry = controllers[controller.party] = {{"attributes", controller.attributes}};
+    if (controller.outcome) entry["outcome"] = *controller.outcome;
+    if (!controller.scale_exponents.empty()) exponents[controller.party] = controller.scale_exponents;
+  }
+  return {{"controllers", controllers},
+          {"third_party", spec.third_party},
+          {"key_bits", spec.key_bits},
+          {"identifier", {{"parts", spec.identifier_parts}, {"normalise", spec.normalise}}},
+          {"analysis", filled_analysis(spec)},
+          {"recipients", spec.recipients},
+          {"expected_records", spec.expected_records ? json(*spec.expected_records) : json()},
+          {"scale_exponents", exponents},
+          {"keep_shares", spec.keep_shares},
+          {"disclosure", filled_disclosure(spec.disclosure)}};
+}
+
+}  // namespace
+
+std::vector<std::string> ControllerSpec::columns() const {
+  std::vector<std::string> result = attributes;
+  if (outcome) result.push_back(*outcome);
+  return result;
+}
+
+int Spec::party_index(std::string_view party) const {
+  for (int index = 0; index < 3; ++index) {
+    if (party_name(index) == party) return index;
+  }
+  return -1;
+}
+
+const std::string& Spec::party_name(int index) const {
+  return index == 2 ? third_party : controllers.at(static_cast<std::size_t>(index)).party;
+}
+
+std::int64_t Spec::required_matches() const {
+  const auto parameters = static_cast<double>(attribute_count() + 1);
+  // The quotient of 31 and 0.1 must be 310, not the 309.99… or 310.00… that doubles make of it.
+  const double exact = parameters / disclosure.max_parameter_ratio;
+  const double nearest = std::round(exact);
+  const double matches = std::fabs(exact - nearest) < 1e-9 * nearest ? nearest : std::ceil(exact);
+  return std::max(disclosure.min_matched, static_cast<std::int64_t>(std::min(matches, 9e18)));
+}
+
+Spec parse_spec(std::string_view text) {
+  const json document = read_json(text, kMaxSpecBytes, kDocument);
+  const SpecReader root(document, "",
+                        {"controllers", "third_party", "key_bits", "identifier", "analysis", "recipients",
+                         "expected_records", "scale_exponents", "keep_shares", "disclosure"});
+  Spec spec;
+  read_controllers(spec, root);
+  read_third_party(spec, root);
+  read_key_bits(spec, root);
+  read_identifier(spec, root);
+  read_analysis(spec, root);
+  read_recipients(spec, root);
+  if (root.has_value("expected_records")) spec.expected_records = root.integer("expected_records", 0, 1, kMaxRecords);
+  read_scale_exponents(spec, root);
+  spec.keep_shares = root.boolean("keep_shares", spec.keep_shares);
+  read_disclosure(spec, root);
+  check_together(spec);
+  spec.canonical_json = canonical_json(filled(spec));
+  return spec;
+}
+
+std::string study_digest(std::string_view study, const Spec& spec) {
+  std::string message = "pg_mpc study 1\n";
+  message.append(study).append("\n").append(spec.canonical_json);
+  return to_hex(sha256(view_of(message)));
+}
+
+bool valid_name(std::string_view name) {
+  constexpr std::size_t kMaxNameBytes = 63;
+  if (name.empty() || name.size() > kMaxNameBytes || name[0] < 'a' || name[0] > 'z') return false;
+  return std::all_of(name.begin(), name.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+}
+
+std::string first_difference(std::string_view canonical_a, std::string_view canonical_b) {
+  return first_json_difference(read_json(canonical_a, kMaxSpecBytes, kDocument),
+                               read_json(canonical_b, kMaxSpecBytes, kDocument));
+}
+
+}  // namespace pgmpc

@@ -1,0 +1,178 @@
+// What: explain: every step of every party is there, sizes follow the packing, nothing depends on a side.
+#include "study/explain.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace pgmpc {
+namespace {
+
+// a and b hold columns_a and columns_b attributes, b also the outcome.
+Spec spec_of(int columns_a, int columns_b, const std::string& more = "") {
+  const auto names = [](int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text += (i ? ",\"x" : "\"x") + std::to_string(i) + "\"";
+    return text;
+  };
+  return parse_spec(R"({"controllers":{"a":{"attributes":[)" + names(columns_a) + R"(]},"b":{"attributes":[)" +
+                    names(columns_b) + R"(],"outcome":"y"}},"third_party":"t","analysis":{"lambda":0.1})" + more + "}");
+}
+
+std::vector<ExplainRow> rows_of(const std::vector<ExplainRow>& rows, const std::string& name,
+                                const std::string& party) {
+  std::vector<ExplainRow> found;
+  std::copy_if(rows.begin(), rows.end(), std::back_inserter(found),
+               [&](const ExplainRow& row) { return row.name == name && row.party == party; });
+  return found;
+}
+
+ExplainRow row_of(const std::vector<ExplainRow>& rows, const std::string& name, const std::string& party) {
+  const auto found = rows_of(rows, name, party);
+  EXPECT_EQ(found.size(), 1U) << name << " of " << party;
+  return found.empty() ? ExplainRow{} : found.front();
+}
+
+bool destroys(const ExplainRow& row, const std::string& what) {
+  return std::find(row.destroyed.begin(), row.destroyed.end(), what) != row.destroyed.end();
+}
+
+std::string statement(const std::vector<ExplainRow>& rows, const std::string& subject) {
+  return row_of(rows, subject, "").learns;
+}
+
+TEST(Explain, HasEveryStepOfEveryParty) {
+  const auto rows = explain(spec_of(3, 2), 0);
+  for (const char* party : {"a", "b"}) {
+    for (const char* step : {"prepare", "agree_key", "scramble", "push", "mask", "unmask", "share", "lasso"}) {
+      row_of(rows, step, party);
+    }
+  }
+  for (const char* step : {"match", "share", "lasso"}) row_of(rows, step, "t");
+  EXPECT_EQ(rows_of(rows, "unmask", "t").size(), 2U);
+  std::set<int> steps;
+  for (const ExplainRow& row : rows) steps.insert(row.step);
+  EXPECT_EQ(steps, (std::set<int>{0, 1, 2, 3, 4, 5, 6, 7, 8}));
+}
+
+TEST(Explain, DataStatusFollowsTheProtocol) {
+  for (const ExplainRow& row : explain(spec_of(3, 2), -1)) {
+    const char* expected = row.step == 0   ? ""
+                           : row.step == 1 ? "personal"
+                           : row.step <= 3 ? "pseudonymised"
+                           : row.step <= 7 ? "anonymous"
+                                           : "aggregate";
+    EXPECT_EQ(row.data_status, expected) << row.name;
+  }
+}
+
+TEST(Explain, SaysWhatIsDestroyedWhere) {
+  const auto rows = explain(spec_of(3, 2), 1);
+  EXPECT_TRUE(destroys(row_of(rows, "scramble", "a"), "joint key"));
+  EXPECT_TRUE(destroys(row_of(rows, "match", "t"), "hashed identifiers"));
+  EXPECT_TRUE(destroys(row_of(rows, "match", "t"), "unmatched ciphertexts"));
+  EXPECT_TRUE(destroys(row_of(rows, "unmask", "b"), "private key"));
+  EXPECT_TRUE(destroys(rows_of(rows, "unmask", "t")[0], "ciphertexts"));
+  EXPECT_TRUE(destroys(row_of(rows, "share", "b"), "random shares"));
+  EXPECT_TRUE(destroys(row_of(rows, "lasso", "t"), "shares"));
+  EXPECT_FALSE(destroys(row_of(explain(spec_of(3, 2, R"(,"keep_shares":true)"), 1), "lasso", "t"), "shares"));
+}
+
+TEST(Explain, NumbersNeedExpectedRecords) {
+  const Spec spec = spec_of(3, 2);
+  for (const ExplainRow& row : explain(spec, 0)) EXPECT_FALSE(row.records.has_value()) << row.name;
+  for (const char* step : {"push", "mask", "share"}) {
+    EXPECT_FALSE(row_of(explain(spec, 0), step, "a").bytes.has_value()) << step;
+  }
+}
+
+TEST(Explain, SizesFollowThePacking) {
+  const auto rows = explain(spec_of(15, 15, R"(,"expected_records":5000)"), 0);
+  EXPECT_EQ(row_of(rows, "push", "a").records, 5000);
+  EXPECT_EQ(row_of(rows, "push", "a").bytes, 5000 * (32 + 768));
+  EXPECT_EQ(row_of(rows, "mask", "b").bytes, 5000 * 768);
+  EXPECT_EQ(row_of(rows, "share", "a").bytes, 5000 * 31 * 16);
+  EXPECT_EQ(row_of(rows, "share", "t").bytes, 0);
+}
+
+// 25 columns fill a 3072-bit ciphertext. The masks of a controller are for the other's columns.
+TEST(Explain, OneColumnMoreIsOneCiphertextMore) {
+  EXPECT_EQ(slots_per_ciphertext(2048), 16);
+  EXPECT_EQ(slots_per_ciphertext(3072), 25);
+  EXPECT_EQ(slots_per_ciphertext(4096), 33);
+  const auto full = explain(spec_of(25, 24, R"(,"expected_records":10)"), 0);
+  const auto more = explain(spec_of(26, 24, R"(,"expected_records":10)"), 0);
+  EXPECT_EQ(row_of(full, "push", "a").bytes, 10 * (32 + 768));
+  EXPECT_EQ(row_of(more, "push", "a").bytes, 10 * (32 + 2 * 768));
+  EXPECT_EQ(row_of(more, "push", "b").bytes, 10 * (32 + 768));
+  EXPECT_EQ(row_of(more, "mask", "a").bytes, 10 * 768);
+  EXPECT_EQ(row_of(more, "mask", "b").bytes, 10 * 2 * 768);
+}
+
+// Rule F5: the rows are the same for everybody; a reader only sees its own first.
+TEST(Explain, EveryPartyReadsTheSameRows) {
+  const Spec spec = spec_of(4, 3, R"(,"expected_records":1000)");
+  const auto key = [](const ExplainRow& row) {
+    return std::to_string(row.step) + row.name + "|" + row.party + "|" + row.peer + "|" + row.sends + "|" + row.learns +
+           "|" + std::to_string(row.bytes.value_or(-1)) + "|" + std::to_string(row.records.value_or(-1));
+  };
+  std::multiset<std::string> reference;
+  for (const ExplainRow& row : explain(spec, -1)) reference.insert(key(row));
+  for (int party = 0; party < 3; ++party) {
+    std::multiset<std::string> rows;
+    for (const ExplainRow& row : explain(spec, party)) rows.insert(key(row));
+    EXPECT_EQ(rows, reference);
+  }
+  const auto own = explain(spec, 1);
+  const auto first = std::find_if(own.begin(), own.end(), [](const ExplainRow& row) { return row.step == 1; });
+  ASSERT_NE(first, own.end());
+  EXPECT_EQ(first->party, "b");
+}
+
+TEST(Explain, ExposureGrowsWithTheStudy) {
+  const double small = planned_exposure_log2(spec_of(15, 15));
+  EXPECT_GT(small, -31);
+  EXPECT_LT(small, -28);
+  EXPECT_GT(planned_exposure_log2(spec_of(30, 30)), small);
+  EXPECT_GT(planned_exposure_log2(parse_spec(R"({"controllers":{"a":{"attributes":["u"]},"b":{"attributes":[],
+    "outcome":"y"}},"third_party":"t","analysis":{"lambda":[1,2,3]}})")),
+            planned_exposure_log2(spec_of(1, 0)));
+  // By hand for one attribute: set-up 4*3 + 80 openings of 82 bits; 200*7 + 13*40 of 76 bits.
+  EXPECT_NEAR(planned_exposure_log2(spec_of(1, 0)), std::log2(92 * std::exp2(-42) + 1920 * std::exp2(-48)), 1e-12);
+}
+
+TEST(Explain, SaysTheExposureAsPowersOfTwo) {
+  const auto rows = explain(spec_of(1, 0, R"(,"expected_records":512)"), 0);
+  // 92 * 2^-42 + 1920 * 2^-48 = 2^-35.07, rounded up to -35.0
+  EXPECT_NE(statement(rows, "statistical distance").find("2^-35.0 "), std::string::npos);
+  EXPECT_NE(statement(rows, "statistical distance of the join").find("2^-70.0 "), std::string::npos);
+}
+
+TEST(Explain, StatesTrustAndRules) {
+  const auto rows = explain(spec_of(20, 10), 2);
+  EXPECT_NE(statement(rows, "trust").find("any two of the three together can open everything"), std::string::npos);
+  EXPECT_NE(statement(rows, "rule: min_matched").find("below 310 matched"), std::string::npos);
+  EXPECT_NE(statement(rows, "rule: min_level_count").find("fewer than 10"), std::string::npos);
+  EXPECT_NE(statement(rows, "rule: max_dominance").find("0.5"), std::string::npos);
+  EXPECT_NE(statement(rows, "rule: min_lambda").find("off"), std::string::npos);
+  const auto strict = explain(spec_of(2, 1, R"(,"disclosure":{"min_lambda":0.05,"min_level_count":0})"), 2);
+  EXPECT_NE(statement(strict, "rule: min_lambda").find("no fit below lambda 0.05"), std::string::npos);
+  EXPECT_NE(statement(strict, "rule: min_level_count").find("off"), std::string::npos);
+}
+
+TEST(Explain, ResultGoesToTheRecipientsOnly) {
+  const auto rows = explain(spec_of(2, 1, R"(,"recipients":["t","a"])"), 0);
+  EXPECT_EQ(statement(rows, "public: result").rfind("a, t learn the coefficients", 0), 0U);
+}
+
+TEST(Explain, FixedScaleExponentsHideTheOrderOfMagnitude) {
+  const auto fixed = explain(spec_of(1, 0, R"(,"scale_exponents":{"a":{"x0":3},"b":{"y":0}})"), 0);
+  EXPECT_TRUE(rows_of(fixed, "public: order of magnitude", "").empty());
+  const auto one = explain(spec_of(1, 0, R"(,"scale_exponents":{"a":{"x0":3}})"), 0);
+  EXPECT_NE(statement(one, "public: order of magnitude").find("1 of 2 columns"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace pgmpc

@@ -1,0 +1,328 @@
+// What: the study spec: defaults, canonical text, digest, and a refusal for everything that is not a spec.
+#include "study/spec.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+
+namespace pgmpc {
+namespace {
+
+using nlohmann::json;
+
+// The example of the documentation.
+json example() {
+  return json::parse(R"({
+    "controllers": {"erasmus_mc":     {"attributes": ["age","sbp","ldl"]},
+                    "zilveren_kruis": {"attributes": ["claims","visits"], "outcome": "hospital_days"}},
+    "third_party": "zorgttp", "analysis": {"kind": "lasso", "lambda": 0.1}})");
+}
+
+// The example with one value put at a pointer.
+std::string with(const char* pointer, const json& value) {
+  json document = example();
+  document[json::json_pointer(pointer)] = value;
+  return document.dump();
+}
+
+std::string without(const char* parent, const char* key) {
+  json document = example();
+  document[json::json_pointer(parent)].erase(key);
+  return document.dump();
+}
+
+Error refusal(const std::string& text) {
+  try {
+    parse_spec(text);
+  } catch (const Error& error) {
+    return error;
+  }
+  ADD_FAILURE() << "accepted: " << text;
+  return Error(ErrorCode::internal, "");
+}
+
+constexpr const char* kFilledExample =
+    R"({"analysis":{"alpha":1,"kind":"lasso","lambda":0.1,"max_iterations":200,"standardize":true},)"
+    R"("controllers":{"erasmus_mc":{"attributes":["age","sbp","ldl"]},)"
+    R"("zilveren_kruis":{"attributes":["claims","visits"],"outcome":"hospital_days"}},)"
+    R"("disclosure":{"max_dominance":0.5,"max_parameter_ratio":0.1,"min_cohort_change":10,"min_lambda":null,)"
+    R"("min_level_count":10,"min_matched":100,"model_budget":100},"expected_records":null,)"
+    R"("identifier":{"normalise":[],"parts":1},"keep_shares":false,"key_bits":3072,)"
+    R"("recipients":["erasmus_mc","zilveren_kruis","zorgttp"],"scale_exponents":{},"third_party":"zorgttp"})";
+
+TEST(Spec, FillsDefaults) {
+  const Spec spec = parse_spec(example().dump());
+  EXPECT_EQ(spec.canonical_json, kFilledExample);
+  EXPECT_EQ(spec.attribute_count(), 5U);
+  EXPECT_EQ(spec.outcome_holder(), 1);
+  EXPECT_EQ(spec.controllers[1].columns(), (std::vector<std::string>{"claims", "visits", "hospital_days"}));
+  EXPECT_EQ(spec.party_index("erasmus_mc"), 0);
+  EXPECT_EQ(spec.party_index("zorgttp"), 2);
+  EXPECT_EQ(spec.party_index("nobody"), -1);
+  EXPECT_FALSE(spec.expected_records.has_value());
+  EXPECT_FALSE(spec.disclosure.min_lambda.has_value());
+}
+
+TEST(Spec, OrdersControllersByName) {
+  const Spec spec = parse_spec(R"({"third_party":"m","analysis":{"lambda":1},"controllers":
+    {"z":{"attributes":["a"]},"a":{"attributes":[],"outcome":"y"}}})");
+  EXPECT_EQ(spec.party_name(0), "a");
+  EXPECT_EQ(spec.party_name(1), "z");
+  EXPECT_EQ(spec.outcome_holder(), 0);
+}
+
+TEST(Spec, CanonicalTextIsItsOwnCanonicalText) {
+  json full = example();
+  full["key_bits"] = 2048.0;
+  full["identifier"] = {{"parts", 2}, {"normalise", {"digits", "trim"}}};
+  full["analysis"] = {{"kind", "elastic_net"}, {"lambda", {1, 0.5, 0}}, {"alpha", 0.25}, {"standardize", false}};
+  full["recipients"] = {"zorgttp", "erasmus_mc"};
+  full["expected_records"] = 5000;
+  full["scale_exponents"] = {{"zilveren_kruis", {{"hospital_days", -3}}}, {"erasmus_mc", json::object()}};
+  full["keep_shares"] = true;
+  full["disclosure"] = {{"min_matched", 30}, {"min_lambda", 0}};
+  const Spec spec = parse_spec(full.dump(2));
+  EXPECT_EQ(parse_spec(spec.canonical_json).canonical_json, spec.canonical_json);
+  EXPECT_EQ(spec.key_bits, 2048);
+  EXPECT_EQ(spec.kind, AnalysisKind::elastic_net);
+  EXPECT_EQ(spec.lambdas, (std::vector<double>{1, 0.5, 0}));
+  EXPECT_EQ(spec.recipients, (std::vector<std::string>{"erasmus_mc", "zorgttp"}));
+  EXPECT_EQ(spec.normalise, (std::vector<std::string>{"digits", "trim"}));
+  EXPECT_EQ(spec.controllers[1].scale_exponents.at("hospital_days"), -3);
+  EXPECT_EQ(spec.disclosure.min_lambda, 0.0);
+  EXPECT_TRUE(spec.keep_shares);
+}
+
+TEST(Spec, NullStandsForADefaultOfNull) {
+  json document = example();
+  document["expected_records"] = nullptr;
+  document["scale_exponents"] = nullptr;
+  document["disclosure"] = {{"min_lambda", nullptr}};
+  EXPECT_EQ(parse_spec(document.dump()).canonical_json, kFilledExample);
+}
+
+TEST(Spec, OneLambdaInAnArrayIsTheSameSpec) {
+  EXPECT_EQ(parse_spec(with("/analysis/lambda", {0.1})).canonical_json, kFilledExample);
+  EXPECT_EQ(parse_spec(with("/analysis/lambda", -0.0)).lambdas, std::vector<double>{0});
+}
+
+TEST(Spec, ControllersMayUseTheSameName) {
+  const Spec spec = parse_spec(with("/controllers/zilveren_kruis/attributes", {"age"}));
+  EXPECT_EQ(spec.attribute_count(), 4U);
+}
+
+TEST(Spec, RequiredMatchesIsTheStricterRule) {
+  EXPECT_EQ(parse_spec(example().dump()).required_matches(), 100);
+  json wide = example();
+  for (int i = 0; i < 25; ++i) wide["controllers"]["erasmus_mc"]["attributes"].push_back("x" + std::to_string(i));
+  EXPECT_EQ(parse_spec(wide.dump()).required_matches(), 310);
+  wide["disclosure"] = {{"max_parameter_ratio", 0.3}};
+  EXPECT_EQ(parse_spec(wide.dump()).required_matches(), 104);
+  wide["disclosure"] = {{"max_parameter_ratio", 0.3}, {"min_matched", 500}};
+  EXPECT_EQ(parse_spec(wide.dump()).required_matches(), 500);
+  wide["disclosure"] = {{"max_parameter_ratio", 1.5}, {"min_matched", 2}};
+  EXPECT_EQ(parse_spec(wide.dump()).required_matches(), 21);
+}
+
+TEST(Spec, DigestIsStable) {
+  const Spec spec = parse_spec(example().dump());
+  // printf 'pg_mpc study 1\nheart_failure\n<filled example>' | sha256sum
+  EXPECT_EQ(study_digest("heart_failure", spec), "065eefe24b66187d8137212358d63fae3cb1e0e57935826f979b241d53790001");
+  EXPECT_NE(study_digest("heart_failures", spec), study_digest("heart_failure", spec));
+  EXPECT_NE(study_digest("heart_failure", parse_spec(with("/key_bits", 4096))), study_digest("heart_failure", spec));
+}
+
+TEST(Spec, NamesTheFirstDifference) {
+  const std::string a = parse_spec(example().dump()).canonical_json;
+  EXPECT_EQ(first_difference(a, a), "");
+  EXPECT_EQ(first_difference(a, parse_spec(with("/analysis/lambda", 0.2)).canonical_json), "/analysis/lambda");
+  EXPECT_EQ(first_difference(a, parse_spec(with("/controllers/erasmus_mc/attributes/1", "dbp")).canonical_json),
+            "/controllers/erasmus_mc/attributes/1");
+}
+
+TEST(Spec, ValidNames) {
+  for (const char* name : {"a", "age", "x_1", "z9"}) EXPECT_TRUE(valid_name(name)) << name;
+  for (const char* name : {"", "A", "1a", "_a", "a-b", "a b", "\xc3\xa9", "(intercept)"})
+    EXPECT_FALSE(valid_name(name));
+  EXPECT_TRUE(valid_name(std::string(63, 'a')));
+  EXPECT_FALSE(valid_name(std::string(64, 'a')));
+  EXPECT_FALSE(valid_name(std::string_view("a\0b", 3)));
+}
+
+struct BadValue {
+  const char* pointer;
+  const char* value;  // JSON
+  const char* message;
+  const char* at;  // pointer the detail begins with; nullptr: the same as pointer
+};
+
+constexpr const char* kType = "value of the wrong type in study spec";
+constexpr const char* kRange = "value out of range in study spec";
+constexpr const char* kUnknown = "unknown key in study spec";
+constexpr const char* kSize = "array of the wrong size in study spec";
+
+constexpr BadValue kBadValues[] = {
+    {"/speed", "1", kUnknown, nullptr},
+    {"/analysis/lamda", "1", kUnknown, nullptr},
+    {"/controllers/erasmus_mc/outcomes", "[]", kUnknown, nullptr},
+    {"/identifier", R"({"part":1})", kUnknown, "/identifier/part"},
+    {"/disclosure", R"({"a/b":1})", kUnknown, "/disclosure/a~1b"},
+    {"/key_bits", "1024", kRange, nullptr},
+    {"/key_bits", "-1", kRange, nullptr},
+    {"/key_bits", "3072.5", kType, nullptr},
+    {"/key_bits", "\"3072\"", kType, nullptr},
+    {"/key_bits", "null", kType, nullptr},
+    {"/identifier", "[]", kType, nullptr},
+    {"/identifier", R"({"parts":0})", kRange, "/identifier/parts"},
+    {"/identifier", R"({"parts":17})", kRange, "/identifier/parts"},
+    {"/identifier", R"({"normalise":"trim"})", kType, "/identifier/normalise"},
+    {"/identifier", R"({"normalise":["lower"]})", "unknown normalisation in study spec", "/identifier/normalise/0"},
+    {"/identifier", R"({"normalise":["trim","trim"]})", "duplicate normalisation in study spec",
+     "/identifier/normalise/1"},
+    {"/identifier", R"({"normalise":["trim",1]})", kType, "/identifier/normalise/1"},
+    {"/analysis", "0.1", kType, nullptr},
+    {"/analysis/kind", "\"logistic\"", "unknown analysis in study spec", nullptr},
+    {"/analysis/kind", "1", kType, nullptr},
+    {"/analysis/lambda", "-0.1", "lambda must not be negative", nullptr},
+    {"/analysis/lambda", "[1,-1e-300]", "lambda must not be negative", "/analysis/lambda/1"},
+    {"/analysis/lambda", "[]", kSize, nullptr},
+    {"/analysis/lambda", "[1,2,1.0]", "duplicate lambda in study spec", "/analysis/lambda/2"},
+    {"/analysis/lambda", "\"0.1\"", kType, nullptr},
+    {"/analysis/lambda", "null", kType, nullptr},
+    {"/analysis/alpha", "0", kRange, nullptr},
+    {"/analysis/alpha", "1.01", kRange, nullptr},
+    {"/analysis/alpha", "0.5", "alpha applies to elastic_net only", nullptr},
+    {"/analysis/standardize", "1", kType, nullptr},
+    {"/analysis/max_iterations", "0", kRange, nullptr},
+    {"/analysis/max_iterations", "10001", kRange, nullptr},
+    {"/analysis/max_iterations", "1e300", kRange, nullptr},
+    {"/recipients", "[]", kSize, nullptr},
+    {"/recipients", R"(["zorgttp","zorgttp"])", "duplicate party in study spec", "/recipients/1"},
+    {"/recipients", R"(["zorgttp","somebody"])", "recipient does not take part in the study", "/recipients/1"},
+    {"/recipients", "\"zorgttp\"", kType, nullptr},
+    {"/expected_records", "0", kRange, nullptr},
+    {"/expected_records", "8589934593", kRange, nullptr},
+    {"/scale_exponents", R"({"zorgttp":{}})", "scale exponents for a party that is not a controller",
+     "/scale_exponents/zorgttp"},
+    {"/scale_exponents", R"({"erasmus_mc":{"visits":1}})",
+     "scale exponent for a column that the controller does not use", "/scale_exponents/erasmus_mc/visits"},
+    {"/scale_exponents", R"({"erasmus_mc":{"age":61}})", kRange, "/scale_exponents/erasmus_mc/age"},
+    {"/scale_exponents", R"({"erasmus_mc":{"age":-61}})", kRange, "/scale_exponents/erasmus_mc/age"},
+    {"/scale_exponents", R"({"erasmus_mc":{"age":0.5}})", kType, "/scale_exponents/erasmus_mc/age"},
+    {"/scale_exponents", R"({"erasmus_mc":3})", kType, "/scale_exponents/erasmus_mc"},
+    {"/keep_shares", "\"yes\"", kType, nullptr},
+    {"/disclosure", "null", kType, nullptr},
+    {"/disclosure", R"({"min_matched":0})", kRange, "/disclosure/min_matched"},
+    {"/disclosure", R"({"max_parameter_ratio":0})", kRange, "/disclosure/max_parameter_ratio"},
+    {"/disclosure", R"({"max_parameter_ratio":1001})", kRange, "/disclosure/max_parameter_ratio"},
+    {"/disclosure", R"({"min_level_count":-1})", kRange, "/disclosure/min_level_count"},
+    {"/disclosure", R"({"max_dominance":0})", kRange, "/disclosure/max_dominance"},
+    {"/disclosure", R"({"max_dominance":1.1})", kRange, "/disclosure/max_dominance"},
+    {"/disclosure", R"({"model_budget":0})", kRange, "/disclosure/model_budget"},
+    {"/disclosure", R"({"min_cohort_change":-1})", kRange, "/disclosure/min_cohort_change"},
+    {"/disclosure", R"({"min_lambda":-1})", kRange, "/disclosure/min_lambda"},
+    {"/disclosure", R"({"min_lambda":0.2})", "lambda is below the agreed minimum", "/analysis/lambda"},
+    {"/controllers", "[]", kType, nullptr},
+    {"/controllers/third", R"({"attributes":["a"]})", "study spec needs exactly two controllers", "/controllers"},
+    {"/controllers", R"({"a":{"attributes":["x"]},"B":{"attributes":["x"],"outcome":"y"}})",
+     "invalid party name in study spec", "/controllers/B"},
+    {"/controllers/erasmus_mc", "null", kType, nullptr},
+    {"/controllers/erasmus_mc/attributes", "[]", kSize, nullptr},
+    {"/controllers/erasmus_mc/attributes", "\"age\"", kType, nullptr},
+    {"/controllers/erasmus_mc/attributes", R"(["age","Age"])", "invalid column name in study spec",
+     "/controllers/erasmus_mc/attributes/1"},
+    {"/controllers/erasmus_mc/attributes", R"(["age","ldl","age"])", "duplicate column in study spec",
+     "/controllers/erasmus_mc/attributes/2"},
+    {"/controllers/erasmus_mc/attributes", "[1]", kType, "/controllers/erasmus_mc/attributes/0"},
+    {"/controllers/erasmus_mc/outcome", "\"days\"", "exactly one controller must hold the outcome", "/controllers"},
+    {"/controllers/erasmus_mc/outcome", "null", kType, nullptr},
+    {"/controllers/zilveren_kruis/outcome", "\"visits\"", "outcome is also an attribute in study spec", nullptr},
+    {"/third_party", "\"erasmus_mc\"", "third party is also a controller in study spec", nullptr},
+    {"/third_party", "\"ZorgTTP\"", "invalid party name in study spec", nullptr},
+    {"/third_party", "null", kType, nullptr},
+};
+
+TEST(Spec, RefusesEachBadValueAndSaysWhere) {
+  for (const BadValue& bad : kBadValues) {
+    const Error error = refusal(with(bad.pointer, json::parse(bad.value)));
+    const std::string at = bad.at ? bad.at : bad.pointer;
+    EXPECT_EQ(error.code(), ErrorCode::invalid_parameter) << bad.pointer << " " << bad.value;
+    EXPECT_EQ(error.message(), bad.message) << bad.pointer << " " << bad.value;
+    EXPECT_EQ(error.detail().substr(0, at.size()), at) << bad.value;
+    // The pointer ends there: the end of the detail or a colon follows.
+    EXPECT_TRUE(error.detail().size() == at.size() || error.detail()[at.size()] == ':') << error.detail();
+  }
+}
+
+TEST(Spec, RefusesMissingKeys) {
+  const std::pair<const char*, const char*> required[] = {{"", "controllers"},
+                                                          {"", "third_party"},
+                                                          {"", "analysis"},
+                                                          {"/analysis", "lambda"},
+                                                          {"/controllers/erasmus_mc", "attributes"}};
+  for (const auto& [parent, key] : required) {
+    const Error error = refusal(without(parent, key));
+    EXPECT_EQ(error.message(), "study spec lacks a required key");
+    EXPECT_EQ(error.detail(), std::string(parent) + "/" + key);
+  }
+  EXPECT_EQ(refusal(without("/controllers/zilveren_kruis", "outcome")).message(),
+            "exactly one controller must hold the outcome");
+  EXPECT_EQ(refusal(without("/controllers", "erasmus_mc")).message(), "study spec needs exactly two controllers");
+}
+
+TEST(Spec, HintListsValidKeys) {
+  EXPECT_EQ(refusal(with("/analysis/lamda", 1)).hint(), "valid keys: alpha, kind, lambda, max_iterations, standardize");
+}
+
+TEST(Spec, RefusesWhatIsNotOneObject) {
+  EXPECT_EQ(refusal("[]").message(), kType);
+  EXPECT_EQ(refusal("null").detail(), "/: found null, expected an object");
+  EXPECT_EQ(refusal("{").code(), ErrorCode::invalid_text);
+  EXPECT_EQ(refusal(R"({"third_party":"a","third_party":"a"})").detail(), "key /third_party");
+  EXPECT_EQ(refusal(R"({"analysis":{"lambda":1e999}})").code(), ErrorCode::invalid_parameter);
+}
+
+TEST(Spec, BoundsItsSize) {
+  std::string text = example().dump();
+  text.resize(kMaxSpecBytes, ' ');
+  EXPECT_EQ(parse_spec(text).canonical_json, kFilledExample);
+  EXPECT_EQ(refusal(text + " ").code(), ErrorCode::limit_exceeded);
+}
+
+TEST(Spec, BoundsAttributesAndLambdas) {
+  json names = json::array();
+  for (int i = 0; i < 198; ++i) names.push_back("x" + std::to_string(i));
+  EXPECT_EQ(parse_spec(with("/controllers/erasmus_mc/attributes", names)).attribute_count(), 200U);
+  names.push_back("y");
+  EXPECT_EQ(refusal(with("/controllers/erasmus_mc/attributes", names)).message(),
+            "wrong number of attributes in study spec");
+  json lambdas = json::array();
+  for (int i = 0; i < 100; ++i) lambdas.push_back(i);
+  EXPECT_EQ(parse_spec(with("/analysis/lambda", lambdas)).lambdas.size(), 100U);
+  lambdas.push_back(100);
+  EXPECT_EQ(refusal(with("/analysis/lambda", lambdas)).message(), kSize);
+}
+
+// The largest spec anybody can write still has a canonical text within the limit: it can be sent and read again.
+TEST(Spec, FilledSpecStaysWithinItsLimit) {
+  json document = example();
+  json names = json::array(), exponents = json::object(), lambdas = json::array();
+  for (int i = 0; i < 198; ++i) {
+    std::string name = "x" + std::to_string(1000 + i);
+    name.resize(63, 'x');
+    names.push_back(name);
+    exponents[name] = -60;
+  }
+  for (int i = 0; i < 100; ++i) lambdas.push_back(1.2345678901234567e-300 * (i + 1));
+  document["controllers"]["erasmus_mc"]["attributes"] = names;
+  document["scale_exponents"] = {{"erasmus_mc", exponents}};
+  document["analysis"]["lambda"] = lambdas;
+  const Spec spec = parse_spec(document.dump());
+  EXPECT_LE(spec.canonical_json.size(), kMaxSpecBytes);
+  EXPECT_EQ(parse_spec(spec.canonical_json).canonical_json, spec.canonical_json);
+}
+
+}  // namespace
+}  // namespace pgmpc
