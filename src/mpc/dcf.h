@@ -1,0 +1,47 @@
+// What: distributed comparison function (Boyle, Chandran, Gilboa, Gupta, Ishai, Kumar, Rathee, EUROCRYPT 2021, fig. 3):
+//       f(x) = beta if x < alpha, else 0, shared additively between two evaluators; the dealer knows alpha and beta.
+// Terms: key = what one evaluator needs: its own seed and the correction words, which both evaluators share;
+//        width = number of field elements in beta; domain = bits of alpha and x.
+// Invariants: gates are processed level by level over the whole batch; control bits are the low bits of the seeds and
+//             are cleared from them (rule F29); the generator is fixed-key AES-128 in Matyas-Meyer-Oseas form with a
+//             key derived from the sid (correlation robust; the key is public).
+#pragma once
+#include <span>
+
+#include "base/bytes.h"
+#include "base/rng.h"
+#include "sharing/field.h"
+#include "sharing/prf.h"
+
+namespace pgmpc {
+
+struct DcfShape {
+  int domain = 0;  // 1..126 bits
+  int width = 1;   // elements of beta
+  // Bytes of the correction words of one gate (both evaluators get them); the seed adds 16.
+  std::size_t correction_bytes() const { return static_cast<std::size_t>(domain) * (17 + 16 * width) + 16 * width; }
+  std::size_t key_bytes() const { return 16 + correction_bytes(); }
+};
+
+class Dcf {
+ public:
+  explicit Dcf(ByteView public_key16) : cipher_(public_key16) {}
+
+  // Keys of a batch of gates: alphas[g] < 2^domain, betas[g*width ..]. Appends key_bytes() per gate to each output.
+  void generate(const DcfShape& shape, std::span<const u128> alphas, std::span<const Fp> betas, Rng& rng, Bytes& first,
+                Bytes& second);
+
+  // This evaluator's shares (evaluator 0 or 1) of f_g(xs[g*points + k]) for k < points:
+  // width elements per gate and point, in this order.
+  FpVector evaluate(const DcfShape& shape, int evaluator, ByteView keys, std::span<const u128> xs, int points);
+
+ private:
+  struct Batch;
+  // out[i*blocks + k] = H(seeds[i] xor tweak k): right half when bit 0 of the tweak index is set (see dcf.cpp).
+  void expand(std::span<const u128> inputs, std::span<u128> out);
+
+  BlockCipher cipher_;
+  SecretVector<u128> scratch_;
+};
+
+}  // namespace pgmpc

@@ -1,0 +1,47 @@
+// What: structural labels of everything drawn from pairwise keys (security rule F1).
+// Terms: purpose = what the randomness is for; gate label = where in the computation (phase, iteration, gate);
+//        coordinate = position inside the vector of that gate.
+// Invariants: (sid, purpose, sender, receiver) selects a subkey, (phase, iteration, gate, coordinate) the 16-byte AES
+//             input block, one block per field element: two different positions never share a block, and nothing
+//             depends on the order in which gates run.
+#pragma once
+#include <array>
+#include <cstdint>
+
+namespace pgmpc {
+
+enum class Purpose : std::uint8_t {
+  input = 1,    // share of the third party in an input
+  mask = 2,     // R1, R2 of a masked opening
+  zero = 3,     // zero sharing
+  reshare = 4,  // share of the other evaluator in a reshare
+  key_share = 5 // e1's half of the constants a dealer shares beside a DCF key
+};
+inline constexpr int kPurposes = 5;
+
+struct GateLabel {
+  std::uint16_t phase = 0;
+  std::uint32_t iteration = 0;
+  std::uint16_t gate = 0;
+  bool operator==(const GateLabel&) const = default;
+  auto operator<=>(const GateLabel&) const = default;
+};
+
+using LabelBlock = std::array<std::uint8_t, 16>;
+
+// phase 2 | iteration 4 | gate 2 | part 2 | 0 2 | coordinate 4 bytes, big-endian. part tells several vectors of one
+// gate and purpose apart (0 where there is one).
+inline LabelBlock label_block(const GateLabel& label, std::uint16_t part, std::uint32_t coordinate) {
+  LabelBlock b{};
+  b[0] = static_cast<std::uint8_t>(label.phase >> 8);
+  b[1] = static_cast<std::uint8_t>(label.phase);
+  for (int i = 0; i < 4; ++i) b[2 + i] = static_cast<std::uint8_t>(label.iteration >> (24 - 8 * i));
+  b[6] = static_cast<std::uint8_t>(label.gate >> 8);
+  b[7] = static_cast<std::uint8_t>(label.gate);
+  b[8] = static_cast<std::uint8_t>(part >> 8);
+  b[9] = static_cast<std::uint8_t>(part);
+  for (int i = 0; i < 4; ++i) b[12 + i] = static_cast<std::uint8_t>(coordinate >> (24 - 8 * i));
+  return b;
+}
+
+}  // namespace pgmpc

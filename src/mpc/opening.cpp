@@ -1,0 +1,156 @@
+#include "mpc/opening.h"
+
+#include "base/error.h"
+#include "base/mutants.h"
+
+namespace pgmpc {
+
+namespace {
+// Number of coordinates j < count with j mod 3 == first.
+std::size_t class_size(std::size_t count, int first) {
+  return count > static_cast<std::size_t>(first) ? (count - first - 1) / kParties + 1 : 0;
+}
+
+// This party's additive share of zero at every coordinate: f(self, next) - f(previous, self).
+FpVector zero_shares(Session& session, const GateLabel& label, std::size_t count) {
+  FpVector out(count);
+  if (mutant(Mutant::no_zero_sharing)) return out;
+  const int self = session.self(), next = (self + 1) % kParties, previous = (self + 2) % kParties;
+  const auto plus = session.blocks(Purpose::zero, self, next, label, 0, 1, count);
+  const auto minus = session.blocks(Purpose::zero, previous, self, label, 0, 1, count);
+  for (std::size_t j = 0; j < count; ++j) out[j] = Fp::reduce(plus[j]) - Fp::reduce(minus[j]);
+  return out;
+}
+}  // namespace
+
+Masks opening_masks(Session& session, const GateLabel& label, std::size_t count) {
+  Masks masks{SecretVector<u128>(count), SecretVector<u128>(count)};
+  constexpr u128 kMask = (static_cast<u128>(1) << kMaskBits) - 1;
+  auto draw = [&](SecretVector<u128>& out, int evaluator, int dealer) {
+    if (session.self() != evaluator && session.self() != dealer) return;
+    const auto blocks = session.blocks(Purpose::mask, evaluator, dealer, label, static_cast<std::uint32_t>(dealer),
+                                       kParties, class_size(count, dealer));
+    for (std::size_t i = 0; i < blocks.size(); ++i)
+      out[dealer + i * kParties] = mutant(Mutant::no_opening_mask) ? 0 : blocks[i] & kMask;
+  };
+  for (int dealer = 0; dealer < kParties; ++dealer) {
+    draw(masks.r1, (dealer + 1) % kParties, dealer);
+    draw(masks.r2, (dealer + 2) % kParties, dealer);
+  }
+  return masks;
+}
+
+Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int bound,
+                   DealerMessages* dealer) {
+  return masked_open(session, label, values, bound, opening_masks(session, label, values.size()), dealer);
+}
+
+Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int bound, Masks masks,
+                   DealerMessages* dealer_messages) {
+  const std::size_t count = values.size();
+  const int self = session.self();
+  session.add_exposure(count, bound);
+  FpVector additive(count);
+  for (std::size_t j = 0; j < count; ++j) additive[j] = values[j] * session.weight();
+  session.probe_range(label, additive, bound);
+  const FpVector zero = zero_shares(session, label, count);
+  std::array<Bytes, kParties> out, in;
+  for (std::size_t j = 0; j < count; ++j) {
+    const int dealer = dealer_of(j), e1 = (dealer + 1) % kParties, e2 = (dealer + 2) % kParties;
+    additive[j] += zero[j];
+    if (self == dealer) {
+      append(out[e1], additive[j]);
+      append(out[e2], additive[j]);
+    } else {
+      additive[j] += Fp::reduce(self == e1 ? masks.r1[j] : masks.r2[j]);
+      append(out[self == e1 ? e2 : e1], additive[j]);
+    }
+  }
+  std::array<std::size_t, kParties> expected{}, elements{};
+  for (int peer = 0; peer < kParties; ++peer) {
+    if (peer == self) continue;
+    // From this peer: coordinates it deals, and those dealt by the third one.
+    elements[peer] = class_size(count, peer) + class_size(count, 3 - peer - self);
+    expected[peer] = elements[peer] * kFpBytes;
+    if (dealer_messages != nullptr) {
+      expected[peer] += dealer_messages->expected[peer];
+      out[peer].insert(out[peer].end(), dealer_messages->out[peer].begin(), dealer_messages->out[peer].end());
+    }
+  }
+  session.exchange(out, in, expected);
+  Opened opened;
+  opened.bound = bound;
+  opened.c.resize(count);
+  std::array<std::size_t, kParties> at{};
+  for (std::size_t j = 0; j < count; ++j) {
+    const int dealer = dealer_of(j);
+    if (self == dealer) continue;
+    const int other = 3 - dealer - self;
+    const Fp sum = additive[j] + element(in[dealer], at[dealer]++) + element(in[other], at[other]++);
+    opened.c[j] = (sum + Fp::reduce(static_cast<u128>(1) << bound)).v;
+  }
+  if (dealer_messages != nullptr)
+    for (int peer = 0; peer < kParties; ++peer)
+      if (peer != self)
+        dealer_messages->in[peer].assign(in[peer].begin() + static_cast<std::ptrdiff_t>(elements[peer] * kFpBytes),
+                                         in[peer].end());
+  opened.r1 = std::move(masks.r1);
+  opened.r2 = std::move(masks.r2);
+  return opened;
+}
+
+FpVector truncated(Session& session, const Opened& opened, int shift, std::size_t first, std::size_t count) {
+  const int self = session.self();
+  // Half a unit less before the shift makes the sum of the three roundings unbiased.
+  const u128 half = shift > 0 ? static_cast<u128>(1) << (shift - 1) : 0;
+  const u128 offset = static_cast<u128>(1) << opened.bound;
+  FpVector out(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t j = first + i;
+    const int dealer = dealer_of(j), e1 = (dealer + 1) % kParties, e2 = (dealer + 2) % kParties;
+    Fp share;
+    if (self != dealer) {
+      const Fp visible = Fp::reduce((opened.c[j] - half) >> shift) - Fp::reduce(offset >> shift);
+      share += Session::vanishing(visible, self, dealer);
+    }
+    if (self != e2) share -= Session::vanishing(Fp::reduce(opened.r1[j] >> shift), self, e2);
+    if (self != e1) share -= Session::vanishing(Fp::reduce(opened.r2[j] >> shift), self, e1);
+    out[i] = share;
+  }
+  return out;
+}
+
+FpVector truncate(Session& session, const GateLabel& label, std::span<const Fp> values, int shift, int bound) {
+  return truncated(session, masked_open(session, label, values, bound), shift);
+}
+
+std::vector<Fp> open(Session& session, std::span<const Fp> shares, unsigned recipients) {
+  const int self = session.self();
+  const bool receives = (recipients >> self & 1) != 0;
+  std::array<Bytes, kParties> out, in;
+  std::array<std::size_t, kParties> expected{};
+  for (int peer = 0; peer < kParties; ++peer) {
+    if (peer == self) continue;
+    if (recipients >> peer & 1)
+      for (const Fp& share : shares) append(out[peer], share);
+    if (receives) expected[peer] = shares.size() * kFpBytes;
+  }
+  session.exchange(out, in, expected);
+  if (!receives) return {};
+  std::vector<Fp> values(shares.size());
+  const Fp half = inverse(Fp::from_int(2));
+  bool consistent = true;
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    std::array<Fp, kParties> f;
+    for (int party = 0; party < kParties; ++party) f[party] = party == self ? shares[i] : element(in[party], i);
+    values[i] = f[0] + f[0] - f[1];                               // line through points 1 and 2, at 0
+    const Fp check = (f[0] + f[0] + f[0] - f[2]) * half;          // through points 1 and 3
+    consistent &= values[i] == check;
+  }
+  if (!consistent)
+    throw Error(ErrorCode::inconsistent_shares, "the shares of an opened value do not agree", {},
+                "a transport or memory fault at one of the parties; start the study again");
+  return values;
+}
+
+}  // namespace pgmpc

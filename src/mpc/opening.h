@@ -1,0 +1,61 @@
+// What: opening of degree-1 sharings, masked opening of values of degree <= 2 to the two evaluators, and truncation.
+// Source: Shamir (1979) opening; PRSS truncation after Catrina-de Hoogh (2010) with two masks of which no evaluator
+//         knows both (lasso report, section 2).
+// Terms: c = x + 2^bound + R1 + R2, known to the evaluators; R1 = PRF(e1, dealer), R2 = PRF(e2, dealer), both known to
+//        the dealer, who never sees c. Coordinate j has dealer j mod 3.
+// Invariants: masked_open always adds the zero sharing itself (rule F4); |x| < 2^bound, and each opening costs a
+//             statistical distance of 2^(bound+1-125), booked by the session; c never wraps modulo p.
+#pragma once
+#include <span>
+#include <vector>
+
+#include "mpc/session.h"
+
+namespace pgmpc {
+
+inline int dealer_of(std::size_t coordinate) { return static_cast<int>(coordinate % kParties); }
+
+// What one party holds after a masked opening of n values. Entries this party does not know are 0.
+struct Opened {
+  int bound = 0;
+  SecretVector<u128> c;   // at the evaluators
+  SecretVector<u128> r1;  // at e1 and the dealer
+  SecretVector<u128> r2;  // at e2 and the dealer
+  std::size_t size() const { return c.size(); }
+};
+
+// Extra bytes a dealer sends to each evaluator in the same round (comparison keys). Sizes are public.
+struct DealerMessages {
+  std::array<Bytes, kParties> out;                       // to each peer
+  std::array<std::size_t, kParties> expected = {0, 0, 0};  // from each peer
+  std::array<Bytes, kParties> in;
+};
+
+// values: this party's local values of a polynomial of degree <= 2 (unweighted). One round.
+Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int bound,
+                   DealerMessages* dealer = nullptr);
+
+// Masks only, as the dealer of a coordinate sees them before the opening (comparison keys depend on nothing else).
+struct Masks {
+  SecretVector<u128> r1, r2;
+};
+Masks opening_masks(Session& session, const GateLabel& label, std::size_t count);
+Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int bound, Masks masks,
+                   DealerMessages* dealer);
+
+// Shares (degree 1) of values[first .. first+count) / 2^shift, error in (-1, 1] units, unbiased. No message. shift 0 is
+// exact: a pure reduction of the degree.
+FpVector truncated(Session& session, const Opened& opened, int shift, std::size_t first, std::size_t count);
+inline FpVector truncated(Session& session, const Opened& opened, int shift) {
+  return truncated(session, opened, shift, 0, opened.size());
+}
+
+// masked_open + truncated: product (or inner product) and truncation in one round.
+FpVector truncate(Session& session, const GateLabel& label, std::span<const Fp> values, int shift, int bound);
+
+// Opens degree-1 sharings to the parties of the bit set `recipients` (bit i = party i). One round. Everybody who
+// receives checks the third share; Error(inconsistent_shares) on a mismatch (fixed text, rule F22).
+// Returns the values at recipients, an empty vector elsewhere.
+std::vector<Fp> open(Session& session, std::span<const Fp> shares, unsigned recipients = 7);
+
+}  // namespace pgmpc

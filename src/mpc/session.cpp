@@ -1,0 +1,126 @@
+#include "mpc/session.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <tuple>
+
+#include "base/error.h"
+#include "base/mutants.h"
+#include "crypto/keyed_hash.h"
+#ifdef PG_MPC_TESTING
+#include "mpc/registry.h"
+#endif
+
+namespace pgmpc {
+
+struct Session::Streams {
+  SessionKeys keys;
+  std::map<std::tuple<Purpose, int, int>, BlockCipher> ciphers;
+#ifdef PG_MPC_TESTING
+  LabelRegistry registry;
+#endif
+
+  BlockCipher& cipher(Purpose purpose, int sender, int receiver, int peer) {
+    auto key = std::make_tuple(purpose, sender, receiver);
+    auto found = ciphers.find(key);
+    if (found != ciphers.end()) return found->second;
+    const std::string info = "pg_mpc prf " + std::to_string(static_cast<int>(purpose)) + " " + std::to_string(sender) +
+                             " " + std::to_string(receiver);
+    SecretBytes subkey = hkdf(keys.pair[peer].view(), keys.sid, info, 16);
+    return ciphers.emplace(key, BlockCipher(view_of(subkey))).first->second;
+  }
+};
+
+Session::Session(Channel& channel, int step, SessionKeys keys, Rng& rng, const CancelToken& cancel)
+    : channel_(channel), step_(step), self_(channel.self()), rng_(rng), cancel_(cancel), sid_(keys.sid) {
+  streams_ = std::make_unique<Streams>();
+  streams_->keys = std::move(keys);
+}
+
+Session::~Session() = default;
+
+void Session::exchange(std::array<Bytes, kParties>& out, std::array<Bytes, kParties>& in,
+                       const std::array<std::size_t, kParties>& expected) {
+  cancel_.check();
+  for (int peer = 0; peer < kParties; ++peer) {
+    if (peer == self_ || out[peer].empty()) continue;
+    transcript_.bytes_sent += static_cast<std::int64_t>(out[peer].size());
+    transcript_.elements_sent += static_cast<std::int64_t>(out[peer].size() / kFpBytes);
+    channel_.send(peer, step_, std::move(out[peer]));
+    out[peer].clear();
+  }
+  for (int peer = 0; peer < kParties; ++peer) {
+    in[peer].clear();
+    if (peer == self_ || expected[peer] == 0) continue;
+    in[peer] = channel_.receive(peer, step_);
+    if (in[peer].size() != expected[peer])
+      throw Error(ErrorCode::protocol_violation, "a message of the computation has the wrong size",
+                  "party " + std::to_string(peer) + ", " + std::to_string(in[peer].size()) + " bytes instead of " +
+                      std::to_string(expected[peer]));
+  }
+  ++transcript_.rounds;
+}
+
+SecretVector<u128> Session::blocks(Purpose purpose, int sender, int receiver, const GateLabel& label,
+                                   std::uint32_t first, std::uint32_t stride, std::size_t count, std::uint16_t part) {
+  const int peer = sender == self_ ? receiver : sender;
+  if (mutant(Mutant::opening_mask_reuses_zero_label) && purpose == Purpose::mask) {
+    // Draws R from the zero-sharing stream of the same pair, whose direction is i -> i+1.
+    purpose = Purpose::zero;
+    if ((sender + 1) % kParties != receiver) std::swap(sender, receiver);
+  }
+  if (mutant(Mutant::reshare_one_label) && purpose == Purpose::reshare && sender > receiver) std::swap(sender, receiver);
+#ifdef PG_MPC_TESTING
+  streams_->registry.claim(purpose, sender, receiver, label, part, first, stride, count);
+#endif
+  SecretVector<u128> out(count);
+  auto* bytes = reinterpret_cast<std::uint8_t*>(out.data());
+  for (std::size_t i = 0; i < count; ++i) {
+    const LabelBlock block = label_block(label, part, static_cast<std::uint32_t>(first + i * stride));
+    std::memcpy(bytes + 16 * i, block.data(), 16);
+  }
+  streams_->cipher(purpose, sender, receiver, peer).encrypt({bytes, 16 * count}, {bytes, 16 * count});
+  return out;
+}
+
+void Session::add_exposure(std::size_t openings, int bound_bits) {
+  if (bound_bits > kMaxBound) throw Error(ErrorCode::internal, "an opening declares too wide a bound");
+  transcript_.exposure += static_cast<double>(openings) * std::ldexp(1.0, bound_bits + 1 - kMaskBits);
+}
+
+void Session::probe_range(const GateLabel& label, std::span<const Fp> additive, int bound_bits) {
+#ifdef PG_MPC_TESTING
+  const int widest = RangeProbe::check(sid_, label, self_, additive, bound_bits);
+  transcript_.widest_opening = std::max(transcript_.widest_opening, widest);
+#endif
+}
+
+namespace {
+struct Vanishing {
+  Fp factor[kParties][kParties];
+  constexpr Vanishing() {
+    for (int of = 0; of < kParties; ++of)
+      for (int z = 0; z < kParties; ++z)
+        factor[of][z] = Fp::from_int(1) - Fp::from_int(of + 1) * inverse(Fp::from_int(z + 1));
+  }
+};
+constexpr Vanishing kVanishing;
+}  // namespace
+
+Fp Session::vanishing(Fp v, int of, int z) { return v * kVanishing.factor[of][z]; }
+
+Fp Session::weight() const {
+  static constexpr std::int64_t weights[kParties] = {3, -3, 1};
+  return Fp::from_int(weights[self_]);
+}
+
+void append(Bytes& out, Fp x) {
+  const std::size_t at = out.size();
+  out.resize(at + kFpBytes);
+  store(x, out.data() + at);
+}
+
+Fp element(const Bytes& in, std::size_t index) { return load(in.data() + index * kFpBytes); }
+
+}  // namespace pgmpc

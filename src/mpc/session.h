@@ -1,0 +1,92 @@
+// What: one party's view of a three-party computation on Shamir shares of degree 1 (points 1, 2, 3) in one attempt.
+// Terms: dealer of coordinate j = party j mod 3, evaluators e1 = dealer+1, e2 = dealer+2 (mod 3);
+//        round = all parties send at most one message to each peer, then wait;
+//        additive share = this party's Lagrange-weighted local value: the three sum to the secret;
+//        exposure = bound on the statistical distance of everything opened so far (rule F13).
+// Invariants: every PRF block is used for one purpose at one position (label.h; the testing flavour aborts on a repeat);
+//             message sizes are public; nothing branches on shares.
+// Security: passive, at most one corrupt party; traffic between two evaluators never passes the dealer (Channel).
+#pragma once
+#include <array>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/cancel.h"
+#include "base/channel.h"
+#include "base/rng.h"
+#include "mpc/label.h"
+#include "sharing/field.h"
+#include "sharing/prf.h"
+
+namespace pgmpc {
+
+// Widths of the masked opening: secrets of at most kValueBits bits with sign (|x| < 2^(kValueBits-1)) in comparisons,
+// masks R1, R2 uniform in [0, 2^kMaskBits). 2^(kMaskBits+1) + 2^(kMaxBound+1) < p: the opened value never wraps.
+inline constexpr int kValueBits = 83;
+inline constexpr int kMaskBits = 125;
+inline constexpr int kMaxBound = 90;
+
+struct SessionKeys {
+  // Pairwise 32-byte keys; the entry of the party itself is unused.
+  std::array<SecretArray<32>, kParties> pair;
+  std::array<std::uint8_t, 32> sid{};  // public: identifies the attempt
+};
+
+struct Transcript {
+  std::int64_t rounds = 0;
+  std::int64_t elements_sent = 0;
+  std::int64_t bytes_sent = 0;
+  double exposure = 0;  // union bound over all openings
+  int widest_opening = 0;  // testing flavour: bits of the widest value opened
+};
+
+class Session {
+ public:
+  // step: the protocol step the messages belong to. Keys are consumed.
+  Session(Channel& channel, int step, SessionKeys keys, Rng& rng, const CancelToken& cancel);
+  ~Session();
+
+  int self() const { return self_; }
+  int point() const { return self_ + 1; }
+  const Transcript& transcript() const { return transcript_; }
+  Rng& rng() { return rng_; }
+  void set_step(int step) { step_ = step; }
+  const std::array<std::uint8_t, 32>& sid() const { return sid_; }
+
+  // One round: sends out[peer] where it is not empty, receives in[peer] of exactly expected[peer] bytes where that is
+  // not 0. Error(protocol_violation) on another size.
+  void exchange(std::array<Bytes, kParties>& out, std::array<Bytes, kParties>& in,
+                const std::array<std::size_t, kParties>& expected);
+
+  // Pseudorandom blocks shared with `peer` for the stream sender -> receiver: coordinates first, first+stride, ...
+  SecretVector<u128> blocks(Purpose purpose, int sender, int receiver, const GateLabel& label, std::uint32_t first,
+                            std::uint32_t stride, std::size_t count, std::uint16_t part = 0);
+
+  void add_exposure(std::size_t openings, int bound_bits);
+  // Testing flavour: checks that the three additive shares of every value sum to |x| < 2^bound (shared memory of the
+  // test process). Does nothing in production.
+  void probe_range(const GateLabel& label, std::span<const Fp> additive, int bound_bits);
+
+  // Share of party `of` of the polynomial with value v at 0 and 0 at party z's point: v * (1 - of/z).
+  static Fp vanishing(Fp v, int of, int z);
+  // Lagrange weight of this party's share at 0 for degree <= 2: 3, -3, 1.
+  Fp weight() const;
+
+ private:
+  Channel& channel_;
+  int step_;
+  int self_;
+  Rng& rng_;
+  const CancelToken& cancel_;
+  std::array<std::uint8_t, 32> sid_;
+  Transcript transcript_;
+  struct Streams;
+  std::unique_ptr<Streams> streams_;
+};
+
+// Bytes <-> elements of one message.
+void append(Bytes& out, Fp x);
+Fp element(const Bytes& in, std::size_t index);
+
+}  // namespace pgmpc
