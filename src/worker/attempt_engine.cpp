@@ -1,0 +1,103 @@
+// What: the engine's side of the attempt book (attempts.h): its connection, its events, its end.
+#include "worker/attempts.h"
+#include "worker/tables.h"
+
+namespace pgmpc {
+namespace {
+
+// How long the last events of an engine that has exited may still be on their way through its socket.
+constexpr std::chrono::milliseconds kLastWords{200};
+
+}  // namespace
+
+void AttemptBook::engine_connected(ConnectionId connection, const std::string& id) {
+  Attempt* attempt = find(id);
+  if (attempt == nullptr || attempt->state != Attempt::State::running)
+    throw Error(ErrorCode::wrong_state, "the attempt is over");
+  attempt->connection = connection;
+  engines_[connection] = id;
+  hooks_.send(connection, ok_reply(attempt->job));
+}
+
+void AttemptBook::engine_event(ConnectionId connection, const Json& event) {
+  Attempt* attempt = find(engines_.at(connection));
+  if (attempt == nullptr || attempt->state != Attempt::State::running) return;
+  std::string kind = text_member(event, "event");
+  if (kind == "progress") {
+    attempt->progress = event;
+  } else if (kind == "before_step") {
+    attempt->held_at = text_member(event, "name");
+    if (attempt->permits.contains(attempt->held_at)) permit(*attempt, attempt->held_at);
+  } else if (kind == "step") {
+    step_done(*attempt, event.at("row"));
+  } else if (kind == "matched") {
+    tables::attempt_matched(attempt->study, attempt->id, event.at("records").get<std::int64_t>());
+  } else if (kind == "result") {
+    released(*attempt, event.at("result"));
+  } else if (kind == "failed") {
+    finish(*attempt, Attempt::State::failed, fault_of_json(event));
+  } else {
+    throw Error(ErrorCode::protocol_violation, "unknown event of an engine", kind);
+  }
+}
+
+void AttemptBook::step_done(Attempt& attempt, const Json& row) {
+  tables::attempt_step(attempt.study, attempt.id, row);
+  attempt.rows.push_back(row);
+  std::string step = text_member(row, "name");
+  bool last = attempt.next_step().empty();  // answered by finish(), when the result is stored
+  std::vector<Attempt::Waiter> left;
+  for (const Attempt::Waiter& waiter : std::exchange(attempt.waiters, {})) {  // sending may close a connection
+    if (waiter.step.empty()) {
+      hooks_.send(waiter.connection, {{"event", "step"}, {"row", row}});
+    } else if (waiter.step == step && !last) {
+      hooks_.send(waiter.connection, ok_reply(attempt.rows_of(step)));
+      continue;
+    }
+    left.push_back(waiter);
+  }
+  attempt.waiters = std::move(left);
+}
+
+void AttemptBook::released(Attempt& attempt, const Json& result) {
+  try {
+    tables::attempt_released(attempt.study, attempt.id, result);
+  } catch (...) {
+    return finish(attempt, Attempt::State::failed, pg::current_fault());
+  }
+  finish(attempt, Attempt::State::released, std::nullopt);
+}
+
+void AttemptBook::connection_closed(ConnectionId connection) {
+  for (auto& [study, waiters] : early_waiters_) std::erase(waiters, connection);
+  for (auto& [id, attempt] : attempts_)
+    std::erase_if(attempt->waiters, [&](const Attempt::Waiter& waiter) { return waiter.connection == connection; });
+  auto engine = engines_.find(connection);
+  if (engine == engines_.end()) return;
+  std::string id = engine->second;
+  engines_.erase(engine);
+  if (Attempt* attempt = find(id)) attempt->connection.reset();
+  check_engines();
+}
+
+void AttemptBook::check_engines() {
+  for (auto& [id, attempt] : attempts_) {
+    if (attempt->engine == nullptr || pg::engine_status(attempt->engine, &attempt->pid) != pg::EngineStatus::stopped)
+      continue;
+    pg::forget_engine(attempt->engine);
+    attempt->engine = nullptr;
+    loop_.after(kLastWords, [this, gone = id] { engine_gone(gone); });
+  }
+}
+
+// The engine has exited and everything it sent has been read.
+void AttemptBook::engine_gone(const std::string& id) {
+  Attempt* attempt = find(id);
+  if (attempt == nullptr) return;
+  if (attempt->state == Attempt::State::running)
+    finish(*attempt, Attempt::State::failed,
+           pg::Fault{"XX000", "the engine of this node ended without a result", "", "The server log has the reason."});
+  if (latest_[attempt->study] != id) attempts_.erase(id);
+}
+
+}  // namespace pgmpc

@@ -1,0 +1,197 @@
+// What: the attempt book (attempts.h): launching, ending, waiting.
+#include "worker/attempts.h"
+
+#include <algorithm>
+
+#include "pg/guc.h"
+#include "study/protocol.h"
+#include "worker/tables.h"
+
+namespace pgmpc {
+namespace {
+
+// Time an engine gets to end by itself (with its own, more exact error) after a peer's part of the attempt failed.
+constexpr std::chrono::milliseconds kGrace{3000};
+
+std::string step_name(const Json& row) { return text_member(row, "name"); }
+
+const char* name_of(Attempt::State state) {
+  switch (state) {
+    case Attempt::State::forming:
+    case Attempt::State::running:
+      return "running";
+    case Attempt::State::released:
+      return "released";
+    case Attempt::State::failed:
+      return "failed";
+    case Attempt::State::cancelled:
+      break;
+  }
+  return "cancelled";
+}
+
+}  // namespace
+
+std::string Attempt::next_step() const {
+  if (!job.is_object()) return "prepare";
+  for (const auto& [number, name] : steps_of(text_member(job, "role") == "third_party"))
+    if (rows_of(name).empty()) return name;
+  return "";
+}
+
+std::vector<Json> Attempt::rows_of(const std::string& step) const {
+  std::vector<Json> found;
+  std::copy_if(rows.begin(), rows.end(), std::back_inserter(found),
+               [&](const Json& row) { return step_name(row) == step; });
+  return found;
+}
+
+Attempt* AttemptBook::find(const std::string& id) {
+  auto found = attempts_.find(id);
+  return found == attempts_.end() ? nullptr : found->second.get();
+}
+
+Attempt* AttemptBook::latest(const std::string& study) {
+  auto found = latest_.find(study);
+  return found == latest_.end() ? nullptr : find(found->second);
+}
+
+Attempt* AttemptBook::in_force(const std::string& study) {
+  Attempt* attempt = latest(study);
+  if (attempt != nullptr && attempt->stopping) finish(*attempt, Attempt::State::failed, attempt->stopping);
+  return attempt != nullptr && attempt->in_force() ? attempt : nullptr;
+}
+
+std::size_t AttemptBook::running() const {
+  return std::count_if(attempts_.begin(), attempts_.end(),
+                       [](const auto& entry) { return entry.second->engine != nullptr; });
+}
+
+// Makes the attempt the study's latest and forgets the one before, unless its engine is still on its way out.
+void AttemptBook::replace_latest(const std::string& study, const std::string& id) {
+  if (Attempt* before = latest(study); before != nullptr && before->id != id) {
+    if (before->in_force())
+      finish(*before, Attempt::State::failed,
+             pg::Fault{"MP002", "the attempt was replaced by a newer one", "", "Wait for the newer attempt."});
+    if (before->engine == nullptr) attempts_.erase(before->id);
+  }
+  latest_[study] = id;
+}
+
+Attempt& AttemptBook::form(const std::string& study, const std::string& id) {
+  replace_latest(study, id);
+  auto& attempt = attempts_[id];
+  attempt = std::make_unique<Attempt>();
+  attempt->study = study;
+  attempt->id = id;
+  attempt->manual = true;
+  return *attempt;
+}
+
+Attempt& AttemptBook::launch(const std::string& study, const std::string& id, bool manual, Json job) {
+  if (Attempt* known = find(id); known != nullptr && known->state != Attempt::State::forming) return *known;
+  if (running() >= static_cast<std::size_t>(guc::max_studies()))
+    throw Error(ErrorCode::limit_exceeded, "too many studies run on this node",
+                "pg_mpc.max_studies is " + std::to_string(guc::max_studies()),
+                "Wait for a study to end, or raise pg_mpc.max_studies and restart the server.");
+  Attempt& attempt = find(id) != nullptr ? *find(id) : form(study, id);
+  attempt.manual = manual;
+  attempt.job = std::move(job);
+  attempt.job["attempt"] = id;
+  attempt.job["manual"] = manual;
+  attempt.started_at = std::time(nullptr);
+  attempt.permits.insert("prepare");
+  try {
+    tables::attempt_started(study, id, manual);
+    attempt.engine = pg::start_engine(id, study);
+    if (attempt.engine == nullptr)
+      throw Error(ErrorCode::limit_exceeded, "no background worker slot is free for the engine", "",
+                  "Raise max_worker_processes and restart the server.");
+  } catch (...) {
+    finish(attempt, Attempt::State::failed, pg::current_fault());
+    throw;
+  }
+  attempt.state = Attempt::State::running;
+  for (ConnectionId waiter : std::exchange(early_waiters_[study], {})) wait_for_end(attempt, waiter);
+  early_waiters_.erase(study);
+  return attempt;
+}
+
+void AttemptBook::finish(Attempt& attempt, Attempt::State state, std::optional<pg::Fault> fault) {
+  if (!attempt.in_force()) return;
+  bool recorded = attempt.job.is_object();  // a forming attempt was never written to the tables
+  attempt.state = state;
+  attempt.fault = std::move(fault);
+  if (attempt.fault && recorded) {
+    try {
+      tables::attempt_failed(attempt.study, attempt.id, *attempt.fault, state == Attempt::State::cancelled);
+    } catch (...) {
+      pg::log_warning("could not record the end of study " + attempt.study + ": " + pg::current_fault().message);
+    }
+  }
+  if (attempt.fault) hooks_.stop_peers(attempt, state == Attempt::State::cancelled ? "cancelled" : "failed");
+  if (attempt.engine != nullptr && attempt.fault) pg::terminate_engine(attempt.engine);
+  for (const Attempt::Waiter& waiter : std::exchange(attempt.waiters, {})) {
+    if (!attempt.fault && !waiter.step.empty())
+      hooks_.send(waiter.connection, ok_reply(attempt.rows_of(waiter.step)));
+    else
+      answer_end(attempt, waiter.connection);
+  }
+}
+
+void AttemptBook::answer_end(const Attempt& attempt, ConnectionId waiter) {
+  hooks_.send(waiter, attempt.fault ? error_reply(*attempt.fault) : ok_reply({{"state", name_of(attempt.state)}}));
+}
+
+void AttemptBook::peer_stopped(Attempt& attempt, const std::string& party, const std::string& reason) {
+  bool cancelled = reason == "cancelled";
+  pg::Fault fault{"MP002", "party " + party + (cancelled ? " cancelled the study" : " stopped the attempt"), "",
+                  "The reason is known on the node of that party only: ask it to look at mpc.studies there."};
+  if (cancelled) return finish(attempt, Attempt::State::cancelled, fault);
+  if (attempt.stopping) return;
+  attempt.stopping = fault;
+  loop_.after(kGrace, [this, id = attempt.id] {
+    if (Attempt* found = find(id)) finish(*found, Attempt::State::failed, found->stopping);
+  });
+}
+
+void AttemptBook::wait_for_end(Attempt& attempt, ConnectionId waiter) {
+  for (const Json& row : attempt.rows) hooks_.send(waiter, {{"event", "step"}, {"row", row}});
+  if (attempt.in_force())
+    attempt.waiters.push_back({waiter, ""});
+  else
+    answer_end(attempt, waiter);
+}
+
+void AttemptBook::wait_for_study(const std::string& study, ConnectionId waiter) {
+  early_waiters_[study].push_back(waiter);
+}
+
+void AttemptBook::wait_for_step(Attempt& attempt, const std::string& step, ConnectionId waiter) {
+  attempt.waiters.push_back({waiter, step});
+}
+
+void AttemptBook::permit(Attempt& attempt, const std::string& step) {
+  attempt.permits.insert(step);
+  if (attempt.held_at != step || !attempt.connection) return;
+  attempt.held_at.clear();
+  hooks_.send(*attempt.connection, {{"permit", step}});
+}
+
+Json AttemptBook::progress() {
+  Json rows = Json::array();
+  for (const auto& [id, attempt] : attempts_) {
+    if (attempt->state != Attempt::State::running) continue;
+    Json row = attempt->progress;
+    if (attempt->engine != nullptr) pg::engine_status(attempt->engine, &attempt->pid);
+    row["pid"] = attempt->pid;
+    row["study"] = attempt->study;
+    row["attempt"] = id;
+    row["started_at"] = attempt->started_at;
+    row["step"] = attempt->rows.empty() ? Json(0) : attempt->rows.back().value("step", Json());
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+}  // namespace pgmpc

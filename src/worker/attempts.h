@@ -1,0 +1,111 @@
+// What: the attempts this node takes part in, as the coordinator knows them: engines, step rows, permits, waiters.
+// Terms: attempt in force = the one attempt of a study that has not ended (forming, or its engine runs);
+//        forming = the third party has given out its id, its own engine is not up yet (manual mode);
+//        permit = in manual mode the SQL call of a step allows the engine to begin it;
+//        waiter = a socket connection that waits for the end of an attempt or of one step.
+// Invariants: at most one attempt in force per study; an attempt ends exactly once, in the tables first, then for its
+//             waiters; events of an engine whose attempt has ended are ignored; a study's last ended attempt is kept
+//             so that a late waiter still learns its outcome.
+#pragma once
+#include <chrono>
+#include <ctime>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "net/local_socket.h"
+#include "pg/workers.h"
+#include "worker/message.h"
+
+namespace pgmpc {
+
+using ConnectionId = LocalServer::ConnectionId;
+
+struct Attempt {
+  enum class State { forming, running, released, failed, cancelled };
+  struct Waiter {
+    ConnectionId connection;
+    std::string step;  // empty: waits for the end and gets every step row
+  };
+
+  std::string study, id;
+  bool manual = false;
+  State state = State::forming;
+  Json job;                      // null while forming
+  std::set<std::string> joined;  // third party: who has been given this id
+  std::optional<pg::Fault> fault;
+  std::optional<pg::Fault> stopping;  // a peer has left: how the attempt ends unless its engine says why itself
+
+  pg::EngineHandle* engine = nullptr;
+  int pid = 0;
+  std::optional<ConnectionId> connection;  // of the engine
+  std::vector<Json> rows;
+  std::vector<Waiter> waiters;
+
+  std::set<std::string> permits;
+  std::string held_at;  // step before which the engine waits
+
+  Json progress = Json::object();
+  std::time_t started_at = 0;
+
+  bool in_force() const { return state == State::forming || state == State::running; }
+  // Name of the first step of this node that has no row yet; empty when all are done.
+  std::string next_step() const;
+  std::vector<Json> rows_of(const std::string& step) const;
+};
+
+class AttemptBook {
+ public:
+  struct Hooks {
+    std::function<void(ConnectionId, const Json&)> send;
+    // Tells both peers that this node's part of the attempt is over.
+    std::function<void(const Attempt&, const std::string& reason)> stop_peers;
+  };
+
+  AttemptBook(EventLoop& loop, Hooks hooks) : loop_(loop), hooks_(std::move(hooks)) {}
+
+  Attempt* find(const std::string& id);
+  Attempt* latest(const std::string& study);
+  Attempt* in_force(const std::string& study);
+  std::size_t running() const;
+
+  // A new attempt of which only the id exists yet (third party, manual mode).
+  Attempt& form(const std::string& study, const std::string& id);
+  // Starts this node's engine; no effect when that attempt has an engine already. Throws when it cannot.
+  Attempt& launch(const std::string& study, const std::string& id, bool manual, Json job);
+  void finish(Attempt& attempt, Attempt::State state, std::optional<pg::Fault> fault);
+  // A peer says that the attempt is over for it.
+  void peer_stopped(Attempt& attempt, const std::string& party, const std::string& reason);
+
+  void engine_connected(ConnectionId connection, const std::string& id);
+  bool is_engine(ConnectionId connection) const { return engines_.contains(connection); }
+  void engine_event(ConnectionId connection, const Json& event);
+  void connection_closed(ConnectionId connection);
+  void check_engines();  // after the latch was set: notices engines that have gone
+
+  void wait_for_end(Attempt& attempt, ConnectionId waiter);
+  void wait_for_study(const std::string& study, ConnectionId waiter);  // no attempt yet
+  void wait_for_step(Attempt& attempt, const std::string& step, ConnectionId waiter);
+  void permit(Attempt& attempt, const std::string& step);
+  Json progress();
+
+ private:
+  void replace_latest(const std::string& study, const std::string& id);
+  void step_done(Attempt& attempt, const Json& row);
+  void released(Attempt& attempt, const Json& result);
+  void answer_end(const Attempt& attempt, ConnectionId waiter);
+  void engine_gone(const std::string& id);
+
+  EventLoop& loop_;
+  Hooks hooks_;
+  std::map<std::string, std::unique_ptr<Attempt>> attempts_;
+  std::map<std::string, std::string> latest_;  // study -> attempt
+  std::map<ConnectionId, std::string> engines_;
+  std::map<std::string, std::vector<ConnectionId>> early_waiters_;
+};
+
+}  // namespace pgmpc

@@ -1,0 +1,131 @@
+// What: the coordinator's socket, its dispatch and its life cycle (coordinator.h). What the requests mean is in
+//       coordinator_requests.cpp.
+#include "worker/coordinator.h"
+
+#include "pg/guc.h"
+#include "worker/tables.h"
+
+namespace pgmpc {
+namespace {
+
+constexpr std::chrono::milliseconds kExtensionPause{5000};
+constexpr std::chrono::milliseconds kStopTimeout{5000};
+
+}  // namespace
+
+Coordinator::Coordinator()
+    : peers_(loop_),
+      book_(loop_, {[this](ConnectionId to, const Json& object) { send(to, object); },
+                    [this](const Attempt& attempt, const std::string& reason) { stop_peers(attempt, reason); }}),
+      starter_(loop_, book_, peers_),
+      outbox_(loop_, peers_) {
+  ensure_private_directory(kPrivateDirectory);
+  peers_.load_identity();
+  if (peers_.identity_problem()) pg::log_warning(peers_.identity_problem()->message);
+  server_ = std::make_unique<LocalServer>(
+      loop_, kCoordinatorSocket,
+      LocalServer::Handlers{nullptr, [this](ConnectionId from, Bytes frame) { take(from, frame); },
+                            [this](ConnectionId from) { closed(from); }});
+  look_for_extension();
+}
+
+void Coordinator::settings_changed() {
+  peers_.load_identity();
+  if (peers_.identity_problem()) pg::log_warning(peers_.identity_problem()->message);
+}
+
+// Quiet while the extension does not exist: requests look by themselves, this only finds it without any request.
+void Coordinator::look_for_extension() {
+  try {
+    load_tables();
+  } catch (...) {
+    pg::log_warning("could not load peers and studies: " + pg::current_fault().message);
+  }
+  if (!loaded_) loop_.after(kExtensionPause, [this] { look_for_extension(); });
+}
+
+void Coordinator::load_tables() {
+  if (loaded_ || !tables::extension_exists()) return;
+  tables::recover();
+  loaded_ = true;
+  reload();
+  outbox_.wake();
+}
+
+void Coordinator::require_tables() {
+  load_tables();
+  if (!loaded_)
+    throw Error(ErrorCode::wrong_state, "extension pg_mpc does not exist in the database of this node",
+                std::string("pg_mpc.database is ") + guc::database() + ".", "Run CREATE EXTENSION pg_mpc there.");
+}
+
+void Coordinator::reload() {
+  peers_.set_peers(tables::peer_list());
+  push_peers();
+}
+
+void Coordinator::push_peers() {
+  if (!listener_) return;
+  Json list = Json::array();
+  for (const auto& [party, peer] : peers_.peers())
+    list.push_back({{"party", party}, {"fingerprint", peer.fingerprint}});
+  send(*listener_, {{"op", "peers"}, {"peers", list}});
+}
+
+void Coordinator::send(ConnectionId connection, const Json& object) { server_->send(connection, to_frame(object)); }
+
+Starter::Done Coordinator::answer_to(ConnectionId connection) {
+  return [this, connection](const Json& reply) { send(connection, reply); };
+}
+
+void Coordinator::take(ConnectionId connection, const Bytes& frame) {
+  try {
+    Json request = parse_object(frame);
+    if (book_.is_engine(connection)) return book_.engine_event(connection, request);
+    dispatch(connection, text_member(request, "op"), request);
+  } catch (...) {
+    pg::Fault fault = pg::current_fault();
+    // The extension was dropped (or dropped and created again): look again at the next request.
+    if (fault.sqlstate == "3F000" || fault.sqlstate == "42883" || fault.sqlstate == "42P01") loaded_ = false;
+    if (book_.is_engine(connection)) pg::log_warning("could not handle an event of an engine: " + fault.message);
+    send(connection, error_reply(fault));
+  }
+}
+
+void Coordinator::closed(ConnectionId connection) {
+  if (listener_ == connection) listener_.reset();
+  book_.connection_closed(connection);
+}
+
+void Coordinator::dispatch(ConnectionId connection, const std::string& op, const Json& request) {
+  if (op == "listener") {
+    listener_ = connection;
+    return push_peers();
+  }
+  if (op == "engine") return book_.engine_connected(connection, text_member(request, "attempt"));
+  if (op == "status") return send(connection, ok_reply(status()));
+  if (op == "progress") return send(connection, ok_reply(book_.progress()));
+  require_tables();
+  if (op == "outbox") return outbox_.wake();
+  if (op == "reload") {
+    reload();
+    return outbox_.wake();
+  }
+  if (op == "control") return control(connection, request);
+  if (op == "start") return starter_.start(text_member(request, "study"), answer_to(connection));
+  if (op == "wait") return wait(connection, request);
+  if (op == "step") return step(connection, request);
+  if (op == "cancel") return cancel(connection, text_member(request, "study"));
+  if (op == "ping")
+    return peers_.ping(text_member(request, "peer"), std::chrono::milliseconds(5000), answer_to(connection));
+  throw Error(ErrorCode::protocol_violation, "unknown request to the coordinator", op);
+}
+
+void Coordinator::stop_peers(const Attempt& attempt, const std::string& reason) {
+  if (!attempt.job.is_object()) return;
+  Json message{{"type", "cancel"}, {"study", attempt.study}, {"attempt", attempt.id}, {"reason", reason}};
+  for (const Json& peer : attempt.job.at("peers"))
+    peers_.control(text_member(peer, "party"), message, kStopTimeout, [](const Json&) {});
+}
+
+}  // namespace pgmpc

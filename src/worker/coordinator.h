@@ -1,0 +1,64 @@
+// What: the coordinator of a node: takes requests of SQL backends, engines, the listener and peers' coordinators, turns
+//       them into short transactions and messages, and starts and ends engines.
+// Terms: request = one JSON object on the coordinator's socket ({"op": ...}); see DESIGN and message.h.
+// Invariants: single-threaded inside one EventLoop; every request is answered once (wait streams events before); an
+//             exception ends the request that caused it, never the coordinator; nothing that must survive a restart is
+//             kept here only: recover() in the tables ends studies whose attempts were lost.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "net/event_loop.h"
+#include "net/local_socket.h"
+#include "worker/attempts.h"
+#include "worker/outbox.h"
+#include "worker/peer_client.h"
+#include "worker/starter.h"
+
+namespace pgmpc {
+
+class Coordinator {
+ public:
+  Coordinator();
+
+  EventLoop& loop() { return loop_; }
+  void latch_was_set() { book_.check_engines(); }
+  void settings_changed();
+
+ private:
+  void take(ConnectionId connection, const Bytes& frame);
+  void closed(ConnectionId connection);
+  void dispatch(ConnectionId connection, const std::string& op, const Json& request);
+  void send(ConnectionId connection, const Json& object);
+  Starter::Done answer_to(ConnectionId connection);
+
+  void wait(ConnectionId connection, const Json& request);
+  void wait_by_table(ConnectionId connection, const std::string& study);
+  void step(ConnectionId connection, const Json& request);
+  void step_in(Attempt& attempt, const std::string& name, ConnectionId connection);
+  void cancel(ConnectionId connection, const std::string& study);
+  Json status();
+  void control(ConnectionId connection, const Json& request);
+  Json peer_message(const std::string& party, const Json& message);
+  void stop_peers(const Attempt& attempt, const std::string& reason);
+
+  // Loads what the tables hold, once the extension exists. Error(wrong_state) while it does not.
+  void require_tables();
+  void load_tables();
+  void reload();
+  void push_peers();
+  void look_for_extension();
+
+  EventLoop loop_;
+  PeerClient peers_;
+  AttemptBook book_;
+  Starter starter_;
+  Outbox outbox_;
+  std::unique_ptr<LocalServer> server_;
+  std::optional<ConnectionId> listener_;
+  bool loaded_ = false;
+  std::map<std::string, EventLoop::Clock::time_point> seen_;
+};
+
+}  // namespace pgmpc

@@ -1,0 +1,147 @@
+// What: what each request to the coordinator means (coordinator.h): waiting, steps by hand, cancelling, status, and the
+//       messages of peers.
+#include "pg/guc.h"
+#include "study/protocol.h"
+#include "worker/coordinator.h"
+#include "worker/tables.h"
+
+namespace pgmpc {
+namespace {
+
+constexpr std::chrono::seconds kSeenPause{10};  // last_seen of a peer is no finer
+
+Error not_running(const std::string& study) {
+  return Error(ErrorCode::wrong_state, "study \"" + study + "\" is not running on this node");
+}
+
+std::string call_of(const std::string& step, const std::string& study) {
+  return "The next step is mpc." + step + "('" + study + "').";
+}
+
+bool is_step(const std::string& name) {
+  for (bool third_party : {false, true})
+    for (const auto& [number, step] : steps_of(third_party))
+      if (step == name) return true;
+  return false;
+}
+
+}  // namespace
+
+// With "attempt": the outcome of that attempt. Without: the next outcome of the study, or the one it has already.
+void Coordinator::wait(ConnectionId connection, const Json& request) {
+  std::string study = text_member(request, "study");
+  Attempt* attempt = request.contains("attempt") ? book_.find(text_member(request, "attempt")) : book_.in_force(study);
+  if (attempt != nullptr) return book_.wait_for_end(*attempt, connection);
+  wait_by_table(connection, study);
+}
+
+void Coordinator::wait_by_table(ConnectionId connection, const std::string& study) {
+  auto found = tables::study_state(study);
+  if (!found) throw Error(ErrorCode::undefined_object, "study \"" + study + "\" does not exist");
+  if (found->state == "released") return send(connection, ok_reply({{"state", found->state}}));
+  if (found->state == "proposed" || found->state == "approved") return book_.wait_for_study(study, connection);
+  if (found->state == "failed" || found->state == "cancelled")
+    return send(connection, error_reply({found->sqlstate.empty() ? "XX000" : found->sqlstate,
+                                         found->last_error.empty() ? "the study has failed" : found->last_error, "",
+                                         "mpc.start_study may start it again."}));
+  throw Error(ErrorCode::wrong_state, "study \"" + study + "\" is " + found->state);
+}
+
+void Coordinator::step(ConnectionId connection, const Json& request) {
+  std::string study = text_member(request, "study"), name = text_member(request, "name");
+  if (!is_step(name)) throw Error(ErrorCode::invalid_parameter, "unknown step", name);
+  Attempt* attempt = book_.in_force(study);
+  bool running = attempt != nullptr && attempt->state == Attempt::State::running;
+  if (running) return step_in(*attempt, name, connection);
+  if (name != "prepare") {
+    Attempt* ended = book_.latest(study);
+    if (ended != nullptr && ended->manual && ended->fault)
+      throw Error(ErrorCode::wrong_state, "the attempt of study \"" + study + "\" has ended: " + ended->fault->message,
+                  ended->fault->detail, "A new attempt begins with mpc.prepare('" + study + "').");
+    tables::start_job(study);  // unknown or unapproved studies are named before the order of steps
+    throw Error(ErrorCode::wrong_state, "step " + name + " is out of order", "", call_of("prepare", study));
+  }
+  starter_.prepare(study, [this, study, name, connection](const Json& reply) {
+    if (reply.contains("error")) return send(connection, reply);
+    Attempt* begun = book_.latest(study);
+    if (begun == nullptr) return send(connection, error_reply(pg::fault_of(not_running(study))));
+    if (!begun->in_force()) return book_.wait_for_end(*begun, connection);
+    if (std::vector<Json> rows = begun->rows_of(name); !rows.empty()) return send(connection, ok_reply(rows));
+    book_.wait_for_step(*begun, name, connection);
+  });
+}
+
+// A step of an attempt whose engine runs: only the next one, perhaps again after an earlier call timed out.
+void Coordinator::step_in(Attempt& attempt, const std::string& name, ConnectionId connection) {
+  if (!attempt.manual)
+    throw Error(ErrorCode::wrong_state, "study \"" + attempt.study + "\" runs by itself", "",
+                "Wait for it with mpc.wait_for_study.");
+  std::string next = attempt.next_step();
+  if (name != next)
+    throw Error(ErrorCode::wrong_state,
+                "step " + name + (attempt.rows_of(name).empty() ? " is out of order" : " is done already"), "",
+                next.empty() ? "All steps of this node are done." : call_of(next, attempt.study));
+  book_.wait_for_step(attempt, name, connection);
+  book_.permit(attempt, name);
+}
+
+void Coordinator::cancel(ConnectionId connection, const std::string& study) {
+  bool given_up = starter_.give_up(study);
+  Attempt* attempt = book_.in_force(study);
+  if (attempt == nullptr && !given_up) {
+    if (!tables::study_state(study)) throw Error(ErrorCode::undefined_object, "study \"" + study + "\" does not exist");
+    throw not_running(study);
+  }
+  if (attempt != nullptr)
+    book_.finish(*attempt, Attempt::State::cancelled,
+                 pg::Fault{"57014", "study \"" + study + "\" was cancelled on this node", "", ""});
+  send(connection, ok_reply());
+}
+
+Json Coordinator::status() {
+  bool exists = loaded_ || tables::extension_exists();
+  Json peers = Json::array();
+  for (const auto& [party, peer] : peers_.peers()) peers.push_back(party);
+  Json answer{{"party", guc::party()},
+              {"database", guc::database()},
+              {"extension", exists},
+              {"listener", listener_.has_value()},
+              {"engines", book_.running()},
+              {"max_studies", guc::max_studies()},
+              {"peers", peers}};
+  if (peers_.identity_problem()) answer["problem"] = error_reply(*peers_.identity_problem())["error"];
+  return answer;
+}
+
+// A message of a peer's coordinator, from the listener, which has authenticated the party.
+void Coordinator::control(ConnectionId connection, const Json& request) {
+  std::string party = text_member(request, "party");
+  auto now = EventLoop::Clock::now();
+  if (auto seen = seen_.find(party); seen == seen_.end() || now - seen->second > kSeenPause) {
+    tables::peer_seen(party);
+    seen_[party] = now;
+  }
+  auto message = request.find("message");
+  if (message == request.end() || !message->is_object())
+    throw Error(ErrorCode::protocol_violation, "message of a peer is not a JSON object");
+  send(connection, ok_reply(peer_message(party, *message)));
+}
+
+Json Coordinator::peer_message(const std::string& party, const Json& message) {
+  std::string type = text_member(message, "type");
+  if (type == "start") return starter_.peer_starts(party, message);
+  if (type == "join") return starter_.peer_joins(party, message);
+  if (type != "cancel") return tables::control(party, message);
+  Attempt* attempt = book_.find(text_member(message, "attempt"));
+  if (attempt == nullptr || !attempt->in_force()) return Json::object();
+  bool member = false;
+  if (attempt->job.is_object())
+    for (const Json& peer : attempt->job.at("peers")) member = member || text_member(peer, "party") == party;
+  else
+    member = attempt->joined.contains(party);
+  if (!member) throw Error(ErrorCode::protocol_violation, "party " + party + " does not take part in the attempt");
+  book_.peer_stopped(*attempt, party, message.value("reason", "failed"));
+  return Json::object();
+}
+
+}  // namespace pgmpc

@@ -1,0 +1,73 @@
+// What: the listener (listener.h).
+#include "worker/listener.h"
+
+#include "pg/guc.h"
+#include "pg/workers.h"
+#include "worker/message.h"
+
+namespace pgmpc {
+namespace {
+
+constexpr char kVersion[] = "0.1.0";
+constexpr std::chrono::milliseconds kOpenPause{2000};  // until the port is tried again
+
+std::vector<std::string> addresses_of(const std::string& list) {
+  std::vector<std::string> addresses;
+  std::string current;
+  for (char c : list + ",") {
+    if (c == ',') {
+      if (!current.empty()) addresses.push_back(std::exchange(current, {}));
+    } else if (c != ' ' && c != '\t') {
+      current += c;
+    }
+  }
+  return addresses;
+}
+
+}  // namespace
+
+void Listener::open() {
+  if (guc::party()[0] == '\0') return problem("pg_mpc.party is not set: this server is no node yet");
+  try {
+    ensure_private_directory(kPrivateDirectory);
+    auto identity = Identity::load(guc::certificate_file(), guc::private_key_file());
+    HttpServerConfig config;
+    config.addresses = addresses_of(guc::listen_addresses());
+    config.port = guc::port();
+    server_ = std::make_unique<HttpServer>(loop_, config, identity, load_trust_store(guc::ca_file()),
+                                           [](const std::string& line) { pg::log_line(line); });
+    RouterConfig routes;
+    routes.directory = kPrivateDirectory;
+    routes.party = guc::party();
+    routes.version = kVersion;
+    router_ = std::make_unique<Router>(loop_, *server_, routes);
+    last_problem_.clear();
+    pg::log_line("listening for peers on port " + std::to_string(server_->port()));
+  } catch (...) {
+    router_.reset();
+    server_.reset();
+    pg::Fault fault = pg::current_fault();
+    problem(fault.message + (fault.detail.empty() ? "" : ": " + fault.detail));
+    loop_.after(kOpenPause, [this] {
+      if (!server_) open();
+    });
+  }
+}
+
+void Listener::problem(const std::string& what) {
+  if (what != last_problem_) pg::log_warning("no peer can connect: " + what);
+  last_problem_ = what;
+}
+
+void Listener::settings_changed() {
+  if (!server_) return open();
+  try {
+    auto identity = Identity::load(guc::certificate_file(), guc::private_key_file());
+    server_->set_identity(identity, load_trust_store(guc::ca_file()));
+    last_problem_.clear();
+  } catch (...) {
+    problem("the earlier certificate stays in use: " + pg::current_fault().message);
+  }
+}
+
+}  // namespace pgmpc

@@ -1,0 +1,32 @@
+// What: the listener of a node: HTTPS server and router in one event loop, with the settings of this node.
+// Terms: idle = certificate, key or address do not work yet; the cause is logged once and a later reload tries again.
+// Invariants: no database; holds no secret but the TLS key; problems of the settings never end the process.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "net/event_loop.h"
+#include "net/http_server.h"
+#include "net/router.h"
+
+namespace pgmpc {
+
+class Listener {
+ public:
+  Listener() { open(); }
+  EventLoop& loop() { return loop_; }
+  void latch_was_set() {}
+  // Reads certificate, key and ca_file again; opens the port if that has not worked so far.
+  void settings_changed();
+
+ private:
+  void open();
+  void problem(const std::string& what);
+
+  EventLoop loop_;
+  std::unique_ptr<HttpServer> server_;
+  std::unique_ptr<Router> router_;
+  std::string last_problem_;
+};
+
+}  // namespace pgmpc

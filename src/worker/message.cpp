@@ -1,0 +1,48 @@
+// What: JSON objects as frames, replies and faults (message.h).
+#include "worker/message.h"
+
+namespace pgmpc {
+
+Bytes to_frame(const Json& object) {
+  // Text of the server may be in any encoding; invalid UTF-8 must not end a worker.
+  std::string text = object.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return Bytes(text.begin(), text.end());
+}
+
+Json parse_object(ByteView frame) {
+  Json object = Json::parse(frame.begin(), frame.end(), nullptr, false);
+  if (!object.is_object()) throw Error(ErrorCode::protocol_violation, "message is not a JSON object");
+  return object;
+}
+
+std::string text_member(const Json& object, const char* key) {
+  auto found = object.find(key);
+  if (found == object.end() || !found->is_string())
+    throw Error(ErrorCode::protocol_violation, "message is incomplete", std::string("member ") + key + " is missing");
+  return found->get<std::string>();
+}
+
+Json ok_reply(Json value) { return Json{{"ok", std::move(value)}}; }
+
+Json error_reply(const pg::Fault& fault) {
+  return Json{
+      {"error",
+       {{"sqlstate", fault.sqlstate}, {"message", fault.message}, {"detail", fault.detail}, {"hint", fault.hint}}}};
+}
+
+pg::Fault fault_of_json(const Json& error) {
+  auto text = [&](const char* key) {
+    auto found = error.find(key);
+    return found != error.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  return {text("sqlstate"), text("message"), text("detail"), text("hint")};
+}
+
+Json value_of_reply(const Json& reply) {
+  if (auto error = reply.find("error"); error != reply.end() && error->is_object())
+    throw pg::FaultError(fault_of_json(*error));
+  if (auto ok = reply.find("ok"); ok != reply.end()) return *ok;
+  throw Error(ErrorCode::protocol_violation, "reply has neither a result nor an error");
+}
+
+}  // namespace pgmpc

@@ -1,0 +1,36 @@
+// What: delivery of the messages that SQL functions queued for peers (proposals, approvals, ...).
+// Invariants: a message is delivered at least once and per peer in the order of its id; a peer that cannot be reached
+//             is asked again with growing pauses; a peer that refuses a message gets the next one.
+#pragma once
+#include <map>
+#include <set>
+#include <string>
+
+#include "net/event_loop.h"
+#include "worker/peer_client.h"
+
+namespace pgmpc {
+
+class Outbox {
+ public:
+  Outbox(EventLoop& loop, PeerClient& peers) : loop_(loop), peers_(peers) {}
+  // Something was queued or a peer may be back: look now. Throws when the tables cannot be read.
+  void wake();
+
+ private:
+  struct Lane {  // one per peer
+    bool busy = false;
+    int failures = 0;
+    EventLoop::TimerId retry = 0;
+  };
+
+  void deliver();
+  void answered(const std::string& party, const std::string& id, const Json& reply);
+  void retry_later(const std::string& party);
+
+  EventLoop& loop_;
+  PeerClient& peers_;
+  std::map<std::string, Lane> lanes_;
+};
+
+}  // namespace pgmpc

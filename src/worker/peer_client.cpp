@@ -1,0 +1,97 @@
+// What: calls to other nodes (peer_client.h).
+#include "worker/peer_client.h"
+
+#include "pg/guc.h"
+
+namespace pgmpc {
+namespace {
+
+Json unreachable_reply(const std::string& party, const std::string& cause) {
+  Json reply = error_reply({"MP003", "party " + party + " cannot be reached", cause,
+                            "SELECT * FROM mpc.ping_peer('" + party + "') tries again."});
+  reply["unreachable"] = true;
+  return reply;
+}
+
+// The body of a 200 as a reply object; anything else as unreachable.
+Json reply_of(const std::string& party, const HttpResult& result) {
+  if (result.status == 0) return unreachable_reply(party, result.error_cause);
+  if (result.status == 503 || result.status == 502)
+    return unreachable_reply(party, "peer " + party + ": its coordinator is not running");
+  if (result.status != 200)
+    return unreachable_reply(party, "peer " + party + ": HTTP status " + std::to_string(result.status));
+  try {
+    Json reply = parse_object(result.body);
+    reply.erase("unreachable");
+    return reply;
+  } catch (const Error& error) {
+    return unreachable_reply(party, "peer " + party + ": " + error.message());
+  }
+}
+
+double milliseconds_since(EventLoop::Clock::time_point begun) {
+  return std::chrono::duration<double, std::milli>(EventLoop::Clock::now() - begun).count();
+}
+
+}  // namespace
+
+void PeerClient::load_identity() {
+  try {
+    auto identity = Identity::load(guc::certificate_file(), guc::private_key_file());
+    TrustStore trust = load_trust_store(guc::ca_file());
+    if (client_)
+      client_->set_identity(identity, trust);
+    else
+      client_ = std::make_shared<HttpClient>(loop_, identity, trust);
+    problem_.reset();
+  } catch (...) {
+    problem_ = pg::current_fault();
+  }
+}
+
+void PeerClient::set_peers(std::vector<tables::KnownPeer> peers) {
+  peers_.clear();
+  for (tables::KnownPeer& peer : peers) peers_[peer.party] = std::move(peer);
+}
+
+const tables::KnownPeer* PeerClient::callee(const std::string& party, const Callback& callback) {
+  Json refusal;
+  auto found = peers_.find(party);
+  if (found == peers_.end())
+    refusal = error_reply({"42704", "peer \"" + party + "\" does not exist", "", "Add it with mpc.add_peer."});
+  else if (!client_)
+    refusal = unreachable_reply(party, problem_ ? problem_->message : "this node has no certificate");
+  else
+    return &found->second;
+  loop_.post([callback, refusal] { callback(refusal); });
+  return nullptr;
+}
+
+void PeerClient::control(const std::string& party, const Json& message, std::chrono::milliseconds timeout,
+                         Callback callback) {
+  const tables::KnownPeer* peer = callee(party, callback);
+  if (peer == nullptr) return;
+  client_->post(Peer{peer->party, peer->url, peer->fingerprint}, "/v1/control", to_frame(message), timeout,
+                [party, callback](HttpResult result) { callback(reply_of(party, result)); });
+}
+
+void PeerClient::ping(const std::string& party, std::chrono::milliseconds timeout, Callback callback) {
+  const tables::KnownPeer* peer = callee(party, callback);
+  if (peer == nullptr) return;
+  Peer target{peer->party, peer->url, peer->fingerprint};
+  // The first request opens the connection; the second one, on the open connection, is the round trip.
+  client_->get(target, "/v1/ping", timeout, [this, target, timeout, callback](HttpResult first) {
+    Json reply = reply_of(target.party, first);
+    if (!unreachable(reply) && reply.value("party", "") != target.party)
+      reply = unreachable_reply(target.party, "the node at " + target.url + " is party " + reply.value("party", ""));
+    if (unreachable(reply)) return callback(reply);
+    auto begun = EventLoop::Clock::now();
+    client_->get(target, "/v1/ping", timeout, [target, begun, callback](HttpResult second) {
+      double elapsed = milliseconds_since(begun);
+      Json answer = reply_of(target.party, second);
+      callback(unreachable(answer) ? answer : ok_reply({{"round_trip_ms", elapsed}}));
+    });
+  });
+}
+
+}  // namespace pgmpc

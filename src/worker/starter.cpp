@@ -1,0 +1,246 @@
+// What: starting and joining attempts (starter.h).
+#include "worker/starter.h"
+
+#include "base/rng.h"
+#include "worker/tables.h"
+
+namespace pgmpc {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = EventLoop::Clock;
+
+constexpr milliseconds kReadyPatience{8000};  // for peers that have not approved yet
+constexpr milliseconds kReadyPause{150};      // between two rounds of questions
+constexpr milliseconds kCallTimeout{15000};
+
+std::string new_attempt() {
+  std::uint8_t id[16];
+  system_rng().fill(id);
+  return to_hex(id);
+}
+
+Json started(const std::string& attempt) { return {{"attempt", attempt}}; }
+
+Error by_hand(const std::string& study) {
+  return Error(ErrorCode::wrong_state, "study \"" + study + "\" is being run by hand", "",
+               "Go on with its next step, or end it with mpc.cancel_study.");
+}
+
+}  // namespace
+
+struct Starter::Operation {
+  std::string study, digest;
+  bool manual = false, given_up = false;
+  Json job;
+  Clock::time_point deadline;
+  std::map<std::string, bool> ready;  // the peers that must be ready first
+  std::size_t unanswered = 0;
+  std::string reluctant;  // a peer that is not ready, and why
+  pg::Fault reason;
+  std::vector<Done> callers;
+
+  bool third_party() const { return text_member(job, "role") == "third_party"; }
+  std::string third_party_name() const {
+    for (const Json& peer : job.at("peers"))
+      if (peer.at("index") == 2) return text_member(peer, "party");
+    throw Error(ErrorCode::internal, "job names no third party");
+  }
+};
+
+void Starter::start(const std::string& study, Done done) {
+  if (Attempt* attempt = book_.in_force(study)) {
+    if (attempt->manual) throw by_hand(study);
+    return done(ok_reply(started(attempt->id)));
+  }
+  begin(study, false, std::move(done));
+}
+
+void Starter::prepare(const std::string& study, Done done) {
+  Attempt* attempt = book_.in_force(study);
+  if (attempt != nullptr && attempt->state == Attempt::State::running) {
+    if (!attempt->manual)
+      throw Error(ErrorCode::wrong_state, "study \"" + study + "\" is already running", "",
+                  "Wait for it with mpc.wait_for_study, or end it with mpc.cancel_study.");
+    return done(ok_reply(started(attempt->id)));
+  }
+  begin(study, true, std::move(done));
+}
+
+void Starter::begin(const std::string& study, bool manual, Done done) {
+  if (auto known = operations_.find(study); known != operations_.end()) {
+    if (known->second->manual != manual) throw by_hand(study);
+    known->second->callers.push_back(std::move(done));
+    return;
+  }
+  auto operation = std::make_shared<Operation>();
+  operation->study = study;
+  operation->manual = manual;
+  operation->job = tables::start_job(study);
+  operation->digest = text_member(operation->job, "digest");
+  operation->deadline = Clock::now() + kReadyPatience;
+  // By hand, a controller needs the third party (it gives out the attempt), the third party needs nobody.
+  for (const Json& peer : operation->job.at("peers"))
+    if (!manual || (!operation->third_party() && peer.at("index") == 2))
+      operation->ready[text_member(peer, "party")] = false;
+  operation->callers.push_back(std::move(done));
+  operations_[study] = operation;
+  guarded(operation, [&] { ask_ready(operation); });
+}
+
+// Runs a continuation: what it throws ends the operation with that error.
+void Starter::guarded(OperationPtr operation, const std::function<void()>& body) {
+  if (operation->given_up) return;
+  try {
+    body();
+  } catch (...) {
+    end(operation, error_reply(pg::current_fault()));
+  }
+}
+
+void Starter::end(OperationPtr operation, const Json& reply) {
+  if (operation->given_up) return;
+  operation->given_up = true;
+  operations_.erase(operation->study);
+  for (const Done& done : operation->callers) done(reply);
+}
+
+bool Starter::give_up(const std::string& study) {
+  auto found = operations_.find(study);
+  if (found == operations_.end()) return false;
+  end(found->second, error_reply({"57014", "study \"" + study + "\" was cancelled on this node", "", ""}));
+  return true;
+}
+
+void Starter::ask_ready(OperationPtr operation) {
+  Json question{{"type", "ready"}, {"study", operation->study}, {"digest", operation->digest}};
+  std::vector<std::string> asked;
+  for (const auto& [party, ready] : operation->ready)
+    if (!ready) asked.push_back(party);
+  operation->reluctant.clear();
+  operation->unanswered = asked.size();
+  if (asked.empty()) return round_over(operation);
+  for (const std::string& party : asked) {
+    peers_.control(party, question, kCallTimeout, [this, operation, party](const Json& reply) {
+      guarded(operation, [&] {
+        try {
+          Json answer = value_of_reply(reply);
+          heard(operation, party, answer.value("ready", false),
+                {"55000", "party " + party + " is not ready for study \"" + operation->study + "\"",
+                 answer.value("reason", ""), "Ask it to look at mpc.studies on its node."});
+        } catch (...) {
+          heard(operation, party, false, pg::current_fault());
+        }
+      });
+    });
+  }
+}
+
+void Starter::heard(OperationPtr operation, const std::string& party, bool ready, const pg::Fault& reason) {
+  operation->ready[party] = ready;
+  if (!ready) {
+    operation->reluctant = party;
+    operation->reason = reason;
+  }
+  if (--operation->unanswered == 0) round_over(operation);
+}
+
+void Starter::round_over(OperationPtr operation) {
+  if (operation->reluctant.empty()) return arbitrate(operation);
+  if (Clock::now() >= operation->deadline) return end(operation, error_reply(operation->reason));
+  loop_.after(kReadyPause, [this, operation] { guarded(operation, [&] { ask_ready(operation); }); });
+}
+
+void Starter::arbitrate(OperationPtr operation) {
+  Attempt* known = book_.in_force(operation->study);  // a peer may have started it meanwhile
+  if (known != nullptr && known->state == Attempt::State::running) {
+    if (known->manual != operation->manual) throw by_hand(operation->study);
+    return end(operation, ok_reply(started(known->id)));
+  }
+  if (operation->third_party()) return launch(operation, known != nullptr ? known->id : new_attempt());
+  Json request{{"type", operation->manual ? "join" : "start"},
+               {"study", operation->study},
+               {"digest", operation->digest},
+               {"attempt", new_attempt()},
+               {"manual", operation->manual}};
+  peers_.control(operation->third_party_name(), request, kCallTimeout, [this, operation](const Json& reply) {
+    guarded(operation, [&] { launch(operation, text_member(value_of_reply(reply), "attempt")); });
+  });
+}
+
+void Starter::launch(OperationPtr operation, const std::string& attempt) {
+  Attempt& launched = book_.launch(operation->study, attempt, operation->manual, operation->job);
+  launched.joined.insert(text_member(operation->job, "party"));
+  if (operation->manual) return end(operation, ok_reply(started(attempt)));
+  tell(operation, attempt);
+}
+
+// Starts the engines of the parties that do not have the attempt yet: all but this node and the third party.
+void Starter::tell(OperationPtr operation, const std::string& attempt) {
+  Json order{{"type", "start"},
+             {"study", operation->study},
+             {"digest", operation->digest},
+             {"attempt", attempt},
+             {"manual", false}};
+  operation->unanswered = 0;
+  std::vector<std::string> controllers;
+  for (const Json& peer : operation->job.at("peers"))
+    if (peer.at("index") != 2) controllers.push_back(text_member(peer, "party"));
+  operation->unanswered = controllers.size();
+  for (const std::string& party : controllers) {
+    if (Attempt* own = book_.find(attempt)) own->joined.insert(party);
+    peers_.control(party, order, kCallTimeout, [this, operation, attempt](const Json& reply) {
+      guarded(operation, [&] {
+        try {
+          value_of_reply(reply);
+        } catch (...) {
+          pg::Fault fault = pg::current_fault();
+          if (Attempt* own = book_.find(attempt)) book_.finish(*own, Attempt::State::failed, fault);
+          return end(operation, error_reply(fault));
+        }
+        if (--operation->unanswered == 0) end(operation, ok_reply(started(attempt)));
+      });
+    });
+  }
+}
+
+// The job of this node for a study that a peer wants to run; Error when the peer means another digest.
+Json Starter::agreed_job(const Json& message) {
+  Json job = tables::start_job(text_member(message, "study"));
+  if (text_member(job, "digest") != text_member(message, "digest"))
+    throw Error(ErrorCode::invalid_parameter, "the nodes hold different versions of the study", "",
+                "Compare the digests in mpc.studies on all nodes.");
+  return job;
+}
+
+Json Starter::peer_starts(const std::string& party, const Json& message) {
+  std::string study = text_member(message, "study"), id = text_member(message, "attempt");
+  if (from_hex(id).size() != 16) throw Error(ErrorCode::protocol_violation, "attempt id is not 16 bytes");
+  Json job = agreed_job(message);
+  Attempt* known = book_.in_force(study);
+  if (known != nullptr && known->manual) throw by_hand(study);
+  bool arbiter = text_member(job, "role") == "third_party";
+  if (arbiter && known != nullptr && known->id != id && !known->joined.contains(party)) {
+    known->joined.insert(party);
+    return started(known->id);
+  }
+  Attempt& launched = book_.launch(study, id, false, std::move(job));
+  launched.joined.insert(party);
+  return started(launched.id);
+}
+
+Json Starter::peer_joins(const std::string& party, const Json& message) {
+  std::string study = text_member(message, "study"), id = text_member(message, "attempt");
+  if (from_hex(id).size() != 16) throw Error(ErrorCode::protocol_violation, "attempt id is not 16 bytes");
+  Json job = agreed_job(message);
+  if (text_member(job, "role") != "third_party")
+    throw Error(ErrorCode::wrong_state, "only the third party gives out attempts");
+  Attempt* known = book_.in_force(study);
+  if (known != nullptr && !known->manual)
+    throw Error(ErrorCode::wrong_state, "study \"" + study + "\" is already running");
+  if (known == nullptr || (known->joined.contains(party) && known->id != id)) known = &book_.form(study, id);
+  known->joined.insert(party);
+  return started(known->id);
+}
+
+}  // namespace pgmpc

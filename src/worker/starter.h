@@ -1,0 +1,58 @@
+// What: how an attempt begins: readiness, arbitration, launching the engines of all three parties.
+// Terms: start = automatic mode, one party starts all three engines; join = manual mode, each party starts its own
+//        engine by mpc.prepare; arbitration = the third party's coordinator decides which attempt id is in force when
+//        several parties begin at once; operation = one start or join that waits for answers of peers.
+// Invariants: engines start only after every peer that is needed has said that it is ready for the same digest;
+//             a party that asks for an attempt it has already been given has lost its engine, so it gets a new one.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/event_loop.h"
+#include "worker/attempts.h"
+#include "worker/peer_client.h"
+
+namespace pgmpc {
+
+class Starter {
+ public:
+  using Done = std::function<void(const Json& reply)>;
+
+  Starter(EventLoop& loop, AttemptBook& book, PeerClient& peers) : loop_(loop), book_(book), peers_(peers) {}
+
+  // For a backend of this node. `done` gets {"ok":{"attempt": ...}} or an error, perhaps later.
+  void start(const std::string& study, Done done);
+  // First step by hand: `done` as above once this node's engine has been started.
+  void prepare(const std::string& study, Done done);
+  // True when there was an operation to give up; its callers get 57014.
+  bool give_up(const std::string& study);
+
+  // From a peer's coordinator: the attempt in force here, as {"attempt": ...}.
+  Json peer_starts(const std::string& party, const Json& message);
+  Json peer_joins(const std::string& party, const Json& message);
+
+ private:
+  struct Operation;
+  using OperationPtr = std::shared_ptr<Operation>;
+
+  void begin(const std::string& study, bool manual, Done done);
+  void ask_ready(OperationPtr operation);
+  void heard(OperationPtr operation, const std::string& party, bool ready, const pg::Fault& reason);
+  void round_over(OperationPtr operation);
+  void arbitrate(OperationPtr operation);
+  void launch(OperationPtr operation, const std::string& attempt);
+  void tell(OperationPtr operation, const std::string& attempt);
+  void end(OperationPtr operation, const Json& reply);
+  void guarded(OperationPtr operation, const std::function<void()>& body);
+  Json agreed_job(const Json& message);
+
+  EventLoop& loop_;
+  AttemptBook& book_;
+  PeerClient& peers_;
+  std::map<std::string, OperationPtr> operations_;  // by study
+};
+
+}  // namespace pgmpc

@@ -1,0 +1,95 @@
+// What: the coordinator's SQL (tables.h). Everything is schema-qualified: the session has no search_path of its own.
+#include "worker/tables.h"
+
+#include "pg/spi.h"
+
+namespace pgmpc::tables {
+namespace {
+
+using Rows = std::vector<std::vector<pg::SqlValue>>;
+
+Rows query(const char* sql, const std::vector<pg::SqlValue>& parameters = {}) {
+  pg::SqlResult result = pg::run_sql(sql, parameters);
+  if (result.fault) throw pg::FaultError(*result.fault);
+  return std::move(result.rows);
+}
+
+std::string text_of(const pg::SqlValue& value) { return value.value_or(""); }
+
+Json json_of(const Rows& rows) {
+  if (rows.empty() || !rows[0][0]) return nullptr;
+  return Json::parse(*rows[0][0]);
+}
+
+pg::SqlValue text_or_null(const std::string& text) { return text.empty() ? pg::SqlValue() : pg::SqlValue(text); }
+
+std::string dump(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+}  // namespace
+
+bool extension_exists() { return !query("SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'pg_mpc'").empty(); }
+
+void recover() { query("SELECT mpc_internal.recover()"); }
+
+std::vector<KnownPeer> peer_list() {
+  std::vector<KnownPeer> peers;
+  for (auto& row : query("SELECT party, url, certificate, fingerprint FROM mpc_internal.peer_list()"))
+    peers.push_back({text_of(row[0]), text_of(row[1]), text_of(row[2]), text_of(row[3])});
+  return peers;
+}
+
+void peer_seen(const std::string& party) { query("SELECT mpc_internal.peer_seen($1)", {party}); }
+
+Json control(const std::string& party, const Json& message) {
+  return json_of(query("SELECT mpc_internal.control($1, $2::pg_catalog.jsonb)", {party, dump(message)}));
+}
+
+Json start_job(const std::string& study) { return json_of(query("SELECT mpc_internal.start_job($1)", {study})); }
+
+std::optional<StudyState> study_state(const std::string& study) {
+  Rows rows = query(
+      "SELECT state, sqlstate, last_error FROM mpc.studies WHERE study = $1 ORDER BY version DESC LIMIT 1", {study});
+  if (rows.empty()) return std::nullopt;
+  return StudyState{text_of(rows[0][0]), text_of(rows[0][1]), text_of(rows[0][2])};
+}
+
+void attempt_started(const std::string& study, const std::string& attempt, bool manual) {
+  query("SELECT mpc_internal.attempt_started($1, $2, $3::pg_catalog.bool)",
+        {study, attempt, manual ? "true" : "false"});
+}
+
+void attempt_step(const std::string& study, const std::string& attempt, const Json& row) {
+  query("SELECT mpc_internal.attempt_step($1, $2, $3::pg_catalog.jsonb)", {study, attempt, dump(row)});
+}
+
+void attempt_matched(const std::string& study, const std::string& attempt, std::int64_t records) {
+  query("SELECT mpc_internal.attempt_matched($1, $2, $3::pg_catalog.int8)", {study, attempt, std::to_string(records)});
+}
+
+void attempt_released(const std::string& study, const std::string& attempt, const Json& result) {
+  query("SELECT mpc_internal.attempt_released($1, $2, $3::pg_catalog.jsonb)", {study, attempt, dump(result)});
+}
+
+void attempt_failed(const std::string& study, const std::string& attempt, const pg::Fault& fault, bool cancelled) {
+  query("SELECT mpc_internal.attempt_failed($1, $2, $3, $4, $5, $6, $7::pg_catalog.bool)",
+        {study, attempt, fault.sqlstate, fault.message, text_or_null(fault.detail), text_or_null(fault.hint),
+         cancelled ? "true" : "false"});
+}
+
+std::vector<OutboxEntry> outbox_pending() {
+  std::vector<OutboxEntry> entries;
+  for (auto& row : query("SELECT id, party, message FROM mpc_internal.outbox_pending()"))
+    entries.push_back({text_of(row[0]), text_of(row[1]), Json::parse(text_of(row[2]))});
+  return entries;
+}
+
+void outbox_delivered(const std::string& id) {
+  query("SELECT mpc_internal.outbox_delivered($1::pg_catalog.int8)", {id});
+}
+
+void outbox_refused(const std::string& id, const pg::Fault& fault) {
+  query("SELECT mpc_internal.outbox_refused($1::pg_catalog.int8, $2::pg_catalog.jsonb)",
+        {id, dump(error_reply(fault)["error"])});
+}
+
+}  // namespace pgmpc::tables

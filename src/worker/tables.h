@@ -1,0 +1,45 @@
+// What: what the coordinator asks of the tables: one function per SQL function of mpc_internal, each in its own short
+//       transaction.
+// Invariants: FaultError with the SQL function's SQLSTATE when it raises; nothing is cached here.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "worker/message.h"
+
+namespace pgmpc::tables {
+
+struct KnownPeer {
+  std::string party, url, certificate, fingerprint;
+};
+
+struct OutboxEntry {
+  std::string id, party;
+  Json message;
+};
+
+struct StudyState {
+  std::string state, sqlstate, last_error;
+};
+
+bool extension_exists();
+void recover();
+std::vector<KnownPeer> peer_list();
+void peer_seen(const std::string& party);
+Json control(const std::string& party, const Json& message);
+// What an engine needs; raises unless this node approved the study and all is in order.
+Json start_job(const std::string& study);
+std::optional<StudyState> study_state(const std::string& study);
+
+void attempt_started(const std::string& study, const std::string& attempt, bool manual);
+void attempt_step(const std::string& study, const std::string& attempt, const Json& row);
+void attempt_matched(const std::string& study, const std::string& attempt, std::int64_t records);
+void attempt_released(const std::string& study, const std::string& attempt, const Json& result);
+void attempt_failed(const std::string& study, const std::string& attempt, const pg::Fault& fault, bool cancelled);
+
+std::vector<OutboxEntry> outbox_pending();
+void outbox_delivered(const std::string& id);
+void outbox_refused(const std::string& id, const pg::Fault& fault);
+
+}  // namespace pgmpc::tables

@@ -1,0 +1,14 @@
+// What: registration of the static workers (worker.h).
+#include "worker/worker.h"
+
+#include "pg/compat.h"
+#include "pg/workers.h"
+
+namespace pgmpc::worker {
+
+void Init() {
+  if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade) return;
+  pg::register_static_workers();
+}
+
+}  // namespace pgmpc::worker
