@@ -4,7 +4,9 @@ Minimises 1/(2n) ||y - b0 - Xb||^2 + lambda * sum_j s_j |b_j|, s_j the populatio
 Standard library only; it shares no code with the extension. The Karush-Kuhn-Tucker residual says how good the
 solution is, whoever computed it.
 """
+import json
 import math
+import sys
 from operator import mul
 
 SWEEPS = 100000
@@ -86,3 +88,17 @@ def _kkt_residual(gram, target, beta, penalty, sds):
         else:
             worst = max(worst, abs(gradient) - penalty)
     return worst
+
+
+def main():
+    """Reads {"names", "lambda", "rows"} (the outcome is each row's last value), writes the solution as JSON."""
+    given = json.load(sys.stdin)
+    *columns, outcome = zip(*given["rows"])
+    solution = solve(columns, outcome, given["lambda"])
+    coefficients = dict(zip(given["names"], solution.coefficients))
+    json.dump({"n": len(outcome), "coefficients": {"(intercept)": solution.intercept, **coefficients},
+               "r_squared": solution.r_squared, "kkt_residual": solution.kkt_residual}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+# Everything a user can get wrong: each refused with its SQLSTATE and a text that names the cause.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use JSON::PP;
+use Test::More;
+use ThreeParties;
+
+my $mpc = ThreeParties->new;
+my ($hospital, $insurer, $third) = $mpc->nodes;
+$mpc->load_small(300);
+my $number = 0;
+
+# run_fails(SPEC, HOSPITAL RELATION, INSURER RELATION, SQLSTATE, PATTERN, NAME): approved by all, refused when run.
+# Returns the name of the study.
+sub run_fails {
+	my ($spec, $a, $b, $sqlstate, $pattern, $name) = @_;
+	my $study = 'bad_' . ++$number;
+	$mpc->prepare_study($study, $spec, $a, $b);
+	$mpc->refuses($hospital, "SELECT * FROM mpc.run_study('$study')", $sqlstate, $pattern, $name);
+	return $study;
+}
+
+# --- the spec ---
+sub bad_spec {
+	my ($spec, $sqlstate, $pattern, $name) = @_;
+	$mpc->refuses($hospital, "SELECT mpc.propose_study('bad_spec', '$spec')", $sqlstate, $pattern, $name);
+}
+bad_spec($mpc->small_spec(colour => 'blue'), '22023', qr/colour/, 'unknown key');
+bad_spec($mpc->small_spec(analysis => {kind => 'lasso', lambda => -1}), '22023', qr/lambda/, 'lambda below 0');
+bad_spec($mpc->small_spec(analysis => {kind => 'lasso'}), '22023', qr/lambda/, 'no lambda');
+bad_spec($mpc->small_spec(analysis => {kind => 'lasso', lambda => 'much'}), '22023', qr/lambda/, 'lambda is text');
+bad_spec($mpc->small_spec(key_bits => 1024), '22023', qr/key_bits/, 'small key');
+bad_spec($mpc->small_spec(third_party => 'nobody'), '42704', qr/nobody/, 'unknown peer');
+bad_spec($mpc->small_spec(third_party => 'erasmus_mc'), '22023', qr/third_party|erasmus_mc/, 'one party in two roles');
+bad_spec(ThreeParties::spec(['X 1'], ['x3'], 'y', 1), '22023', qr/X 1|name/, 'a name that is none');
+bad_spec(ThreeParties::spec([qw(x1 x1)], ['x3'], 'y', 1), '22023', qr/x1/, 'an attribute twice');
+bad_spec('{"controllers": 1}', '22023', qr/controllers/, 'a spec of another shape');
+
+# --- approvals ---
+my $digest = $mpc->propose('approvals', $mpc->small_spec);
+my $wrong = $digest =~ s/^./$digest =~ m{^0} ? '1' : '0'/er;
+$mpc->refuses($hospital, $mpc->approval('approvals', $wrong, 'hospital', 'small_a'), '22023', qr/$digest/,
+	'another digest: the detail says what this node holds');
+$mpc->refuses($hospital, $mpc->approval('nothing_here', $digest, 'hospital', 'small_a'), '42704', qr/nothing_here/,
+	'an unknown study');
+$mpc->refuses($hospital, $mpc->approval('approvals', $digest, 'hospital'), '22023', qr/source/,
+	'a controller without a source');
+$mpc->refuses($third, $mpc->approval('approvals', $digest, 'third', 'pg_class'), '22023', qr/source|third party/,
+	'the third party with a source');
+$mpc->ask($hospital, 'CREATE TABLE no_x2 (id bigint, x1 float8);
+	CREATE TABLE text_x2 (id bigint, x1 float8, x2 text);
+	CREATE VIEW over_a AS SELECT * FROM small_a');
+$mpc->refuses($hospital, $mpc->approval('approvals', $digest, 'hospital', 'no_x2'), '42703', qr/x2/, 'a missing column');
+$mpc->refuses($hospital, $mpc->approval('approvals', $digest, 'hospital', 'text_x2'), '42804', qr/x2/,
+	'a column that is no number');
+$mpc->refuses($hospital, "SELECT mpc.approve_study('approvals', digest => '$digest', source => 'small_a'::regclass,
+	identifier => 'bsn')", '42703', qr/bsn/, 'a missing identifier');
+$hospital->safe_psql('postgres', 'CREATE TABLE hidden AS SELECT * FROM small_a; CREATE VIEW hidden_view AS
+	SELECT * FROM hidden; CREATE ROLE clerk LOGIN IN ROLE mpc_reader');
+$mpc->refuses($hospital, $mpc->approval('approvals', $digest, 'hospital', 'hidden_view'), '42501', qr/hidden_view/,
+	'a view without privilege');
+my ($text, $state) = $mpc->refused($hospital, $mpc->approval('approvals', $digest, 'hospital', 'small_a'),
+	user => 'clerk');
+is($state, '42501', 'a reader may not approve');
+$mpc->refuses($hospital, "BEGIN; " . $mpc->approval('approvals', $digest, 'hospital', 'small_a')
+	  . "; SELECT * FROM mpc.run_study('approvals')", '25001', qr/commit first/, 'run in the transaction of the approval');
+$mpc->refuses($hospital, "SELECT * FROM mpc.run_study('approvals')", '55000', qr/approve/, 'run before the own approval');
+$mpc->ask($hospital, $mpc->approval('approvals', $digest, 'hospital', 'over_a'));
+$mpc->ask($third, $mpc->approval('approvals', $digest, 'third'));
+$mpc->refuses($hospital, "SELECT * FROM mpc.run_study('approvals')", '55000', qr/zilveren_kruis/,
+	'run before a peer approved: the peer is named');
+$mpc->refuses($hospital, "SELECT * FROM mpc.run_study('nothing_here')", '42704', qr/nothing_here/,
+	'run of an unknown study');
+$mpc->ask($insurer, $mpc->approval('approvals', $digest, 'insurer', 'small_b'));
+$mpc->ask($hospital, "SELECT * FROM mpc.run_study('approvals')");
+is($mpc->state($hospital, 'approvals'), 'released', 'the same study runs when all have approved, on a view');
+# The privilege counts when the data are read, not only when they are approved.
+$hospital->safe_psql('postgres', 'CREATE TABLE lent AS SELECT * FROM small_a; GRANT SELECT ON lent TO analyst');
+$mpc->prepare_study('revoked', $mpc->small_spec, 'lent', 'small_b');
+$hospital->safe_psql('postgres', 'REVOKE SELECT ON lent FROM analyst');
+$mpc->refuses($hospital, "SELECT * FROM mpc.run_study('revoked')", '42501', qr/lent/, 'a privilege that was revoked');
+
+# --- values ---
+# table(SIDE, NAME, UPDATE...): a copy of the small data with something changed.
+sub table {
+	my ($node, $name, @changes) = @_;
+	my $from = $node == $hospital ? 'small_a' : 'small_b';
+	$mpc->ask($node, join ';', "CREATE TABLE $name AS SELECT * FROM $from", @changes);
+	return $name;
+}
+table($hospital, 'with_null', 'UPDATE with_null SET x1 = NULL WHERE id <= 7');
+$mpc->prepare_study('nulls', $mpc->small_spec, 'with_null', 'small_b');
+$mpc->ask($hospital, "SELECT * FROM mpc.run_study('nulls')");
+is($mpc->ask($hospital, "SELECT n FROM mpc.fit('nulls')"), '293', 'rows with a NULL are dropped');
+is($mpc->ask($hospital, "SELECT records FROM mpc.steps WHERE study = 'nulls' AND name = 'prepare'"), '293',
+	'and not counted as records');
+is($mpc->ask($hospital, "SELECT nulls FROM mpc.check_source('nulls', 'with_null', identifier => 'id')
+	WHERE column_name = 'x1'"), '7', 'check_source counts them');
+
+my $spec = $mpc->small_spec;
+run_fails($spec, table($hospital, 'with_nan', "UPDATE with_nan SET x2 = 'NaN' WHERE id = 5"), 'small_b', '22000',
+	qr/x2/, 'NaN: the column is named');
+run_fails($spec, table($hospital, 'with_infinity', "UPDATE with_infinity SET x1 = 'infinity' WHERE id = 5"), 'small_b',
+	'22000', qr/x1/, 'infinity: the column is named');
+run_fails($spec, table($hospital, 'far_away', 'UPDATE far_away SET x1 = 1e9 + x1'), 'small_b', '22003', qr/x1/,
+	'a mean far out of range: the column is named');
+run_fails($spec, table($hospital, 'twice', 'INSERT INTO twice SELECT * FROM small_a WHERE id <= 4'), 'small_b', '22000',
+	qr/4/, 'duplicate identifiers: how many');
+like($mpc->ask($hospital, "SELECT string_agg(problem, ' ') FROM mpc.check_source('nulls', 'twice', identifier => 'id')"),
+	qr/duplicate/, 'check_source finds the duplicates');
+run_fails($spec, 'small_a', table($insurer, 'bad_outcome', "UPDATE bad_outcome SET y = 'NaN' WHERE id = 9"), '22000|MP002',
+	qr/zilveren_kruis|y/, 'an error at the other controller');
+
+# A peer learns that a party stopped, not why: only its own node knows the column.
+is($mpc->ask($hospital, "SELECT count(*) FROM mpc.studies WHERE last_error ~ '\\my\\M' AND study = 'bad_$number'"), '0',
+	'the hospital is not told about the column of the insurer');
+
+# A column that is constant after the join: coefficient 0.
+table($hospital, 'constant', 'UPDATE constant SET x2 = 4');
+$mpc->prepare_study('constant', $mpc->small_spec, 'constant', 'small_b');
+$mpc->ask($hospital, "SELECT * FROM mpc.run_study('constant')");
+is($mpc->coefficients($hospital, 'constant')->{x2} + 0, 0, 'a constant column has coefficient 0');
+table($hospital, 'nearly', 'UPDATE nearly SET x2 = 4; INSERT INTO nearly VALUES (1001, 0.1, 5), (1002, 0.2, 3)');
+$mpc->prepare_study('nearly', $mpc->small_spec, 'nearly', 'small_b');
+$mpc->ask($hospital, "SELECT * FROM mpc.run_study('nearly')");
+is($mpc->coefficients($hospital, 'nearly')->{x2} + 0, 0, 'a column that is constant only after the join, too');
+
+# --- too few matches: one bit, the count appears nowhere ---
+table($hospital, 'few', 'UPDATE few SET id = id + 5000 WHERE id > 37');
+table($hospital, 'none', 'UPDATE none SET id = id + 5000');
+my @answers;
+for my $relation ('few', 'none') {
+	my $study = run_fails($mpc->small_spec, $relation, 'small_b', 'MP005', qr/fewer|matched|refused/, "matches: $relation");
+	my @said;
+	for my $node ($mpc->nodes) {
+		$mpc->become($node, "SELECT state = 'failed' FROM mpc.studies WHERE study = '$study'");
+		is($mpc->ask($node, "SELECT n_matched FROM mpc.studies WHERE study = '$study'"), '',
+			"$relation: no count at " . $mpc->party($node));
+		push @said, $mpc->ask($node, "SELECT sqlstate, last_error FROM mpc.studies WHERE study = '$study'");
+		for my $place (
+			"SELECT row_to_json(s)::text FROM mpc.steps AS s WHERE study = '$study' AND records = 37",
+			"SELECT row_to_json(l)::text FROM mpc.ledger AS l WHERE study = '$study' AND detail::text ~ '\\m37\\M'") {
+			is($mpc->ask($node, $place), '', "$relation: 37 is nowhere at " . $mpc->party($node));
+		}
+	}
+	push @answers, [@said];
+}
+is_deeply($answers[0], $answers[1], 'few and none look the same');
+
+# After all of this the nodes still work.
+$mpc->prepare_study('afterwards', $mpc->small_spec, 'small_a', 'small_b');
+$mpc->ask($insurer, "SELECT * FROM mpc.run_study('afterwards')");
+is($mpc->state($insurer, 'afterwards'), 'released', 'a good study afterwards');
+
+$mpc->stop;
+done_testing();

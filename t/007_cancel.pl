@@ -1,0 +1,84 @@
+# Studies that end early: cancelled, timed out, a peer gone. Every node says so soon, and runs the next study.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use ThreeParties;
+
+my $mpc = ThreeParties->new('pg_mpc.step_timeout' => '30s');
+my ($hospital, $insurer, $third) = $mpc->nodes;
+# Enough records to be busy for a while after the key generation.
+$mpc->load_small(30000);
+
+# start(STUDY, NODE, SQL): approved, running on every node; returns the session that waits.
+sub start {
+	my ($study, $node, $sql) = @_;
+	$mpc->prepare_study($study, $mpc->small_spec, 'small_a', 'small_b');
+	my $job = $mpc->start_sql($node, $sql);
+	$mpc->become($_, "SELECT count(*) = 1 FROM mpc.stat_study_progress WHERE study = '$study'") for $mpc->nodes;
+	return $job;
+}
+
+# ended(STUDY, STATE, NAME): every node reaches a final state and no engine is left.
+sub ended {
+	my ($study, $state, $name) = @_;
+	for my $node ($mpc->nodes) {
+		$mpc->become($node, "SELECT state ~ '^($state)\$' FROM mpc.studies WHERE study = '$study'");
+		$mpc->become($node, "SELECT count(*) = 0 FROM mpc.stat_study_progress WHERE study = '$study'");
+		pass("$name: ended at " . $mpc->party($node));
+	}
+}
+
+my $job = start('cancelled', $hospital, "SELECT * FROM mpc.run_study('cancelled')");
+$mpc->ask($insurer, "SELECT mpc.cancel_study('cancelled')");
+my ($code, $out, $err) = $mpc->finish($job);
+isnt($code, 0, 'cancel_study ends run_study');
+like($err, qr/57014|MP002/, 'with the SQLSTATE of a cancelled study') or diag($err);
+ended('cancelled', 'cancelled|failed', 'cancel_study');
+
+$job = start('timeout', $hospital, "SET statement_timeout = '4s'; SELECT * FROM mpc.run_study('timeout')");
+($code, $out, $err) = $mpc->finish($job);
+like($err, qr/57014.*statement timeout/s, 'statement_timeout ends run_study');
+ended('timeout', 'cancelled|failed', 'statement_timeout');
+
+# wait_for_study only stops waiting.
+$mpc->prepare_study('waited', $mpc->small_spec, 'small_a', 'small_b');
+$mpc->ask($hospital, "SELECT mpc.start_study('waited')");
+$mpc->refuses($hospital, "SET statement_timeout = '300ms'; SELECT mpc.wait_for_study('waited')", '57014',
+	qr/statement timeout/, 'wait_for_study under statement_timeout');
+is($mpc->ask($hospital, "SELECT mpc.wait_for_study('waited')"), 'released', 'the study went on and was released');
+
+# A peer that stops: the others name it.
+$job = start('stopped', $hospital, "SELECT * FROM mpc.run_study('stopped')");
+$insurer->stop('fast');
+($code, $out, $err) = $mpc->finish($job);
+like($err, qr/MP00[123]/, 'a peer that stops: its own SQLSTATE');
+like($err, qr/zilveren_kruis/, 'and its name') or diag($err);
+$insurer->start;
+ended('stopped', 'cancelled|failed', 'a stopped peer');
+
+# A peer that crashes.
+$job = start('crashed', $hospital, "SELECT * FROM mpc.run_study('crashed')");
+$third->stop('immediate');
+($code, $out, $err) = $mpc->finish($job);
+like($err, qr/MP00[123]/, 'a peer that crashes: its own SQLSTATE');
+like($err, qr/zorgttp|zilveren_kruis/, 'and a name') or diag($err);
+$third->start;
+ended('crashed', 'cancelled|failed', 'a crashed peer');
+like($mpc->ask($third, "SELECT last_error FROM mpc.studies WHERE study = 'crashed'"), qr/restart/,
+	'the crashed node says why its study failed');
+
+# A failed study may be started again: the approvals are still there, everything random is new.
+$mpc->ask($third, "SELECT * FROM mpc.run_study('crashed')");
+is($mpc->state($third, 'crashed'), 'released', 'the same study runs again');
+
+# A node whose engine runs stops at once when asked to.
+$job = start('shutdown', $hospital, "SELECT * FROM mpc.run_study('shutdown')");
+ok($third->stop('fast'), 'a fast shutdown does not wait for the study');
+$mpc->finish($job);
+
+$mpc->stop;
+done_testing();

@@ -1,0 +1,250 @@
+# What: three PostgreSQL nodes that know each other, for the tests.
+# Terms: hospital (erasmus_mc), insurer (zilveren_kruis), third (zorgttp): the three parties.
+# Invariants: every wait has a deadline; a node's HTTPS port comes from PostgreSQL's own port reservation.
+package ThreeParties;
+use strict;
+use warnings;
+use Exporter 'import';
+use File::Basename;
+use IPC::Run ();
+use JSON::PP;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT_OK = qw(TIMEOUT slurp);
+use constant TIMEOUT => $PostgreSQL::Test::Utils::timeout_default;
+
+my $root = dirname(dirname(dirname(__FILE__)));
+my @parties = (['hospital', 'erasmus_mc'], ['insurer', 'zilveren_kruis'], ['third', 'zorgttp']);
+
+# new(NAME => value ...): settings are appended to every node's configuration. Starts the nodes and makes them peers.
+sub new {
+	my ($class, %settings) = @_;
+	my $self = bless {root => $root}, $class;
+	for (@parties) {
+		my ($role, $party) = @$_;
+		$self->{$role} = $self->_make_node($party, %settings);
+		$self->{https}{$role} = $self->{$role}->{pg_mpc_port};
+	}
+	$_->start for $self->nodes;
+	for my $node ($self->nodes) {
+		$node->safe_psql('postgres', 'CREATE EXTENSION pg_mpc');
+		$node->safe_psql('postgres', 'CREATE ROLE analyst LOGIN IN ROLE mpc_admin, mpc_study, mpc_reader;'
+			  . 'GRANT CREATE ON SCHEMA public TO analyst');
+	}
+	$self->introduce($_) for $self->nodes;
+	return $self;
+}
+
+sub _make_node {
+	my ($self, $party, %settings) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($party);
+	$node->init;
+	$node->{pg_mpc_party} = $party;
+	$node->{pg_mpc_port} = PostgreSQL::Test::Cluster::get_free_port();
+	make_certificate($party, $node->basedir);
+	my %all = (
+		'shared_preload_libraries' => 'pg_mpc',
+		'pg_mpc.party' => $party,
+		'pg_mpc.port' => $node->{pg_mpc_port},
+		'pg_mpc.certificate_file' => $node->basedir . "/$party.crt",
+		'pg_mpc.private_key_file' => $node->basedir . "/$party.key",
+		'pg_mpc.step_timeout' => '60s',
+		%settings);
+	$node->append_conf('postgresql.conf', join('', map { "$_ = '$all{$_}'\n" } sort keys %all));
+	return $node;
+}
+
+# make_certificate(PARTY, DIR): DIR/PARTY.crt and DIR/PARTY.key.
+sub make_certificate {
+	my ($party, $dir) = @_;
+	system_or_bail('bash', "$root/tools/lib/make_certificate", $party, $dir);
+}
+
+sub certificate {
+	my ($node) = @_;
+	return slurp($node->basedir . "/$node->{pg_mpc_party}.crt");
+}
+
+# introduce(NODE): adds the two other parties as its peers.
+sub introduce {
+	my ($self, $node) = @_;
+	for my $peer (grep { $_ != $node } $self->nodes) {
+		my $certificate = certificate($peer);
+		$self->ask($node, "SELECT mpc.add_peer('$peer->{pg_mpc_party}', 'https://localhost:$peer->{pg_mpc_port}', "
+			  . "certificate => '$certificate')");
+	}
+}
+
+sub nodes { my ($self) = @_; return @{$self}{qw(hospital insurer third)}; }
+sub party { my ($self, $node) = @_; return $node->{pg_mpc_party}; }
+sub slurp { return PostgreSQL::Test::Utils::slurp_file($_[0]); }
+
+sub stop {
+	my ($self) = @_;
+	$_->stop('fast', fail_ok => 1) for $self->nodes;
+}
+
+# ask(NODE, SQL): the answer as text, as user analyst; the test ends when the server reports an error.
+sub ask {
+	my ($self, $node, $sql) = @_;
+	return $node->safe_psql('postgres', $sql, extra_params => ['-U', 'analyst'], timeout => TIMEOUT);
+}
+
+# refused(NODE, SQL): what the server said and its SQLSTATE, as user analyst: (text, sqlstate). '' and '' on success.
+sub refused {
+	my ($self, $node, $sql, %options) = @_;
+	my ($out, $err) = ('', '');
+	my $code = $node->psql('postgres', $sql, stdout => \$out, stderr => \$err, timeout => $options{timeout} // TIMEOUT,
+		on_error_stop => 1,
+		extra_params => ['-U', $options{user} // 'analyst', '-v', 'VERBOSITY=verbose']);
+	return ('', '') if $code == 0;
+	my ($state) = $err =~ /(?:ERROR|FATAL):  (\w{5}):/;
+	return ($err, $state // '');
+}
+
+# refuses(NODE, SQL, SQLSTATE, PATTERN, NAME): one test that the statement fails exactly so (SQLSTATE: one or a|b).
+sub refuses {
+	my ($self, $node, $sql, $sqlstate, $pattern, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my ($text, $state) = $self->refused($node, $sql);
+	subtest $name => sub {
+		like($state, qr/^(?:$sqlstate)$/, 'SQLSTATE');
+		like($text, $pattern, 'message');
+	};
+	return $text;
+}
+
+# become(NODE, SQL): waits until the query returns t.
+sub become {
+	my ($self, $node, $sql) = @_;
+	return $node->poll_query_until('postgres', $sql) || BAIL_OUT("never true on $node->{pg_mpc_party}: $sql");
+}
+
+# --- data ---
+
+# load_diabetes(): each side 397 of the 442 persons, in its own order, other persons on each side.
+sub load_diabetes {
+	my ($self) = @_;
+	my ($header, @lines) = split /\n/, slurp("$root/data/diabetes.csv");
+	my @names = split /,/, $header;
+	my @rows = map { my %row; @row{@names} = split /,/; \%row } @lines;
+	$self->_load_part($self->{hospital}, 'patients', 1, [qw(id age sex bmi bp tc)], \@rows);
+	$self->_load_part($self->{insurer}, 'insured', 2, [qw(id ldl hdl tch ltg glu progression)], \@rows);
+}
+
+# The order and the choice are fixed functions of the identifier and the side.
+sub _load_part {
+	my ($self, $node, $relation, $side, $columns, $rows) = @_;
+	my @list = @$columns;
+	my $values = join ",\n", map { my $row = $_; '(' . join(',', map { $row->{$_} } @list) . ')' } @$rows;
+	my $definition = join ', ', map { $_ eq 'id' ? 'id bigint' : "$_ float8" } @list;
+	$self->ask($node, "CREATE TABLE $relation ($definition);
+		INSERT INTO $relation SELECT * FROM (VALUES $values) AS v
+		ORDER BY hashint8extended(id::bigint, $side) LIMIT 397");
+}
+
+# load_small(ROWS): a quick study's data: x1, x2 | x3, y; ROWS persons on both sides, all of them matched.
+sub load_small {
+	my ($self, $rows, $suffix) = @_;
+	$suffix //= '';
+	my $u = sub { "((hashint8extended(i, $_[0]) & 1048575)::float8 / 1048576 - 0.5)" };
+	my ($x1, $x2, $x3, $noise) = map { $u->($_) } 1 .. 4;
+	$self->ask($self->{hospital}, "CREATE TABLE small_a$suffix AS SELECT i::bigint AS id, $x1 AS x1, $x2 AS x2
+		FROM generate_series(1, $rows) AS i ORDER BY hashint8extended(i, 11)");
+	$self->ask($self->{insurer}, "CREATE TABLE small_b$suffix AS SELECT i::bigint AS id, $x3 AS x3,
+		2 * $x1 - 3 * $x2 + 0.5 * $x3 + 0.3 * $noise AS y
+		FROM generate_series(1, $rows) AS i ORDER BY hashint8extended(i, 12)");
+}
+
+# --- studies ---
+
+sub diabetes_spec {
+	my ($self, %changes) = @_;
+	return spec([qw(age sex bmi bp tc)], [qw(ldl hdl tch ltg glu)], 'progression', 1.0, %changes);
+}
+
+sub small_spec {
+	my ($self, %changes) = @_;
+	return spec([qw(x1 x2)], [qw(x3)], 'y', 0.01, %changes);
+}
+
+# spec(HOSPITAL COLUMNS, INSURER COLUMNS, OUTCOME, LAMBDA, key => value ...): JSON text. Small keys: tests must be fast.
+sub spec {
+	my ($hospital, $insurer, $outcome, $lambda, %changes) = @_;
+	my %spec = (
+		controllers => {
+			erasmus_mc => {attributes => $hospital},
+			zilveren_kruis => {attributes => $insurer, outcome => $outcome}},
+		third_party => 'zorgttp',
+		key_bits => 2048,
+		analysis => {kind => 'lasso', lambda => $lambda},
+		%changes);
+	return JSON::PP->new->canonical->encode(\%spec);
+}
+
+# propose(STUDY, SPEC): the digest.
+sub propose {
+	my ($self, $study, $spec) = @_;
+	return $self->ask($self->{hospital}, "SELECT mpc.propose_study('$study', '$spec')");
+}
+
+# approval(STUDY, DIGEST, ROLE, RELATION): the statement that approves on one node.
+sub approval {
+	my ($self, $study, $digest, $role, $relation) = @_;
+	my $source = $relation ? ", source => '$relation'::regclass, identifier => 'id'" : '';
+	return "SELECT mpc.approve_study('$study', digest => '$digest'$source)";
+}
+
+# approve(STUDY, DIGEST, RELATION of the hospital, RELATION of the insurer): on all three nodes.
+sub approve {
+	my ($self, $study, $digest, $hospital, $insurer) = @_;
+	$self->ask($self->{hospital}, $self->approval($study, $digest, 'hospital', $hospital));
+	$self->ask($self->{insurer}, $self->approval($study, $digest, 'insurer', $insurer));
+	$self->ask($self->{third}, $self->approval($study, $digest, 'third'));
+}
+
+# prepare_study(STUDY, SPEC, RELATION, RELATION): proposed and approved everywhere; returns the digest.
+sub prepare_study {
+	my ($self, $study, $spec, $hospital, $insurer) = @_;
+	my $digest = $self->propose($study, $spec);
+	$self->approve($study, $digest, $hospital, $insurer);
+	return $digest;
+}
+
+# state(NODE, STUDY)
+sub state {
+	my ($self, $node, $study) = @_;
+	return $self->ask($node, "SELECT state FROM mpc.studies WHERE study = '$study' ORDER BY version DESC LIMIT 1");
+}
+
+# coefficients(NODE, STUDY): {attribute => value} of the first lambda.
+sub coefficients {
+	my ($self, $node, $study) = @_;
+	my $json = $self->ask($node, "SELECT json_object_agg(attribute, coefficient) FROM mpc.coefficients('$study')");
+	return JSON::PP->new->decode($json);
+}
+
+# --- statements that run while the test goes on ---
+
+# start_sql(NODE, SQL): a psql session that runs the statement; see finish.
+sub start_sql {
+	my ($self, $node, $sql) = @_;
+	my $job = {in => $sql, out => '', err => '', node => $node};
+	my @command = ($node->installed_command('psql'), '-XqAt', '-v', 'ON_ERROR_STOP=1', '-v', 'VERBOSITY=verbose',
+		'-h', $node->host, '-p', $node->port, '-U', 'analyst', '-d', 'postgres');
+	$job->{timer} = IPC::Run::timeout(TIMEOUT);
+	$job->{run} = IPC::Run::start(\@command, '<', \$job->{in}, '>', \$job->{out}, '2>', \$job->{err}, $job->{timer});
+	return $job;
+}
+
+# finish(JOB): waits for it; (exit code, output, what was said).
+sub finish {
+	my ($self, $job) = @_;
+	$job->{run}->finish;
+	chomp $job->{out};
+	return ($job->{run}->result(0), $job->{out}, $job->{err});
+}
+
+1;

@@ -1,0 +1,20 @@
+# What: every libFuzzer target of test/fuzz for a bounded time on its corpus, under ASan and UBSan.
+# Sourced by tools/check.
+# shellcheck shell=bash
+
+check_fuzz() {
+  local seconds=20 source name corpus work
+  [ -z "${PG_MPC_FULL:-}" ] || seconds=300
+  need_packages clang
+  configure_core build-fuzz -DPG_MPC_FUZZ=ON -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_C_COMPILER=clang \
+    -DPG_MPC_SANITIZE=fuzzer-no-link,address,undefined || return 0
+  for source in test/fuzz/*.cpp; do
+    name=$(basename "$source" .cpp)
+    corpus=test/fuzz/corpus/${name#fuzz_}
+    work=$scratch/corpus_$name
+    mkdir -p "$work"
+    [ ! -d "$corpus" ] || cp -r "$corpus/." "$work/"
+    check "fuzz $name, $seconds s" "build-fuzz/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+      -artifact_prefix="$scratch/" "$work"
+  done
+}

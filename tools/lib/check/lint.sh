@@ -1,0 +1,128 @@
+# What: rules that are checked on the text of the project. Sourced by tools/check.
+# shellcheck shell=bash
+
+project_files() {
+  if git rev-parse --git-dir >/dev/null 2>&1; then
+    git -c safe.directory="$PWD" ls-files --cached --others --exclude-standard -- "$@"
+  else
+    find "$@" -type f 2>/dev/null | sed 's,^\./,,' | grep -v '^build' || true
+  fi
+}
+
+cpp_files() {
+  project_files src test bench | grep -E '\.(cpp|h)$'
+}
+
+# shell_files: scripts with a shell's first line, and the sourced parts.
+shell_files() {
+  project_files tools bench docker .ci | while read -r file; do
+    case $(head -n 1 "$file") in
+      '#!'*sh) echo "$file" ;;
+      *) [[ $file != *.sh ]] || echo "$file" ;;
+    esac
+  done
+}
+
+lint_format() {
+  cpp_files | xargs -r clang-format --dry-run -Werror
+}
+
+lint_file_sizes() {
+  local file lines limit status=0
+  while read -r file; do
+    lines=$(wc -l <"$file")
+    limit=400
+    [[ $file != test/* ]] || limit=600
+    [ "$lines" -le "$limit" ] && continue
+    echo "$file has $lines lines, the limit is $limit"
+    status=1
+  done < <(project_files src test bench extension tools t | grep -E '\.(cpp|h|sql|sh|py|pl|pm)$' |
+    grep -v '^test/.*/\?vectors/')
+  return $status
+}
+
+lint_words() {
+  local status=0
+  # Written in pieces, so that this file passes its own rule.
+  if project_files . | grep -vE '\.(csv|json|out)$|corpus/' |
+    xargs grep -nIE "(TO""DO|FIX""ME|XX""X:|not impl""emented|place""holder)"; then
+    status=1
+  fi
+  if project_files src t tools test bench | xargs grep -nIE '(^|[^a-z_])(u?sleep|pg_sleep|sleep_for) ?\(|^ *sleep [0-9]' |
+    grep -v 'allowed:'; then
+    echo 'wait for the condition itself, not for a time'
+    status=1
+  fi
+  return $status
+}
+
+lint_shell() {
+  # SC2034, SC2154: the sourced parts share variables with tools/check.
+  shell_files | xargs -n 1 bash -n && shell_files | xargs shellcheck -x -S warning -e SC2034,SC2154
+}
+
+lint_python() {
+  project_files tools bench docker | grep '\.py$' |
+    xargs python3 -c 'import ast, sys
+for path in sys.argv[1:]:
+    ast.parse(open(path, encoding="utf-8").read(), path)'
+}
+
+lint_perl() {
+  local file perl
+  perl=$(dirname "$(dirname "$("$(pg_config_path)" --pgxs)")")/test/perl
+  for file in t/*.pl t/lib/*.pm; do
+    # -c compiles without running; Test::More's plan is not made then.
+    PERL5LIB="$perl:t/lib" TESTDIR="$scratch" perl -wc "$file" || return 1
+  done
+}
+
+lint_compose() {
+  docker-compose -f docker/docker-compose.yml config -q
+}
+
+# lint_docker: every file that the Dockerfile copies exists, and every stage ends as an unprivileged user.
+lint_docker() {
+  local source status=0
+  while read -r source; do
+    [ -e "$source" ] || { echo "docker/Dockerfile copies $source, which does not exist"; status=1; }
+  done < <(sed -nE 's/^COPY +([^-].*) +[^ ]+$/\1/p' docker/Dockerfile | tr ' ' '\n')
+  [ "$(grep -E '^USER ' docker/Dockerfile | tail -n 1)" = "USER postgres" ] || {
+    echo "the last USER of docker/Dockerfile is not postgres"
+    status=1
+  }
+  return $status
+}
+
+# lint_links: every relative link of the documents leads to a file.
+lint_links() {
+  local file link status=0
+  for file in *.md docs/*.md; do
+    while read -r link; do
+      [ -e "$(dirname "$file")/${link%%#*}" ] || { echo "$file: $link leads nowhere"; status=1; }
+    done < <(grep -oE '\]\([^)#:]+(#[^)]*)?\)' "$file" | sed -E 's/^\]\(//; s/\)$//')
+  done
+  return $status
+}
+
+lint_exports() {
+  tree && tools/check_exports
+}
+
+check_lint() {
+  local tool
+  need_packages clang-format shellcheck docker-compose
+  check "format of the C++ files" lint_format
+  check "file sizes" lint_file_sizes
+  check "words that must not stay" lint_words
+  check "shell scripts" lint_shell
+  check "python scripts" lint_python
+  check "perl scripts" lint_perl
+  check "docker-compose.yml" lint_compose
+  check "Dockerfile" lint_docker
+  check "links of the documents" lint_links
+  for tool in check_layers check_schedule; do
+    check "tools/$tool" "tools/$tool"
+  done
+  check "exported symbols" lint_exports
+}
