@@ -62,7 +62,8 @@ class PaillierOwnEncryptor {
   explicit PaillierOwnEncryptor(const PaillierPrivateKey& key, Rng& rng);
   ~PaillierOwnEncryptor();
   // plaintexts: count*plaintext_size bytes, ciphertexts: count*ciphertext_size bytes (out).
-  void encrypt(ByteView plaintexts, std::span<std::uint8_t> ciphertexts, ThreadPool& pool, const CancelToken& cancel) const;
+  void encrypt(ByteView plaintexts, std::span<std::uint8_t> ciphertexts, ThreadPool& pool,
+               const CancelToken& cancel) const;
 
  private:
   struct Tables;
@@ -74,7 +75,8 @@ class PaillierMaskEncryptor {
  public:
   explicit PaillierMaskEncryptor(const PaillierPublicKey& key, Rng& rng);
   ~PaillierMaskEncryptor();
-  void encrypt(ByteView plaintexts, std::span<std::uint8_t> ciphertexts, ThreadPool& pool, const CancelToken& cancel) const;
+  void encrypt(ByteView plaintexts, std::span<std::uint8_t> ciphertexts, ThreadPool& pool,
+               const CancelToken& cancel) const;
 
  private:
   struct Tables;
@@ -88,7 +90,10 @@ class PaillierEvaluator {
   ~PaillierEvaluator();
   // Error(protocol_violation) unless 0 < c < N^2 and gcd(c, N) = 1.
   void check_ciphertext(ByteView ciphertext) const;
-  // sums[i] = a[i] + b[i] (product of ciphertexts). sums may alias a.
+  // The same for a batch: what the third party does with every block that it receives.
+  void check_ciphertexts(ByteView ciphertexts, ThreadPool& pool, const CancelToken& cancel) const;
+  // sums[i] = a[i] + b[i] (product of ciphertexts). sums may alias a. Ranges are checked, gcds are not: both sides were
+  // checked when they came in, and a product of units is a unit.
   void add(ByteView a, ByteView b, std::span<std::uint8_t> sums, ThreadPool& pool, const CancelToken& cancel) const;
   Bytes add(ByteView a, ByteView b) const;
   Bytes negate(ByteView a) const;
@@ -105,7 +110,8 @@ class PaillierDecryptor {
  public:
   explicit PaillierDecryptor(const PaillierPrivateKey& key);
   ~PaillierDecryptor();
-  void decrypt(ByteView ciphertexts, std::span<std::uint8_t> plaintexts, ThreadPool& pool, const CancelToken& cancel) const;
+  void decrypt(ByteView ciphertexts, std::span<std::uint8_t> plaintexts, ThreadPool& pool,
+               const CancelToken& cancel) const;
 
  private:
   struct Context;
