@@ -1,0 +1,260 @@
+#include "net/http_connection.h"
+
+#include <openssl/err.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace pgmpc {
+
+namespace {
+constexpr int kReadsPerTurn = 8;  // fairness: after these another connection has its turn
+constexpr std::size_t kReadSize = 64 * 1024;
+}  // namespace
+
+HttpConnection::HttpConnection(HttpServer& server, int fd, std::string remote)
+    : server_(server), tls_(server.tls_), fd_(fd), remote_(std::move(remote)), parser_(server.config_.body_limit) {
+  ssl_ = tls_->accept(fd_, check_);
+}
+
+HttpConnection::~HttpConnection() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+EventLoop& HttpConnection::loop() const noexcept { return server_.loop_; }
+
+void HttpConnection::start() {
+  // The generation check of the loop makes a weak reference enough.
+  server_.loop_.watch(fd_, EPOLLIN | EPOLLRDHUP, [weak = weak_from_this()](std::uint32_t events) {
+    if (auto self = weak.lock()) self->ready(events);
+  });
+  set_deadline(server_.config_.handshake_deadline);
+}
+
+void HttpConnection::close() {
+  if (fd_ < 0) return;
+  auto alive = shared_from_this();
+  server_.loop_.cancel(timer_);
+  server_.loop_.unwatch(fd_);
+  ssl_.reset();
+  ::close(fd_);
+  fd_ = -1;
+  server_.forget(*this);
+}
+
+void HttpConnection::ready(std::uint32_t events) {
+  if (phase_ != Phase::handling) return pump();
+  // While an answer is being made only the client's departure matters; early bytes wait in the socket.
+  if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) return close();
+  arm(EPOLLRDHUP);
+}
+
+void HttpConnection::pump() {
+  // A handler that answers at once comes back here through respond(): the outer turn goes on with it, so that a
+  // stream of requests cannot pile up on the stack.
+  if (fd_ < 0 || pumping_) return;
+  auto alive = shared_from_this();
+  pumping_ = true;
+  try {
+    run_turn();
+  } catch (const std::exception& error) {
+    server_.refused("connection from " + remote_ + " failed: " + error.what());
+    close();
+  }
+  pumping_ = false;
+}
+
+void HttpConnection::run_turn() {
+  for (int turn = 0; turn < kReadsPerTurn; ++turn) {
+    Progress progress = step();
+    if (progress == Progress::closed) return close();
+    if (progress == Progress::wait) return;
+  }
+  // Data may be left inside OpenSSL, where epoll cannot see it.
+  server_.loop_.post([weak = weak_from_this()] {
+    if (auto self = weak.lock()) self->pump();
+  });
+}
+
+HttpConnection::Progress HttpConnection::step() {
+  ERR_clear_error();
+  switch (phase_) {
+    case Phase::handshake:
+      return handshake();
+    case Phase::reading:
+      return read_some();
+    case Phase::handling:
+      return Progress::wait;
+    case Phase::writing:
+      return write_some();
+    case Phase::lingering:
+      return discard();
+  }
+  return Progress::closed;
+}
+
+// What an SSL call that did not succeed means: wait for the socket, or the given outcome.
+HttpConnection::Progress HttpConnection::after_ssl(int result, Progress on_end) {
+  int error = SSL_get_error(ssl_.get(), result);
+  if (error == SSL_ERROR_WANT_READ) return arm(EPOLLIN | EPOLLRDHUP), Progress::wait;
+  if (error == SSL_ERROR_WANT_WRITE) return arm(EPOLLIN | EPOLLOUT | EPOLLRDHUP), Progress::wait;
+  return on_end;
+}
+
+HttpConnection::Progress HttpConnection::handshake() {
+  int result = SSL_do_handshake(ssl_.get());
+  if (result != 1) {
+    Progress progress = after_ssl(result, Progress::closed);
+    if (progress == Progress::wait) return progress;
+    std::string cause = check_.cause.empty() ? openssl_cause() : check_.cause;
+    server_.refused("refused connection from " + remote_ + ": " + cause);
+    return linger();  // the alert must reach the client before a reset does
+  }
+  OpenSslPtr<X509> certificate(SSL_get1_peer_certificate(ssl_.get()));
+  if (!certificate || check_.party.empty()) return Progress::closed;
+  fingerprint_ = certificate_fingerprint(certificate.get());
+  if (!server_.admit(*this)) {
+    server_.refused("refused connection from " + remote_ + ": peer " + check_.party + " has too many connections");
+    return linger();
+  }
+  enter(Phase::reading);
+  return Progress::again;
+}
+
+HttpConnection::Progress HttpConnection::read_some() {
+  static thread_local std::array<std::uint8_t, kReadSize> buffer;
+  int got = SSL_read(ssl_.get(), buffer.data(), static_cast<int>(buffer.size()));
+  if (got <= 0) return after_ssl(got, Progress::closed);
+  bool was_idle = parser_.idle();
+  switch (parser_.feed({buffer.data(), static_cast<std::size_t>(got)})) {
+    case RequestParser::State::complete:
+      return handle_request();
+    case RequestParser::State::refused:
+      return refuse(parser_.status(), parser_.cause());
+    case RequestParser::State::header:
+      if (was_idle) set_deadline(server_.config_.header_deadline);
+      return Progress::again;
+    case RequestParser::State::body:
+      break;
+  }
+  set_deadline(server_.config_.progress_deadline);
+  return Progress::again;
+}
+
+HttpConnection::Progress HttpConnection::handle_request() {
+  HttpRequest parsed = parser_.take();
+  close_after_answer_ = !parsed.keep_alive;
+  enter(Phase::handling);
+  ++request_;
+  Responder responder{weak_from_this()};
+  if (!server_.handler_) return responder.respond(503), Progress::again;
+  try {
+    server_.handler_({check_.party, parsed.method, std::move(parsed.path), std::move(parsed.body)}, responder);
+  } catch (const std::exception&) {
+    responder.respond(500);
+  }
+  return fd_ < 0 ? Progress::wait : Progress::again;  // an answer may be ready already
+}
+
+HttpConnection::Progress HttpConnection::refuse(int status, const std::string& cause) {
+  server_.refused("refused request of peer " + check_.party + " from " + remote_ + ": " + cause);
+  close_after_answer_ = true;
+  std::string text = cause + "\n";
+  queue_answer(status, Bytes(text.begin(), text.end()), "text/plain");
+  return Progress::again;
+}
+
+void HttpConnection::respond(std::uint64_t request, int status, const Bytes& body, const std::string& content_type) {
+  if (fd_ < 0 || phase_ != Phase::handling || request != request_) return;
+  queue_answer(status, body, content_type);
+  pump();
+}
+
+void HttpConnection::queue_answer(int status, const Bytes& body, const std::string& content_type) {
+  std::string head = response_head(status, content_type, body.size(), close_after_answer_);
+  out_.assign(head.begin(), head.end());
+  out_.insert(out_.end(), body.begin(), body.end());
+  out_offset_ = 0;
+  enter(Phase::writing);
+}
+
+HttpConnection::Progress HttpConnection::write_some() {
+  std::size_t left = std::min<std::size_t>(out_.size() - out_offset_, 1u << 20);
+  int written = SSL_write(ssl_.get(), out_.data() + out_offset_, static_cast<int>(left));
+  if (written <= 0) return after_ssl(written, Progress::closed);
+  out_offset_ += static_cast<std::size_t>(written);
+  if (out_offset_ < out_.size()) return set_deadline(server_.config_.progress_deadline), Progress::again;
+  out_ = Bytes();
+  if (close_after_answer_) {
+    SSL_shutdown(ssl_.get());
+    return linger();
+  }
+  enter(Phase::reading);
+  return Progress::again;
+}
+
+HttpConnection::Progress HttpConnection::linger() {
+  shutdown(fd_, SHUT_WR);
+  enter(Phase::lingering);
+  return Progress::again;
+}
+
+HttpConnection::Progress HttpConnection::discard() {
+  std::array<std::uint8_t, 16384> ignored;
+  ssize_t got = recv(fd_, ignored.data(), ignored.size(), 0);
+  if (got > 0 || (got < 0 && errno == EINTR)) return Progress::again;
+  return got < 0 && errno == EAGAIN ? Progress::wait : Progress::closed;
+}
+
+void HttpConnection::enter(Phase phase) {
+  phase_ = phase;
+  switch (phase) {
+    case Phase::handshake:
+      break;
+    case Phase::reading:
+    case Phase::handling:
+      deadline_set_ = false;
+      break;  // an idle or waiting peer has no deadline, only a cap
+    case Phase::writing:
+      set_deadline(server_.config_.progress_deadline);
+      break;
+    case Phase::lingering:
+      set_deadline(server_.config_.linger);
+      break;
+  }
+  if (phase != Phase::handling) arm(EPOLLIN | EPOLLRDHUP);
+}
+
+void HttpConnection::arm(std::uint32_t events) {
+  // Half-closed and lingering: EPOLLRDHUP would fire for ever beside EPOLLIN.
+  server_.loop_.change(fd_, phase_ == Phase::lingering ? EPOLLIN : events);
+}
+
+// One timer per connection, moved only when it would fire too late: most deadlines are replaced long before they pass.
+void HttpConnection::set_deadline(std::chrono::milliseconds delay) {
+  deadline_ = EventLoop::Clock::now() + delay;
+  deadline_set_ = true;
+  if (timer_ != 0 && timer_at_ <= deadline_) return;
+  server_.loop_.cancel(timer_);
+  timer_at_ = deadline_;
+  timer_ = server_.loop_.after(delay, [weak = weak_from_this()] {
+    if (auto self = weak.lock()) self->deadline_passed();
+  });
+}
+
+void HttpConnection::deadline_passed() {
+  timer_ = 0;
+  if (!deadline_set_) return;
+  auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - EventLoop::Clock::now());
+  if (left.count() > 0) return set_deadline(left);
+  if (phase_ == Phase::handshake) server_.refused("refused connection from " + remote_ + ": no TLS handshake in time");
+  if (phase_ == Phase::reading || phase_ == Phase::writing)
+    server_.refused("closed connection of peer " + check_.party + " from " + remote_ + ": no progress in time");
+  close();
+}
+
+}  // namespace pgmpc

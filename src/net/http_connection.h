@@ -1,0 +1,69 @@
+// What: one TLS connection of the HttpServer: a state machine over a non-blocking socket.
+// Terms: phases handshake -> reading -> handling -> writing -> reading ... ; lingering = the answer or the TLS alert
+//        is out, our side is shut, what still comes in is thrown away so that no reset overtakes the answer.
+// Invariants: only http_server.* and Responder use this class, on the loop's thread. Data may wait inside OpenSSL
+//             while the socket has nothing: whenever reading stops early, the connection posts itself to the loop.
+#pragma once
+#include "net/http_server.h"
+
+namespace pgmpc {
+
+class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
+ public:
+  HttpConnection(HttpServer& server, int fd, std::string remote);
+  ~HttpConnection();
+  void start();
+  void close();  // idempotent; leaves the server's list
+
+  void respond(std::uint64_t request, int status, const Bytes& body, const std::string& content_type);
+  std::uint64_t request() const noexcept { return request_; }
+
+  bool authenticated() const noexcept { return phase_ != Phase::handshake; }
+  bool idle() const noexcept { return phase_ == Phase::reading && parser_.idle(); }
+  bool closed() const noexcept { return fd_ < 0; }
+  const std::string& party() const noexcept { return check_.party; }
+  const std::string& fingerprint() const noexcept { return fingerprint_; }
+  EventLoop& loop() const noexcept;
+
+ private:
+  enum class Phase { handshake, reading, handling, writing, lingering };
+  enum class Progress { again, wait, closed };
+
+  void ready(std::uint32_t events);
+  void pump();
+  void run_turn();
+  Progress step();
+  Progress handshake();
+  Progress read_some();
+  Progress write_some();
+  Progress discard();
+  Progress handle_request();
+  Progress refuse(int status, const std::string& cause);
+  Progress linger();
+  Progress after_ssl(int result, Progress on_end);
+  void enter(Phase phase);
+  void arm(std::uint32_t events);
+  void set_deadline(std::chrono::milliseconds delay);
+  void deadline_passed();
+  void queue_answer(int status, const Bytes& body, const std::string& content_type);
+
+  HttpServer& server_;
+  std::shared_ptr<TlsServer> tls_;
+  int fd_;
+  std::string remote_;
+  PeerCheck check_;
+  OpenSslPtr<SSL> ssl_;
+  std::string fingerprint_;
+  Phase phase_ = Phase::handshake;
+  RequestParser parser_;
+  Bytes out_;
+  std::size_t out_offset_ = 0;
+  bool close_after_answer_ = false;
+  std::uint64_t request_ = 0;  // number of the request being handled
+  EventLoop::TimerId timer_ = 0;
+  EventLoop::Clock::time_point deadline_{};
+  EventLoop::Clock::time_point timer_at_{};
+  bool deadline_set_ = false, pumping_ = false;
+};
+
+}  // namespace pgmpc

@@ -1,0 +1,235 @@
+#include "net/http_server.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+#include "net/http_connection.h"
+
+namespace pgmpc {
+
+namespace {
+constexpr int kLogBurst = 10;
+constexpr std::chrono::seconds kLogPeriod{10};
+
+void set_option(int fd, int level, int option, int value) { setsockopt(fd, level, option, &value, sizeof value); }
+
+std::string address_text(const sockaddr_storage& address, socklen_t size) {
+  char host[NI_MAXHOST] = "", service[NI_MAXSERV] = "";
+  if (getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, host, sizeof host, service, sizeof service,
+                  NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+    return "unknown address";
+  return std::string(host) + " port " + service;
+}
+
+int port_of(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
+  return ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port
+                                             : reinterpret_cast<sockaddr_in&>(address).sin_port);
+}
+
+// A listening descriptor, or -1 with errno.
+int open_listener(const addrinfo& info, int port) {
+  int fd = socket(info.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (info.ai_family == AF_INET6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  sockaddr_storage address{};
+  std::memcpy(&address, info.ai_addr, info.ai_addrlen);
+  if (info.ai_family == AF_INET6)
+    reinterpret_cast<sockaddr_in6&>(address).sin6_port = htons(port);
+  else
+    reinterpret_cast<sockaddr_in&>(address).sin_port = htons(port);
+  if (bind(fd, reinterpret_cast<sockaddr*>(&address), info.ai_addrlen) == 0 && listen(fd, 128) == 0) return fd;
+  int cause = errno;
+  close(fd);
+  errno = cause;
+  return -1;
+}
+}  // namespace
+
+struct Responder::Ticket {
+  std::weak_ptr<HttpConnection> connection;
+  std::uint64_t request = 0;
+  bool used = false;
+  ~Ticket() {
+    auto alive = connection.lock();
+    if (used || !alive || alive->closed()) return;
+    // Not from here: the last copy may die anywhere, also inside the connection's own code.
+    try {
+      alive->loop().post([weak = connection, number = request] {
+        if (auto self = weak.lock()) self->respond(number, 500, {}, "application/octet-stream");
+      });
+    } catch (const std::exception&) {
+      // Out of memory: the client's own deadline ends the request.
+    }
+  }
+};
+
+Responder::Responder(std::weak_ptr<HttpConnection> connection) : ticket_(std::make_shared<Ticket>()) {
+  if (auto alive = connection.lock()) ticket_->request = alive->request();
+  ticket_->connection = std::move(connection);
+}
+
+void Responder::respond(int status, Bytes body, std::string content_type) {
+  if (ticket_->used) return;
+  ticket_->used = true;
+  if (auto alive = ticket_->connection.lock()) alive->respond(ticket_->request, status, body, content_type);
+}
+
+void Responder::respond_json(int status, const std::string& json) {
+  respond(status, Bytes(json.begin(), json.end()), "application/json");
+}
+
+HttpServer::HttpServer(EventLoop& loop, HttpServerConfig config, std::shared_ptr<const Identity> identity,
+                       TrustStore trust, Log log)
+    : loop_(loop), config_(std::move(config)), log_(std::move(log)), port_(config_.port) {
+  set_identity(std::move(identity), std::move(trust));
+  try {
+    for (const auto& address : config_.addresses) listen_at(address);
+    if (listeners_.empty()) throw Error(ErrorCode::configuration, "no address to listen at");
+  } catch (...) {
+    for (int fd : listeners_) close(fd);
+    throw;
+  }
+  for (int fd : listeners_) loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t) { accept_all(fd); });
+}
+
+HttpServer::~HttpServer() {
+  loop_.cancel(accept_timer_);
+  for (int fd : listeners_) {
+    loop_.unwatch(fd);
+    close(fd);
+  }
+  while (!connections_.empty()) connections_.front()->close();
+}
+
+void HttpServer::listen_at(const std::string& address) {
+  addrinfo hints{}, *found = nullptr;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE;
+  int result = getaddrinfo(address == "*" ? nullptr : address.c_str(), "0", &hints, &found);
+  if (result != 0)
+    throw Error(ErrorCode::configuration, "could not resolve listen address \"" + address + "\"", gai_strerror(result));
+  std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
+  std::size_t before = listeners_.size();
+  int cause = 0;
+  // "localhost" and "*" stand for several addresses: one that can be bound is enough.
+  for (const addrinfo* info = found; info != nullptr; info = info->ai_next) {
+    int fd = open_listener(*info, port_);
+    if (fd < 0) {
+      cause = errno;
+      continue;
+    }
+    listeners_.push_back(fd);
+    if (port_ == 0) port_ = port_of(fd);
+  }
+  if (listeners_.size() == before)
+    throw Error(ErrorCode::configuration,
+                "could not listen at address \"" + address + "\" port " + std::to_string(port_), std::strerror(cause));
+}
+
+void HttpServer::accept_all(int fd) {
+  for (;;) {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    int client = accept4(fd, reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (client < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
+    if (client < 0 && errno != EAGAIN && accept_timer_ == 0) {
+      // Out of descriptors: the level-triggered event would spin, so look again later.
+      refused(std::string("could not accept a connection: ") + std::strerror(errno));
+      for (int listener : listeners_) loop_.change(listener, 0);
+      accept_timer_ = loop_.after(std::chrono::milliseconds(100), [this] {
+        accept_timer_ = 0;
+        for (int listener : listeners_) loop_.change(listener, EPOLLIN);
+      });
+    }
+    if (client < 0) return;
+    set_option(client, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_option(client, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(client, IPPROTO_TCP, TCP_KEEPIDLE, 30);
+    set_option(client, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+    make_room();
+    std::shared_ptr<HttpConnection> connection;
+    try {
+      connection = std::make_shared<HttpConnection>(*this, client, address_text(address, size));
+    } catch (const std::exception& error) {
+      close(client);
+      refused(std::string("could not accept a connection: ") + error.what());
+      continue;
+    }
+    connections_.push_back(connection);
+    connection->start();
+  }
+}
+
+// Strangers share one cap, and the oldest of them goes first: honest handshakes take milliseconds.
+void HttpServer::make_room() {
+  auto stranger = [](const auto& connection) { return !connection->authenticated(); };
+  auto count = static_cast<std::size_t>(std::ranges::count_if(connections_, stranger));
+  if (count < config_.max_unauthenticated) return;
+  auto oldest = *std::ranges::find_if(connections_, stranger);
+  refused("too many connections without TLS handshake: closing the oldest");
+  oldest->close();
+}
+
+bool HttpServer::admit(HttpConnection& connection) {
+  auto pinned = peers_.find(connection.fingerprint());
+  if (pinned == peers_.end() || pinned->second != connection.party()) return false;
+  auto same = [&](const auto& other) {
+    return other.get() != &connection && other->authenticated() && other->party() == connection.party();
+  };
+  if (static_cast<std::size_t>(std::ranges::count_if(connections_, same)) < config_.max_per_peer) return true;
+  auto idle = std::ranges::find_if(connections_, [&](const auto& other) { return same(other) && other->idle(); });
+  if (idle == connections_.end()) return false;
+  auto victim = *idle;
+  victim->close();
+  return true;
+}
+
+void HttpServer::forget(HttpConnection& connection) {
+  connections_.remove_if([&](const auto& other) { return other.get() == &connection; });
+}
+
+void HttpServer::set_peers(PinnedPeers peers) {
+  peers_ = std::move(peers);
+  tls_->set_peers(peers_);
+  auto snapshot = connections_;
+  for (auto& connection : snapshot) {
+    if (!connection->authenticated()) continue;
+    auto pinned = peers_.find(connection->fingerprint());
+    if (pinned == peers_.end() || pinned->second != connection->party()) connection->close();
+  }
+}
+
+void HttpServer::set_identity(std::shared_ptr<const Identity> identity, TrustStore trust) {
+  auto fresh = std::make_shared<TlsServer>(std::move(identity), std::move(trust));
+  fresh->set_peers(peers_);
+  tls_ = std::move(fresh);
+}
+
+void HttpServer::refused(const std::string& line) {
+  if (!log_) return;
+  auto now = EventLoop::Clock::now();
+  if (now - log_period_ > kLogPeriod) {
+    if (suppressed_ > 0) log_(std::to_string(suppressed_) + " more refused connections or requests");
+    log_period_ = now;
+    logged_ = suppressed_ = 0;
+  }
+  if (++logged_ <= kLogBurst)
+    log_(line);
+  else
+    ++suppressed_;
+}
+
+}  // namespace pgmpc
