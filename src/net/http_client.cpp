@@ -91,6 +91,7 @@ class HttpClient::Link : public std::enable_shared_from_this<HttpClient::Link> {
   CURLM* multi_;
   curl_slist* headers_ = nullptr;
   EventLoop::TimerId timer_ = 0;
+  int running_ = 0;  // requests that libcurl has not finished
   bool kick_ = false, stopped_ = false;
   std::map<int, bool> watched_;
   std::map<CURL*, std::unique_ptr<Transfer>> transfers_;
@@ -187,18 +188,19 @@ void HttpClient::Link::start(const std::string& path, SharedBytes body, std::chr
     SignalBlock block;
     curl_multi_add_handle(multi_, easy);
   }
+  if (!kick_) return;
   // libcurl has asked for an immediate timeout: on an open connection this sends the request now.
-  if (kick_) act(CURL_SOCKET_TIMEOUT, 0);
-  loop_.post([weak = weak_from_this()] {
+  act(CURL_SOCKET_TIMEOUT, 0);
+  if (running_ == static_cast<int>(transfers_.size())) return;
+  loop_.post([weak = weak_from_this()] {  // failed at once; callbacks never run inside post()
     if (auto self = weak.lock()) self->collect();
   });
 }
 
 void HttpClient::Link::act(curl_socket_t fd, int events) {
   SignalBlock block;
-  int running = 0;
   kick_ = false;
-  curl_multi_socket_action(multi_, fd, events, &running);
+  curl_multi_socket_action(multi_, fd, events, &running_);
 }
 
 void HttpClient::Link::collect() {

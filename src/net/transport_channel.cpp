@@ -1,0 +1,259 @@
+#include "net/transport_channel.h"
+
+#include <signal.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "net/router.h"
+
+namespace pgmpc {
+
+namespace {
+constexpr std::chrono::milliseconds kHandover{2}, kMaxHandover{10}, kPoll{100}, kAbortTime{2000};
+constexpr int kMaxPartyName = 63;
+// The fifth connection is for the abort: the four for data may all be waiting for a busy peer.
+constexpr int kConnections = SendQueue::kInFlight + 1;
+
+std::string seconds_of(std::chrono::milliseconds time) {
+  auto ms = time.count();
+  return ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms";
+}
+}  // namespace
+
+// Scope in which the protocol thread runs the event loop.
+class TransportChannel::Driving {
+ public:
+  explicit Driving(TransportChannel& channel) : channel_(channel) {
+    channel_.inside_ = true;
+    ++channel_.entries_;
+    if (channel_.io_driving_) channel_.loop_.wake();
+    channel_.mutex_.lock();
+  }
+  ~Driving() {
+    channel_.mutex_.unlock();
+    channel_.inside_ = false;
+  }
+  Driving(const Driving&) = delete;
+  Driving& operator=(const Driving&) = delete;
+
+ private:
+  TransportChannel& channel_;
+};
+
+TransportChannel::TransportChannel(TransportConfig config, CancelToken& cancel)
+    : config_(std::move(config)), cancel_(cancel) {
+  client_ = std::make_unique<HttpClient>(loop_, Identity::load(config_.certificate_file, config_.private_key_file),
+                                         load_trust_store(config_.ca_file), kConnections);
+  std::string path = "/v1/data/" + to_hex(config_.attempt);
+  for (int i = 0; i < kParties; ++i)
+    if (i != config_.self) peers_[i].out = std::make_unique<SendQueue>(loop_, *client_, config_.peers[i], path);
+  LocalServer::Handlers handlers;
+  handlers.on_frame = [this](LocalServer::ConnectionId id, Bytes message) { take_forwarded(id, message); };
+  server_ = std::make_unique<LocalServer>(loop_, config_.socket_path, std::move(handlers));
+  if (config_.lifeline_fd >= 0) {
+    loop_.watch(config_.lifeline_fd, EPOLLIN, [this](std::uint32_t) {
+      cancel_.cancel();
+      loop_.unwatch(config_.lifeline_fd);
+    });
+  }
+  sigset_t all, old;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  try {
+    io_ = std::thread([this] { run_io(); });
+  } catch (...) {
+    pthread_sigmask(SIG_SETMASK, &old, nullptr);
+    throw;
+  }
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+}
+
+TransportChannel::~TransportChannel() { stop_io(); }
+
+void TransportChannel::stop_io() noexcept {
+  stop_ = true;
+  loop_.wake();
+  {
+    std::lock_guard lock(handover_mutex_);
+    handover_.notify_all();
+  }
+  if (io_.joinable()) io_.join();
+}
+
+// Drives while the protocol thread is away. It looks for that every kHandover instead of being told, because telling
+// would cost every short visit of the protocol thread a wake-up; a long visit is looked at less often.
+void TransportChannel::run_io() noexcept {
+  auto wait = kHandover;
+  while (!stop_) {
+    std::uint64_t seen = entries_;
+    {
+      std::unique_lock lock(handover_mutex_);
+      handover_.wait_for(lock, wait, [this] { return stop_.load(); });
+    }
+    if (stop_) return;
+    if (inside_ || entries_ != seen) {
+      wait = std::min(wait + kHandover, kMaxHandover);
+      continue;
+    }
+    wait = kHandover;
+    std::lock_guard lock(mutex_);
+    io_driving_ = true;
+    try {
+      while (!stop_ && !inside_ && !failure_) loop_.step(-1);
+    } catch (const std::exception& error) {
+      failure_ = Error(ErrorCode::internal, "the engine's transport failed", error.what());
+    }
+    io_driving_ = false;
+    if (failure_) return;
+  }
+}
+
+TransportChannel::PeerState& TransportChannel::peer(int index) {
+  if (index < 0 || index >= kParties || index == config_.self)
+    throw Error(ErrorCode::internal, "no channel to that party index");
+  return peers_[index];
+}
+
+// One round of the loop; returns soon enough to notice a token that another thread sets.
+void TransportChannel::drive() { loop_.step(static_cast<int>(kPoll.count())); }
+
+void TransportChannel::check() {
+  cancel_.check();
+  if (failure_) throw *failure_;
+  for (int i = 0; i < kParties; ++i) {
+    if (i == config_.self) continue;
+    if (peers_[i].stopped)
+      throw Error(ErrorCode::peer_stopped, "party " + config_.peers[i].party + " stopped the attempt");
+    check_progress(peers_[i]);
+  }
+}
+
+void TransportChannel::check_progress(const PeerState& state) const {
+  const SendQueue& out = *state.out;
+  const std::string& party = out.peer().party;
+  if (out.refused()) throw Error(ErrorCode::peer_unreachable, "peer " + party + " refused a message", out.cause());
+  if (config_.step_timeout.count() == 0 || out.empty()) return;
+  if (Clock::now() - std::max(out.progress(), state.heard) <= config_.step_timeout) return;
+  if (out.cause().empty())
+    throw Error(ErrorCode::timeout, "peer " + party + " has taken no message for " + seconds_of(config_.step_timeout),
+                {}, "see pg_mpc.step_timeout");
+  throw Error(ErrorCode::peer_unreachable,
+              "peer " + party + " could not be reached for " + seconds_of(config_.step_timeout), out.cause());
+}
+
+void TransportChannel::send(int to, int step, Bytes message) {
+  PeerState& state = peer(to);
+  Driving driving(*this);
+  check();
+  while (state.out->bytes() > config_.buffer_limit) {
+    drive();
+    check();
+  }
+  DataHeader header{config_.digest, config_.attempt, config_.self, to, step, FrameKind::data, state.out->sequence()};
+  state.out->push(std::make_shared<const Bytes>(encode_data_frame(header, message)));
+  state.sent += message.size();
+}
+
+Bytes TransportChannel::receive(int from, int step) {
+  PeerState& state = peer(from);
+  auto start = Clock::now();
+  Driving driving(*this);
+  while (!state.in.ready()) {
+    check();
+    if (config_.step_timeout.count() > 0 && Clock::now() - std::max(start, state.heard) > config_.step_timeout)
+      throw Error(ErrorCode::timeout,
+                  "no message from peer " + config_.peers[from].party + " for " + seconds_of(config_.step_timeout),
+                  "awaited in step " + std::to_string(step), "see pg_mpc.step_timeout");
+    drive();
+  }
+  cancel_.check();
+  Inbox::Message message = state.in.take();
+  acknowledge_drained(state);
+  if (message.step != step)
+    throw Error(ErrorCode::protocol_violation, "peer " + config_.peers[from].party + " sent a message of another step",
+                "step " + std::to_string(message.step) + " instead of " + std::to_string(step));
+  return std::move(message.payload);
+}
+
+void TransportChannel::flush() {
+  Driving driving(*this);
+  auto empty = [](const PeerState& state) { return !state.out || state.out->empty(); };
+  for (check(); !std::ranges::all_of(peers_, empty); check()) drive();
+}
+
+void TransportChannel::abort() noexcept {
+  try {
+    Driving driving(*this);
+    if (failure_) return;
+    auto unanswered = std::make_shared<int>(0);
+    for (int i = 0; i < kParties; ++i) {
+      if (i == config_.self) continue;
+      peers_[i].out->clear();
+      DataHeader header{config_.digest, config_.attempt, config_.self, i, 0, FrameKind::abort, 0};
+      ++*unanswered;
+      client_->post(config_.peers[i], "/v1/data/" + to_hex(config_.attempt), encode_data_frame(header, {}), kAbortTime,
+                    [unanswered](HttpResult) { --*unanswered; });
+    }
+    auto deadline = Clock::now() + kAbortTime;
+    while (*unanswered > 0 && Clock::now() < deadline) drive();
+  } catch (...) {
+    // Best effort: the peers notice by their own timeouts.
+  }
+}
+
+std::uint64_t TransportChannel::bytes_sent() const {
+  std::uint64_t sum = 0;
+  for (const auto& state : peers_) sum += state.sent;
+  return sum;
+}
+
+std::uint64_t TransportChannel::bytes_sent_to(int to) const { return to >= 0 && to < kParties ? peers_[to].sent : 0; }
+
+void TransportChannel::take_forwarded(LocalServer::ConnectionId connection, const Bytes& message) {
+  Reader reader(message);
+  std::uint64_t id = reader.u64();
+  ByteView name = reader.sized(kMaxPartyName);
+  std::string party(name.begin(), name.end());
+  int status = 400;
+  bool later = false;
+  int sender = -1;
+  try {
+    DataFrame frame = decode_data_frame(reader.raw(reader.left()));
+    sender = frame.header.sender;
+    status = judge(party, frame, later);
+  } catch (const Error&) {
+    status = 400;
+  }
+  if (later)
+    peers_[sender].unanswered.emplace_back(connection, id);
+  else
+    server_->send(connection, encode_verdict(id, status));
+}
+
+int TransportChannel::judge(const std::string& party, const DataFrame& frame, bool& acknowledge_later) {
+  const DataHeader& header = frame.header;
+  if (header.digest != config_.digest || header.attempt != config_.attempt || header.receiver != config_.self)
+    return 409;
+  if (config_.peers[header.sender].party != party) return 409;
+  PeerState& state = peers_[header.sender];
+  state.heard = Clock::now();
+  if (header.kind == FrameKind::abort) {
+    state.stopped = true;
+    return 200;
+  }
+  auto verdict = state.in.put(header.sequence, {header.step, Bytes(frame.payload.begin(), frame.payload.end())});
+  if (verdict == Inbox::Verdict::too_early) return 503;
+  // The sender has at most kInFlight messages without acknowledgement: that bounds what comes on top of the limit.
+  acknowledge_later = state.in.ready_bytes() > config_.buffer_limit;
+  return 200;
+}
+
+void TransportChannel::acknowledge_drained(PeerState& state) {
+  if (state.unanswered.empty() || state.in.ready_bytes() > config_.buffer_limit) return;
+  for (auto [connection, id] : state.unanswered) server_->send(connection, encode_verdict(id, 200));
+  state.unanswered.clear();
+}
+
+}  // namespace pgmpc

@@ -1,0 +1,96 @@
+// What: the Channel of an engine: HTTPS to the two peers, the engine's Unix socket for what the listener forwards.
+// Terms: protocol thread = the one thread that calls the Channel; I/O thread = ours, all signals blocked; driving =
+//        running the event loop. An attempt fails for good at the first refused message, abort or passed deadline.
+// Invariants: whoever drives holds mutex_. The protocol thread drives while it is inside a call, so that a round of
+//             messages costs no thread switch; while it computes, the I/O thread takes over after kHandover.
+//             Messages arrive exactly once and in order, also across restarts of a listener; a message is
+//             acknowledged once it is in the inbox, and above the buffer limit only when the inbox is drained.
+//             Frames of another attempt, digest, receiver or of a sender whose party name TLS did not
+//             authenticate are refused (409). Nothing here looks into a payload.
+#pragma once
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/channel.h"
+#include "net/data_frame.h"
+#include "net/http_client.h"
+#include "net/inbox.h"
+#include "net/local_socket.h"
+#include "net/send_queue.h"
+
+namespace pgmpc {
+
+struct TransportConfig {
+  int self = 0;
+  AttemptId attempt{};
+  StudyDigest digest{};
+  std::string socket_path;           // directory + "/" + engine_socket_name(hex of attempt)
+  std::array<Peer, kParties> peers;  // by party index; the entry of self is not used
+  std::string certificate_file, private_key_file, ca_file;
+  std::chrono::milliseconds step_timeout{300000};  // 0: none (manual mode)
+  std::size_t buffer_limit = 32u << 20;            // per peer and direction
+  int lifeline_fd = -1;                            // readable or hung up: the token is cancelled
+};
+
+class TransportChannel : public Channel {
+ public:
+  // Binds the engine's socket at once. Error(configuration) for files and socket.
+  TransportChannel(TransportConfig config, CancelToken& cancel);
+  ~TransportChannel() override;
+
+  int self() const override { return config_.self; }
+  void send(int to, int step, Bytes message) override;
+  Bytes receive(int from, int step) override;
+  void flush() override;
+  void abort() noexcept override;  // best effort, at most 2 s
+  std::uint64_t bytes_sent() const override;
+  std::uint64_t bytes_sent_to(int to) const override;
+
+ private:
+  using Clock = EventLoop::Clock;
+  class Driving;
+  struct PeerState {
+    std::unique_ptr<SendQueue> out;
+    Inbox in;
+    std::vector<std::pair<LocalServer::ConnectionId, std::uint64_t>> unanswered;  // accepted, not acknowledged yet
+    Clock::time_point heard{};
+    bool stopped = false;
+    std::uint64_t sent = 0;
+  };
+
+  PeerState& peer(int index);
+  void run_io() noexcept;
+  void take_forwarded(LocalServer::ConnectionId connection, const Bytes& message);
+  int judge(const std::string& party, const DataFrame& frame, bool& acknowledge_later);
+  void acknowledge_drained(PeerState& state);
+  void drive();
+  void check();
+  void check_progress(const PeerState& state) const;
+  void stop_io() noexcept;
+
+  TransportConfig config_;
+  CancelToken& cancel_;
+  std::mutex mutex_;
+  EventLoop loop_;
+  std::unique_ptr<HttpClient> client_;
+  std::array<PeerState, kParties> peers_;
+  std::unique_ptr<LocalServer> server_;
+  std::optional<Error> failure_;  // of the loop itself
+
+  std::atomic<bool> inside_{false}, io_driving_{false}, stop_{false};
+  std::atomic<std::uint64_t> entries_{0};
+  std::mutex handover_mutex_;
+  std::condition_variable handover_;
+  std::thread io_;
+};
+
+}  // namespace pgmpc
