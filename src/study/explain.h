@@ -34,8 +34,7 @@ std::vector<ExplainRow> explain(const Spec& spec, int own_party);
 // Base-2 logarithm of the planned statistical distance of everything that one fit after another opens.
 double planned_exposure_log2(const Spec& spec);
 
-// How the columns of a controller are packed into ciphertexts of this study.
-int slots_per_ciphertext(int key_bits);
+// How many ciphertexts the columns of a controller fill.
 std::int64_t ciphertexts_per_record(const Spec& spec, int controller);
 
 }  // namespace pgmpc

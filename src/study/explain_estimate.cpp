@@ -1,16 +1,16 @@
-// What: see explain_estimate.h. The constants are those of the packing (DESIGN: 121-bit slots), of the sharing
-//       (16 bytes per field element) and of measurements on two cores; they only feed explain.
+// What: see explain_estimate.h. Sizes follow the packing (linkage/packing.h) and the sharing (16 bytes per element);
+//       the times come from measurements on two cores and only feed explain.
 #include "study/explain_estimate.h"
 
 #include <cmath>
 
+#include "linkage/packing.h"
 #include "study/explain.h"
 
 namespace pgmpc {
 namespace {
 
-constexpr int kSlotBits = 121;  // 40-bit value, 80-bit statistical mask, 1 guard bit
-constexpr int kMaskBits = 80;
+constexpr int kStatisticalBits = kSlotMaskBits - kSlotValueBits;
 constexpr std::int64_t kHashBytes = 32;
 constexpr std::int64_t kElementBytes = 16;
 constexpr std::int64_t kSealBytes = 28;  // nonce and tag of a sealed message
@@ -53,13 +53,9 @@ std::int64_t fits_of(const Spec& spec) { return static_cast<std::int64_t>(spec.l
 
 }  // namespace
 
-int slots_per_ciphertext(int key_bits) { return (key_bits - 1) / kSlotBits; }
-
 std::int64_t ciphertexts_per_record(const Spec& spec, int controller) {
-  const auto columns =
-      static_cast<std::int64_t>(spec.controllers.at(static_cast<std::size_t>(controller)).columns().size());
-  const std::int64_t slots = slots_per_ciphertext(spec.key_bits);
-  return (columns + slots - 1) / slots;
+  const ControllerSpec& owner = spec.controllers.at(static_cast<std::size_t>(controller));
+  return static_cast<std::int64_t>(SlotLayout(spec.key_bits, owner.columns().size()).ciphertexts_per_record());
 }
 
 StepEstimate estimate_prepare(const Spec& spec) {
@@ -135,7 +131,8 @@ double planned_exposure_log2(const Spec& spec) {
 
 std::optional<double> join_exposure_log2(const Spec& spec) {
   if (!spec.expected_records) return std::nullopt;
-  return std::log2(static_cast<double>(*spec.expected_records) * static_cast<double>(columns_of(spec))) - kMaskBits;
+  return std::log2(static_cast<double>(*spec.expected_records) * static_cast<double>(columns_of(spec))) -
+         kStatisticalBits;
 }
 
 }  // namespace pgmpc

@@ -99,9 +99,13 @@ TEST(Explain, SizesFollowThePacking) {
 
 // 25 columns fill a 3072-bit ciphertext. The masks of a controller are for the other's columns.
 TEST(Explain, OneColumnMoreIsOneCiphertextMore) {
-  EXPECT_EQ(slots_per_ciphertext(2048), 16);
-  EXPECT_EQ(slots_per_ciphertext(3072), 25);
-  EXPECT_EQ(slots_per_ciphertext(4096), 33);
+  const std::pair<int, int> slots[] = {{2048, 16}, {3072, 25}, {4096, 33}};
+  for (const auto& [bits, columns] : slots) {
+    const std::string more = ",\"key_bits\":" + std::to_string(bits);
+    EXPECT_EQ(ciphertexts_per_record(spec_of(columns, 1, more), 0), 1) << bits;
+    EXPECT_EQ(ciphertexts_per_record(spec_of(columns + 1, 1, more), 0), 2) << bits;
+    EXPECT_EQ(ciphertexts_per_record(spec_of(1, columns, more), 1), 2) << "the outcome is a column too";
+  }
   const auto full = explain(spec_of(25, 24, R"(,"expected_records":10)"), 0);
   const auto more = explain(spec_of(26, 24, R"(,"expected_records":10)"), 0);
   EXPECT_EQ(row_of(full, "push", "a").bytes, 10 * (32 + 768));
