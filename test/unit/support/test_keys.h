@@ -1,0 +1,33 @@
+// What: the Paillier keys of the tests, read from test/vectors, so that no test waits for key generation. Everybody
+//       knows these keys: they protect nothing.
+#pragma once
+#include <fstream>
+#include <stdexcept>
+#include <string>
+
+#include "base/bytes.h"
+#include "crypto/paillier.h"
+
+namespace pgmpc {
+
+inline Bytes test_vector(const std::string& file) {
+  std::ifstream in(std::string(PG_MPC_SOURCE_DIR) + "/test/vectors/" + file);
+  std::string hex;
+  if (!(in >> hex)) throw std::runtime_error("cannot read test/vectors/" + file);
+  return from_hex(hex);
+}
+
+// name: "a" or "b"; bits: 2048 or 3072. Validated once, then kept for the process.
+inline const PaillierPrivateKey& test_key(const std::string& name = "a", int bits = 2048) {
+  const auto load = [](const std::string& which, int size) {
+    return PaillierPrivateKey::decode(test_vector("paillier_" + std::to_string(size) + "_" + which + ".key"));
+  };
+  static const PaillierPrivateKey a = load("a", 2048), b = load("b", 2048);
+  if (bits == 3072) {
+    static const PaillierPrivateKey a_3072 = load("a", 3072), b_3072 = load("b", 3072);
+    return name == "a" ? a_3072 : b_3072;
+  }
+  return name == "a" ? a : b;
+}
+
+}  // namespace pgmpc
