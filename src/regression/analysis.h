@@ -1,0 +1,49 @@
+// What: the whole analysis on shares: joined rows in, released model out (step 8 of PROTOCOL.md).
+// Terms: local units = the owner's scaled units of a column: original = local * 2^exponent (+ the owner's mean);
+//        lambda = penalty of DESIGN.md A.4 in outcome units; released = opened after exact truncation.
+// Output whitelist (rule F17): per lambda the coefficients, the intercept, R^2 and the number of iterations; besides
+// them one precheck bit, one stop bit per check and one validity bit. Nothing else is ever opened.
+// Errors: refused (a disclosure rule or the validity check; which one is not known to anybody), not_converged.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "mpc/session.h"
+#include "sharing/field.h"
+
+namespace pgmpc {
+
+struct AnalysisColumn {
+  int exponent = 0;
+  bool binary = false;
+};
+
+struct AnalysisRequest {
+  std::vector<FpVector> columns;         // shares, 24 fractional bits; the outcome last
+  FpVector means;                        // shares of the owners' means in local units, 36 fractional bits
+  std::vector<AnalysisColumn> described;  // public, one per column
+  std::vector<double> lambdas;
+  bool standardize = true;
+  int max_iterations = 200;
+  std::int64_t min_level_count = 10;
+  unsigned recipients = 7;               // bit i = party i receives the model
+};
+
+struct Model {
+  double lambda = 0;
+  int iterations = 0;
+  bool received = false;  // false: this party is no recipient, the rest is empty
+  std::vector<double> coefficients;  // original units, in column order
+  double intercept = 0;
+  double r_squared = 0;
+};
+
+using AnalysisProgress = std::function<void(const char* phase, std::uint64_t done, std::uint64_t total)>;
+
+// Consumes the request's shares.
+std::vector<Model> analyse(Session& session, AnalysisRequest request, const CancelToken& cancel,
+                           const AnalysisProgress& progress);
+
+}  // namespace pgmpc

@@ -1,0 +1,41 @@
+// What: fixed-point arithmetic on shares: the precision of one analysis and the label of its gates.
+// Terms: unit = 2^-F; F = fractional bits of every value between gates; data enter with 24 fractional bits.
+// Invariants: F = 36 up to 60 columns, 34 up to 120, 32 above: each bit less gives two bits of statistical distance
+//             back (rule F13), and the error of the coefficients stays below 1e-6.
+#pragma once
+#include <cmath>
+#include <cstdint>
+
+#include "mpc/opening.h"
+
+namespace pgmpc {
+
+inline constexpr int kDataBits = 24;     // fractional bits of x_int
+inline constexpr int kMeanBits = 36;     // fractional bits of the owners' means
+inline constexpr int kReleaseBits = 28;  // fractional bits of everything released (local units of the column)
+
+// Phases of the analysis: first component of every gate label.
+enum class Phase : std::uint16_t { input = 1, moments, precheck, root, correlation, thresholds, inverse, solver, stop, refresh, fit, validity, release };
+
+struct Fixed {
+  Session& session;
+  int bits;  // F
+
+  static int bits_for(std::size_t columns) { return columns <= 60 ? 36 : columns <= 120 ? 34 : 32; }
+  Fp constant(double x) const { return Fp::from_signed(static_cast<i128>(std::llround(std::ldexp(x, bits)))); }
+  Fp one() const { return Fp::from_signed(static_cast<i128>(1) << bits); }
+};
+
+inline Fp shifted(Fp x, int bits) { return x * Fp::from_signed(static_cast<i128>(1) << bits); }
+
+inline GateLabel label(Phase phase, std::uint32_t iteration, int gate) {
+  return {static_cast<std::uint16_t>(phase), iteration, static_cast<std::uint16_t>(gate)};
+}
+
+inline FpVector concatenate(const FpVector& a, const FpVector& b) {
+  FpVector out = a.clone();
+  out.insert(out.end(), b.begin(), b.end());
+  return out;
+}
+
+}  // namespace pgmpc

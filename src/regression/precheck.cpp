@@ -1,0 +1,65 @@
+#include "regression/precheck.h"
+
+#include "base/error.h"
+#include "mpc/comparison.h"
+
+namespace pgmpc {
+
+namespace {
+constexpr int kMomentLimit = 10;  // log2 of the largest second moment in local units
+
+std::size_t index_of(std::size_t i, std::size_t j, std::size_t size) { return i * size - i * (i + 1) / 2 + j; }
+
+// Secret counts that must be 0 or at least min_level_count. Degree 2, in whole rows.
+FpVector level_counts(const Moments& moments, const std::vector<AnalysisColumn>& columns) {
+  // A raw 0/1 column has x_int = x * 2^24, so the moments are counts * 2^48: divided exactly in the field.
+  const Fp per_row = inverse(shifted(Fp::from_int(1), 2 * kDataBits));
+  const Fp rows = Fp::from_int(static_cast<std::int64_t>(moments.rows));
+  const std::size_t d = columns.size();
+  auto count = [&](std::size_t i, std::size_t j) { return moments.counts[index_of(i, j, d)] * per_row; };
+  FpVector out;
+  for (std::size_t i = 0; i < d; ++i) {
+    if (!columns[i].binary) continue;
+    out.push_back(count(i, i));
+    out.push_back(rows - count(i, i));
+    for (std::size_t j = i + 1; j < d; ++j) {
+      if (!columns[j].binary) continue;
+      const Fp differ = count(i, i) + count(j, j) - count(i, j) - count(i, j);
+      out.push_back(differ);
+      out.push_back(rows - differ);
+    }
+  }
+  return out;
+}
+}  // namespace
+
+bool no_faults(const Fixed& fixed, Phase phase, std::uint32_t iteration, int gate, Fp fault_sum) {
+  const FpVector negated = {-fault_sum};
+  const std::vector<i128> zero = {0};
+  const FpVector bit = at_least(fixed.session, label(phase, iteration, gate), negated, zero);
+  return open(fixed.session, bit)[0] == Fp::from_int(1);
+}
+
+void precheck(const Fixed& fixed, const Moments& moments, const std::vector<AnalysisColumn>& columns,
+              std::int64_t min_level_count) {
+  Session& s = fixed.session;
+  const std::size_t d = columns.size();
+  FpVector room(d);
+  for (std::size_t i = 0; i < d; ++i)
+    room[i] = fixed.constant(std::ldexp(1.0, kMomentLimit)) - moments.second[index_of(i, i, d)];
+  const std::vector<i128> zero = {0}, levels = {1, min_level_count};
+  Fp faults;
+  for (const Fp& bit : at_least(s, label(Phase::precheck, 0, 1), room, zero)) faults += Fp::from_int(1) - bit;
+  const FpVector counts = level_counts(moments, columns);
+  if (!counts.empty()) {
+    const FpVector bits = at_least(s, label(Phase::precheck, 0, 2), counts, levels);
+    for (std::size_t i = 0; i < counts.size(); ++i) faults += bits[2 * i] - bits[2 * i + 1];
+  }
+  if (!no_faults(fixed, Phase::precheck, 0, 3, faults))
+    throw Error(ErrorCode::refused, "a disclosure rule of the agreed spec refused the study",
+                "checked together under MPC: disclosure.min_level_count for every 0/1 column and pair of 0/1 columns, "
+                "and the range of every column over the joined rows; which one failed is not known to any party",
+                "leave out rare 0/1 columns or columns with extreme values, then propose and approve a new version");
+}
+
+}  // namespace pgmpc

@@ -1,0 +1,34 @@
+// What: lasso on a secret correlation matrix by SAM-ADMM: over-relaxed ADMM (Douglas-Rachford, relaxation 3/2) whose
+//       diagonal metric adapts to the (secret) support (lasso report, section 4).
+// Problem: minimise 1/2 z'Gz - b'z + sum_j t_j |z_j| for secret G, b, t on the correlation scale.
+// Terms: metric R = diagonal of the quadratic term (1/2 at first, then 1/64 on the support and 4 off it);
+//        refresh = new metric from the current support with its inverse; converged = squared step below 2^-48 of the
+//        squared length of z, a single opened bit every kCheckEvery iterations (rule F17).
+// Invariants: raw values stay below 2^80 because thresholds are at most kMostThreshold; with the metric fixed (after
+//             kRefreshes) it is plain over-relaxed ADMM, which converges for every R > 0.
+#pragma once
+#include <functional>
+
+#include "regression/fixed.h"
+#include "regression/matrix.h"
+
+namespace pgmpc {
+
+inline constexpr double kMostThreshold = 1.5;  // |b_j| <= 1: above 1 every coefficient is zero
+inline constexpr int kCheckEvery = 5;
+
+struct Solution {
+  FpVector z;  // F bits
+  int iterations = 0;
+  bool converged = false;
+};
+
+using IterationCallback = std::function<void(int iteration)>;
+
+// problem: index of this problem within the analysis (keeps the labels apart).
+// gram: d x d, F bits; b, thresholds: d values, F bits.
+Solution solve_lasso(const Fixed& fixed, std::uint32_t problem, const Matrix& gram, const FpVector& b,
+                     const FpVector& thresholds, int max_iterations, const CancelToken& cancel,
+                     const IterationCallback& progress);
+
+}  // namespace pgmpc

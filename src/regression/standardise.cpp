@@ -1,0 +1,138 @@
+#include "regression/standardise.h"
+
+#include "mpc/comparison.h"
+
+namespace pgmpc {
+
+namespace {
+// The spline covers variances in [2^kLowest, 2^kHighest), one line per octave.
+constexpr int kLowest = -14, kHighest = 10;
+// A variance below 2^-26 is a constant column; between that and 2^kLowest the root would lose its precision, so the
+// column is a fault (counted under MPC, never opened by itself).
+constexpr int kConstant = -26;
+// Minimax line for u^(-1/2) on [1, 2], relative error 2.3 %.
+constexpr double kLine0 = 1.26411422, kLine1 = -0.2863736;
+constexpr int kCorrections = 3;  // Goldschmidt: 2.3e-2 -> 8e-4 -> 1e-6 -> 1e-12
+
+std::size_t diagonal(std::size_t i, std::size_t size) { return i * size - i * (i - 1) / 2; }
+
+FpVector product(std::span<const Fp> a, std::span<const Fp> b) {
+  FpVector out(a.size());
+  for (std::size_t i = 0; i < a.size(); ++i) out[i] = a[i] * b[i];
+  return out;
+}
+
+struct Start {
+  FpVector root;
+  FpVector faults;
+};
+
+// First approximation of 1/sqrt(v) by comparison with every power of two, one key per value.
+Start spline(const Fixed& fixed, std::span<const Fp> variance) {
+  std::vector<i128> edges;
+  for (int k = kLowest; k <= kHighest; ++k) edges.push_back(static_cast<i128>(1) << (fixed.bits + k));
+  edges.push_back(static_cast<i128>(1) << (fixed.bits + kConstant));
+  const std::size_t count = edges.size(), pieces = count - 2;
+  const FpVector bits = at_least(fixed.session, label(Phase::root, 0, 1), variance, edges);
+  Start start;
+  FpVector slope_product(variance.size());
+  start.root.resize(variance.size());
+  start.faults.resize(variance.size());
+  for (std::size_t j = 0; j < variance.size(); ++j) {
+    const Fp* bit = &bits[j * count];
+    Fp slope;
+    for (std::size_t k = 0; k < pieces; ++k) {
+      const Fp inside = bit[k] - bit[k + 1];
+      const double scale = std::exp2(-0.5 * (kLowest + static_cast<int>(k)));
+      start.root[j] += inside * fixed.constant(kLine0 * scale);
+      slope += inside * fixed.constant(kLine1 * scale * scale * scale);
+    }
+    slope_product[j] = slope * variance[j];
+    start.faults[j] = (bit[count - 1] - bit[0]) + bit[pieces];  // no-man's-land, or at least 2^kHighest
+  }
+  const FpVector sloped = truncate(fixed.session, label(Phase::root, 0, 2), slope_product, fixed.bits, 82);
+  for (std::size_t j = 0; j < variance.size(); ++j) start.root[j] += sloped[j];
+  return start;
+}
+
+// Goldschmidt iterations for 1/sqrt(v), then one Newton step on the fresh v.
+FpVector refine(const Fixed& fixed, std::span<const Fp> variance, FpVector root) {
+  Session& s = fixed.session;
+  const std::size_t n = variance.size();
+  FpVector g = truncate(s, label(Phase::root, 1, 1), product(variance, root), fixed.bits, 82);
+  for (int k = 0; k < kCorrections; ++k) {
+    FpVector rest = truncate(s, label(Phase::root, 2 + k, 1), product(g, root), fixed.bits, 82);
+    for (Fp& r : rest) r = fixed.one() - r;
+    const FpVector both =
+        truncate(s, label(Phase::root, 2 + k, 2), concatenate(product(g, rest), product(root, rest)), fixed.bits + 1, 82);
+    for (std::size_t j = 0; j < n; ++j) {
+      g[j] += both[j];
+      root[j] += both[n + j];
+    }
+  }
+  const FpVector t = truncate(s, label(Phase::root, 20, 1), product(variance, root), fixed.bits, 82);
+  FpVector rest = truncate(s, label(Phase::root, 20, 2), product(t, root), fixed.bits, 82);
+  for (Fp& r : rest) r = fixed.one() - r;
+  const FpVector step = truncate(s, label(Phase::root, 20, 3), product(root, rest), fixed.bits + 1, 82);
+  for (std::size_t j = 0; j < n; ++j) root[j] += step[j];
+  return root;
+}
+}  // namespace
+
+Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, const CancelToken& cancel) {
+  Moments m;
+  m.rows = columns[0].size();
+  while ((std::size_t{1} << m.log_rows) < m.rows) ++m.log_rows;
+  m.counts = gram(columns, cancel);
+  const std::size_t pairs = m.counts.size();
+  // One opening for both kinds: second moments keep 2*24 + L - F bits to drop, means are raised to F bits and drop L.
+  FpVector values = m.counts.clone();
+  for (const FpVector& column : columns) {
+    Fp sum;
+    for (const Fp& x : column) sum += x;
+    values.push_back(shifted(sum, fixed.bits - kDataBits));
+  }
+  const int bound = 62 + m.log_rows;
+  const Opened opened = masked_open(fixed.session, label(Phase::moments, 0, 1), values, bound);
+  m.second = truncated(fixed.session, opened, 2 * kDataBits + m.log_rows - fixed.bits, 0, pairs);
+  FpVector mean = truncated(fixed.session, opened, m.log_rows, pairs, columns.size());
+  // 2^L/n lies in [1, 2): never 1/n as a fixed-point constant.
+  const Fp factor = fixed.constant(std::ldexp(1.0, m.log_rows) / static_cast<double>(m.rows));
+  for (Fp& x : mean) x *= factor;
+  m.mean = truncate(fixed.session, label(Phase::moments, 0, 2), mean, fixed.bits, 81);
+  return m;
+}
+
+Standardised standardise(const Fixed& fixed, const Moments& moments) {
+  Session& s = fixed.session;
+  const std::size_t d = moments.mean.size();
+  const Fp factor = fixed.constant(std::ldexp(1.0, moments.log_rows) / static_cast<double>(moments.rows));
+  // n/2^L * covariance = second moment - (n/2^L) mean_i mean_j; the mean with that factor is the untouched sum.
+  FpVector scaled = moments.second.clone();
+  for (Fp& x : scaled) x *= factor;
+  scaled = truncate(s, label(Phase::correlation, 0, 1), scaled, fixed.bits, 84);
+  FpVector raw(scaled.size());
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < d; ++i)
+    for (std::size_t j = i; j < d; ++j, ++at) raw[at] = shifted(scaled[at], fixed.bits) - moments.mean[i] * moments.mean[j];
+  const FpVector covariance = truncate(s, label(Phase::correlation, 0, 2), raw, fixed.bits, 84);
+  FpVector variance(d);
+  for (std::size_t i = 0; i < d; ++i) variance[i] = covariance[diagonal(i, d)];
+  Start start = spline(fixed, variance);
+  Standardised out;
+  out.variance_faults = std::move(start.faults);
+  out.root = refine(fixed, variance, std::move(start.root));
+  FpVector roots;
+  for (std::size_t i = 0; i < d; ++i)
+    for (std::size_t j = i; j < d; ++j) roots.push_back(out.root[i] * out.root[j]);
+  const FpVector values = concatenate(roots, product(variance, out.root));
+  const FpVector both = truncate(s, label(Phase::correlation, 0, 3), values, fixed.bits, 82);
+  out.sd = FpVector(both.begin() + static_cast<std::ptrdiff_t>(roots.size()), both.end());
+  const FpVector correlation = truncate(s, label(Phase::correlation, 0, 4),
+                                        product(covariance, {both.data(), roots.size()}), fixed.bits, 76);
+  out.correlation = from_upper(correlation, d);
+  for (std::size_t i = 0; i < d; ++i) out.correlation(i, i) = fixed.one();
+  return out;
+}
+
+}  // namespace pgmpc

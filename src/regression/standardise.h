@@ -1,0 +1,35 @@
+// What: from shares of the joined rows to shares of their correlation matrix (lasso report, section 3).
+// Terms: columns = the d attributes, then the outcome, in the owners' local units (24 fractional bits);
+//        root = 1/sd of a column over the joined rows, 0 for a column without variance; population variance (1/n).
+// Invariants: nothing but openings masked under MPC; one Gram matrix, then nothing depends on n;
+//             |x| < 2^7 local units, checked by the owners, so |sum x_i x_j| < 2^(62 + ceil(log2 n)).
+#pragma once
+#include <vector>
+
+#include "regression/fixed.h"
+#include "regression/matrix.h"
+
+namespace pgmpc {
+
+struct Moments {
+  std::size_t rows = 0;
+  int log_rows = 0;         // L = ceil(log2 rows)
+  FpVector second;          // upper triangle of sum x_i x_j / 2^L, F bits
+  FpVector mean;            // F bits
+  FpVector counts;          // degree 2, exact: upper triangle of sum x_i x_j, 48 fractional bits (for count rules)
+};
+
+struct Standardised {
+  Matrix correlation;       // (d+1) x (d+1), F bits, ones on the diagonal
+  FpVector root;            // 1/sd in local units, F bits
+  FpVector sd;              // sd in local units, F bits
+  FpVector variance_faults; // 0/1 per column: variance in no-man's-land or above the range (see standardise.cpp)
+};
+
+// One round.
+Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, const CancelToken& cancel);
+
+// Needs every second moment below 2^10 (checked before by precheck). About 20 rounds.
+Standardised standardise(const Fixed& fixed, const Moments& moments);
+
+}  // namespace pgmpc
