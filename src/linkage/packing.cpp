@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/mutants.h"
+#include "crypto/keyed_hash.h"
 
 namespace pgmpc {
 
@@ -59,6 +61,16 @@ void check_unused(const SlotLayout& layout, const std::uint8_t* record) {
   }
 }
 
+// The mutant of F2: what an engine does that repeats an attempt with the masks of the last one.
+void fill_as_in_every_attempt(SecretBytes& random) {
+  for (std::size_t at = 0; at < random.size(); at += 32) {
+    Bytes position;
+    Writer(position).u64(at);
+    const Hash block = sha256(position);
+    std::copy_n(block.begin(), std::min<std::size_t>(32, random.size() - at), random.begin() + static_cast<long>(at));
+  }
+}
+
 }  // namespace
 
 SlotLayout::SlotLayout(int key_bits, std::size_t columns)
@@ -87,6 +99,7 @@ SecretVector<Mask> draw_masks(const SlotLayout& layout, std::size_t records, Rng
   SecretVector<Mask> masks(records * layout.columns());
   SecretBytes random(masks.size() * kMaskBytes);
   rng.fill(random);
+  if (mutant(Mutant::join_masks_reused)) fill_as_in_every_attempt(random);
   for (std::size_t i = 0; i < masks.size(); ++i)
     for (std::size_t b = 0; b < kMaskBytes; ++b) masks[i] = masks[i] << 8 | random[i * kMaskBytes + b];
   return masks;
