@@ -1,0 +1,366 @@
+// Server and client together over loopback: who gets in, what is answered, and what the operator is told.
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <openssl/err.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <mutex>
+
+#include "base/error.h"
+#include "loop_thread.h"
+#include "net/http_client.h"
+#include "net/http_server.h"
+#include "support/test_certificates.h"
+
+namespace pgmpc {
+namespace {
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// libcurl looks at SSLKEYLOGFILE once, when it is initialised: so it is set before any test runs.
+const struct KeyLog {
+  KeyLog() { setenv("SSLKEYLOGFILE", path.c_str(), 1); }
+  test::TemporaryDirectory directory;
+  std::string path = directory.file("keylog");
+} key_log;
+
+class HttpsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    server_certificate_ = test::make_certificate(directory_, "node");
+    client_certificate_ = test::make_certificate(directory_, "erasmus_mc");
+  }
+  void TearDown() override {
+    thread_.call([&] {
+      client_.reset();
+      server_.reset();
+    });
+  }
+
+  static std::shared_ptr<const Identity> load(const test::TestCertificate& certificate) {
+    return Identity::load(certificate.certificate_file, certificate.key_file);
+  }
+
+  void start_server(HttpServerConfig config = {}) {
+    auto identity = load(server_certificate_);
+    fingerprint_ = identity->certificate().fingerprint;
+    config.addresses = {"127.0.0.1"};
+    config.port = port_;
+    thread_.call([&] {
+      server_ =
+          std::make_unique<HttpServer>(thread_.loop(), config, identity, nullptr, [this](const std::string& line) {
+            std::lock_guard lock(log_mutex_);
+            log_ += line + "\n";
+          });
+      server_->set_handler([this](Request request, Responder responder) {
+        requests_.emplace_back(responder);
+        if (request.path == "/later") return;
+        if (request.path == "/lost") return requests_.clear();
+        std::string text = request.party + " " + request.path + " ";
+        Bytes answer(text.begin(), text.end());
+        answer.insert(answer.end(), request.body.begin(), request.body.end());
+        responder.respond(200, std::move(answer));
+      });
+      port_ = server_->port();
+    });
+    pin(client_certificate_);
+  }
+  void pin(const test::TestCertificate& certificate) {
+    std::string fingerprint = load(certificate)->certificate().fingerprint;
+    thread_.call([&] { server_->set_peers({{fingerprint, "erasmus_mc"}}); });
+  }
+  void start_client(const test::TestCertificate& certificate, std::size_t limit = 16u << 20) {
+    auto identity = load(certificate);
+    thread_.call([&] { client_ = std::make_unique<HttpClient>(thread_.loop(), identity, nullptr, 4, limit); });
+  }
+  Peer peer() const { return {"zorgttp", "https://127.0.0.1:" + std::to_string(port_) + "/", fingerprint_}; }
+
+  HttpResult post(const std::string& path, Bytes body, milliseconds timeout = seconds(20)) {
+    return post_to(peer(), path, std::move(body), timeout);
+  }
+  HttpResult post_to(const Peer& peer, const std::string& path, Bytes body, milliseconds timeout = seconds(20)) {
+    auto result = std::make_shared<std::promise<HttpResult>>();
+    auto future = result->get_future();
+    thread_.call([&] {
+      client_->post(peer, path, std::move(body), timeout,
+                    [result](HttpResult answer) { result->set_value(std::move(answer)); });
+    });
+    return future.get();
+  }
+  std::string log() {
+    std::lock_guard lock(log_mutex_);
+    return log_;
+  }
+  // A plain TCP connection to the server.
+  int connect_raw() {
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port_));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    return fd;
+  }
+  // Whether the server closes the connection within 5 s.
+  static bool closed_by_server(int fd) {
+    pollfd set{fd, POLLIN, 0};
+    char byte;
+    return poll(&set, 1, 5000) == 1 && recv(fd, &byte, 1, 0) <= 0;
+  }
+
+  test::TemporaryDirectory directory_;
+  test::TestCertificate server_certificate_, client_certificate_;
+  std::string fingerprint_;
+  int port_ = 0;
+  std::mutex log_mutex_;
+  std::string log_;
+  std::vector<Responder> requests_;
+  test::LoopThread thread_;
+  std::unique_ptr<HttpServer> server_;
+  std::unique_ptr<HttpClient> client_;
+};
+
+std::string text_of(const Bytes& bytes) { return std::string(bytes.begin(), bytes.end()); }
+
+TEST_F(HttpsTest, AnswersWithTheAuthenticatedParty) {
+  start_server();
+  start_client(client_certificate_);
+  for (int i = 0; i < 50; ++i) {
+    HttpResult result = post("/v1/x", Bytes{'h', 'i'});
+    ASSERT_EQ(result.status, 200) << result.error_cause << log();
+    EXPECT_EQ(text_of(result.body), "erasmus_mc /v1/x hi");
+  }
+  EXPECT_EQ(thread_.call([&] { return server_->connections(); }), 1u);
+}
+
+// The lost wake-up: data that waits inside OpenSSL while the socket has none.
+TEST_F(HttpsTest, LargeBodiesInBothDirections) {
+  start_server();
+  start_client(client_certificate_);
+  Bytes body(12u << 20);
+  for (std::size_t i = 0; i < body.size(); ++i) body[i] = static_cast<std::uint8_t>(i * 7 + (i >> 13));
+  for (int i = 0; i < 3; ++i) {
+    HttpResult result = post("/v1/x", body);
+    ASSERT_EQ(result.status, 200) << result.error_cause;
+    ASSERT_EQ(result.body.size(), body.size() + 17);
+    EXPECT_TRUE(std::equal(body.begin(), body.end(), result.body.begin() + 17));
+  }
+}
+
+TEST_F(HttpsTest, BodyAboveTheLimitIsRefused) {
+  HttpServerConfig config;
+  config.body_limit = 1000;
+  start_server(config);
+  start_client(client_certificate_);
+  EXPECT_EQ(post("/v1/x", Bytes(1000)).status, 200);
+  EXPECT_EQ(post("/v1/x", Bytes(1001)).status, 413);
+  EXPECT_EQ(post("/v1/x", Bytes(1000)).status, 200);
+}
+
+TEST_F(HttpsTest, AnswerAboveTheLimitIsAnError) {
+  start_server();
+  start_client(client_certificate_, 1000);
+  HttpResult result = post("/v1/x", Bytes(1000));
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.error_cause, "peer zorgttp: answer is longer than allowed");
+}
+
+TEST_F(HttpsTest, DeferredAnswers) {
+  start_server();
+  start_client(client_certificate_);
+  auto result = std::make_shared<std::promise<HttpResult>>();
+  thread_.call([&] {
+    client_->get(peer(), "/later", seconds(20), [result](HttpResult answer) { result->set_value(std::move(answer)); });
+  });
+  EXPECT_EQ(post("/v1/x", {}).status, 200);  // another connection meanwhile
+  thread_.call([&] { requests_.at(0).respond_json(200, "{}"); });
+  EXPECT_EQ(text_of(result->get_future().get().body), "{}");
+  EXPECT_EQ(post("/lost", {}).status, 500);
+  HttpResult late = post("/later", {}, milliseconds(100));
+  EXPECT_EQ(late.status, 0);
+  EXPECT_NE(late.error_cause.find("in time"), std::string::npos) << late.error_cause;
+  thread_.call([&] { requests_.back().respond(200); });  // the client has gone: no effect
+}
+
+TEST_F(HttpsTest, UnknownClientIsToldAndLogged) {
+  start_server();
+  start_client(test::make_certificate(directory_, "stranger"));
+  HttpResult result = post("/v1/x", {});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_NE(result.error_cause.find("peer zorgttp: the peer refused our certificate"), std::string::npos)
+      << result.error_cause;
+  EXPECT_NE(log().find("is not known"), std::string::npos) << log();
+  EXPECT_TRUE(requests_.empty());
+}
+
+TEST_F(HttpsTest, ClientCertificateDatesAndUsage) {
+  struct Case {
+    test::CertificateOptions options;
+    std::string cause;
+  };
+  std::time_t now = std::time(nullptr);
+  std::vector<Case> cases{{{1000000000, 1600000000, ""}, "peer erasmus_mc: certificate expired on 2020-09-13"},
+                          {{4000000000, 4100000000, ""}, "peer erasmus_mc: certificate is not valid before 2096-10-02"},
+                          {{now - 10, now + 1000, "serverAuth"}, "certificate key usage does not allow TLS clients"}};
+  start_server();
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    auto certificate = test::make_certificate(directory_, "client" + std::to_string(i), cases[i].options);
+    pin(certificate);
+    start_client(certificate);
+    EXPECT_EQ(post("/v1/x", {}).status, 0);
+    EXPECT_NE(log().find(cases[i].cause), std::string::npos) << log();
+  }
+  EXPECT_TRUE(requests_.empty());
+}
+
+TEST_F(HttpsTest, ServerCertificateIsPinnedAndChecked) {
+  start_server();
+  start_client(client_certificate_);
+  Peer other = peer();
+  other.fingerprint = std::string(64, 'a');
+  HttpResult result = post_to(other, "/v1/x", {});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_NE(result.error_cause.find("peer zorgttp: certificate fingerprint differs"), std::string::npos)
+      << result.error_cause;
+  // The other pin must not have reused or spoilt anything.
+  EXPECT_EQ(post("/v1/x", {}).status, 200);
+
+  thread_.call([&] { server_.reset(); });
+  server_certificate_ = test::make_certificate(directory_, "old", {1000000000, 1600000000, ""});
+  start_server();
+  result = post("/v1/x", {});
+  EXPECT_EQ(result.error_cause, "peer zorgttp: certificate expired on 2020-09-13");
+}
+
+TEST_F(HttpsTest, ErrorCausesNameTheReason) {
+  start_client(client_certificate_);
+  HttpResult result = post_to({"zorgttp", "https://127.0.0.1:1", std::string(64, 'a')}, "/v1/x", {});
+  EXPECT_EQ(result.error_cause, "peer zorgttp: connection refused at https://127.0.0.1:1");
+  result = post_to({"zorgttp", "http://127.0.0.1:1", std::string(64, 'a')}, "/v1/x", {});
+  EXPECT_EQ(result.error_cause, "peer zorgttp: url http://127.0.0.1:1 is not a valid https url");
+}
+
+// Handshakes by hand: without certificate and with an old protocol.
+TEST_F(HttpsTest, NoCertificateAndTls12AreRefused) {
+  start_server();
+  for (bool old : {false, true}) {
+    OpenSslPtr<SSL_CTX> context(SSL_CTX_new(TLS_client_method()));
+    if (old) {
+      SSL_CTX_set_max_proto_version(context.get(), TLS1_2_VERSION);
+      load(client_certificate_)->use_in(context.get());
+    }
+    int fd = connect_raw();
+    OpenSslPtr<SSL> ssl(SSL_new(context.get()));
+    SSL_set_fd(ssl.get(), fd);
+    char byte;
+    // In TLS 1.3 the client learns of the refusal only when it reads.
+    EXPECT_FALSE(SSL_connect(ssl.get()) == 1 && SSL_read(ssl.get(), &byte, 1) > 0);
+    EXPECT_TRUE(closed_by_server(fd));
+    ::close(fd);
+    ERR_clear_error();
+  }
+  EXPECT_NE(log().find("peer did not return a certificate"), std::string::npos) << log();
+  EXPECT_NE(log().find("unsupported protocol"), std::string::npos) << log();
+}
+
+TEST_F(HttpsTest, IdleStrangersNeitherStayNorShutOutPeers) {
+  HttpServerConfig config;
+  config.max_unauthenticated = 8;
+  config.handshake_deadline = milliseconds(300);
+  start_server(config);
+  start_client(client_certificate_);
+  std::vector<int> strangers;
+  for (int i = 0; i < 12; ++i) strangers.push_back(connect_raw());
+  EXPECT_EQ(post("/v1/x", {}).status, 200);
+  for (int fd : strangers) {
+    EXPECT_TRUE(closed_by_server(fd));
+    ::close(fd);
+  }
+  EXPECT_NE(log().find("no TLS handshake in time"), std::string::npos) << log();
+}
+
+TEST_F(HttpsTest, HalfARequestEndsAtItsDeadlineAndRefusalIsReadable) {
+  HttpServerConfig config;
+  config.header_deadline = config.progress_deadline = milliseconds(200);
+  start_server(config);
+  for (const char* text : {"GET /v1/pi", "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx", "BAD\r\n\r\n"}) {
+    OpenSslPtr<SSL_CTX> context(SSL_CTX_new(TLS_client_method()));
+    load(client_certificate_)->use_in(context.get());
+    int fd = connect_raw();
+    OpenSslPtr<SSL> ssl(SSL_new(context.get()));
+    SSL_set_fd(ssl.get(), fd);
+    ASSERT_EQ(SSL_connect(ssl.get()), 1);
+    ASSERT_GT(SSL_write(ssl.get(), text, static_cast<int>(strlen(text))), 0);
+    char answer[64] = "";
+    int got = SSL_read(ssl.get(), answer, sizeof answer - 1);
+    if (text[0] == 'B')
+      EXPECT_EQ(std::string(answer).substr(0, 12), "HTTP/1.1 400");
+    else
+      EXPECT_LE(got, 0) << answer;
+    ::close(fd);
+    ERR_clear_error();
+  }
+  EXPECT_TRUE(requests_.empty());
+}
+
+TEST_F(HttpsTest, UnpinnedPeerLosesItsConnections) {
+  start_server();
+  start_client(client_certificate_);
+  EXPECT_EQ(post("/v1/x", {}).status, 200);
+  thread_.call([&] { server_->set_peers({}); });
+  EXPECT_EQ(thread_.call([&] { return server_->connections(); }), 0u);
+  EXPECT_EQ(post("/v1/x", {}).status, 0);
+}
+
+// F10: nothing that survives may decrypt a recording.
+TEST_F(HttpsTest, NoTicketsAndNoKeyLog) {
+  start_server();
+  start_client(client_certificate_);
+  EXPECT_EQ(post("/v1/x", {}).status, 200);
+  ASSERT_TRUE(std::filesystem::exists(key_log.path));  // libcurl has noticed the variable
+  EXPECT_EQ(std::filesystem::file_size(key_log.path), 0u);
+
+  OpenSslPtr<SSL_CTX> context(SSL_CTX_new(TLS_client_method()));
+  static int tickets;
+  tickets = 0;
+  SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_CLIENT);
+  SSL_CTX_sess_set_new_cb(context.get(), [](SSL*, SSL_SESSION*) { return ++tickets, 0; });
+  load(client_certificate_)->use_in(context.get());
+  int fd = connect_raw();
+  OpenSslPtr<SSL> ssl(SSL_new(context.get()));
+  SSL_set_fd(ssl.get(), fd);
+  ASSERT_EQ(SSL_connect(ssl.get()), 1);
+  std::string get = "GET /v1/x HTTP/1.1\r\nHost: a\r\n\r\n";
+  ASSERT_GT(SSL_write(ssl.get(), get.data(), static_cast<int>(get.size())), 0);
+  char answer[4096];
+  EXPECT_GT(SSL_read(ssl.get(), answer, sizeof answer), 0);
+  EXPECT_EQ(tickets, 0);
+  ::close(fd);
+}
+
+TEST(Identity, ErrorsNameTheFileAndTheCause) {
+  test::TemporaryDirectory directory;
+  auto one = test::make_certificate(directory, "one"), two = test::make_certificate(directory, "two");
+  auto detail = [](const std::string& certificate, const std::string& key) -> std::string {
+    try {
+      Identity::load(certificate, key);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::configuration);
+      return error.message() + ": " + error.detail();
+    }
+    return "loaded";
+  };
+  EXPECT_EQ(detail(one.certificate_file, one.key_file), "loaded");
+  EXPECT_NE(detail(one.certificate_file, two.key_file).find("does not belong to certificate"), std::string::npos);
+  EXPECT_NE(detail(directory.file("none"), one.key_file).find("No such file"), std::string::npos);
+  EXPECT_NE(detail(one.key_file, one.key_file).find("could not load certificate file"), std::string::npos);
+  chmod(one.key_file.c_str(), 0644);
+  EXPECT_NE(detail(one.certificate_file, one.key_file).find("group or world access"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace pgmpc
