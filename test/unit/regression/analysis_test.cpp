@@ -57,7 +57,15 @@ Outcome run(const Encoded& data, const std::vector<double>& lambdas, bool standa
   for (const auto& column : data.columns) shares.push_back(h.deal(column));
   const auto means = h.deal(data.means);
   CancelToken cancel;
-  auto results = h.run([&](Session& s) {
+  const auto named = [](auto body) {  // a failing vector says why
+    try {
+      return body();
+    } catch (const Error& e) {
+      std::printf("%s: %s\n", e.what(), e.detail().c_str());
+      throw;
+    }
+  };
+  auto results = named([&] { return h.run([&](Session& s) {
     AnalysisRequest request;
     for (auto& column : shares) request.columns.push_back(column[s.self()].clone());
     request.means = means[s.self()].clone();
@@ -68,7 +76,7 @@ Outcome run(const Encoded& data, const std::vector<double>& lambdas, bool standa
     request.min_level_count = min_level_count;
     request.recipients = recipients;
     return analyse(s, std::move(request), cancel, {});
-  });
+  }); });
   return {results[reader], h.transcript(reader)};
 }
 
