@@ -1,0 +1,298 @@
+-- What: the parties that this node knows, each with its URL and its one certificate.
+-- Terms: party = a name in studies; peer = another party that this node has been told of; fingerprint = hex SHA-256
+--        of the DER form of the certificate, the identity of a peer.
+-- Invariants: every write goes through the functions below; each of them wakes the coordinator at COMMIT.
+
+-- private functions
+
+CREATE FUNCTION mpc_internal.preloaded() RETURNS boolean
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'pg_mpc_preloaded';
+COMMENT ON FUNCTION mpc_internal.preloaded() IS
+'true when the server loaded pg_mpc at its start (shared_preload_libraries)';
+
+CREATE FUNCTION mpc_internal.wait_briefly(milliseconds integer) RETURNS void
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_wait_briefly';
+COMMENT ON FUNCTION mpc_internal.wait_briefly(integer) IS
+'waits on the process latch, at most 1000 ms, and honours cancel requests';
+
+CREATE FUNCTION mpc_internal.invoking_user() RETURNS oid
+LANGUAGE c STABLE
+AS 'MODULE_PATHNAME', 'pg_mpc_invoking_user';
+COMMENT ON FUNCTION mpc_internal.invoking_user() IS
+'role that called the outermost function (SET ROLE counts, SECURITY DEFINER does not); error 42501 inside index, materialized view and maintenance expressions';
+
+CREATE FUNCTION mpc_internal.certificate_details(
+  certificate text, OUT fingerprint text, OUT subject text,
+  OUT not_before timestamptz, OUT not_after timestamptz, OUT usable boolean) RETURNS record
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'pg_mpc_certificate_details';
+COMMENT ON FUNCTION mpc_internal.certificate_details(text) IS
+'parses one PEM certificate; usable says that its key usage allows TLS client and server';
+
+CREATE FUNCTION mpc_internal.own_certificate(
+  OUT fingerprint text, OUT not_before timestamptz, OUT not_after timestamptz,
+  OUT problem text, OUT hint text) RETURNS record
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'pg_mpc_own_certificate';
+COMMENT ON FUNCTION mpc_internal.own_certificate() IS
+'reads pg_mpc.certificate_file and pg_mpc.private_key_file as the workers do; problem is NULL when they can be used together';
+
+CREATE FUNCTION mpc_internal.require_preload() RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF NOT mpc_internal.preloaded() THEN
+    RAISE EXCEPTION USING ERRCODE = '55000',
+      MESSAGE = 'pg_mpc is not preloaded',
+      DETAIL = 'Studies need the background workers of pg_mpc, which start with the server.',
+      HINT = 'Add pg_mpc to the line shared_preload_libraries = ''pg_mpc'' of postgresql.conf and restart the server; the last assignment in the file wins.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_preload() IS 'error 55000 with the configuration line unless pg_mpc is preloaded';
+
+CREATE FUNCTION mpc_internal.configured_party() RETURNS text
+LANGUAGE c STABLE
+AS 'MODULE_PATHNAME', 'pg_mpc_configured_party';
+COMMENT ON FUNCTION mpc_internal.configured_party() IS 'pg_mpc.party, NULL when empty or not preloaded';
+
+CREATE FUNCTION mpc_internal.configured_database() RETURNS text
+LANGUAGE c STABLE
+AS 'MODULE_PATHNAME', 'pg_mpc_configured_database';
+COMMENT ON FUNCTION mpc_internal.configured_database() IS 'pg_mpc.database';
+
+CREATE FUNCTION mpc_internal.own_party() RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  own text := mpc_internal.configured_party();
+BEGIN
+  PERFORM mpc_internal.require_preload();
+  IF own IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'F0000',
+      MESSAGE = 'this node has no party name',
+      HINT = 'Set pg_mpc.party = ''name'' in postgresql.conf and restart the server.';
+  END IF;
+  IF current_database() <> mpc_internal.configured_database() THEN
+    RAISE EXCEPTION USING ERRCODE = '55000',
+      MESSAGE = format('studies of this server live in database "%s"', mpc_internal.configured_database()),
+      DETAIL = format('This session is connected to database "%s".', current_database()),
+      HINT = 'Connect there, or change pg_mpc.database and restart the server.';
+  END IF;
+  RETURN own;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.own_party() IS
+'name of this node''s party; error with the line to configure when this session cannot work with studies';
+
+CREATE FUNCTION mpc_internal.valid_name(name text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT name OPERATOR(pg_catalog.~) '\A[a-z][a-z0-9_]{0,62}\Z' $$;
+COMMENT ON FUNCTION mpc_internal.valid_name(text) IS 'names of parties, studies and attributes: [a-z][a-z0-9_]{0,62}';
+
+-- tables
+
+CREATE TABLE mpc_internal.peers (
+  party text PRIMARY KEY CHECK (mpc_internal.valid_name(party)),
+  url text NOT NULL,
+  certificate text NOT NULL,
+  fingerprint text NOT NULL UNIQUE,
+  not_after timestamptz NOT NULL,
+  added_at timestamptz NOT NULL DEFAULT now(),
+  last_seen timestamptz
+);
+COMMENT ON TABLE mpc_internal.peers IS 'peers of this node; a peer is exactly its certificate';
+SELECT pg_catalog.pg_extension_config_dump('mpc_internal.peers', '');
+
+-- checks shared by add_peer and alter_peer
+
+CREATE FUNCTION mpc_internal.check_peer_url(url text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  port text := substring(url FROM ':([0-9]{1,5})/?\Z');
+BEGIN
+  IF url IS NULL OR length(url) > 512
+     OR url !~ '\Ahttps://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?\Z'
+     OR port::integer NOT BETWEEN 1 AND 65535 THEN
+    RAISE EXCEPTION USING ERRCODE = '22023',
+      MESSAGE = 'peer url is not valid',
+      DETAIL = format('The url is %L.', left(url, 512)),
+      HINT = 'Give scheme, host and port only, for example https://node2.example.org:7443.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.check_peer_url(text) IS 'error 22023 unless the url is https://host[:port]';
+
+CREATE FUNCTION mpc_internal.check_peer_certificate(
+  party text, certificate text, OUT fingerprint text, OUT not_after timestamptz) RETURNS record
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  parsed record;
+  holder text;
+BEGIN
+  IF certificate IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'a peer needs a certificate',
+      HINT = 'Pass the PEM text of the peer''s certificate as certificate => ''-----BEGIN CERTIFICATE-----…''.';
+  END IF;
+  parsed := mpc_internal.certificate_details(certificate);
+  IF NOT parsed.usable THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'certificate cannot be used for TLS',
+      DETAIL = format('The certificate of subject %L does not allow both TLS server and TLS client authentication.', parsed.subject),
+      HINT = 'Issue it with extendedKeyUsage = serverAuth, clientAuth.';
+  END IF;
+  IF parsed.not_after <= now() THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'certificate has expired',
+      DETAIL = format('It was valid until %s.', parsed.not_after);
+  END IF;
+  IF parsed.fingerprint = (SELECT own.fingerprint FROM mpc_internal.own_certificate() AS own) THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'certificate is the one of this node',
+      HINT = 'Ask the peer for its own certificate: mpc.node_status() on its node names the file.';
+  END IF;
+  SELECT p.party INTO holder FROM mpc_internal.peers AS p
+   WHERE p.fingerprint = parsed.fingerprint AND p.party <> check_peer_certificate.party;
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = '42710',
+      MESSAGE = format('certificate already belongs to peer "%s"', holder);
+  END IF;
+  fingerprint := parsed.fingerprint;
+  not_after := parsed.not_after;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.check_peer_certificate(text, text) IS
+'fingerprint and expiry of a peer''s certificate; errors for one that is expired, unusable, this node''s own or another peer''s';
+
+-- public functions
+
+CREATE FUNCTION mpc.add_peer(party text, url text, certificate text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  own text := mpc_internal.own_party();
+  parsed record;
+BEGIN
+  IF party IS NULL OR NOT mpc_internal.valid_name(party) THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('"%s" is not a valid party name', party),
+      HINT = 'A name begins with a letter a-z; letters, digits and underscores follow, 63 characters at most.';
+  END IF;
+  IF party = own THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('"%s" is this node', party),
+      HINT = 'Add the other parties only; the name of this node is the setting pg_mpc.party.';
+  END IF;
+  IF EXISTS (SELECT FROM mpc_internal.peers AS p WHERE p.party = add_peer.party) THEN
+    RAISE EXCEPTION USING ERRCODE = '42710', MESSAGE = format('peer "%s" already exists', party),
+      HINT = 'Use mpc.alter_peer to change its url or certificate.';
+  END IF;
+  IF (SELECT count(*) FROM mpc_internal.peers) >= coalesce(current_setting('pg_mpc.max_peers', true)::integer, 16) THEN
+    RAISE EXCEPTION USING ERRCODE = '54000', MESSAGE = 'too many peers',
+      DETAIL = format('pg_mpc.max_peers is %s.', current_setting('pg_mpc.max_peers', true));
+  END IF;
+  PERFORM mpc_internal.check_peer_url(url);
+  parsed := mpc_internal.check_peer_certificate(party, certificate);
+  INSERT INTO mpc_internal.peers (party, url, certificate, fingerprint, not_after)
+  VALUES (add_peer.party, rtrim(add_peer.url, '/'), add_peer.certificate, parsed.fingerprint, parsed.not_after);
+  PERFORM mpc_internal.record_event(NULL, NULL, 'peer_added', party, jsonb_build_object('fingerprint', parsed.fingerprint));
+  PERFORM mpc_internal.wake_coordinator('reload');
+  RETURN parsed.fingerprint;
+END
+$$;
+COMMENT ON FUNCTION mpc.add_peer(text, text, text) IS
+'makes another party known to this node: name, https url of its listener, PEM text of its certificate. Returns the fingerprint (hex SHA-256): compare it with the peer''s mpc.node_status() by another channel. Errors: 22023 name, url or certificate not usable; 42710 known already; 54000 pg_mpc.max_peers';
+
+CREATE FUNCTION mpc.alter_peer(party text, url text DEFAULT NULL, certificate text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  known mpc_internal.peers%ROWTYPE;
+  parsed record;
+BEGIN
+  PERFORM mpc_internal.own_party();
+  known := mpc_internal.peer(party);
+  IF url IS NOT NULL THEN
+    PERFORM mpc_internal.check_peer_url(url);
+    known.url := rtrim(url, '/');
+  END IF;
+  IF certificate IS NOT NULL THEN
+    parsed := mpc_internal.check_peer_certificate(party, certificate);
+    known.certificate := certificate;
+    known.fingerprint := parsed.fingerprint;
+    known.not_after := parsed.not_after;
+  END IF;
+  UPDATE mpc_internal.peers AS p
+     SET url = known.url, certificate = known.certificate, fingerprint = known.fingerprint, not_after = known.not_after
+   WHERE p.party = alter_peer.party;
+  PERFORM mpc_internal.record_event(NULL, NULL, 'peer_altered', party, jsonb_build_object('fingerprint', known.fingerprint));
+  PERFORM mpc_internal.wake_coordinator('reload');
+  RETURN known.fingerprint;
+END
+$$;
+COMMENT ON FUNCTION mpc.alter_peer(text, text, text) IS
+'changes the url or the certificate of a peer (NULL keeps it); connections under the old certificate are closed. Returns the fingerprint in force. Errors: 42704 unknown peer, 22023 as mpc.add_peer';
+
+CREATE FUNCTION mpc.remove_peer(party text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  used text;
+BEGIN
+  PERFORM mpc_internal.peer(party);
+  SELECT string_agg(quote_ident(s.study), ', ' ORDER BY s.study) INTO used
+    FROM mpc_internal.current_studies AS s
+   WHERE remove_peer.party = ANY (s.parties) AND s.state IN ('proposed', 'approved', 'running');
+  IF used IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = '55006', MESSAGE = format('peer "%s" takes part in unfinished studies', party),
+      DETAIL = format('Studies: %s.', used),
+      HINT = 'Reject them or withdraw the approval first.';
+  END IF;
+  DELETE FROM mpc_internal.outbox AS o WHERE o.party = remove_peer.party;
+  DELETE FROM mpc_internal.peers AS p WHERE p.party = remove_peer.party;
+  PERFORM mpc_internal.record_event(NULL, NULL, 'peer_removed', party, '{}');
+  PERFORM mpc_internal.wake_coordinator('reload');
+END
+$$;
+COMMENT ON FUNCTION mpc.remove_peer(text) IS
+'forgets a peer; its messages are refused from then on. Errors: 42704 unknown peer, 55006 an unfinished study needs it';
+
+-- for the coordinator
+
+CREATE FUNCTION mpc_internal.peer(party text) RETURNS mpc_internal.peers
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  known mpc_internal.peers%ROWTYPE;
+BEGIN
+  SELECT * INTO known FROM mpc_internal.peers AS p WHERE p.party = peer.party;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = '42704', MESSAGE = format('peer "%s" does not exist', peer.party),
+      HINT = 'View mpc.parties lists the known peers; mpc.add_peer makes another one known.';
+  END IF;
+  RETURN known;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.peer(text) IS 'row of a peer; error 42704 when unknown';
+
+CREATE FUNCTION mpc_internal.peer_list(
+  OUT party text, OUT role text, OUT url text, OUT certificate text, OUT fingerprint text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN QUERY SELECT p.party, v.role, p.url, p.certificate, p.fingerprint
+    FROM mpc_internal.peers AS p JOIN mpc.parties AS v USING (party) ORDER BY p.party;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.peer_list() IS 'all peers with the certificates to which TLS is pinned';
+
+CREATE FUNCTION mpc_internal.peer_seen(party text) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+  UPDATE mpc_internal.peers AS p SET last_seen = now()
+   WHERE p.party = (SELECT q.party FROM mpc_internal.peers AS q
+                     WHERE q.party = peer_seen.party
+                       AND (q.last_seen IS NULL OR q.last_seen < now() - interval '1 second')
+                       FOR UPDATE SKIP LOCKED)
+$$;
+COMMENT ON FUNCTION mpc_internal.peer_seen(text) IS
+'notes that a peer has just answered or called; never waits for a session that holds the row';

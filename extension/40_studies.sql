@@ -1,0 +1,342 @@
+-- What: studies, the decisions of their parties, the outbox of messages to peers, the ledger.
+-- Terms: digest = identity of a spec together with the study's name; version = counts the specs proposed under one
+--        name, decisions belong to one version; decision = approved, rejected or withdrawn, one per party.
+-- Invariants: no row that the coordinator has to change is locked by a user's open transaction: decisions of parties
+--             are rows of their own and the state of a study before its run is computed from them, never stored.
+
+-- tables
+
+CREATE TABLE mpc_internal.studies (
+  study text NOT NULL,
+  version integer NOT NULL CHECK (version > 0),
+  digest text NOT NULL,
+  spec text NOT NULL,
+  parties text[] NOT NULL,
+  proposer text NOT NULL,
+  proposed_at timestamptz NOT NULL DEFAULT now(),
+  expires_at timestamptz NOT NULL DEFAULT now() + interval '30 days',
+  run_state text CHECK (run_state IN ('running', 'released', 'failed', 'cancelled')),
+  attempt text,
+  manual boolean,
+  started_at timestamptz,
+  finished_at timestamptz,
+  n_matched bigint,
+  sqlstate text,
+  last_error text,
+  error_detail text,
+  error_hint text,
+  proposed_in xid8,
+  CONSTRAINT studies_pkey PRIMARY KEY (study, version)
+);
+COMMENT ON TABLE mpc_internal.studies IS
+'every version of every study; parties = both controllers in byte order, then the third party; run_state is NULL before the first start';
+
+CREATE TABLE mpc_internal.approvals (
+  study text NOT NULL,
+  version integer NOT NULL,
+  party text NOT NULL,
+  digest text NOT NULL,
+  decision text NOT NULL CHECK (decision IN ('approved', 'rejected', 'withdrawn')),
+  reason text,
+  decided_at timestamptz NOT NULL DEFAULT now(),
+  source oid,
+  source_name text,
+  identifier text[],
+  approver oid,
+  decided_by text,
+  decided_in xid8,
+  CONSTRAINT approvals_pkey PRIMARY KEY (study, version, party)
+);
+COMMENT ON TABLE mpc_internal.approvals IS
+'decision of each party; may precede the proposal when messages overtake each other; source and approver are known for this node only';
+
+CREATE TABLE mpc_internal.outbox (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  party text NOT NULL,
+  message jsonb NOT NULL,
+  queued_at timestamptz NOT NULL DEFAULT now(),
+  error jsonb
+);
+COMMENT ON TABLE mpc_internal.outbox IS 'control messages that a peer has not acknowledged yet';
+
+CREATE TABLE mpc_internal.ledger (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  study text,
+  attempt text,
+  event text NOT NULL,
+  party text,
+  detail jsonb NOT NULL
+);
+COMMENT ON TABLE mpc_internal.ledger IS
+'append-only record of what happened at this node; no counts of records, no times of work, nothing that a digest of it could betray';
+
+CREATE TABLE mpc_internal.ledger_seals (
+  place bigint PRIMARY KEY,
+  id bigint NOT NULL UNIQUE,
+  prev_hash bytea NOT NULL,
+  hash bytea NOT NULL
+);
+COMMENT ON TABLE mpc_internal.ledger_seals IS
+'hash chain over the ledger in the order of sealing; sealing is apart from recording so that recording never waits';
+
+-- the state of a study
+
+CREATE VIEW mpc_internal.study_versions AS
+SELECT s.*,
+       CASE WHEN s.run_state IN ('running', 'released') THEN s.run_state
+            WHEN d.rejected THEN 'rejected'
+            WHEN d.withdrawn THEN 'withdrawn'
+            WHEN s.expires_at <= now() THEN 'expired'
+            WHEN s.run_state IS NOT NULL THEN s.run_state
+            WHEN d.approved = 3 THEN 'approved'
+            ELSE 'proposed' END AS state,
+       d.objection
+  FROM mpc_internal.studies AS s,
+       LATERAL (SELECT coalesce(bool_or(a.decision = 'rejected'), false) AS rejected,
+                       coalesce(bool_or(a.decision = 'withdrawn'), false) AS withdrawn,
+                       count(*) FILTER (WHERE a.decision = 'approved') AS approved,
+                       string_agg(format('%s: %s', a.party, a.reason), '; ' ORDER BY a.party)
+                         FILTER (WHERE a.reason IS NOT NULL) AS objection
+                  FROM mpc_internal.approvals AS a
+                 WHERE a.study = s.study AND a.version = s.version AND a.digest = s.digest
+                   AND a.party = ANY (s.parties)) AS d;
+COMMENT ON VIEW mpc_internal.study_versions IS 'studies with their state and the reasons of parties that objected';
+
+CREATE VIEW mpc_internal.current_studies AS
+SELECT v.* FROM mpc_internal.study_versions AS v
+ WHERE v.version = (SELECT max(s.version) FROM mpc_internal.studies AS s WHERE s.study = v.study);
+COMMENT ON VIEW mpc_internal.current_studies IS 'the latest version of each study';
+
+-- private functions
+
+CREATE FUNCTION mpc_internal.parse_spec(spec text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'pg_mpc_parse_spec';
+COMMENT ON FUNCTION mpc_internal.parse_spec(text) IS
+'canonical JSON (RFC 8785) of the spec with all defaults filled in; error 22023 with the JSON pointer of what is wrong';
+
+CREATE FUNCTION mpc_internal.study_digest(study text, spec text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'pg_mpc_study_digest';
+COMMENT ON FUNCTION mpc_internal.study_digest(text, text) IS 'digest of a study: 64 hexadecimal digits';
+
+CREATE FUNCTION mpc_internal.spec_difference(one text, other text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'pg_mpc_spec_difference';
+COMMENT ON FUNCTION mpc_internal.spec_difference(text, text) IS
+'JSON pointer of the first difference between two canonical specs, empty when equal';
+
+CREATE FUNCTION mpc_internal.record_event(study text, attempt text, event text, party text, detail jsonb) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$ INSERT INTO mpc_internal.ledger (study, attempt, event, party, detail) VALUES ($1, $2, $3, $4, $5) $$;
+COMMENT ON FUNCTION mpc_internal.record_event(text, text, text, text, jsonb) IS 'adds one row to the ledger';
+
+CREATE FUNCTION mpc_internal.find_study(study text) RETURNS mpc_internal.current_studies
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  found_study mpc_internal.current_studies%ROWTYPE;
+BEGIN
+  SELECT * INTO found_study FROM mpc_internal.current_studies AS s WHERE s.study = find_study.study;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = '42704', MESSAGE = format('study "%s" does not exist', study),
+      HINT = 'View mpc.studies lists the studies that this node knows.';
+  END IF;
+  RETURN found_study;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.find_study(text) IS
+'latest version of a study; error 42704 when unknown. VOLATILE: sees what was committed a moment ago';
+
+CREATE FUNCTION mpc_internal.announce(study text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM pg_notify('pg_mpc_study', json_build_object('study', s.study, 'state', s.state)::text)
+     FROM mpc_internal.current_studies AS s WHERE s.study = announce.study;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.announce(text) IS
+'NOTIFY pg_mpc_study with {"study","state"}: a hint to look, view mpc.studies is the truth';
+
+CREATE FUNCTION mpc_internal.broadcast(parties text[], message jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO mpc_internal.outbox (party, message)
+  SELECT p, message FROM unnest(parties) AS p WHERE p <> mpc_internal.own_party();
+  PERFORM mpc_internal.wake_coordinator('outbox');
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.broadcast(text[], jsonb) IS
+'queues a control message to the parties other than this node; it leaves at COMMIT';
+
+CREATE FUNCTION mpc_internal.accept_spec(
+  study text, spec text, OUT canonical text, OUT digest text, OUT parties text[]) RETURNS record
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  filled jsonb;
+  own text := mpc_internal.own_party();
+BEGIN
+  IF study IS NULL OR NOT mpc_internal.valid_name(study) THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('"%s" is not a valid study name', study),
+      HINT = 'A name begins with a letter a-z; letters, digits and underscores follow, 63 characters at most.';
+  END IF;
+  IF spec IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'a study needs a spec';
+  END IF;
+  canonical := mpc_internal.parse_spec(spec);
+  digest := mpc_internal.study_digest(study, canonical);
+  filled := canonical::jsonb;
+  IF filled -> 'analysis' ->> 'kind' <> 'lasso' THEN
+    RAISE EXCEPTION USING ERRCODE = '0A000',
+      MESSAGE = format('analysis.kind "%s" is not supported', filled -> 'analysis' ->> 'kind'),
+      HINT = 'This version runs analysis.kind "lasso".';
+  END IF;
+  IF (filled -> 'keep_shares')::boolean THEN
+    RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = 'keep_shares true is not supported',
+      HINT = 'This version destroys all shares when the study ends.';
+  END IF;
+  parties := ARRAY(SELECT k FROM jsonb_object_keys(filled -> 'controllers') AS k ORDER BY k COLLATE "C")
+             || (filled ->> 'third_party');
+  IF own <> ALL (parties) THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('this node, "%s", is no party of the study', own),
+      DETAIL = format('The parties are %s.', array_to_string(parties, ', '));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.accept_spec(text, text) IS
+'canonical form, digest and parties of a spec that this node could run; errors 22023 and 0A000 name the key';
+
+CREATE FUNCTION mpc_internal.require_peers(parties text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  unknown text;
+BEGIN
+  SELECT string_agg(quote_ident(q), ', ') INTO unknown FROM unnest(parties) AS q
+   WHERE q <> mpc_internal.own_party() AND NOT EXISTS (SELECT FROM mpc_internal.peers AS p WHERE p.party = q);
+  IF unknown IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = '42704', MESSAGE = format('peer %s does not exist', unknown),
+      DETAIL = format('The parties of the study are %s.', array_to_string(parties, ', ')),
+      HINT = 'Make every other party known with mpc.add_peer first.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_peers(text[]) IS 'error 42704 naming the parties that are not known as peers';
+
+-- public functions
+
+CREATE FUNCTION mpc.propose_study(study text, spec jsonb) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  accepted record;
+  held record;
+  number integer;
+BEGIN
+  accepted := mpc_internal.accept_spec(study, spec::text);
+  PERFORM mpc_internal.require_peers(accepted.parties);
+  SELECT * INTO held FROM mpc_internal.current_studies AS s WHERE s.study = propose_study.study;
+  IF held.state = 'running' AND held.digest <> accepted.digest THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is running', study),
+      HINT = 'Wait for its end, or cancel it with mpc.cancel_study.';
+  END IF;
+  number := coalesce(held.version, 0);
+  -- The same spec again makes no decision void; peers that missed the proposal get it once more.
+  IF held.digest IS DISTINCT FROM accepted.digest OR held.state IN ('released', 'rejected', 'withdrawn', 'expired') THEN
+    number := number + 1;
+    INSERT INTO mpc_internal.studies (study, version, digest, spec, parties, proposer, proposed_in)
+    VALUES (propose_study.study, number, accepted.digest, accepted.canonical, accepted.parties,
+            mpc_internal.own_party(), pg_current_xact_id());
+    PERFORM mpc_internal.record_event(study, NULL, 'proposed', mpc_internal.own_party(),
+                                      jsonb_build_object('version', number, 'digest', accepted.digest));
+    PERFORM mpc_internal.announce(study);
+  END IF;
+  PERFORM mpc_internal.broadcast(accepted.parties, jsonb_build_object(
+    'type', 'propose', 'study', study, 'version', number, 'spec', accepted.canonical, 'digest', accepted.digest));
+  RETURN accepted.digest;
+END
+$$;
+COMMENT ON FUNCTION mpc.propose_study(text, jsonb) IS
+'proposes a study to its parties and returns the digest that each of them approves. The same name with another spec is a new version: earlier approvals are void. Errors: 22023 names the JSON pointer of what is wrong in the spec, 42704 a party that is no peer, 0A000 a kind of analysis that does not run, 55000 the study is running';
+
+CREATE FUNCTION mpc.reject_study(study text, reason text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN mpc_internal.record_objection(study, 'rejected', left(reason, 1000));
+END
+$$;
+COMMENT ON FUNCTION mpc.reject_study(text, text) IS
+'this node refuses the study; the reason (at most 1000 characters) is sent to the other parties. Returns the state. Errors: 42704 unknown study, 55000 running or released';
+
+CREATE FUNCTION mpc.withdraw_approval(study text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN mpc_internal.record_objection(study, 'withdrawn', NULL);
+END
+$$;
+COMMENT ON FUNCTION mpc.withdraw_approval(text) IS
+'takes back this node''s approval. Returns the state. Errors: 42704 unknown study, 55000 not approved here, running or released';
+
+CREATE FUNCTION mpc_internal.record_objection(study text, decision text, reason text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  own text := mpc_internal.own_party();
+  held record := mpc_internal.find_study(study);
+BEGIN
+  IF held.state IN ('running', 'released') THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is %s', study, held.state),
+      HINT = CASE held.state WHEN 'running' THEN 'Cancel it with mpc.cancel_study first.'
+             ELSE 'What is released stays released; only studies to come can be refused.' END;
+  END IF;
+  IF decision = 'withdrawn' AND NOT EXISTS (
+       SELECT FROM mpc_internal.approvals AS a
+        WHERE a.study = held.study AND a.version = held.version AND a.party = own AND a.decision = 'approved') THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('this node has not approved study "%s"', study);
+  END IF;
+  PERFORM mpc_internal.decide(held.study, held.version, own, held.digest, decision, reason);
+  PERFORM mpc_internal.broadcast(held.parties, jsonb_strip_nulls(jsonb_build_object(
+    'type', CASE decision WHEN 'rejected' THEN 'reject' ELSE 'withdraw' END,
+    'study', held.study, 'version', held.version, 'digest', held.digest, 'reason', reason)));
+  PERFORM mpc_internal.announce(study);
+  RETURN (SELECT s.state FROM mpc_internal.current_studies AS s WHERE s.study = held.study);
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.record_objection(text, text, text) IS 'records and sends the rejection or withdrawal of this node';
+
+CREATE FUNCTION mpc_internal.decide(
+  study text, version integer, party text, digest text, decision text, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO mpc_internal.approvals AS a (study, version, party, digest, decision, reason, decided_by, decided_in)
+  VALUES (decide.study, decide.version, decide.party, decide.digest, decide.decision, decide.reason,
+          CASE WHEN decide.party = mpc_internal.own_party() THEN mpc_internal.invoking_user()::regrole::text END,
+          pg_current_xact_id())
+  ON CONFLICT ON CONSTRAINT approvals_pkey DO UPDATE
+     SET digest = excluded.digest, decision = excluded.decision, reason = excluded.reason,
+         decided_at = excluded.decided_at, decided_by = excluded.decided_by, decided_in = excluded.decided_in,
+         source = NULL, source_name = NULL, identifier = NULL, approver = NULL;
+  PERFORM mpc_internal.record_event(study, NULL, decision, party, jsonb_strip_nulls(
+    jsonb_build_object('version', version, 'digest', digest, 'reason', reason)));
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.decide(text, integer, text, text, text, text) IS
+'stores the decision of a party in place of its earlier one';
+
+CREATE FUNCTION mpc_internal.approved_in_this_transaction(study text) RETURNS boolean
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT EXISTS (SELECT FROM mpc_internal.approvals AS a
+                  WHERE a.study = $1 AND a.decided_in = pg_current_xact_id_if_assigned())
+      OR EXISTS (SELECT FROM mpc_internal.studies AS s
+                  WHERE s.study = $1 AND s.proposed_in = pg_current_xact_id_if_assigned())
+$$;
+COMMENT ON FUNCTION mpc_internal.approved_in_this_transaction(text) IS
+'true when this transaction proposed the study or decided on it, so that peers and workers cannot know yet';

@@ -1,0 +1,231 @@
+-- What: binding a source to a study: mpc.check_source and mpc.approve_study.
+-- Terms: source = the table or view of one controller; identifier = the columns whose values find the same person at
+--        the other controller; columns of a controller = its attributes, then the outcome if it holds it.
+-- Invariants: a source is bound as an oid, together with the role that approved; nothing of the source is read here
+--             except by mpc.check_source, which runs as its caller.
+
+-- private functions
+
+CREATE FUNCTION mpc_internal.columns_of(spec jsonb, party text) RETURNS text[]
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT ARRAY(SELECT jsonb_array_elements_text(c -> 'attributes'))
+         || CASE WHEN c ->> 'outcome' IS NULL THEN '{}'::text[] ELSE ARRAY[c ->> 'outcome'] END
+    FROM (SELECT spec -> 'controllers' -> party AS c) AS own WHERE c IS NOT NULL
+$$;
+COMMENT ON FUNCTION mpc_internal.columns_of(jsonb, text) IS 'columns that a controller brings; NULL for the third party';
+
+CREATE FUNCTION mpc_internal.column_problem(source oid, name text, role oid) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  base oid;
+  above oid;
+BEGIN
+  SELECT a.atttypid INTO base FROM pg_attribute AS a
+   WHERE a.attrelid = source AND a.attname = name AND a.attnum > 0 AND NOT a.attisdropped;
+  IF NOT FOUND THEN
+    RETURN '42703';
+  END IF;
+  IF NOT has_column_privilege(role, source, name, 'SELECT') THEN
+    RETURN '42501';
+  END IF;
+  LOOP
+    SELECT t.typbasetype INTO above FROM pg_type AS t WHERE t.oid = base AND t.typtype = 'd';
+    EXIT WHEN NOT FOUND;
+    base := above;
+  END LOOP;
+  IF base NOT IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'float4'::regtype, 'float8'::regtype,
+                  'numeric'::regtype, 'bool'::regtype) THEN
+    RETURN '42804';
+  END IF;
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.column_problem(oid, text, oid) IS
+'why a column cannot be an attribute: SQLSTATE 42703 unknown, 42501 not readable by the role, 42804 neither numeric nor boolean; NULL when it can';
+
+CREATE FUNCTION mpc_internal.identifier_columns(spec jsonb, source oid, identifier text) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  parts integer := (spec -> 'identifier' ->> 'parts')::integer;
+  names text[] := ARRAY[btrim(identifier)];
+BEGIN
+  IF identifier IS NULL OR btrim(identifier) = '' THEN
+    RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'a controller names the column of its identifier',
+      HINT = 'Pass identifier => ''column'', or column names separated by commas when identifier.parts of the spec is above 1.';
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_attribute AS a
+                  WHERE a.attrelid = source AND a.attname = names[1] AND a.attnum > 0 AND NOT a.attisdropped) THEN
+    names := ARRAY(SELECT coalesce((SELECT a.attname FROM pg_attribute AS a
+                                     WHERE a.attrelid = source AND a.attname = btrim(part) AND a.attnum > 0
+                                       AND NOT a.attisdropped),
+                                   (parse_ident(part, false))[1])
+                     FROM unnest(string_to_array(identifier, ',')) WITH ORDINALITY AS p (part, place)
+                    ORDER BY place);
+  END IF;
+  IF cardinality(names) <> parts THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'number of identifier columns differs from the spec',
+      DETAIL = format('The spec has identifier.parts %s, the columns given are: %s.', parts, array_to_string(names, ', '));
+  END IF;
+  RETURN names;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.identifier_columns(jsonb, oid, text) IS
+'column names of the parts of an identifier, given as comma-separated text: exact names first, then folded as SQL identifiers';
+
+CREATE FUNCTION mpc_internal.require_source(source oid, role oid) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  relation record;
+BEGIN
+  SELECT c.relkind, c.relpersistence, c.relnamespace, n.nspname INTO relation
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = source;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = '42P01', MESSAGE = 'the source does not exist',
+      DETAIL = format('Its relation had the oid %s.', source),
+      HINT = 'Approve the study again with the source that is meant.';
+  END IF;
+  IF relation.relkind NOT IN ('r', 'p', 'v', 'm', 'f') OR relation.relpersistence = 't' THEN
+    RAISE EXCEPTION USING ERRCODE = '42809', MESSAGE = format('"%s" cannot be a source', source::regclass),
+      HINT = 'A source is a table, partitioned table, foreign table, view or materialized view that other sessions can see.';
+  END IF;
+  IF NOT has_schema_privilege(role, relation.relnamespace, 'USAGE') THEN
+    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('permission denied for schema %s', relation.nspname),
+      DETAIL = format('The source is read as role %s.', role::regrole);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_source(oid, oid) IS
+'error unless the relation is of a kind that an engine can read as the role: 42P01, 42809, 42501';
+
+CREATE FUNCTION mpc_internal.require_binding(
+  spec jsonb, party text, source oid, identifier text[], role oid) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  name text;
+  problem text;
+  columns text[] := mpc_internal.columns_of(spec, party);
+BEGIN
+  PERFORM mpc_internal.require_source(source, role);
+  FOREACH name IN ARRAY identifier || columns LOOP
+    problem := mpc_internal.column_problem(source, name, role);
+    IF problem = '42703' THEN
+      RAISE EXCEPTION USING ERRCODE = problem,
+        MESSAGE = format('column "%s" of source %s does not exist', name, source::regclass),
+        HINT = CASE WHEN name = ANY (identifier) THEN 'Name the columns of the identifier as they are in the source.'
+                    ELSE 'Bind a view that has all columns of this controller: '
+                         || array_to_string(columns, ', ') || '.' END;
+    ELSIF problem = '42501' THEN
+      RAISE EXCEPTION USING ERRCODE = problem,
+        MESSAGE = format('permission denied for column "%s" of source %s', name, source::regclass),
+        DETAIL = format('The source is read as role %s, which approves.', role::regrole),
+        HINT = 'Grant SELECT on the columns used, or bind a view.';
+    ELSIF problem = '42804' AND name = ANY (columns) THEN
+      RAISE EXCEPTION USING ERRCODE = problem,
+        MESSAGE = format('column "%s" of source %s is neither numeric nor boolean', name, source::regclass),
+        DETAIL = format('Its type is %s.', (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a
+                                             WHERE a.attrelid = source AND a.attname = name)),
+        HINT = 'Bind a view that turns it into numbers, for example one 0/1 column per category.';
+    END IF;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_binding(jsonb, text, oid, text[], oid) IS
+'error unless the role can read all columns of the controller and of its identifier from the source: 42703, 42501 and 42804 name the column';
+
+CREATE FUNCTION mpc_internal.await_proposal(study text, digest text) RETURNS mpc_internal.current_studies
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  held mpc_internal.current_studies%ROWTYPE;
+  began timestamptz := clock_timestamp();
+BEGIN
+  -- A proposal made a moment ago at another node may still be on its way; another digest may be about to arrive too.
+  LOOP
+    SELECT * INTO held FROM mpc_internal.current_studies AS s WHERE s.study = await_proposal.study;
+    EXIT WHEN held.digest = await_proposal.digest
+           OR clock_timestamp() > began + CASE WHEN held.study IS NULL THEN interval '10 s' ELSE interval '1 s' END;
+    PERFORM mpc_internal.wait_briefly(50);
+  END LOOP;
+  IF held.study IS NULL THEN
+    RETURN mpc_internal.find_study(study);
+  END IF;
+  IF held.digest IS DISTINCT FROM await_proposal.digest THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('digest is not the one of study "%s"', study),
+      DETAIL = format('This node holds version %s with digest %s, proposed by %s.', held.version, held.digest, held.proposer),
+      HINT = 'Read the study with mpc.explain_study before you approve the digest that this node holds.';
+  END IF;
+  RETURN held;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.await_proposal(text, text) IS
+'the study with this digest, waiting up to 10 s for its arrival; errors 42704 unknown study, 22023 another digest';
+
+-- public functions
+
+CREATE FUNCTION mpc.approve_study(
+  study text, digest text, source regclass DEFAULT NULL, identifier text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  own text := mpc_internal.own_party();
+  caller oid := mpc_internal.invoking_user();
+  held mpc_internal.current_studies%ROWTYPE;
+  names text[];
+BEGIN
+  IF digest IS NULL OR digest !~ '\A[0-9a-f]{64}\Z' THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'digest has not the form of a digest',
+      HINT = 'mpc.propose_study returns it, view mpc.studies shows it: 64 hexadecimal digits in lower case.';
+  END IF;
+  held := mpc_internal.await_proposal(study, digest);
+  IF held.state IN ('running', 'released', 'expired') THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is %s', study, held.state),
+      HINT = CASE held.state WHEN 'running' THEN 'Wait for its end, or cancel it with mpc.cancel_study.'
+             ELSE 'Propose it again: a new version needs new approvals.' END;
+  END IF;
+  PERFORM mpc_internal.require_peers(held.parties);
+  IF own = held.parties[3] THEN
+    IF source IS NOT NULL OR identifier IS NOT NULL THEN
+      RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'the third party brings no source',
+        HINT = 'Approve with the digest alone.';
+    END IF;
+  ELSIF source IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'a controller approves with its source',
+      HINT = 'Pass source => ''table or view''::regclass and identifier => ''column''.';
+  ELSE
+    PERFORM mpc_internal.require_source(source, caller);
+    names := mpc_internal.identifier_columns(held.spec::jsonb, source, identifier);
+    PERFORM mpc_internal.require_binding(held.spec::jsonb, own, source, names, caller);
+  END IF;
+  PERFORM mpc_internal.decide(held.study, held.version, own, held.digest, 'approved', NULL);
+  UPDATE mpc_internal.approvals AS a
+     SET source = approve_study.source, source_name = approve_study.source::text, identifier = names, approver = caller
+   WHERE a.study = held.study AND a.version = held.version AND a.party = own;
+  PERFORM mpc_internal.broadcast(held.parties, jsonb_build_object(
+    'type', 'approve', 'study', held.study, 'version', held.version, 'digest', held.digest));
+  PERFORM mpc_internal.announce(study);
+  RETURN (SELECT s.state FROM mpc_internal.current_studies AS s WHERE s.study = held.study);
+END
+$$;
+COMMENT ON FUNCTION mpc.approve_study(text, text, regclass, text) IS
+'this node agrees to exactly this digest. A controller binds its table or view and the column (comma-separated columns) of the identifier; the engine reads them later as the role that approves now. Waits up to 10 s for a proposal on its way. Returns the state. Errors: 22023 another digest, 42704 unknown study, 42703/42501/42804 name the column, 55000 running, released or expired';
+
+CREATE FUNCTION mpc_internal.study_for_check(study text, OUT spec jsonb, OUT party text) RETURNS record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  held record := mpc_internal.find_study(study);
+BEGIN
+  spec := held.spec::jsonb;
+  party := mpc_internal.own_party();
+  IF party = held.parties[3] THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'the third party brings no source',
+      DETAIL = format('In study "%s" this node, "%s", is the third party.', study, party);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.study_for_check(text) IS 'what mpc.check_source, which runs as its caller, needs of a study';

@@ -1,0 +1,162 @@
+-- What: mpc.check_source, the look at a source before it is approved.
+-- Terms: complete row = no NULL in a column of the controller nor in the identifier; other rows are dropped by the run.
+-- Invariants: runs as its caller, sends nothing, stores nothing.
+
+CREATE FUNCTION mpc_internal.normalised(column_name text, normalise jsonb) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  expression text := format('%I::text', column_name);
+  rule text;
+BEGIN
+  FOR rule IN SELECT jsonb_array_elements_text(normalise) LOOP
+    expression := CASE rule
+      WHEN 'trim' THEN format('btrim(%s, E'' \t\n\v\f\r'')', expression)
+      WHEN 'upper' THEN format('upper((%s) COLLATE "C")', expression)
+      WHEN 'digits' THEN format('regexp_replace(%s, ''[^0-9]'', '''', ''g'')', expression) END;
+  END LOOP;
+  RETURN expression;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.normalised(text, jsonb) IS
+'SQL expression of one identifier part after identifier.normalise, as the engine computes it';
+
+CREATE FUNCTION mpc_internal.check_identifier(
+  source regclass, identifier text[], normalise jsonb, complete text,
+  OUT nulls bigint, OUT duplicates bigint, OUT empty bigint) RETURNS record
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  parts text;
+  missing text;
+  blank text;
+BEGIN
+  SELECT string_agg(mpc_internal.normalised(part, normalise), ', '),
+         string_agg(format('%I IS NULL', part), ' OR '),
+         string_agg(format('%s = ''''', mpc_internal.normalised(part, normalise)), ' OR ')
+    INTO parts, missing, blank FROM unnest(identifier) AS part;
+  EXECUTE format('SELECT count(*) FILTER (WHERE %s), count(*) FILTER (WHERE (%s) AND (%s)) FROM %s',
+                 missing, blank, complete, source) INTO nulls, empty;
+  EXECUTE format('SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM %s WHERE %s GROUP BY %s) AS g',
+                 source, complete, parts) INTO duplicates;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.check_identifier(regclass, text[], jsonb, text) IS
+'rows without identifier, surplus rows of identifiers that occur more than once, rows whose identifier is empty after normalisation';
+
+CREATE FUNCTION mpc_internal.check_columns(source regclass, columns text[], complete text) RETURNS float8[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  list text;
+  result float8[];
+BEGIN
+  -- One pass over the source: per column NULLs, values that are not finite, then figures of the complete rows.
+  SELECT string_agg(format(
+           'ARRAY[count(*) FILTER (WHERE c%1$s IS NULL), count(*) FILTER (WHERE complete AND NOT %2$s), '
+           'min(c%1$s) FILTER (WHERE complete AND %2$s), max(c%1$s) FILTER (WHERE complete AND %2$s), '
+           'avg(c%1$s) FILTER (WHERE complete AND %2$s), stddev_pop(c%1$s) FILTER (WHERE complete AND %2$s)]::float8[]',
+           i, format('c%s BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308', i)), ', ' ORDER BY i)
+    INTO list FROM generate_subscripts(columns, 1) AS i;
+  EXECUTE format('SELECT ARRAY[%s] FROM (SELECT %s, %s AS complete FROM %s) AS t', list,
+                 (SELECT string_agg(CASE WHEN mpc_internal.is_boolean(source, name)
+                                         THEN format('%I::integer::float8 AS c%s', name, i)
+                                         ELSE format('%I::float8 AS c%s', name, i) END, ', ' ORDER BY i)
+                    FROM unnest(columns) WITH ORDINALITY AS n (name, i)),
+                 complete, source) INTO result;
+  RETURN result;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.check_columns(regclass, text[], text) IS
+'per column: NULLs, values that are not finite, minimum, maximum, mean, population standard deviation of complete rows';
+
+CREATE FUNCTION mpc_internal.is_boolean(source regclass, name text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH RECURSIVE base (type, above) AS (
+    SELECT t.oid, t.typbasetype FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+     WHERE a.attrelid = $1 AND a.attname = $2
+    UNION ALL
+    SELECT t.oid, t.typbasetype FROM base JOIN pg_type AS t ON t.oid = base.above)
+  SELECT coalesce(bool_or(type = 'bool'::regtype), false) FROM base
+$$;
+COMMENT ON FUNCTION mpc_internal.is_boolean(regclass, text) IS 'true for a boolean column, also through domains';
+
+CREATE FUNCTION mpc_internal.required_matches(spec jsonb) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT greatest((d ->> 'min_matched')::bigint,
+                  ceil((1 + attributes) / (d ->> 'max_parameter_ratio')::numeric)::bigint)
+    FROM (SELECT spec -> 'disclosure' AS d,
+                 (SELECT sum(jsonb_array_length(c.value -> 'attributes'))
+                    FROM jsonb_each(spec -> 'controllers') AS c) AS attributes) AS s
+$$;
+COMMENT ON FUNCTION mpc_internal.required_matches(jsonb) IS
+'fewest matched records with which a study runs: min_matched, or parameters (attributes and intercept) / max_parameter_ratio';
+
+CREATE FUNCTION mpc.check_source(study text, source regclass, identifier text)
+RETURNS TABLE (column_name text, rows bigint, nulls bigint, duplicates bigint, minimum float8, maximum float8,
+               mean float8, sd float8, problem text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  held record := mpc_internal.study_for_check(study);
+  least_rows bigint := mpc_internal.required_matches(held.spec);
+  keys text[];
+  good text[];
+  complete text;
+  figures float8[];
+  found record;
+  i integer := 0;
+BEGIN
+  PERFORM mpc_internal.require_source(source, current_user::regrole);
+  keys := mpc_internal.identifier_columns(held.spec, source, identifier);
+  good := ARRAY(SELECT c FROM unnest(mpc_internal.columns_of(held.spec, held.party)) WITH ORDINALITY AS u (c, place)
+                 WHERE mpc_internal.column_problem(source, c, current_user::regrole::oid) IS NULL ORDER BY place);
+  PERFORM mpc_internal.require_binding(jsonb_build_object('controllers', '{}'::jsonb), held.party, source, keys,
+                                       current_user::regrole::oid);
+  complete := (SELECT string_agg(format('%I IS NOT NULL', c), ' AND ') FROM unnest(keys || good) AS c);
+
+  EXECUTE format('SELECT count(*), count(*) FILTER (WHERE NOT (%s)) FROM %s', complete, source) INTO rows, nulls;
+  column_name := '(rows)';
+  problem := CASE WHEN rows - nulls < least_rows
+                  THEN format('fewer complete rows than the %s matches that the disclosure rules require', least_rows) END;
+  RETURN NEXT;
+
+  found := mpc_internal.check_identifier(source, keys, held.spec -> 'identifier' -> 'normalise', complete);
+  column_name := array_to_string(keys, ', ');
+  nulls := found.nulls;
+  duplicates := found.duplicates;
+  problem := nullif(concat_ws('; ',
+    CASE WHEN found.duplicates > 0 THEN format('rows that repeat the identifier of another row: %s', found.duplicates) END,
+    CASE WHEN found.empty > 0 THEN format('rows with an empty identifier: %s', found.empty) END), '');
+  RETURN NEXT;
+
+  IF cardinality(good) > 0 THEN
+    figures := mpc_internal.check_columns(source, good, complete);
+  END IF;
+  duplicates := NULL;
+  FOREACH column_name IN ARRAY mpc_internal.columns_of(held.spec, held.party) LOOP
+    IF column_name = ANY (good) THEN
+      i := i + 1;
+      nulls := figures[i][1];
+      minimum := figures[i][3];
+      maximum := figures[i][4];
+      mean := figures[i][5];
+      sd := figures[i][6];
+      problem := CASE WHEN figures[i][2] > 0 THEN format('values that are NaN or infinite: %s', figures[i][2])
+                      WHEN minimum = maximum THEN 'constant' END;
+    ELSE
+      SELECT NULL, NULL, NULL, NULL, NULL INTO nulls, minimum, maximum, mean, sd;
+      problem := CASE mpc_internal.column_problem(source, column_name, current_user::regrole::oid)
+                   WHEN '42703' THEN 'does not exist'
+                   WHEN '42501' THEN 'permission denied'
+                   ELSE 'neither numeric nor boolean' END;
+    END IF;
+    RETURN NEXT;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mpc.check_source(text, regclass, text) IS
+'looks at a table or view as the caller before it is approved: row "(rows)" has all rows and those with a NULL (dropped by the run), then the identifier with its duplicates, then each column with NULLs and the range, mean and population standard deviation of complete rows; problem is NULL where nothing stands in the way. Nothing leaves the node';

@@ -1,0 +1,251 @@
+-- What: what the coordinator calls: control messages of peers, the job of an engine, the course of an attempt, the
+--       outbox, restart.
+-- Terms: attempt = one run of a study, 32 hexadecimal digits; step row = what one finished step did at this node.
+-- Invariants: one short transaction per call; a call never waits long for a user's transaction (lock_timeout); events
+--             of an attempt that is no longer in force change nothing.
+
+-- tables
+
+CREATE TABLE mpc_internal.steps (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  study text NOT NULL,
+  version integer NOT NULL,
+  attempt text NOT NULL,
+  party text NOT NULL,
+  step integer NOT NULL,
+  name text NOT NULL,
+  peer text,
+  records bigint,
+  bytes bigint,
+  seconds float8,
+  data_status text,
+  destroyed text[] NOT NULL,
+  finished_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE mpc_internal.steps IS 'finished steps of this node; counts are this node''s own';
+CREATE INDEX steps_study ON mpc_internal.steps (study, attempt);
+
+-- control messages
+
+CREATE FUNCTION mpc_internal.control(party text, message jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+AS $$
+DECLARE
+  kind text := message ->> 'type';
+BEGIN
+  PERFORM mpc_internal.peer(party);
+  PERFORM mpc_internal.peer_seen(party);
+  IF kind = 'hello' THEN
+    RETURN jsonb_build_object('party', mpc_internal.own_party());
+  END IF;
+  IF NOT coalesce(mpc_internal.valid_name(message ->> 'study'), false)
+     OR coalesce(message ->> 'digest', '') !~ '\A[0-9a-f]{64}\Z'
+     OR coalesce(message ->> 'version', '1') !~ '\A[1-9][0-9]{0,8}\Z' THEN
+    RAISE EXCEPTION USING ERRCODE = 'MP004', MESSAGE = 'control message is malformed',
+      DETAIL = format('Party %s sent a message of type %L.', party, left(kind, 20));
+  END IF;
+  RETURN CASE kind
+    WHEN 'propose' THEN mpc_internal.control_propose(party, message)
+    WHEN 'approve' THEN mpc_internal.control_decision(party, message, 'approved')
+    WHEN 'reject' THEN mpc_internal.control_decision(party, message, 'rejected')
+    WHEN 'withdraw' THEN mpc_internal.control_decision(party, message, 'withdrawn')
+    WHEN 'ready' THEN mpc_internal.control_ready(party, message)
+    ELSE mpc_internal.control_unknown(party, kind) END;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.control(text, jsonb) IS
+'handles a control message of an authenticated peer and returns the answer; types propose, approve, reject, withdraw, ready, hello';
+
+CREATE FUNCTION mpc_internal.control_unknown(party text, kind text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RAISE EXCEPTION USING ERRCODE = 'MP004', MESSAGE = 'control message has an unknown type',
+    DETAIL = format('Party %s sent a message of type %L.', party, left(kind, 20));
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.control_unknown(text, text) IS 'error MP004 for a type that this version does not know';
+
+CREATE FUNCTION mpc_internal.control_propose(party text, message jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  name text := message ->> 'study';
+  number integer := coalesce((message ->> 'version')::integer, 1);
+  accepted record := mpc_internal.accept_spec(message ->> 'study', message ->> 'spec');
+  held record;
+BEGIN
+  IF accepted.digest <> message ->> 'digest' THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('digest of study "%s" does not fit its spec', name),
+      DETAIL = format('Node "%s" computes %s%s.', mpc_internal.own_party(), accepted.digest,
+                      '; the filled specs differ first at ' || nullif(mpc_internal.spec_difference(
+                        accepted.canonical, message ->> 'spec'), '')),
+      HINT = 'The nodes may run different versions of pg_mpc.';
+  END IF;
+  IF party <> ALL (accepted.parties) THEN
+    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('"%s" is no party of study "%s"', party, name);
+  END IF;
+  SELECT * INTO held FROM mpc_internal.current_studies AS s WHERE s.study = name;
+  IF held.version = number AND held.digest = accepted.digest THEN
+    RETURN '{"accepted": true}';
+  ELSIF held.version >= number THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('node "%s" holds another spec of study "%s"', mpc_internal.own_party(), name),
+      DETAIL = format('It holds version %s with digest %s; the specs differ first at %s.', held.version, held.digest,
+                      mpc_internal.spec_difference(held.spec, accepted.canonical)),
+      HINT = 'Propose the study once more: the new version replaces both.';
+  ELSIF held.state = 'running' THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is running', name);
+  END IF;
+  INSERT INTO mpc_internal.studies (study, version, digest, spec, parties, proposer)
+  VALUES (name, number, accepted.digest, accepted.canonical, accepted.parties, party);
+  PERFORM mpc_internal.record_event(name, NULL, 'proposed', party,
+                                    jsonb_build_object('version', number, 'digest', accepted.digest));
+  PERFORM mpc_internal.announce(name);
+  RETURN '{"accepted": true}';
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.control_propose(text, jsonb) IS
+'stores the proposal of a peer; error 22023 names the first difference when this node holds another spec of that version';
+
+CREATE FUNCTION mpc_internal.control_decision(party text, message jsonb, decision text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  name text := message ->> 'study';
+  held record;
+  number integer;
+BEGIN
+  SELECT * INTO held FROM mpc_internal.current_studies AS s WHERE s.study = name;
+  number := coalesce((message ->> 'version')::integer, held.version, 1);
+  IF number < held.version THEN
+    RETURN '{"accepted": false, "reason": "a newer version replaced the one decided on"}';
+  ELSIF number = held.version AND held.digest <> message ->> 'digest' THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('node "%s" holds another spec of study "%s"', mpc_internal.own_party(), name),
+      DETAIL = format('It holds version %s with digest %s.', held.version, held.digest);
+  ELSIF number = held.version AND party <> ALL (held.parties) THEN
+    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('"%s" is no party of study "%s"', party, name);
+  ELSIF held.version IS NULL AND (SELECT count(*) FROM mpc_internal.approvals AS a
+         WHERE a.party = control_decision.party
+           AND NOT EXISTS (SELECT FROM mpc_internal.studies AS s WHERE s.study = a.study)) >= 100 THEN
+    RAISE EXCEPTION USING ERRCODE = '54000', MESSAGE = format('too many decisions of "%s" on unknown studies', party);
+  END IF;
+  -- A decision may overtake its proposal: it is kept and counts once the proposal with this digest is here.
+  PERFORM mpc_internal.decide(name, number, party, message ->> 'digest', decision, left(message ->> 'reason', 1000));
+  PERFORM mpc_internal.announce(name);
+  RETURN '{"accepted": true}';
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.control_decision(text, jsonb, text) IS 'stores the decision of a peer';
+
+CREATE FUNCTION mpc_internal.control_ready(party text, message jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  held record;
+  reason text;
+BEGIN
+  SELECT * INTO held FROM mpc_internal.current_studies AS s WHERE s.study = message ->> 'study';
+  reason := CASE
+    WHEN held.study IS NULL THEN 'has not received the proposal'
+    WHEN held.digest <> message ->> 'digest' THEN format('holds version %s with digest %s', held.version, held.digest)
+    WHEN party <> ALL (held.parties) THEN 'does not count you among the parties'
+    WHEN held.state NOT IN ('proposed', 'approved', 'running', 'failed', 'cancelled')
+      THEN format('says that the study is %s', held.state)
+    WHEN NOT EXISTS (SELECT FROM mpc_internal.approvals AS a
+                      WHERE a.study = held.study AND a.version = held.version AND a.digest = held.digest
+                        AND a.party = mpc_internal.own_party() AND a.decision = 'approved')
+      THEN 'has not approved the study' END;
+  RETURN jsonb_strip_nulls(jsonb_build_object('ready', reason IS NULL, 'reason', reason));
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.control_ready(text, jsonb) IS
+'{"ready": true} when this node approved the digest, else why not; reads tables only';
+
+-- the job of an engine
+
+CREATE FUNCTION mpc_internal.start_job(study text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  own text := mpc_internal.own_party();
+  held record := mpc_internal.find_study(study);
+  approval mpc_internal.approvals%ROWTYPE;
+  place integer;
+BEGIN
+  IF held.state NOT IN ('proposed', 'approved', 'running', 'failed', 'cancelled') THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is %s', study, held.state),
+      DETAIL = coalesce(held.objection, format('It is version %s, proposed by %s.', held.version, held.proposer)),
+      HINT = CASE held.state WHEN 'released' THEN 'Read its results with mpc.coefficients; propose it again for another run.'
+             ELSE 'Propose it again: a new version needs new approvals.' END;
+  END IF;
+  SELECT * INTO approval FROM mpc_internal.approvals AS a
+   WHERE a.study = held.study AND a.version = held.version AND a.digest = held.digest AND a.party = own
+     AND a.decision = 'approved';
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('this node has not approved study "%s"', study),
+      HINT = 'Read it with mpc.explain_study, then use mpc.approve_study.';
+  END IF;
+  PERFORM mpc_internal.require_peers(held.parties);
+  place := array_position(held.parties, own) - 1;
+  IF place < 2 THEN
+    PERFORM mpc_internal.require_approver(held.study, approval);
+    PERFORM mpc_internal.require_binding(held.spec::jsonb, own, approval.source, approval.identifier, approval.approver);
+    PERFORM mpc_internal.require_budget(held.spec::jsonb, approval.source);
+  END IF;
+  RETURN jsonb_build_object(
+    'study', held.study, 'version', held.version, 'digest', held.digest, 'spec', held.spec,
+    'party', own, 'party_index', place, 'role', CASE WHEN place < 2 THEN 'controller' ELSE 'third_party' END,
+    'source', CASE WHEN place < 2 THEN jsonb_build_object(
+      'relation', approval.source::bigint, 'identifier', to_jsonb(approval.identifier),
+      'approver', approval.approver::bigint) END,
+    'peers', (SELECT jsonb_agg(jsonb_build_object('party', p.party, 'url', p.url, 'certificate', p.certificate,
+                       'fingerprint', p.fingerprint, 'index', array_position(held.parties, p.party) - 1)
+                       ORDER BY array_position(held.parties, p.party))
+                FROM mpc_internal.peers AS p WHERE p.party = ANY (held.parties)));
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.start_job(text) IS
+'everything an engine of this node needs; error 55000, 42501, 42703, 42704 or MP005 when the study cannot start here';
+
+CREATE FUNCTION mpc_internal.require_approver(study text, approval mpc_internal.approvals) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  -- The name is compared too: the oid of a dropped role may come back with another role.
+  IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = approval.approver AND quote_ident(r.rolname) = approval.decided_by) THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('role %s, which approved study "%s", does not exist any more', approval.decided_by, study),
+      HINT = 'Approve the study again.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_approver(text, mpc_internal.approvals) IS
+'error 55000 unless the role under which the source is read is still the one that approved';
+
+CREATE FUNCTION mpc_internal.models_in(spec jsonb) RETURNS integer
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE jsonb_typeof(spec -> 'analysis' -> 'lambda')
+           WHEN 'array' THEN jsonb_array_length(spec -> 'analysis' -> 'lambda') ELSE 1 END
+$$;
+COMMENT ON FUNCTION mpc_internal.models_in(jsonb) IS 'models that a study releases: one per lambda';
+
+CREATE FUNCTION mpc_internal.require_budget(spec jsonb, source oid) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  budget bigint := (spec -> 'disclosure' ->> 'model_budget')::bigint;
+  used bigint;
+BEGIN
+  SELECT coalesce(sum(mpc_internal.models_in(s.spec::jsonb)), 0) INTO used
+    FROM mpc_internal.studies AS s JOIN mpc_internal.approvals AS a USING (study, version)
+   WHERE s.run_state = 'released' AND a.source = require_budget.source AND a.party = mpc_internal.own_party();
+  IF used + mpc_internal.models_in(spec) > budget THEN
+    RAISE EXCEPTION USING ERRCODE = 'MP005', MESSAGE = 'model budget of the source is used up',
+      DETAIL = format('Source %s has %s released models and the study would add %s; disclosure.model_budget is %s.',
+                      source::regclass, used, mpc_internal.models_in(spec), budget),
+      HINT = 'Every released model tells a little more about the same records; agree on a larger budget if that is acceptable.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_budget(jsonb, oid) IS
+'error MP005 when the released models of a source would exceed disclosure.model_budget';

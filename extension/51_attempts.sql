@@ -1,0 +1,193 @@
+-- What: the course of an attempt as its engine reports it, the outbox, restart, sealing of the ledger.
+-- Invariants: called by the coordinator only; every function is one transaction; an event of an attempt that is not
+--             in force any more is ignored.
+
+CREATE FUNCTION mpc_internal.attempt_started(study text, attempt text, manual boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+AS $$
+DECLARE
+  held record := mpc_internal.find_study(study);
+BEGIN
+  UPDATE mpc_internal.studies AS s
+     SET run_state = 'running', attempt = attempt_started.attempt, manual = attempt_started.manual,
+         started_at = clock_timestamp(), finished_at = NULL, n_matched = NULL,
+         sqlstate = NULL, last_error = NULL, error_detail = NULL, error_hint = NULL
+   WHERE s.study = held.study AND s.version = held.version AND s.run_state IS DISTINCT FROM 'released';
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is released', study);
+  END IF;
+  PERFORM mpc_internal.record_event(study, attempt, 'started', mpc_internal.own_party(),
+                                    jsonb_build_object('version', held.version, 'digest', held.digest, 'manual', manual));
+  PERFORM mpc_internal.seal_ledger();
+  PERFORM mpc_internal.announce(study);
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.attempt_started(text, text, boolean) IS 'the attempt is in force; the study is running';
+
+CREATE FUNCTION mpc_internal.attempt_step(study text, attempt text, "row" jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+AS $$
+BEGIN
+  INSERT INTO mpc_internal.steps (study, version, attempt, party, step, name, peer, records, bytes, seconds,
+                                  data_status, destroyed)
+  SELECT s.study, s.version, s.attempt, r.party, r.step, r.name, nullif(r.peer, ''), r.records, r.bytes, r.seconds,
+         r.data_status, coalesce(r.destroyed, '{}')
+    FROM mpc_internal.studies AS s,
+         jsonb_to_record(attempt_step."row") AS r (party text, step integer, name text, peer text, records bigint,
+                                                   bytes bigint, seconds float8, data_status text, destroyed text[])
+   WHERE s.study = attempt_step.study AND s.attempt = attempt_step.attempt AND s.run_state = 'running';
+  IF FOUND THEN
+    PERFORM mpc_internal.record_event(study, attempt, 'step', "row" ->> 'party', jsonb_build_object(
+      'step', "row" -> 'step', 'name', "row" -> 'name', 'data_status', "row" -> 'data_status',
+      'destroyed', coalesce("row" -> 'destroyed', '[]')));
+    PERFORM mpc_internal.seal_ledger();
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.attempt_step(text, text, jsonb) IS
+'a step of this node is done; the ledger keeps what became of the data, not the counts';
+
+CREATE FUNCTION mpc_internal.attempt_matched(study text, attempt text, n bigint) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+AS $$
+  UPDATE mpc_internal.studies AS s SET n_matched = $3
+   WHERE s.study = $1 AND s.attempt = $2 AND s.run_state = 'running'
+$$;
+COMMENT ON FUNCTION mpc_internal.attempt_matched(text, text, bigint) IS
+'the count that the third party announced; never called when it refused';
+
+CREATE FUNCTION mpc_internal.attempt_released(study text, attempt text, result jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+AS $$
+DECLARE
+  number integer;
+BEGIN
+  UPDATE mpc_internal.studies AS s
+     SET run_state = 'released', finished_at = clock_timestamp(),
+         n_matched = coalesce((result ->> 'matched')::bigint, s.n_matched)
+   WHERE s.study = attempt_released.study AND s.attempt = attempt_released.attempt AND s.run_state = 'running'
+  RETURNING s.version INTO number;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  PERFORM mpc_internal.store_result(study, number, result);
+  PERFORM mpc_internal.record_event(study, attempt, 'released', mpc_internal.own_party(), jsonb_build_object(
+    'version', number, 'models', jsonb_array_length(coalesce(result -> 'fits', '[]'))));
+  PERFORM mpc_internal.seal_ledger();
+  PERFORM mpc_internal.announce(study);
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.attempt_released(text, text, jsonb) IS 'the result is stored and the study released';
+
+CREATE FUNCTION mpc_internal.attempt_failed(
+  study text, attempt text, sqlstate text, message text, detail text, hint text, cancelled boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+AS $$
+BEGIN
+  UPDATE mpc_internal.studies AS s
+     SET run_state = CASE WHEN attempt_failed.cancelled THEN 'cancelled' ELSE 'failed' END,
+         finished_at = clock_timestamp(), sqlstate = attempt_failed.sqlstate, last_error = attempt_failed.message,
+         error_detail = nullif(attempt_failed.detail, ''), error_hint = nullif(attempt_failed.hint, '')
+   WHERE s.study = attempt_failed.study AND s.attempt = attempt_failed.attempt AND s.run_state = 'running';
+  IF FOUND THEN
+    PERFORM mpc_internal.record_event(study, attempt, CASE WHEN cancelled THEN 'cancelled' ELSE 'failed' END,
+                                      mpc_internal.own_party(), jsonb_build_object('sqlstate', sqlstate));
+    PERFORM mpc_internal.seal_ledger();
+    PERFORM mpc_internal.announce(study);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.attempt_failed(text, text, text, text, text, text, boolean) IS
+'the attempt ended without a result; approvals stay valid and the study may be started again';
+
+CREATE FUNCTION mpc_internal.recover() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s'
+AS $$
+DECLARE
+  left_over record;
+BEGIN
+  FOR left_over IN SELECT s.study, s.attempt FROM mpc_internal.studies AS s WHERE s.run_state = 'running' LOOP
+    PERFORM mpc_internal.attempt_failed(left_over.study, left_over.attempt, '57P02', 'the server restarted',
+                                        NULL, 'Start the study again.', false);
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.recover() IS 'at the start of the coordinator: attempts that nobody runs any more have failed';
+
+-- outbox
+
+CREATE FUNCTION mpc_internal.outbox_pending(OUT id bigint, OUT party text, OUT message jsonb) RETURNS SETOF record
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT o.id, o.party, o.message FROM mpc_internal.outbox AS o JOIN mpc_internal.peers AS p USING (party)
+   ORDER BY o.id LIMIT 1000
+$$;
+COMMENT ON FUNCTION mpc_internal.outbox_pending() IS
+'messages to deliver, in the order in which each peer has to get them';
+
+CREATE FUNCTION mpc_internal.outbox_delivered(id bigint) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+AS $$ DELETE FROM mpc_internal.outbox AS o WHERE o.id = $1 $$;
+COMMENT ON FUNCTION mpc_internal.outbox_delivered(bigint) IS 'the peer has acknowledged the message';
+
+CREATE FUNCTION mpc_internal.outbox_refused(id bigint, error jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+AS $$
+DECLARE
+  refused mpc_internal.outbox%ROWTYPE;
+  state text := error ->> 'sqlstate';
+BEGIN
+  -- What passes by itself (locks, resources, shutdown, a peer whose database is not there yet) is tried again.
+  IF left(state, 2) IN ('40', '53', '57', '58') OR state IN ('55P03', '55000', 'F0000', 'XX000') THEN
+    UPDATE mpc_internal.outbox AS o SET error = outbox_refused.error WHERE o.id = outbox_refused.id;
+    RETURN;
+  END IF;
+  DELETE FROM mpc_internal.outbox AS o WHERE o.id = outbox_refused.id RETURNING * INTO refused;
+  UPDATE mpc_internal.studies AS s
+     SET sqlstate = state, error_detail = error ->> 'detail', error_hint = error ->> 'hint',
+         last_error = format('%s refused: %s', refused.party, error ->> 'message')
+   WHERE s.study = refused.message ->> 'study' AND s.version = (refused.message ->> 'version')::integer
+     AND s.run_state IS NULL;
+  PERFORM mpc_internal.record_event(refused.message ->> 'study', NULL, 'message_refused', refused.party,
+    jsonb_build_object('type', refused.message ->> 'type', 'sqlstate', state, 'message', error ->> 'message'));
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.outbox_refused(bigint, jsonb) IS
+'the peer answered with an error: kept for another try when it is of a passing kind, otherwise shown in mpc.studies.last_error';
+
+-- the ledger's hash chain
+
+CREATE FUNCTION mpc_internal.ledger_hash(entry mpc_internal.ledger, prev_hash bytea) RETURNS bytea
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT sha256(prev_hash || convert_to(jsonb_build_array(
+    entry.id, extract(epoch FROM entry.at), entry.study, entry.attempt, entry.event, entry.party, entry.detail)::text, 'UTF8'))
+$$;
+COMMENT ON FUNCTION mpc_internal.ledger_hash(mpc_internal.ledger, bytea) IS 'SHA-256 over the previous hash and the row';
+
+CREATE FUNCTION mpc_internal.seal_ledger() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  last mpc_internal.ledger_seals%ROWTYPE;
+  entry mpc_internal.ledger%ROWTYPE;
+BEGIN
+  -- One sealer at a time, never waiting; under an old snapshot the end of the chain could be out of sight.
+  IF current_setting('transaction_isolation') <> 'read committed' OR pg_is_in_recovery()
+     OR NOT pg_try_advisory_xact_lock('mpc_internal.ledger_seals'::regclass::oid::bigint) THEN
+    RETURN;
+  END IF;
+  SELECT * INTO last FROM mpc_internal.ledger_seals AS s ORDER BY s.place DESC LIMIT 1;
+  last.place := coalesce(last.place, 0);
+  last.hash := coalesce(last.hash, sha256('pg_mpc ledger 1'));
+  FOR entry IN SELECT l.* FROM mpc_internal.ledger AS l
+                WHERE NOT EXISTS (SELECT FROM mpc_internal.ledger_seals AS s WHERE s.id = l.id) ORDER BY l.id LOOP
+    last.prev_hash := last.hash;
+    last.hash := mpc_internal.ledger_hash(entry, last.prev_hash);
+    last.place := last.place + 1;
+    INSERT INTO mpc_internal.ledger_seals (place, id, prev_hash, hash)
+    VALUES (last.place, entry.id, last.prev_hash, last.hash);
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.seal_ledger() IS 'adds the committed rows of the ledger to its hash chain';

@@ -1,0 +1,202 @@
+-- What: released models: coefficients, measures of fit, prediction.
+-- Terms: model = the coefficients of one lambda; a study with several lambdas releases several models at once.
+-- Invariants: rows come from mpc_internal.store_result only, once per version; they outlive the studies they came from
+--             in dumps, so nothing here refers to other tables.
+
+-- tables
+
+CREATE TABLE mpc_internal.fits (
+  study text NOT NULL,
+  version integer NOT NULL,
+  lambda float8 NOT NULL,
+  n bigint NOT NULL,
+  parameters integer NOT NULL,
+  nonzero integer NOT NULL,
+  iterations integer NOT NULL,
+  converged boolean NOT NULL,
+  r_squared float8,
+  adjusted_r_squared float8,
+  rounds bigint,
+  bytes_sent bigint,
+  released_at timestamptz NOT NULL DEFAULT now(),
+  CONSTRAINT fits_pkey PRIMARY KEY (study, version, lambda)
+);
+COMMENT ON TABLE mpc_internal.fits IS 'one row per released model';
+SELECT pg_catalog.pg_extension_config_dump('mpc_internal.fits', '');
+
+CREATE TABLE mpc_internal.coefficients (
+  study text NOT NULL,
+  version integer NOT NULL,
+  lambda float8 NOT NULL,
+  place integer NOT NULL,
+  attribute text NOT NULL,
+  party text,
+  coefficient float8 NOT NULL,
+  selected boolean NOT NULL,
+  CONSTRAINT coefficients_pkey PRIMARY KEY (study, version, lambda, place)
+);
+COMMENT ON TABLE mpc_internal.coefficients IS
+'coefficients in original units; the intercept is attribute "(intercept)" without a party';
+SELECT pg_catalog.pg_extension_config_dump('mpc_internal.coefficients', '');
+
+-- private functions
+
+CREATE FUNCTION mpc_internal.store_result(study text, version integer, result jsonb) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+  INSERT INTO mpc_internal.fits (study, version, lambda, n, parameters, nonzero, iterations, converged, r_squared,
+                                 adjusted_r_squared, rounds, bytes_sent)
+  SELECT $1, $2, f.lambda, f.n, f.parameters, f.nonzero, f.iterations, f.converged, f.r_squared,
+         f.adjusted_r_squared, f.rounds, f.bytes_sent
+    FROM jsonb_to_recordset(coalesce($3 -> 'fits', '[]')) AS f (
+           lambda float8, n bigint, parameters integer, nonzero integer, iterations integer, converged boolean,
+           r_squared float8, adjusted_r_squared float8, rounds bigint, bytes_sent bigint);
+  INSERT INTO mpc_internal.coefficients (study, version, lambda, place, attribute, party, coefficient, selected)
+  SELECT $1, $2, c.lambda, row_number() OVER (PARTITION BY c.lambda ORDER BY c.ordinality), c.attribute,
+         nullif(c.party, ''), c.coefficient, c.selected
+    FROM ROWS FROM (jsonb_to_recordset(coalesce($3 -> 'coefficients', '[]')) AS (
+           lambda float8, attribute text, party text, coefficient float8, selected boolean)) WITH ORDINALITY AS c
+$$;
+COMMENT ON FUNCTION mpc_internal.store_result(text, integer, jsonb) IS 'stores what the engine of this node got released';
+
+CREATE FUNCTION mpc_internal.released_version(study text) RETURNS integer
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  number integer := (SELECT max(f.version) FROM mpc_internal.fits AS f WHERE f.study = released_version.study);
+  held record;
+BEGIN
+  IF number IS NOT NULL THEN
+    RETURN number;
+  END IF;
+  held := mpc_internal.find_study(study);
+  IF held.state = 'released' THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('this node is no recipient of study "%s"', study),
+      DETAIL = format('Its recipients are %s.', (SELECT string_agg(r, ', ') FROM
+                      jsonb_array_elements_text(held.spec::jsonb -> 'recipients') AS r));
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" has no result', study),
+    DETAIL = format('Its state is %s.', held.state);
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.released_version(text) IS
+'latest released version of a study; errors 42704 unknown study, 55000 not released or not released to this node';
+
+CREATE FUNCTION mpc_internal.one_lambda(study text, version integer, lambda float8) RETURNS float8
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  lambdas float8[] := ARRAY(SELECT f.lambda FROM mpc_internal.fits AS f
+                             WHERE f.study = one_lambda.study AND f.version = one_lambda.version ORDER BY f.lambda);
+BEGIN
+  IF lambda = ANY (lambdas) OR (lambda IS NULL AND cardinality(lambdas) = 1) THEN
+    RETURN coalesce(lambda, lambdas[1]);
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = '22023',
+    MESSAGE = CASE WHEN lambda IS NULL THEN format('study "%s" has several models: a lambda is needed', study)
+              ELSE format('study "%s" has no model with lambda %s', study, lambda) END,
+    DETAIL = format('Its lambdas are %s.', array_to_string(lambdas, ', '));
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.one_lambda(text, integer, float8) IS
+'the lambda asked for, or the only one; error 22023 lists the lambdas there are';
+
+-- public functions
+
+CREATE FUNCTION mpc.coefficients(study text)
+RETURNS TABLE (lambda float8, attribute text, party text, coefficient float8, selected boolean)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  number integer := mpc_internal.released_version(study);
+BEGIN
+  RETURN QUERY SELECT c.lambda, c.attribute, c.party, c.coefficient, c.selected FROM mpc_internal.coefficients AS c
+                WHERE c.study = coefficients.study AND c.version = number ORDER BY c.lambda, c.place;
+END
+$$;
+COMMENT ON FUNCTION mpc.coefficients(text) IS
+'coefficients of a released study in original units (outcome units per attribute unit), a row per lambda and attribute; the intercept has attribute "(intercept)" and no party. Errors: 42704 unknown study, 55000 not released';
+
+CREATE FUNCTION mpc.fit(study text)
+RETURNS TABLE (lambda float8, n bigint, parameters integer, nonzero integer, iterations integer, converged boolean,
+               r_squared float8, adjusted_r_squared float8, rounds bigint, bytes_sent bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  number integer := mpc_internal.released_version(study);
+BEGIN
+  RETURN QUERY SELECT f.lambda, f.n, f.parameters, f.nonzero, f.iterations, f.converged, f.r_squared,
+                      f.adjusted_r_squared, f.rounds, f.bytes_sent FROM mpc_internal.fits AS f
+                WHERE f.study = fit.study AND f.version = number ORDER BY f.lambda;
+END
+$$;
+COMMENT ON FUNCTION mpc.fit(text) IS
+'measures of fit of a released study, a row per lambda: n matched records, parameters with the intercept, R squared, and what the run took at this node. Errors: 42704 unknown study, 55000 not released';
+
+CREATE FUNCTION mpc_internal.predictor_value(study text, key text, value jsonb) RETURNS float8
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  CASE jsonb_typeof(value)
+    WHEN 'number' THEN RETURN value::float8;
+    WHEN 'boolean' THEN RETURN value::boolean::integer;
+    ELSE RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('value of attribute "%s" is neither a number nor a boolean', key),
+      DETAIL = format('It is of JSON type %s.', jsonb_typeof(value));
+  END CASE;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.predictor_value(text, text, jsonb) IS 'number of a JSON value; true is 1, false is 0';
+
+CREATE FUNCTION mpc.predict(study text, attributes jsonb, lambda float8 DEFAULT NULL) RETURNS float8
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  number integer := mpc_internal.released_version(study);
+  chosen float8 := mpc_internal.one_lambda(study, number, lambda);
+  term record;
+  key text;
+  used text[] := '{}';
+  missing text[] := '{}';
+  total float8 := 0;
+BEGIN
+  IF attributes IS NULL THEN
+    RETURN NULL;
+  END IF;
+  IF jsonb_typeof(attributes) <> 'object' THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'attributes are given as one JSON object',
+      HINT = 'For example ''{"age": 71, "sbp": 140}''.';
+  END IF;
+  FOR term IN SELECT c.attribute, c.party, c.coefficient, count(*) OVER (PARTITION BY c.attribute) > 1 AS shared
+                FROM mpc_internal.coefficients AS c
+               WHERE c.study = predict.study AND c.version = number AND c.lambda = chosen ORDER BY c.place LOOP
+    IF term.party IS NULL THEN
+      total := total + term.coefficient;
+      CONTINUE;
+    END IF;
+    key := format('%s.%s', term.party, term.attribute);
+    IF NOT term.shared AND NOT attributes ? key THEN
+      key := term.attribute;
+    END IF;
+    used := used || key;
+    IF coalesce(attributes -> key, 'null') = 'null' THEN
+      missing := missing || key;
+    ELSE
+      total := total + term.coefficient * mpc_internal.predictor_value(study, key, attributes -> key);
+    END IF;
+  END LOOP;
+  IF cardinality(missing) > 0 THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('attributes without a value: %s', array_to_string(missing, ', ')),
+      DETAIL = format('The model of study "%s" needs a value for each of its attributes.', study);
+  END IF;
+  IF attributes - used <> '{}' THEN
+    RAISE EXCEPTION USING ERRCODE = '22023',
+      MESSAGE = format('attributes that the model does not have: %s', (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(attributes - used) AS k)),
+      DETAIL = format('The attributes of study "%s" are %s.', study, array_to_string(used, ', '));
+  END IF;
+  RETURN total;
+END
+$$;
+COMMENT ON FUNCTION mpc.predict(text, jsonb, float8) IS
+'outcome that a released model predicts for one record, in units of the outcome. Keys: the attribute, or party.attribute where both controllers use the name; lambda is needed when the study has several. NULL when attributes are NULL. Error 22023 names attributes that are missing or unknown';

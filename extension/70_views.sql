@@ -1,0 +1,58 @@
+-- What: the views of the public schema.
+-- Invariants: they show this node's own counts only; what others may not know is not here (no match count below the
+--             agreed minimum, no sizes of other parties' sources).
+
+CREATE VIEW mpc.studies AS
+SELECT s.study, s.version, s.digest, s.state, s.proposer, s.proposed_at, s.expires_at, s.n_matched, s.sqlstate,
+       coalesce(nullif(concat_ws(': ', s.last_error, s.error_detail), ''),
+                CASE WHEN s.state IN ('rejected', 'withdrawn') THEN s.objection END) AS last_error,
+       s.spec::jsonb AS spec
+  FROM mpc_internal.current_studies AS s;
+COMMENT ON VIEW mpc.studies IS
+'latest version of each study known here; state: proposed, approved, running, released, rejected, withdrawn, cancelled, failed or expired';
+
+CREATE VIEW mpc.approvals AS
+SELECT a.study, a.version, a.party, a.decision, a.decided_at, a.source_name AS source, a.decided_by, a.reason
+  FROM mpc_internal.approvals AS a JOIN mpc_internal.studies AS s
+    ON s.study = a.study AND s.version = a.version AND s.digest = a.digest AND a.party = ANY (s.parties);
+COMMENT ON VIEW mpc.approvals IS
+'decision of each party on each version (approved, rejected, withdrawn); source and decided_by are known for this node only';
+
+CREATE VIEW mpc.parties AS
+SELECT p.party,
+       (SELECT string_agg(DISTINCT CASE WHEN s.parties[3] = p.party THEN 'third_party' ELSE 'controller' END, ', ')
+          FROM mpc_internal.studies AS s WHERE p.party = ANY (s.parties)) AS role,
+       p.url, p.fingerprint, p.not_after, p.last_seen
+  FROM mpc_internal.peers AS p;
+COMMENT ON VIEW mpc.parties IS 'peers of this node; role as in the studies known here (controller, third_party), NULL before the first';
+
+CREATE VIEW mpc.steps AS
+SELECT s.study, s.attempt, s.party, s.step, s.name, s.peer, s.records, s.bytes, s.seconds, s.data_status, s.destroyed,
+       s.finished_at, s.version
+  FROM mpc_internal.steps AS s ORDER BY s.id;
+COMMENT ON VIEW mpc.steps IS 'finished steps of this node in the order in which they ended: what the data was then, what was destroyed';
+
+CREATE VIEW mpc.models AS
+SELECT f.study, f.version, f.lambda, f.n, m.attribute, m.party, m.coefficient, m.intercept, f.nonzero, f.r_squared,
+       f.adjusted_r_squared, f.released_at
+  FROM mpc_internal.fits AS f,
+       LATERAL (SELECT array_agg(c.attribute ORDER BY c.place) FILTER (WHERE c.party IS NOT NULL) AS attribute,
+                       array_agg(c.party ORDER BY c.place) FILTER (WHERE c.party IS NOT NULL) AS party,
+                       array_agg(c.coefficient ORDER BY c.place) FILTER (WHERE c.party IS NOT NULL) AS coefficient,
+                       min(c.coefficient) FILTER (WHERE c.party IS NULL) AS intercept
+                  FROM mpc_internal.coefficients AS c
+                 WHERE c.study = f.study AND c.version = f.version AND c.lambda = f.lambda) AS m;
+COMMENT ON VIEW mpc.models IS
+'a row per released model: attribute, party and coefficient are arrays in the same order, the intercept stands apart';
+
+CREATE VIEW mpc.ledger AS
+SELECT l.id, l.at, l.study, l.attempt, l.event, l.party, l.detail, s.prev_hash, s.hash
+  FROM mpc_internal.ledger AS l LEFT JOIN mpc_internal.ledger_seals AS s USING (id);
+COMMENT ON VIEW mpc.ledger IS
+'append-only record of this node: proposals, decisions, attempts, steps with what they destroyed; hash chain, see mpc.verify_ledger()';
+
+CREATE VIEW mpc.stat_study_progress AS
+SELECT p.pid, p.study, p.attempt, p.phase, p.done, p.total, p.step, p.bytes_sent, p.started_at
+  FROM mpc_internal.progress() AS p;
+COMMENT ON VIEW mpc.stat_study_progress IS
+'running engines of this node and how far they are; total is 0 where it is unknown or not this node''s to know';

@@ -1,0 +1,158 @@
+-- What: looking at a study before approval, at the node and at its ledger.
+
+CREATE FUNCTION mpc_internal.explain_spec(spec text, party text)
+RETURNS TABLE (step integer, name text, party text, peer text, sends text, learns text, records bigint, bytes bigint,
+               rounds bigint, seconds float8, data_status text, destroyed text[])
+LANGUAGE c STABLE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_explain_spec';
+COMMENT ON FUNCTION mpc_internal.explain_spec(text, text) IS 'mpc.explain_study for a canonical spec, seen from one party';
+
+CREATE FUNCTION mpc.explain_study(study text)
+RETURNS TABLE (step integer, name text, party text, peer text, sends text, learns text, records bigint, bytes bigint,
+               rounds bigint, seconds float8, data_status text, destroyed text[])
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  held record := mpc_internal.find_study(study);
+BEGIN
+  RETURN QUERY SELECT * FROM mpc_internal.explain_spec(held.spec, mpc_internal.own_party());
+END
+$$;
+COMMENT ON FUNCTION mpc.explain_study(text) IS
+'what a study does, before it is approved: per step who sends what to whom, who learns what, and what is destroyed; sizes and times are estimates from expected_records, NULL without it. Rows of step 0 state what holds for the whole study: disclosure rules, what becomes public, statistical distance, trust. Error 42704 unknown study';
+
+CREATE FUNCTION mpc.verify_ledger(OUT entries bigint, OUT sealed bigint, OUT intact boolean, OUT first_broken bigint, OUT head text)
+RETURNS record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM mpc_internal.seal_ledger();
+  SELECT count(*) INTO entries FROM mpc_internal.ledger;
+  SELECT count(*) INTO sealed FROM mpc_internal.ledger_seals;
+  SELECT encode(s.hash, 'hex') INTO head FROM mpc_internal.ledger_seals AS s ORDER BY s.place DESC LIMIT 1;
+  SELECT min(c.place) INTO first_broken
+    FROM (SELECT s.place, s.hash, s.prev_hash, l AS entry,
+                 lag(s.hash, 1, sha256('pg_mpc ledger 1')) OVER chain AS before,
+                 row_number() OVER chain AS expected_place
+            FROM mpc_internal.ledger_seals AS s LEFT JOIN mpc_internal.ledger AS l ON l.id = s.id
+          WINDOW chain AS (ORDER BY s.place)) AS c
+   WHERE c.place <> c.expected_place OR c.prev_hash <> c.before OR (c.entry).id IS NULL
+      OR c.hash <> mpc_internal.ledger_hash(c.entry, c.prev_hash);
+  intact := first_broken IS NULL;
+END
+$$;
+COMMENT ON FUNCTION mpc.verify_ledger() IS
+'recomputes the hash chain of the ledger: intact is false when a sealed entry was changed or removed, first_broken is the place in the chain. Keep head outside the database to notice a rewritten or shortened chain';
+
+-- node status
+
+CREATE FUNCTION mpc_internal.certificate_check(OUT status text, OUT detail text, OUT hint text) RETURNS record
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  own record := mpc_internal.own_certificate();
+  days integer := floor(extract(epoch FROM own.not_after - now()) / 86400);
+BEGIN
+  status := 'problem';
+  IF own.problem IS NOT NULL THEN
+    detail := own.problem;
+    hint := own.hint;
+  ELSIF own.not_before > now() OR days < 0 THEN
+    detail := format('valid from %s until %s', own.not_before, own.not_after);
+    hint := 'Install a certificate that is valid now, reload the configuration, and give it to all peers (mpc.alter_peer).';
+  ELSE
+    status := CASE WHEN days < 30 THEN 'problem' ELSE 'ok' END;
+    detail := format('fingerprint %s, %s days to expiry on %s', own.fingerprint, days, own.not_after);
+    hint := CASE WHEN days < 30 THEN 'Renew it in time: all peers have to know the new certificate (mpc.alter_peer).' END;
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.certificate_check() IS 'row "certificate" of mpc.node_status';
+
+CREATE FUNCTION mpc_internal.workers_check(OUT status text, OUT detail text, OUT hint text) RETURNS record
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  answer jsonb;
+BEGIN
+  answer := mpc_internal.coordinator_status();
+  status := CASE WHEN (answer ->> 'listener')::boolean THEN 'ok' ELSE 'problem' END;
+  detail := CASE WHEN (answer ->> 'listener')::boolean THEN 'listener and coordinator are running'
+            ELSE 'the coordinator is running, the listener is not' END;
+  hint := CASE WHEN NOT (answer ->> 'listener')::boolean
+               THEN 'The server log says why: most often the port is taken or the certificate cannot be read.' END;
+EXCEPTION WHEN OTHERS THEN
+  IF SQLSTATE LIKE '57%' THEN
+    RAISE;
+  END IF;
+  status := 'problem';
+  detail := SQLERRM;
+  hint := 'The server log says why the background workers of pg_mpc do not run.';
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.workers_check() IS 'row "workers" of mpc.node_status';
+
+CREATE FUNCTION mpc_internal.slots_check(OUT status text, OUT detail text, OUT hint text) RETURNS record
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  slots integer := current_setting('max_worker_processes')::integer;
+  -- The listener has no entry in pg_stat_activity.
+  used integer := 1 + (SELECT count(*) FROM pg_stat_activity AS a WHERE a.backend_type NOT IN (
+    'client backend', 'autovacuum launcher', 'autovacuum worker', 'background writer', 'checkpointer', 'startup',
+    'walwriter', 'walsender', 'walreceiver', 'archiver', 'slotsync worker', 'standalone backend'));
+BEGIN
+  status := CASE WHEN used < slots THEN 'ok' ELSE 'problem' END;
+  detail := format('%s of max_worker_processes %s in use', used, slots);
+  hint := CASE WHEN used >= slots THEN 'Raise max_worker_processes and restart the server: every running study needs one.' END;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.slots_check() IS 'row "worker slots" of mpc.node_status';
+
+CREATE FUNCTION mpc_internal.peer_check(peer mpc_internal.peers, OUT status text, OUT detail text, OUT hint text) RETURNS record
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  answer record;
+BEGIN
+  SELECT * INTO answer FROM mpc.ping_peer(peer.party);
+  status := CASE WHEN answer.ok THEN 'ok' ELSE 'problem' END;
+  detail := CASE WHEN answer.ok THEN format('answers at %s; its certificate expires on %s', peer.url, peer.not_after)
+            ELSE answer.cause END;
+  hint := CASE WHEN NOT answer.ok THEN 'Both nodes need each other''s certificate and url; mpc.node_status() on the peer''s node shows its side.' END;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.peer_check(mpc_internal.peers) IS 'row of a peer in mpc.node_status';
+
+CREATE FUNCTION mpc.node_status() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  peer mpc_internal.peers%ROWTYPE;
+BEGIN
+  IF NOT mpc_internal.preloaded() THEN
+    RETURN QUERY SELECT 'preload', 'problem', 'pg_mpc is not preloaded',
+      'Add pg_mpc to the line shared_preload_libraries = ''pg_mpc'' of postgresql.conf and restart the server; the last assignment in the file wins.';
+    RETURN;
+  END IF;
+  RETURN QUERY SELECT 'preload', 'ok', 'the server loaded pg_mpc at its start', NULL;
+  RETURN QUERY SELECT 'party', CASE WHEN p IS NULL THEN 'problem' ELSE 'ok' END, coalesce(p, 'pg_mpc.party is not set'),
+      CASE WHEN p IS NULL THEN 'Set pg_mpc.party = ''name'' in postgresql.conf and restart the server.' END
+    FROM mpc_internal.configured_party() AS p;
+  RETURN QUERY SELECT 'database', CASE WHEN d = current_database() THEN 'ok' ELSE 'problem' END,
+      format('pg_mpc.database is %s', d),
+      CASE WHEN d <> current_database() THEN 'Studies live in that database: connect there, or change the setting and restart the server.' END
+    FROM mpc_internal.configured_database() AS d;
+  RETURN QUERY SELECT 'certificate', c.* FROM mpc_internal.certificate_check() AS c;
+  RETURN QUERY SELECT 'workers', w.* FROM mpc_internal.workers_check() AS w;
+  RETURN QUERY SELECT 'worker slots', s.* FROM mpc_internal.slots_check() AS s;
+  IF (mpc_internal.workers_check()).status = 'ok' THEN
+    FOR peer IN SELECT * FROM mpc_internal.peers AS p ORDER BY p.party LOOP
+      RETURN QUERY SELECT format('peer %s', peer.party), c.* FROM mpc_internal.peer_check(peer) AS c;
+    END LOOP;
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc.node_status() IS
+'checks this node from the preloading to its peers, a row per check: status ok or problem, detail with the cause, hint with what to do';

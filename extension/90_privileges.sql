@@ -1,0 +1,33 @@
+-- What: who may call and read what. Nothing is granted to PUBLIC; roles of the extension have no login of their own.
+--       mpc_admin: peers and the state of the node; mpc_study: propose, approve, start, look at sources;
+--       mpc_reader: views and results.
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mpc FROM PUBLIC;
+REVOKE ALL ON ALL PROCEDURES IN SCHEMA mpc FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mpc_internal FROM PUBLIC;
+
+-- mpc_admin
+
+GRANT EXECUTE ON FUNCTION mpc.add_peer(text, text, text), mpc.alter_peer(text, text, text), mpc.remove_peer(text) TO mpc_admin;
+GRANT EXECUTE ON FUNCTION mpc.node_status(), mpc.verify_ledger() TO mpc_admin, mpc_study, mpc_reader;
+
+-- mpc_study
+
+GRANT EXECUTE ON FUNCTION mpc.propose_study(text, jsonb), mpc.approve_study(text, text, regclass, text),
+  mpc.reject_study(text, text), mpc.withdraw_approval(text), mpc.check_source(text, regclass, text) TO mpc_study;
+GRANT EXECUTE ON FUNCTION mpc.explain_study(text) TO mpc_study, mpc_reader;
+
+-- mpc.check_source runs as its caller and needs these; they read catalogs and the caller's own source only.
+GRANT USAGE ON SCHEMA mpc_internal TO mpc_study;
+GRANT EXECUTE ON FUNCTION mpc_internal.study_for_check(text), mpc_internal.columns_of(jsonb, text),
+  mpc_internal.column_problem(oid, text, oid), mpc_internal.identifier_columns(jsonb, oid, text),
+  mpc_internal.require_source(oid, oid), mpc_internal.require_binding(jsonb, text, oid, text[], oid),
+  mpc_internal.normalised(text, jsonb), mpc_internal.required_matches(jsonb), mpc_internal.check_identifier(regclass, text[], jsonb, text),
+  mpc_internal.check_columns(regclass, text[], text), mpc_internal.is_boolean(regclass, text) TO mpc_study;
+
+-- mpc_reader
+
+GRANT EXECUTE ON FUNCTION mpc.coefficients(text), mpc.fit(text), mpc.predict(text, jsonb, float8) TO mpc_reader;
+GRANT SELECT ON mpc.models TO mpc_reader;
+GRANT SELECT ON mpc.studies, mpc.approvals, mpc.steps, mpc.ledger, mpc.stat_study_progress TO mpc_reader, mpc_study;
+GRANT SELECT ON mpc.parties TO mpc_reader, mpc_study, mpc_admin;

@@ -1,0 +1,116 @@
+// What: the core's knowledge of specs for SQL: canonical form, digest, first difference, explanation.
+// Invariants: these functions see specs only, never data or tables.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pg/guard.h"
+#include "study/explain.h"
+#include "study/spec.h"
+
+namespace pgmpc {
+
+extern "C" {
+PG_FUNCTION_INFO_V1(pg_mpc_parse_spec);
+PG_FUNCTION_INFO_V1(pg_mpc_study_digest);
+PG_FUNCTION_INFO_V1(pg_mpc_spec_difference);
+PG_FUNCTION_INFO_V1(pg_mpc_explain_spec);
+}
+
+namespace {
+
+constexpr int kExplainColumns = 12;
+
+// Explanation in plain memory: what is left once C++ has been left. NULL is nullptr.
+struct ExplainTable {
+  int rows;
+  char** cells;  // kExplainColumns per row
+};
+
+Datum text_datum(std::string_view text) { return PointerGetDatum(pg::make_varlena(view_of(text))); }
+
+char* text_or_null(const std::string& text) { return text.empty() ? nullptr : pg::make_cstring(text); }
+
+char* number_or_null(const std::optional<std::int64_t>& number) {
+  return number ? pg::make_cstring(std::to_string(*number)) : nullptr;
+}
+
+char* seconds_or_null(const std::optional<double>& seconds) {
+  if (!seconds) return nullptr;
+  char text[40];
+  snprintf(text, sizeof(text), "%.9g", *seconds);
+  return pg::make_cstring(text);
+}
+
+// Input text of a text[].
+std::string array_literal(const std::vector<std::string>& elements) {
+  std::string literal = "{";
+  for (const std::string& element : elements) {
+    if (literal.size() > 1) literal += ',';
+    literal += '"';
+    for (char c : element) {
+      if (c == '"' || c == '\\') literal += '\\';
+      literal += c;
+    }
+    literal += '"';
+  }
+  return literal + "}";
+}
+
+void fill_row(char** cells, const ExplainRow& row) {
+  cells[0] = pg::make_cstring(std::to_string(row.step));
+  cells[1] = text_or_null(row.name);
+  cells[2] = text_or_null(row.party);
+  cells[3] = text_or_null(row.peer);
+  cells[4] = text_or_null(row.sends);
+  cells[5] = text_or_null(row.learns);
+  cells[6] = number_or_null(row.records);
+  cells[7] = number_or_null(row.bytes);
+  cells[8] = number_or_null(row.rounds);
+  cells[9] = seconds_or_null(row.seconds);
+  cells[10] = text_or_null(row.data_status);
+  cells[11] = pg::make_cstring(array_literal(row.destroyed));
+}
+
+ExplainTable explain_table(std::string_view spec_text, std::string_view party) {
+  Spec spec = parse_spec(spec_text);
+  std::vector<ExplainRow> rows = explain(spec, spec.party_index(party));
+  const std::size_t cells = rows.size() * kExplainColumns;
+  ExplainTable table{static_cast<int>(rows.size()),
+                     pg::call([&] { return static_cast<char**>(palloc0((cells + 1) * sizeof(char*))); })};
+  for (std::size_t i = 0; i < rows.size(); ++i) fill_row(table.cells + i * kExplainColumns, rows[i]);
+  return table;
+}
+
+}  // namespace
+
+Datum pg_mpc_parse_spec(PG_FUNCTION_ARGS) {
+  text* spec = PG_GETARG_TEXT_PP(0);
+  return pg::udf(fcinfo, [&] { return text_datum(parse_spec(pg::text_of(spec)).canonical_json); });
+}
+
+Datum pg_mpc_study_digest(PG_FUNCTION_ARGS) {
+  text* study = PG_GETARG_TEXT_PP(0);
+  text* spec = PG_GETARG_TEXT_PP(1);
+  return pg::udf(fcinfo, [&] { return text_datum(study_digest(pg::text_of(study), parse_spec(pg::text_of(spec)))); });
+}
+
+Datum pg_mpc_spec_difference(PG_FUNCTION_ARGS) {
+  text* one = PG_GETARG_TEXT_PP(0);
+  text* other = PG_GETARG_TEXT_PP(1);
+  return pg::udf(fcinfo, [&] { return text_datum(first_difference(pg::text_of(one), pg::text_of(other))); });
+}
+
+Datum pg_mpc_explain_spec(PG_FUNCTION_ARGS) {
+  text* spec = PG_GETARG_TEXT_PP(0);
+  text* party = PG_GETARG_TEXT_PP(1);
+  InitMaterializedSRF(fcinfo, 0);
+  ReturnSetInfo* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+  AttInMetadata* columns = TupleDescGetAttInMetadata(result->setDesc);
+  ExplainTable table = pg::udf([&] { return explain_table(pg::text_of(spec), pg::text_of(party)); });
+  for (int i = 0; i < table.rows; ++i)
+    tuplestore_puttuple(result->setResult, BuildTupleFromCStrings(columns, table.cells + i * kExplainColumns));
+  return static_cast<Datum>(0);
+}
+
+}  // namespace pgmpc
