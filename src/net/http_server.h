@@ -68,6 +68,7 @@ class HttpServer {
   void set_handler(Handler handler) { handler_ = std::move(handler); }
   // Replaces who may connect; connections of parties that are not pinned any more are closed.
   void set_peers(PinnedPeers peers);
+  const PinnedPeers& peers() const noexcept { return peers_; }
   // For new connections (certificate renewed, ca_file changed).
   void set_identity(std::shared_ptr<const Identity> identity, TrustStore trust);
   int port() const noexcept { return port_; }

@@ -63,6 +63,10 @@ class TestNode {
           std::make_unique<LocalServer>(thread_.loop(), directory_.file("pgsql_tmp.coordinator"), std::move(handlers));
     });
   }
+  // The listener has connected to the coordinator and knows the peers.
+  void wait_for_peers() {
+    while (thread_.call([&] { return server_->peers().empty(); })) std::this_thread::yield();
+  }
   void stop_coordinator() {
     thread_.call([&] { coordinator_.reset(); });
   }
@@ -93,6 +97,7 @@ class ThreeNodes {
  public:
   ThreeNodes() {
     for (auto& node : nodes_) node.start_coordinator({nodes_[0].peer(), nodes_[1].peer(), nodes_[2].peer()});
+    for (auto& node : nodes_) node.wait_for_peers();
     attempt_.fill(0x5a);
     digest_.fill(0xd1);
   }
