@@ -1,37 +1,14 @@
 // What: Paillier key generation (crypto/paillier.h): two safe primes and the public base h_s.
-#include <openssl/bn.h>
-
-#include <memory>
+#include <string>
 
 #include "base/error.h"
 #include "crypto/mpz.h"
 #include "crypto/paillier.h"
+#include "crypto/safe_prime.h"
 
 namespace pgmpc {
 
 namespace {
-
-using BigNumber = std::unique_ptr<BIGNUM, decltype(&BN_clear_free)>;
-
-int poll_cancel(int, int, BN_GENCB* callback) {
-  return static_cast<const CancelToken*>(BN_GENCB_get_arg(callback))->cancelled() ? 0 : 1;
-}
-
-// A safe prime with its two top bits set; (p - 1) / 2 is odd, so p = 3 modulo 4. OpenSSL draws the candidates from the
-// same generator as system_rng().
-SecretBytes safe_prime(int bits, const CancelToken& cancel) {
-  const BigNumber prime(BN_secure_new(), BN_clear_free);
-  const std::unique_ptr<BN_GENCB, decltype(&BN_GENCB_free)> callback(BN_GENCB_new(), BN_GENCB_free);
-  if (!prime || !callback) throw Error(ErrorCode::out_of_memory, "out of memory");
-  BN_GENCB_set(callback.get(), poll_cancel, const_cast<CancelToken*>(&cancel));
-  const int made = BN_generate_prime_ex(prime.get(), bits, 1, nullptr, nullptr, callback.get());
-  cancel.check();
-  if (made != 1) throw Error(ErrorCode::internal, "prime generation failed");
-  SecretBytes out(static_cast<std::size_t>(bits) / 8);
-  if (BN_bn2binpad(prime.get(), out.data(), bits / 8) != bits / 8)
-    throw Error(ErrorCode::internal, "prime generation failed");
-  return out;
-}
 
 bool far_apart(const SecretBytes& p_bytes, const SecretBytes& q_bytes) {
   const Integer p(view_of(p_bytes)), q(view_of(q_bytes));
@@ -67,8 +44,8 @@ PaillierPrivateKey PaillierPrivateKey::generate(int bits, Rng& rng, const Cancel
     throw Error(ErrorCode::invalid_parameter, "a Paillier key has 2048, 3072 or 4096 bits",
                 "The call asked for " + std::to_string(bits) + " bits.");
   PaillierPrivateKey key;
-  key.p_ = safe_prime(bits / 2, cancel);
-  do key.q_ = safe_prime(bits / 2, cancel);
+  key.p_ = draw_safe_prime(bits / 2, rng, cancel);
+  do key.q_ = draw_safe_prime(bits / 2, rng, cancel);
   while (!far_apart(key.p_, key.q_));
 
   const std::size_t size = static_cast<std::size_t>(bits) / 8;
