@@ -9,6 +9,7 @@ namespace pgmpc {
 namespace {
 
 constexpr std::chrono::milliseconds kExtensionPause{5000};
+constexpr std::chrono::seconds kOutboxPause{30};  // a wake-up may get lost, so the outbox is looked at anyway
 constexpr std::chrono::milliseconds kStopTimeout{5000};
 
 }  // namespace
@@ -27,6 +28,12 @@ Coordinator::Coordinator()
       LocalServer::Handlers{nullptr, [this](ConnectionId from, Bytes frame) { take(from, frame); },
                             [this](ConnectionId from) { closed(from); }});
   look_for_extension();
+  loop_.after(kOutboxPause, [this] { look_at_outbox(); });
+}
+
+void Coordinator::look_at_outbox() {
+  loop_.after(kOutboxPause, [this] { look_at_outbox(); });
+  if (loaded_) outbox_.look();
 }
 
 void Coordinator::settings_changed() {
@@ -95,6 +102,7 @@ void Coordinator::take(ConnectionId connection, const Bytes& frame) {
 void Coordinator::closed(ConnectionId connection) {
   if (listener_ == connection) listener_.reset();
   book_.connection_closed(connection);
+  owner_left(connection);
 }
 
 void Coordinator::dispatch(ConnectionId connection, const std::string& op, const Json& request) {
@@ -112,7 +120,7 @@ void Coordinator::dispatch(ConnectionId connection, const std::string& op, const
     return outbox_.wake();
   }
   if (op == "control") return control(connection, request);
-  if (op == "start") return starter_.start(text_member(request, "study"), answer_to(connection));
+  if (op == "start") return start(connection, request);
   if (op == "wait") return wait(connection, request);
   if (op == "step") return step(connection, request);
   if (op == "cancel") return cancel(connection, text_member(request, "study"));

@@ -33,6 +33,8 @@ class Coordinator {
   void send(ConnectionId connection, const Json& object);
   Starter::Done answer_to(ConnectionId connection);
 
+  void start(ConnectionId connection, const Json& request);
+  void owner_left(ConnectionId connection);
   void wait(ConnectionId connection, const Json& request);
   void wait_by_table(ConnectionId connection, const std::string& study);
   void step(ConnectionId connection, const Json& request);
@@ -49,6 +51,7 @@ class Coordinator {
   void reload();
   void push_peers();
   void look_for_extension();
+  void look_at_outbox();
 
   EventLoop loop_;
   PeerClient peers_;
@@ -58,6 +61,11 @@ class Coordinator {
   std::unique_ptr<LocalServer> server_;
   std::optional<ConnectionId> listener_;
   bool loaded_ = false;
+  // Connections of mpc.run_study: closing one early cancels its study. Attempt "" while it is being started.
+  struct Owned {
+    std::string study, attempt;
+  };
+  std::map<ConnectionId, Owned> owners_;
   std::map<std::string, EventLoop::Clock::time_point> seen_;
 };
 

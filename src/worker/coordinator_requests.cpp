@@ -27,6 +27,33 @@ bool is_step(const std::string& name) {
 
 }  // namespace
 
+void Coordinator::start(ConnectionId connection, const Json& request) {
+  std::string study = text_member(request, "study");
+  if (request.value("owner", false)) owners_[connection] = {study, ""};
+  starter_.start(study, [this, connection](const Json& reply) {
+    if (auto owner = owners_.find(connection); owner != owners_.end()) {
+      if (reply.contains("error"))
+        owners_.erase(owner);
+      else
+        owner->second.attempt = text_member(reply.at("ok"), "attempt");
+    }
+    send(connection, reply);
+  });
+}
+
+// The session that ran the study was cancelled or has ended.
+void Coordinator::owner_left(ConnectionId connection) {
+  auto found = owners_.find(connection);
+  if (found == owners_.end()) return;
+  Owned owned = found->second;
+  owners_.erase(found);
+  if (owned.attempt.empty()) starter_.give_up(owned.study);
+  Attempt* attempt = book_.in_force(owned.study);
+  if (attempt != nullptr && (owned.attempt.empty() || attempt->id == owned.attempt))
+    book_.finish(*attempt, Attempt::State::cancelled,
+                 pg::Fault{"57014", "study \"" + owned.study + "\" was cancelled on this node", "", ""});
+}
+
 // With "attempt": the outcome of that attempt. Without: the next outcome of the study, or the one it has already.
 void Coordinator::wait(ConnectionId connection, const Json& request) {
   std::string study = text_member(request, "study");

@@ -12,12 +12,11 @@ namespace {
 constexpr std::chrono::milliseconds kTimeout{15000};
 constexpr std::chrono::milliseconds kFirstRetry{200}, kLastRetry{15000};
 
-// Refusals that say nothing about the message: locks, deadlocks, resources, a node that is being set up.
-bool temporary(const Json& reply) {
-  if (PeerClient::unreachable(reply)) return true;
-  if (!reply.contains("error")) return false;
-  std::string state = fault_of_json(reply["error"]).sqlstate;
-  return state == "55P03" || state.starts_with("40") || state.starts_with("53") || state.starts_with("57");
+// Refusals that say nothing about the message: locks, resources, a node that is being set up or shut down. The table
+// keeps such a message (outbox_refused), so it is sent again, but not at once.
+bool temporary(const std::string& state) {
+  return state == "55P03" || state == "55000" || state == "F0000" || state == "XX000" || state.starts_with("40") ||
+         state.starts_with("53") || state.starts_with("57") || state.starts_with("58");
 }
 
 }  // namespace
@@ -44,12 +43,15 @@ void Outbox::answered(const std::string& party, const std::string& id, const Jso
   Lane& lane = lanes_[party];
   lane.busy = false;
   try {
-    if (temporary(reply)) return retry_later(party);
-    lane.failures = 0;
-    if (reply.contains("error"))
-      tables::outbox_refused(id, fault_of_json(reply["error"]));
-    else
+    if (PeerClient::unreachable(reply)) return retry_later(party);
+    if (reply.contains("error")) {
+      pg::Fault fault = fault_of_json(reply["error"]);
+      tables::outbox_refused(id, fault);
+      if (temporary(fault.sqlstate)) return retry_later(party);
+    } else {
       tables::outbox_delivered(id);
+    }
+    lane.failures = 0;
     deliver();
   } catch (...) {
     pg::log_warning("could not update the outbox: " + pg::current_fault().message);

@@ -16,6 +16,7 @@ class Outbox {
   Outbox(EventLoop& loop, PeerClient& peers) : loop_(loop), peers_(peers) {}
   // Something was queued or a peer may be back: look now. Throws when the tables cannot be read.
   void wake();
+  void look() { deliver(); }  // the same, but peers that did not answer keep their pauses
 
  private:
   struct Lane {  // one per peer

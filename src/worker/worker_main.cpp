@@ -13,6 +13,7 @@ extern "C" {
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "tcop/tcopprot.h"
 #include "utils/resowner.h"
 
 PGDLLEXPORT void pg_mpc_listener_main(Datum argument);

@@ -1,0 +1,210 @@
+-- What: starting, watching and ending studies: what the background workers of this node do on behalf of SQL.
+-- Invariants: the functions of mpc_internal only talk to the coordinator; what needs tables is checked here, under the
+--             owner's rights. Start, run and cancel act at once, outside the caller's transaction.
+
+-- private functions
+
+CREATE FUNCTION mpc_internal.coordinator_progress() RETURNS jsonb
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'pg_mpc_coordinator_progress';
+COMMENT ON FUNCTION mpc_internal.coordinator_progress() IS 'array of the running engines of this node';
+
+CREATE FUNCTION mpc_internal.progress()
+RETURNS TABLE (pid integer, study text, attempt text, phase text, done bigint, total bigint, step integer,
+               bytes_sent bigint, started_at timestamptz)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT p.pid, p.study, p.attempt, p.phase, p.done, p.total, p.step, p.bytes_sent, to_timestamp(p.started_at)
+    FROM jsonb_to_recordset(mpc_internal.coordinator_progress()) AS p (
+      pid integer, study text, attempt text, phase text, done bigint, total bigint, step integer,
+      bytes_sent bigint, started_at float8)
+$$;
+COMMENT ON FUNCTION mpc_internal.progress() IS 'rows of view mpc.stat_study_progress';
+
+CREATE FUNCTION mpc_internal.start_study(study text) RETURNS text
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_start_study';
+COMMENT ON FUNCTION mpc_internal.start_study(text) IS 'mpc.start_study without the check of the transaction';
+
+CREATE FUNCTION mpc_internal.run_study(study text)
+RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
+               data_status text, destroyed text[])
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_run_study';
+COMMENT ON FUNCTION mpc_internal.run_study(text) IS 'mpc.run_study without the check of the transaction';
+
+CREATE FUNCTION mpc_internal.await_study(study text, timeout interval) RETURNS text
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'pg_mpc_wait_for_study';
+COMMENT ON FUNCTION mpc_internal.await_study(text, interval) IS 'state at the end of the study, NULL after the timeout';
+
+CREATE FUNCTION mpc_internal.run_step(study text, step text)
+RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
+               data_status text, destroyed text[])
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_step';
+COMMENT ON FUNCTION mpc_internal.run_step(text, text) IS
+'lets the engine of this node do one step by hand and waits for it, at most pg_mpc.step_timeout';
+
+CREATE FUNCTION mpc_internal.require_committed(study text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM mpc_internal.own_party();
+  IF mpc_internal.approved_in_this_transaction(study) THEN
+    RAISE EXCEPTION USING ERRCODE = '25001',
+      MESSAGE = format('study "%s" was proposed or decided on in this transaction', study),
+      DETAIL = 'Peers and workers see it only after COMMIT.',
+      HINT = 'Commit first, then start the study.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_committed(text) IS
+'error 25001 while the proposal or approval is part of the open transaction';
+
+-- running a study
+
+CREATE FUNCTION mpc.start_study(study text) RETURNS text
+LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM mpc_internal.require_committed(study);
+  RETURN mpc_internal.start_study(study);
+END
+$$;
+COMMENT ON FUNCTION mpc.start_study(text) IS
+'starts an approved study on all three nodes and returns the id of the attempt; joins the attempt that already runs. Acts at once, outside the transaction. Errors: 42704 unknown study; 55000 not approved here, a peer is not ready (named), or run by hand; 25001 approved in this transaction; 54000 no free slot; MP003 a peer cannot be reached';
+
+CREATE FUNCTION mpc.wait_for_study(study text, timeout interval DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  final text;
+BEGIN
+  IF study IS NULL THEN
+    RETURN NULL;
+  END IF;
+  PERFORM mpc_internal.require_committed(study);
+  final := mpc_internal.await_study(study, timeout);
+  IF final IS NULL THEN
+    SELECT s.state INTO final FROM mpc.studies AS s WHERE s.study = wait_for_study.study;
+  END IF;
+  RETURN final;
+END
+$$;
+COMMENT ON FUNCTION mpc.wait_for_study(text, interval) IS
+'waits until the study has ended, whoever started it, and returns its state: released, or after the timeout the state it has then. A study that failed or was cancelled raises its own error. Cancelling the query only stops the waiting';
+
+CREATE FUNCTION mpc.cancel_study(study text) RETURNS void
+LANGUAGE c VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'pg_mpc_cancel_study';
+COMMENT ON FUNCTION mpc.cancel_study(text) IS
+'ends the running attempt on all three nodes at once, outside the transaction; the study may be started again. Errors: 42704 unknown study, 55000 not running on this node';
+
+CREATE FUNCTION mpc.run_study(study text)
+RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
+               data_status text, destroyed text[])
+LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM mpc_internal.require_committed(study);
+  RETURN QUERY SELECT * FROM mpc_internal.run_study(study);
+END
+$$;
+COMMENT ON FUNCTION mpc.run_study(text) IS
+'starts the study (or joins the attempt that runs), gives a NOTICE per finished step of this node and returns the step rows at the end. Cancelling the query cancels the study. Holds a snapshot: CALL mpc.run for long studies. Errors: as mpc.start_study, and the study''s own';
+
+CREATE PROCEDURE mpc.run(study text)
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'pg_mpc_run';
+COMMENT ON PROCEDURE mpc.run(text) IS
+'the same as mpc.run_study without holding a snapshot: commits the caller''s transaction first, so it cannot be called inside a transaction block (2D000)';
+
+-- a study by hand
+
+CREATE FUNCTION mpc.prepare(study text)
+RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
+               data_status text, destroyed text[])
+LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM mpc_internal.require_committed(study);
+  RETURN QUERY SELECT * FROM mpc_internal.run_step(study, 'prepare');
+END
+$$;
+COMMENT ON FUNCTION mpc.prepare(text) IS
+'step 1 by hand, on each node: starts this node''s engine; a controller reads its source, the third party is ready to receive. Errors of all steps by hand: 55000 out of order or wrong role (the hint names the next step), MP001 after pg_mpc.step_timeout (may be repeated), and the study''s own';
+
+CREATE FUNCTION mpc.agree_key(study text)
+RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
+               data_status text, destroyed text[])
+LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT * FROM mpc_internal.run_step($1, 'agree_key') $$;
+COMMENT ON FUNCTION mpc.agree_key(text) IS 'step 2 by hand, controllers: the halves of the joint key are exchanged';
+
+CREATE FUNCTION mpc.scramble(study text)
+RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
+               data_status text, destroyed text[])
+LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT * FROM mpc_internal.run_step($1, 'scramble') $$;
+COMMENT ON FUNCTION mpc.scramble(text) IS 'step 3 by hand, controllers: identifiers hashed, values encrypted under the own public key';
+
+CREATE FUNCTION mpc.push(study text)
+RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
+               data_status text, destroyed text[])
+LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT * FROM mpc_internal.run_step($1, 'push') $$;
+COMMENT ON FUNCTION mpc.push(text) IS 'steps 3-4 by hand, controllers: hashes pushed, match announced, every ciphertext acknowledged';
+
+CREATE FUNCTION mpc.match(study text)
+RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
+               data_status text, destroyed text[])
+LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT * FROM mpc_internal.run_step($1, 'match') $$;
+COMMENT ON FUNCTION mpc.match(text) IS 'step 4 by hand, third party: hashes matched, count sent, ciphertexts of matched records kept';
+
+CREATE FUNCTION mpc.mask(study text)
+RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
+               data_status text, destroyed text[])
+LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT * FROM mpc_internal.run_step($1, 'mask') $$;
+COMMENT ON FUNCTION mpc.mask(text) IS 'step 5 by hand, controllers: random shares sent, encrypted under the other controller''s key';
+
+CREATE FUNCTION mpc.unmask(study text)
+RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
+               data_status text, destroyed text[])
+LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT * FROM mpc_internal.run_step($1, 'unmask') $$;
+COMMENT ON FUNCTION mpc.unmask(text) IS 'step 6 by hand: third party sends the sums; a controller decrypts its own and erases its key';
+
+CREATE FUNCTION mpc.share(study text)
+RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
+               data_status text, destroyed text[])
+LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT * FROM mpc_internal.run_step($1, 'share') $$;
+COMMENT ON FUNCTION mpc.share(text) IS 'step 7 by hand, on each node: additive shares become Shamir shares';
+
+CREATE FUNCTION mpc.lasso(study text)
+RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
+               data_status text, destroyed text[])
+LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT * FROM mpc_internal.run_step($1, 'lasso') $$;
+COMMENT ON FUNCTION mpc.lasso(text) IS 'step 8 by hand, on each node: the regression on shares; returns when the result is stored';
+
+-- the node and its peers
+
+CREATE FUNCTION mpc.ping_peer(peer text, OUT party text, OUT ok boolean, OUT round_trip_ms float8, OUT cause text)
+RETURNS record
+LANGUAGE c VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'pg_mpc_ping_peer';
+COMMENT ON FUNCTION mpc.ping_peer(text) IS
+'asks the listener of a peer over mutual TLS: ok and the round trip on an open connection, or the cause in words. Error 42704 unknown peer';
+
+-- privileges
+
+GRANT EXECUTE ON FUNCTION mpc.start_study(text), mpc.wait_for_study(text, interval), mpc.cancel_study(text),
+  mpc.run_study(text), mpc.prepare(text), mpc.agree_key(text), mpc.scramble(text), mpc.push(text), mpc.match(text),
+  mpc.mask(text), mpc.unmask(text), mpc.share(text), mpc.lasso(text) TO mpc_study;
+GRANT EXECUTE ON PROCEDURE mpc.run(text) TO mpc_study;
+GRANT EXECUTE ON FUNCTION mpc.ping_peer(text) TO mpc_admin, mpc_study, mpc_reader;
+GRANT EXECUTE ON FUNCTION mpc_internal.progress() TO mpc_reader, mpc_study;

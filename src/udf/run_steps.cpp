@@ -1,0 +1,86 @@
+// What: SQL functions for running a study by hand, one per step, and those that ask the coordinator about the node.
+#include "pg/guc.h"
+#include "udf/run_client.h"
+#include "udf/run_rows.h"
+
+// After the headers that are free of PostgreSQL.
+#include "pg/errcodes.h"
+#include "pg/guard.h"
+
+extern "C" {
+#include "utils/jsonb.h"
+
+PG_FUNCTION_INFO_V1(pg_mpc_step);
+PG_FUNCTION_INFO_V1(pg_mpc_ping_peer);
+PG_FUNCTION_INFO_V1(pg_mpc_coordinator_progress);
+}
+
+namespace {
+
+using pgmpc::Error;
+using pgmpc::ErrorCode;
+using pgmpc::Json;
+namespace pg = pgmpc::pg;
+namespace run_client = pgmpc::run_client;
+
+constexpr std::chrono::seconds kStatusPatience{10};
+
+// Answers of the coordinator that come at once unless it is broken.
+Json ask_now(const Json& request) {
+  auto answer = run_client::ask(request, kStatusPatience);
+  if (!answer) throw Error(ErrorCode::wrong_state, "the coordinator of this node does not answer");
+  return std::move(*answer);
+}
+
+Datum jsonb_datum(const Json& value) {
+  std::string text = value.dump();
+  return pg::call([&] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(text.c_str())); });
+}
+
+}  // namespace
+
+Datum pg_mpc_step(PG_FUNCTION_ARGS) {
+  InitMaterializedSRF(fcinfo, 0);
+  text* study = PG_GETARG_TEXT_PP(0);
+  text* step = PG_GETARG_TEXT_PP(1);
+  pgmpc::StepRowSink sink(fcinfo);
+  return pg::udf(fcinfo, [&] {
+    std::string name(pg::text_of(step)), of(pg::text_of(study));
+    auto rows = run_client::ask({{"op", "step"}, {"study", of}, {"name", name}},
+                                std::chrono::milliseconds(pgmpc::guc::step_timeout_ms()));
+    if (!rows)
+      throw Error(ErrorCode::timeout, "step " + name + " of study \"" + of + "\" is not done yet",
+                  "pg_mpc.step_timeout has passed; the step goes on.",
+                  "Call mpc." + name + " again to wait on; a peer may not have done its part.");
+    for (const Json& row : *rows) sink.put(row);
+    return Datum(0);
+  });
+}
+
+// (party text, ok boolean, round_trip_ms float8, cause text)
+Datum pg_mpc_ping_peer(PG_FUNCTION_ARGS) {
+  TupleDesc type;
+  if (get_call_result_type(fcinfo, nullptr, &type) != TYPEFUNC_COMPOSITE) elog(ERROR, "return type must be a row type");
+  type = BlessTupleDesc(type);
+  text* party = PG_GETARG_TEXT_PP(0);
+  return pg::udf(fcinfo, [&] {
+    Datum values[4] = {PointerGetDatum(party), BoolGetDatum(true), Datum(0), Datum(0)};
+    bool nulls[4] = {false, false, true, true};
+    try {
+      Json answer = ask_now({{"op", "ping"}, {"peer", std::string(pg::text_of(party))}});
+      values[2] = Float8GetDatum(answer.at("round_trip_ms").get<double>());
+      nulls[2] = false;
+    } catch (const pg::ServerError& error) {
+      if (error.sqlstate() != ERRCODE_MPC_PEER_UNREACHABLE) throw;
+      const std::string& cause = error.detail().empty() ? error.message() : error.detail();
+      values[1] = BoolGetDatum(false);
+      values[3] = PointerGetDatum(pg::make_varlena(pgmpc::view_of(cause)));
+      nulls[3] = false;
+    }
+    return pg::call([&] { return HeapTupleGetDatum(heap_form_tuple(type, values, nulls)); });
+  });
+}
+
+Datum pg_mpc_coordinator_progress(PG_FUNCTION_ARGS) {
+  return pg::udf(fcinfo, [&] { return jsonb_datum(ask_now({{"op", "progress"}})); });
+}

@@ -1,0 +1,191 @@
+// What: the engine (engine.h): job, protocol thread, events.
+#include "worker/engine.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "net/transport_channel.h"
+#include "pg/guc.h"
+#include "worker/engine_source.h"
+
+namespace pgmpc {
+namespace {
+
+using Clock = LocalConnection::Clock;
+
+constexpr std::chrono::seconds kLocalPatience{30};        // for the coordinator, which never blocks for long
+constexpr std::chrono::milliseconds kProgressPause{200};  // between two progress events of one phase
+
+Json row_json(const StepRow& row) {
+  Json json{{"party", row.party},        {"step", row.step},
+            {"name", row.name},          {"peer", row.peer.empty() ? Json() : Json(row.peer)},
+            {"records", nullptr},        {"bytes", nullptr},
+            {"seconds", row.seconds},    {"data_status", row.data_status},
+            {"destroyed", row.destroyed}};
+  if (row.records) json["records"] = *row.records;
+  if (row.bytes) json["bytes"] = *row.bytes;
+  return json;
+}
+
+Json result_json(const StudyResult& result) {
+  Json json{{"matched", result.matched}, {"coefficients", Json::array()}, {"fits", Json::array()}};
+  for (const Coefficient& c : result.coefficients)
+    json["coefficients"].push_back({{"lambda", c.lambda},
+                                    {"attribute", c.attribute},
+                                    {"party", c.party.empty() ? Json() : Json(c.party)},
+                                    {"coefficient", c.value},
+                                    {"selected", c.selected}});
+  for (const FitRow& f : result.fits)
+    json["fits"].push_back({{"lambda", f.lambda},
+                            {"n", f.n},
+                            {"parameters", f.parameters},
+                            {"nonzero", f.nonzero},
+                            {"iterations", f.iterations},
+                            {"converged", f.converged},
+                            {"r_squared", f.r_squared},
+                            {"adjusted_r_squared", f.adjusted_r_squared},
+                            {"rounds", f.rounds},
+                            {"bytes_sent", f.bytes_sent}});
+  return json;
+}
+
+template <std::size_t N>
+std::array<std::uint8_t, N> bytes_of_hex(const std::string& hex) {
+  Bytes bytes = from_hex(hex);
+  if (bytes.size() != N) throw Error(ErrorCode::internal, "job holds an id of another size");
+  std::array<std::uint8_t, N> out;
+  std::copy(bytes.begin(), bytes.end(), out.begin());
+  return out;
+}
+
+TransportConfig transport_of(const Json& job, const std::string& attempt, bool manual) {
+  TransportConfig config;
+  config.self = job.at("party_index").get<int>();
+  config.attempt = bytes_of_hex<16>(attempt);
+  config.digest = bytes_of_hex<32>(text_member(job, "digest"));
+  config.socket_path = std::string(kPrivateDirectory) + "/" + engine_socket_name(attempt);
+  for (const Json& peer : job.at("peers"))
+    config.peers.at(peer.at("index").get<int>()) =
+        Peer{text_member(peer, "party"), text_member(peer, "url"), text_member(peer, "fingerprint")};
+  config.certificate_file = guc::certificate_file();
+  config.private_key_file = guc::private_key_file();
+  config.ca_file = guc::ca_file();
+  // By hand, people pace the steps: nobody can say how long a peer may take.
+  config.step_timeout = std::chrono::milliseconds(manual ? 0 : guc::step_timeout_ms());
+  return config;
+}
+
+}  // namespace
+
+// Tells the coordinator what happens and, by hand, waits for its permits. Protocol thread only.
+class Engine::Observer final : public StudyObserver {
+ public:
+  Observer(Engine& engine, Channel& channel) : engine_(engine), channel_(channel) {}
+
+  void before_step(int step, const std::string& name) override {
+    if (!engine_.manual_) return;
+    engine_.send({{"event", "before_step"}, {"step", step}, {"name", name}});
+    for (;;) {
+      auto frame = engine_.coordinator_.receive(Clock::now() + std::chrono::hours(1), engine_.cancel_);
+      if (!frame) continue;
+      Json answer = parse_object(*frame);
+      if (answer.contains("error")) throw pg::FaultError(fault_of_json(answer["error"]));
+      if (answer.value("permit", "") == name) return;
+    }
+  }
+  void after_step(const StepRow& row) override { engine_.send({{"event", "step"}, {"row", row_json(row)}}); }
+  void matched(std::int64_t records) override { engine_.send({{"event", "matched"}, {"records", records}}); }
+  void progress(const std::string& phase, std::uint64_t done, std::uint64_t total) override {
+    auto now = Clock::now();
+    if (phase == phase_ && done != total && now - reported_ < kProgressPause) return;
+    phase_ = phase;
+    reported_ = now;
+    engine_.send({{"event", "progress"},
+                  {"phase", phase},
+                  {"done", done},
+                  {"total", total},
+                  {"bytes_sent", channel_.bytes_sent()}});
+  }
+
+ private:
+  Engine& engine_;
+  Channel& channel_;
+  std::string phase_;
+  Clock::time_point reported_{};
+};
+
+Engine::Engine(std::string attempt, CancelToken& cancel, int lifeline_fd)
+    : attempt_(std::move(attempt)), cancel_(cancel), lifeline_fd_(lifeline_fd), coordinator_(kCoordinatorSocket) {
+  done_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (done_fd_ < 0) throw Error(ErrorCode::internal, "could not create an event descriptor");
+  send({{"op", "engine"}, {"attempt", attempt_}});
+  auto frame = coordinator_.receive(Clock::now() + kLocalPatience, cancel_, lifeline_fd_);
+  if (!frame) throw Error(ErrorCode::internal, "the coordinator does not answer");
+  job_ = value_of_reply(parse_object(*frame));
+  spec_ = parse_spec(text_member(job_, "spec"));
+  third_party_ = text_member(job_, "role") == "third_party";
+  manual_ = job_.value("manual", false);
+}
+
+Engine::~Engine() {
+  if (thread_.joinable()) {
+    cancel_.cancel();
+    thread_.join();
+  }
+  close(done_fd_);
+}
+
+void Engine::send(const Json& event) { coordinator_.send(to_frame(event), Clock::now() + kLocalPatience, cancel_); }
+
+void Engine::read() { source_ = read_source(job_, spec_); }
+
+void Engine::start() {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);  // inherited: signals stay with the main thread
+  thread_ = std::thread([this] { run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+bool Engine::join() {
+  thread_.join();
+  return released_;
+}
+
+void Engine::run() noexcept {
+  try {
+    Json result = run_protocol();
+    send({{"event", "result"}, {"result", std::move(result)}});
+    released_ = true;
+  } catch (...) {
+    report_failure(pg::current_fault());
+  }
+  eventfd_write(done_fd_, 1);
+}
+
+Json Engine::run_protocol() {
+  TransportConfig config = transport_of(job_, attempt_, manual_);
+  config.lifeline_fd = lifeline_fd_;
+  TransportChannel channel(std::move(config), cancel_);
+  ThreadPool pool(guc::threads());
+  Observer observer(*this, channel);
+  StudyContext context{spec_, text_member(job_, "study"), channel, system_rng(), pool, cancel_, observer};
+  StudyResult result = third_party_ ? run_third_party(context) : run_controller(context, std::move(source_));
+  return result_json(result);
+}
+
+// The token may be set (that is often why the attempt failed), so this one message is sent without it.
+void Engine::report_failure(const pg::Fault& fault) noexcept {
+  try {
+    Json event = error_reply(fault)["error"];
+    event["event"] = "failed";
+    CancelToken never;
+    coordinator_.send(to_frame(event), Clock::now() + kLocalPatience, never);
+  } catch (...) {
+    // The coordinator has gone; its successor ends the study (recover).
+  }
+}
+
+}  // namespace pgmpc

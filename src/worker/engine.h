@@ -1,0 +1,49 @@
+// What: the engine: this node's part of one attempt, from the job to the result.
+// Terms: protocol thread = the one thread that runs study/protocol.h; main thread = the worker's, the only one that
+//        calls the server (reading the source) and takes signals.
+// Invariants: after read_source the server is not called any more; every secret lives in the protocol thread's
+//             objects and is destroyed by their destructors before join() returns; the outcome goes to the coordinator
+//             as an event; losing the coordinator cancels the attempt.
+#pragma once
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "base/cancel.h"
+#include "net/local_socket.h"
+#include "study/protocol.h"
+#include "worker/message.h"
+
+namespace pgmpc {
+
+class Engine {
+ public:
+  // Asks the coordinator for the job. lifeline_fd: hangs up when the postmaster dies.
+  Engine(std::string attempt, CancelToken& cancel, int lifeline_fd);
+  ~Engine();
+  bool needs_source() const { return !third_party_; }
+  void read();                              // main thread, with a database connection
+  void start();                             // starts the protocol thread
+  int done_fd() const { return done_fd_; }  // readable when the protocol thread has ended
+  bool join();                              // true when the study was released here
+  void report_failure(const pg::Fault& fault) noexcept;
+
+ private:
+  class Observer;
+
+  void run() noexcept;
+  Json run_protocol();
+  void send(const Json& event);
+
+  std::string attempt_;
+  CancelToken& cancel_;
+  int lifeline_fd_, done_fd_ = -1;
+  LocalConnection coordinator_;
+  Json job_;
+  Spec spec_;
+  bool third_party_ = false, manual_ = false, released_ = false;
+  Source source_;
+  std::thread thread_;
+};
+
+}  // namespace pgmpc

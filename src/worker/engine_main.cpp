@@ -1,0 +1,103 @@
+// What: the main function of an engine's worker: signals, connection, source, and waiting for the protocol thread.
+// Invariants: SIGTERM only sets the cancel token (and, while the source is read, cancels that query); the main thread
+//             keeps answering the server's barriers while the protocol thread computes; postmaster death cancels.
+//             The process makes no core files: it holds keys and shares.
+#include <sys/prctl.h>
+
+#include "worker/engine.h"
+
+// After the headers that are free of PostgreSQL.
+#include "pg/guard.h"
+#include "pg/guc.h"
+#include "pg/workers.h"
+
+extern "C" {
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "postmaster/postmaster.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/pmsignal.h"
+#include "storage/procsignal.h"
+
+PGDLLEXPORT void pg_mpc_engine_main(Datum argument);
+}
+
+namespace {
+
+using pgmpc::Engine;
+
+constinit pgmpc::CancelToken cancel_token;
+volatile sig_atomic_t reading_source = 0;
+
+void stop_engine(SIGNAL_ARGS) {
+  int saved = errno;
+  cancel_token.cancel();
+  if (reading_source) {
+    InterruptPending = true;
+    QueryCancelPending = true;
+  }
+  SetLatch(MyLatch);
+  errno = saved;
+}
+
+void serve_server() {
+  if (ProcSignalBarrierPending) ProcessProcSignalBarrier();
+#if PG_VERSION_NUM >= 140000
+  if (LogMemoryContextPending) ProcessLogMemoryContextInterrupt();
+#endif
+}
+
+// Sleeps until the protocol thread has ended. Only the server's own wake-ups are handled meanwhile.
+void wait_for_protocol(Engine& engine) {
+  for (;;) {
+    int events = pgmpc::pg::call([&] {
+      int woken = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_POSTMASTER_DEATH, engine.done_fd(),
+                                    -1, PG_WAIT_EXTENSION);
+      ResetLatch(MyLatch);
+      serve_server();
+      return woken;
+    });
+    if (events & WL_POSTMASTER_DEATH) cancel_token.cancel();
+    if (events & (WL_SOCKET_READABLE | WL_POSTMASTER_DEATH)) return;
+  }
+}
+
+bool run_engine(const char* attempt) noexcept {
+  std::unique_ptr<Engine> engine;
+  try {
+    engine = std::make_unique<Engine>(attempt, cancel_token, postmaster_alive_fds[POSTMASTER_FD_WATCH]);
+    if (engine->needs_source()) {
+      reading_source = 1;
+      cancel_token.check();
+      engine->read();
+      reading_source = 0;
+    }
+    engine->start();
+    wait_for_protocol(*engine);
+    return engine->join();
+  } catch (...) {
+    reading_source = 0;
+    pgmpc::pg::Fault fault = pgmpc::pg::current_fault();
+    if (engine)
+      engine->report_failure(fault);
+    else
+      pgmpc::pg::log_warning("engine could not start: " + fault.message);
+  }
+  return false;
+}
+
+}  // namespace
+
+void pg_mpc_engine_main(Datum argument) {
+  prctl(PR_SET_DUMPABLE, 0);
+  pqsignal(SIGTERM, stop_engine);
+  pqsignal(SIGINT, SIG_IGN);
+  pqsignal(SIGHUP, SIG_IGN);
+  pqsignal(SIGPIPE, SIG_IGN);
+  BackgroundWorkerUnblockSignals();
+  BackgroundWorkerInitializeConnection(pgmpc::guc::database(), NULL, 0);
+  pgstat_report_activity(STATE_IDLE, NULL);
+  proc_exit(run_engine(MyBgworkerEntry->bgw_extra) ? 0 : 1);
+}

@@ -1,0 +1,215 @@
+// What: reading the source (engine_source.h).
+// Invariants: what runs inside pg::call holds plain data only; values pass from the server's memory straight into
+//             SecretVectors. The server's own copies (buffers, tuples) are those of any query on that table.
+#include "worker/engine_source.h"
+
+#include "linkage/identifiers.h"
+#include "pg/guard.h"
+
+extern "C" {
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "pgstat.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+}
+
+namespace pgmpc {
+namespace {
+
+constexpr long kBatch = 1000;
+
+// The transaction in which the source is read. Aborted unless commit() was reached.
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(Oid role) {
+    try {
+      pg::call([&] { begin(role); });
+    } catch (...) {
+      pg::call([] { AbortCurrentTransaction(); });
+      throw;
+    }
+  }
+  ~ReadTransaction() {
+    if (committed_) return;
+    try {
+      pg::call([] { AbortCurrentTransaction(); });
+    } catch (...) {
+      // Nothing more can be done here: the error that brought us here is on its way.
+    }
+  }
+  void commit() {
+    pg::call([&] {
+      SetUserIdAndSecContext(user_, context_);
+      SPI_finish();
+      PopActiveSnapshot();
+      CommitTransactionCommand();
+      pgstat_report_stat(true);
+      pgstat_report_activity(STATE_IDLE, nullptr);
+    });
+    committed_ = true;
+  }
+
+ private:
+  void begin(Oid role) {
+    SetCurrentStatementStartTimestamp();
+    StartTransactionCommand();
+    XactIsoLevel = XACT_REPEATABLE_READ;
+    XactReadOnly = true;
+    pgstat_report_activity(STATE_RUNNING, "reading the source of a study");
+    if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)))
+      ereport(ERROR,
+              (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("the role that approved the study does not exist any more"),
+               errhint("Approve the study again.")));
+    SPI_connect();
+    PushActiveSnapshot(GetTransactionSnapshot());
+    GetUserIdAndSecContext(&user_, &context_);
+    SetUserIdAndSecContext(role, context_ | SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
+  }
+
+  Oid user_ = InvalidOid;
+  int context_ = 0;
+  bool committed_ = false;
+};
+
+std::string relation_name(Oid relation) {
+  const char* name = pg::call([&]() -> const char* {
+    char* table = get_rel_name(relation);
+    if (table == nullptr) return nullptr;
+    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), table);
+  });
+  if (name == nullptr)
+    throw Error(ErrorCode::undefined_object, "the source of the study does not exist any more", "",
+                "Approve the study again with an existing table or view.");
+  return name;
+}
+
+std::string quoted_name(const std::string& column) {
+  return pg::call([&] { return quote_identifier(column.c_str()); });
+}
+
+Oid type_of(Oid relation, const std::string& column) {
+  Oid type = pg::call([&] {
+    AttrNumber number = get_attnum(relation, column.c_str());
+    return number == InvalidAttrNumber ? InvalidOid : get_atttype(relation, number);
+  });
+  if (type == InvalidOid)
+    throw Error(ErrorCode::undefined_object, "column \"" + column + "\" of the source does not exist");
+  return type;
+}
+
+// The expression that makes a number of the column, and whether it is a 0/1 column.
+std::string number_expression(Oid relation, SourceColumn& column) {
+  Oid type = type_of(relation, column.name);
+  char category = pg::call([&] {
+    char kind;
+    bool preferred;
+    get_type_category_preferred(getBaseType(type), &kind, &preferred);
+    return kind;
+  });
+  column.binary = category == TYPCATEGORY_BOOLEAN;
+  if (!column.binary && category != TYPCATEGORY_NUMERIC)
+    throw Error(ErrorCode::data_exception,
+                "column \"" + column.name + "\" of the source is neither numeric nor boolean");
+  const char* cast = column.binary ? "::pg_catalog.bool::pg_catalog.int4" : "";
+  return quoted_name(column.name) + cast + "::pg_catalog.float8";
+}
+
+std::string query_of(const Json& source, std::vector<SourceColumn>& columns, const std::vector<std::string>& parts) {
+  Oid relation = source.at("relation").get<Oid>();
+  std::string text;
+  for (SourceColumn& column : columns) text += (text.empty() ? "SELECT " : ", ") + number_expression(relation, column);
+  for (const std::string& part : parts) {
+    type_of(relation, part);
+    text += ", " + quoted_name(part) + "::pg_catalog.text";
+  }
+  return text + " FROM " + relation_name(relation);
+}
+
+// One batch of rows as plain memory; valid until release().
+struct Batch {
+  std::size_t rows;
+  double* numbers;  // rows * columns
+  text** parts;     // rows * parts
+  bool* complete;
+};
+
+Batch fetch(Portal portal, std::size_t columns, std::size_t parts) {
+  SPI_cursor_fetch(portal, true, kBatch);
+  std::size_t rows = SPI_processed;
+  Batch batch{rows, static_cast<double*>(palloc(sizeof(double) * (rows * columns + 1))),
+              static_cast<text**>(palloc(sizeof(text*) * (rows * parts + 1))), static_cast<bool*>(palloc(rows + 1))};
+  for (std::size_t r = 0; r < rows; r++) {
+    bool any_null = false;
+    for (std::size_t c = 0; c < columns + parts; c++) {
+      bool null = false;
+      Datum value = SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, static_cast<int>(c) + 1, &null);
+      any_null = any_null || null;
+      if (null) continue;
+      if (c < columns)
+        batch.numbers[r * columns + c] = DatumGetFloat8(value);
+      else
+        batch.parts[r * parts + (c - columns)] = DatumGetTextPP(value);
+    }
+    batch.complete[r] = !any_null;
+  }
+  return batch;
+}
+
+void release(const Batch& batch, std::size_t columns) {
+  explicit_bzero(batch.numbers, sizeof(double) * batch.rows * columns);
+  pfree(batch.numbers);
+  pfree(batch.parts);
+  pfree(batch.complete);
+  SPI_freetuptable(SPI_tuptable);
+}
+
+void append_record(Source& source, const Batch& batch, std::size_t row, std::size_t parts,
+                   std::span<const Normalisation> rules) {
+  if (!batch.complete[row]) {
+    source.dropped++;
+    return;
+  }
+  std::size_t columns = source.columns.size();
+  for (std::size_t c = 0; c < columns; c++) source.columns[c].values.push_back(batch.numbers[row * columns + c]);
+  for (std::size_t p = 0; p < parts; p++) {
+    ByteView raw = pg::bytes_of(batch.parts[row * parts + p]);
+    SecretBytes part(raw.begin(), raw.end());
+    normalise_part(part, rules);
+    append_part(source.identifiers, view_of(part));
+  }
+  source.identifier_ends.push_back(source.identifiers.size());
+}
+
+}  // namespace
+
+Source read_source(const Json& job, const Spec& spec) {
+  const Json& bound = job.at("source");
+  auto parts = bound.at("identifier").get<std::vector<std::string>>();
+  auto rules = parse_normalisations(spec.normalise);
+  Source source;
+  for (const std::string& name : spec.controllers[job.at("party_index").get<int>()].columns()) {
+    source.columns.emplace_back();
+    source.columns.back().name = name;
+  }
+  ReadTransaction transaction(bound.at("approver").get<Oid>());
+  std::string sql = query_of(bound, source.columns, parts);
+  Portal portal = pg::call([&] {
+    SPIPlanPtr plan = SPI_prepare(sql.c_str(), 0, nullptr);
+    if (plan == nullptr) elog(ERROR, "SPI failed: %s", SPI_result_code_string(SPI_result));
+    return SPI_cursor_open(nullptr, plan, nullptr, nullptr, true);
+  });
+  for (;;) {
+    Batch batch = pg::call([&] { return fetch(portal, source.columns.size(), parts.size()); });
+    if (batch.rows == 0) break;
+    for (std::size_t r = 0; r < batch.rows; r++) append_record(source, batch, r, parts.size(), rules);
+    pg::call([&] { release(batch, source.columns.size()); });
+  }
+  transaction.commit();
+  return source;
+}
+
+}  // namespace pgmpc
