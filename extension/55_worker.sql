@@ -4,6 +4,18 @@
 
 -- private functions
 
+CREATE FUNCTION mpc_internal.wake_coordinator(what text) RETURNS void
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_wake_coordinator';
+COMMENT ON FUNCTION mpc_internal.wake_coordinator(text) IS
+'tells the coordinator at COMMIT what changed: outbox (messages for peers) or reload (peers)';
+
+CREATE FUNCTION mpc_internal.coordinator_status() RETURNS jsonb
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'pg_mpc_coordinator_status';
+COMMENT ON FUNCTION mpc_internal.coordinator_status() IS
+'party, database, extension, listener (connected), engines, max_studies, peers; error 55000 when the coordinator does not answer';
+
 CREATE FUNCTION mpc_internal.coordinator_progress() RETURNS jsonb
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_coordinator_progress';

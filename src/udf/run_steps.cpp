@@ -12,6 +12,7 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(pg_mpc_step);
 PG_FUNCTION_INFO_V1(pg_mpc_ping_peer);
+PG_FUNCTION_INFO_V1(pg_mpc_coordinator_status);
 PG_FUNCTION_INFO_V1(pg_mpc_coordinator_progress);
 }
 
@@ -79,6 +80,10 @@ Datum pg_mpc_ping_peer(PG_FUNCTION_ARGS) {
     }
     return pg::call([&] { return HeapTupleGetDatum(heap_form_tuple(type, values, nulls)); });
   });
+}
+
+Datum pg_mpc_coordinator_status(PG_FUNCTION_ARGS) {
+  return pg::udf(fcinfo, [&] { return jsonb_datum(ask_now({{"op", "status"}})); });
 }
 
 Datum pg_mpc_coordinator_progress(PG_FUNCTION_ARGS) {
