@@ -17,6 +17,12 @@ SELECT p.oid::regprocedure AS public_function
  WHERE n.nspname IN ('mpc', 'mpc_internal')
    AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE a.grantee = 0)
  ORDER BY 1;
+-- Nor use a type that was made with CREATE TYPE.
+SELECT t.oid::regtype AS public_type
+  FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+ WHERE n.nspname IN ('mpc', 'mpc_internal') AND t.typtype = 'b' AND t.typcategory <> 'A'
+   AND EXISTS (SELECT FROM aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) a WHERE a.grantee = 0)
+ ORDER BY 1;
 -- It goes and comes again.
 DROP EXTENSION pg_mpc;
 SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'mpc%';

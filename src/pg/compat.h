@@ -1,7 +1,7 @@
 // What: the only way to include PostgreSQL. Standard C++ headers come first because the server's port.h redefines
 //       the printf family; differences between server versions are evened out here and nowhere else.
-// Who: files of src/pg, src/udf, src/worker and src/module.cpp. Include it after all other headers of ours that are
-//      free of PostgreSQL. A file that includes it keeps no C++ object with a destructor alive across a call of the
+// Who: files of src/pg, src/udf, src/worker and src/module.cpp. Headers of other projects (OpenSSL, JSON) come
+//      before it. A file that includes it keeps no C++ object with a destructor alive across a call of the
 //      server that can raise an error; pg/guard.h has the two crossings.
 #pragma once
 #include <algorithm>

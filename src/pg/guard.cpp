@@ -65,10 +65,10 @@ void raise(const ErrorReport& report) {
   // The context of a server error was collected where it happened, outer callers included; collecting it again would
   // print their lines twice. Whoever catches the error restores the stack.
   if (report.from_server) error_context_stack = nullptr;
-  ereport(ERROR, (errcode(report.sqlstate), errmsg_internal("%s", report.message),
-                  report.detail[0] ? errdetail_internal("%s", report.detail) : 0,
-                  report.hint[0] ? errhint("%s", report.hint) : 0,
-                  report.context[0] ? errcontext("%s", report.context) : 0));
+  ereport(ERROR,
+          (errcode(report.sqlstate), errmsg_internal("%s", report.message),
+           report.detail[0] ? errdetail_internal("%s", report.detail) : 0,
+           report.hint[0] ? errhint("%s", report.hint) : 0, report.context[0] ? errcontext("%s", report.context) : 0));
   pg_unreachable();
 }
 
@@ -76,9 +76,7 @@ ErrorData* try_server(void (*body)(void*), void* argument) noexcept {
   MemoryContext context = CurrentMemoryContext;
   ErrorData* volatile error = nullptr;
   PG_TRY();
-  {
-    body(argument);
-  }
+  { body(argument); }
   PG_CATCH();
   {
     MemoryContextSwitchTo(context);

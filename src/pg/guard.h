@@ -118,7 +118,8 @@ auto call(F&& body) -> std::invoke_result_t<F&> {
 
 // The payload of a detoasted varlena (short headers too).
 inline ByteView bytes_of(const void* varlena) noexcept {
-  return {reinterpret_cast<const std::uint8_t*>(VARDATA_ANY(varlena)), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(varlena))};
+  return {reinterpret_cast<const std::uint8_t*>(VARDATA_ANY(varlena)),
+          static_cast<std::size_t>(VARSIZE_ANY_EXHDR(varlena))};
 }
 inline std::string_view text_of(const void* varlena) noexcept {
   return {VARDATA_ANY(varlena), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(varlena))};

@@ -67,8 +67,8 @@ const StringSetting string_settings[] = {
 };
 
 const IntSetting int_settings[] = {
-    {"pg_mpc.port", "Port on which the node accepts HTTPS from its peers.", &port_value, 7443, 1, 65535,
-     PGC_POSTMASTER, 0},
+    {"pg_mpc.port", "Port on which the node accepts HTTPS from its peers.", &port_value, 7443, 1, 65535, PGC_POSTMASTER,
+     0},
     {"pg_mpc.max_studies", "Studies that may run on this node at the same time.", &max_studies_value, 8, 1, 64,
      PGC_POSTMASTER, 0},
     {"pg_mpc.max_peers", "Peers that this node may know.", &max_peers_value, 16, 2, 256, PGC_POSTMASTER, 0},
