@@ -28,8 +28,6 @@ KeyHandle private_handle(const SecretArray<32>& key) {
   return handle;
 }
 
-EVP_CIPHER_CTX* cipher(void* context) { return static_cast<EVP_CIPHER_CTX*>(context); }
-
 using Update = int (*)(EVP_CIPHER_CTX*, unsigned char*, int*, const unsigned char*, int);
 
 // GCM is a stream mode: as many bytes come out as went in.
@@ -74,42 +72,39 @@ SecretArray<32> AgreementKey::agree(const AgreementPublic& peer) const {
 }
 
 SealKey::SealKey(const SecretArray<32>& key) : context_(EVP_CIPHER_CTX_new()) {
-  if (context_ == nullptr ||
-      EVP_CipherInit_ex(cipher(context_), EVP_aes_256_gcm(), nullptr, key.data(), nullptr, 1) != 1) {
-    EVP_CIPHER_CTX_free(cipher(context_));
+  if (context_ == nullptr || EVP_CipherInit_ex(context_, EVP_aes_256_gcm(), nullptr, key.data(), nullptr, 1) != 1) {
+    EVP_CIPHER_CTX_free(context_);
     throw Error(ErrorCode::internal, "AES-256-GCM is not available");
   }
 }
 
-SealKey::~SealKey() { EVP_CIPHER_CTX_free(cipher(context_)); }
+SealKey::~SealKey() { EVP_CIPHER_CTX_free(context_); }
 
 Bytes SealKey::seal(const SealNonce& nonce, ByteView aad, ByteView plaintext) {
-  EVP_CIPHER_CTX* context = cipher(context_);
-  expect(EVP_EncryptInit_ex(context, nullptr, nullptr, nullptr, nonce.data()), "AES-256-GCM failed");
+  expect(EVP_EncryptInit_ex(context_, nullptr, nullptr, nullptr, nonce.data()), "AES-256-GCM failed");
   Bytes sealed(plaintext.size() + kSealTag);
   int written = 0;
-  update(EVP_EncryptUpdate, context, nullptr, aad);
-  update(EVP_EncryptUpdate, context, sealed.data(), plaintext);
-  expect(EVP_EncryptFinal_ex(context, sealed.data() + plaintext.size(), &written), "AES-256-GCM failed");
-  expect(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, kSealTag, sealed.data() + plaintext.size()),
+  update(EVP_EncryptUpdate, context_, nullptr, aad);
+  update(EVP_EncryptUpdate, context_, sealed.data(), plaintext);
+  expect(EVP_EncryptFinal_ex(context_, sealed.data() + plaintext.size(), &written), "AES-256-GCM failed");
+  expect(EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_GET_TAG, kSealTag, sealed.data() + plaintext.size()),
          "AES-256-GCM failed");
   return sealed;
 }
 
 std::optional<Bytes> SealKey::open(const SealNonce& nonce, ByteView aad, ByteView sealed) {
   if (sealed.size() < kSealTag) return std::nullopt;
-  EVP_CIPHER_CTX* context = cipher(context_);
   const ByteView body = sealed.first(sealed.size() - kSealTag);
   std::array<std::uint8_t, kSealTag> tag;
   std::copy(sealed.end() - kSealTag, sealed.end(), tag.begin());
-  expect(EVP_DecryptInit_ex(context, nullptr, nullptr, nullptr, nonce.data()), "AES-256-GCM failed");
-  expect(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kSealTag, tag.data()), "AES-256-GCM failed");
+  expect(EVP_DecryptInit_ex(context_, nullptr, nullptr, nullptr, nonce.data()), "AES-256-GCM failed");
+  expect(EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_SET_TAG, kSealTag, tag.data()), "AES-256-GCM failed");
   Bytes plaintext(body.size());
   std::array<std::uint8_t, 16> rest;
   int written = 0;
-  update(EVP_DecryptUpdate, context, nullptr, aad);
-  update(EVP_DecryptUpdate, context, plaintext.data(), body);
-  if (EVP_DecryptFinal_ex(context, rest.data(), &written) != 1) {
+  update(EVP_DecryptUpdate, context_, nullptr, aad);
+  update(EVP_DecryptUpdate, context_, plaintext.data(), body);
+  if (EVP_DecryptFinal_ex(context_, rest.data(), &written) != 1) {
     cleanse(plaintext.data(), plaintext.size());
     return std::nullopt;
   }

@@ -11,6 +11,8 @@
 #include "base/rng.h"
 #include "base/secret.h"
 
+struct evp_cipher_ctx_st;  // OpenSSL's EVP_CIPHER_CTX
+
 namespace pgmpc {
 
 inline constexpr std::size_t kSealTag = 16;
@@ -44,7 +46,7 @@ class SealKey {
   std::optional<Bytes> open(const SealNonce& nonce, ByteView aad, ByteView sealed);
 
  private:
-  void* context_;  // EVP_CIPHER_CTX: OpenSSL cleanses the key schedule when it frees the context
+  evp_cipher_ctx_st* context_;  // OpenSSL cleanses the key schedule when it frees the context
 };
 
 }  // namespace pgmpc
