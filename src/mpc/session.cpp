@@ -87,6 +87,10 @@ SecretVector<u128> Session::blocks(Purpose purpose, int sender, int receiver, co
 void Session::add_exposure(std::size_t openings, int bound_bits) {
   if (bound_bits > kMaxBound) throw Error(ErrorCode::internal, "an opening declares too wide a bound");
   transcript_.exposure += static_cast<double>(openings) * std::ldexp(1.0, bound_bits + 1 - kMaskBits);
+  if (transcript_.exposure > kMostExposure)
+    throw Error(ErrorCode::limit_exceeded, "the openings of this study would exceed the allowed statistical distance",
+                "limit 2^-24 for everything opened in one attempt",
+                "agree on fewer lambdas, fewer attributes or a smaller analysis.max_iterations");
 }
 
 void Session::probe_range(const GateLabel& label, std::span<const Fp> additive, int bound_bits) {

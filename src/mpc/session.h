@@ -26,6 +26,7 @@ namespace pgmpc {
 inline constexpr int kValueBits = 83;
 inline constexpr int kMaskBits = 125;
 inline constexpr int kMaxBound = 90;
+inline constexpr double kMostExposure = 0x1p-24;  // per attempt; more is refused (rule F13)
 
 struct SessionKeys {
   // Pairwise 32-byte keys; the entry of the party itself is unused.

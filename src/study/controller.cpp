@@ -1,0 +1,241 @@
+// What: steps 1-6 of a data controller (PROTOCOL.md), then the common steps 7-8.
+// Invariants: data errors are found in step 1, before anything is sent (F8); what each step destroys is destroyed in it:
+//             the joint key after hashing, clear values after encryption, hashed identifiers and ciphertexts after the
+//             push, the private key after decryption.
+#include <algorithm>
+
+#include "base/error.h"
+#include "crypto/paillier.h"
+#include "linkage/encoding.h"
+#include "linkage/packing.h"
+#include "linkage/pseudonymise.h"
+#include "study/run.h"
+
+namespace pgmpc {
+
+namespace {
+class Controller : public Run {
+ public:
+  Controller(const StudyContext& context, Source source) : Run(context), source_(std::move(source)), other_(1 - self_) {}
+
+  StudyResult run() {
+    step(1, "prepare", [&](StepRow& row) { prepare(row); });
+    step(2, "agree_key", [&](StepRow& row) { agree_key(row); });
+    step(3, "scramble", [&](StepRow& row) { scramble(row); });
+    step(4, "push", [&](StepRow& row) { push(row); });
+    step(5, "mask", [&](StepRow& row) { mask(row); });
+    step(6, "unmask", [&](StepRow& row) { unmask(row); });
+    share_and_analyse(matched_, joined_summands(), mean_summands(), described());
+    return take_result();
+  }
+
+ private:
+  void prepare(StepRow& row) {
+    const ControllerSpec& own = spec_.controllers[self_];
+    if (source_.records() == 0)
+      throw Error(ErrorCode::data_exception, "the source has no complete record",
+                  std::to_string(source_.dropped) + " records have a missing value and were dropped");
+    if (source_.records() > kMostRecords) throw Error(ErrorCode::limit_exceeded, "the source has too many records");
+    const std::uint64_t duplicates = count_duplicates(view_of(source_.identifiers), source_.identifier_ends,
+                                                      context_.rng, context_.pool, context_.cancel);
+    if (duplicates != 0)
+      throw Error(ErrorCode::data_exception, "the source has duplicate identifiers",
+                  std::to_string(duplicates) + " records repeat the identifier of another record",
+                  "bind a view that has one record per identifier");
+    for (SourceColumn& column : source_.columns) {
+      std::optional<int> fixed;
+      if (auto at = own.scale_exponents.find(column.name); at != own.scale_exponents.end()) fixed = at->second;
+      columns_.push_back(encode_column(column.name, column.values, column.binary, fixed));
+      column.values.wipe();
+    }
+    row.records = static_cast<std::int64_t>(source_.records());
+  }
+
+  void agree_key(StepRow& row) {
+    shake_hands();
+    SecretArray<32> own, other;
+    context_.rng.fill(own.span());
+    channel().send(other_, 2, Bytes(own.view().begin(), own.view().end()));
+    Bytes received = channel().receive(other_, 2);
+    if (received.size() != own.size())
+      throw Error(ErrorCode::protocol_violation, "the other controller's half of the joint key has the wrong size");
+    std::copy(received.begin(), received.end(), other.data());
+    cleanse(received.data(), received.size());
+    JointKey key(self_ == 0 ? own : other, self_ == 0 ? other : own, sealed_->sid());
+    const Hash check = key.check_value();
+    channel().send(other_, 2, Bytes(check.begin(), check.end()));
+    if (!equal_constant_time(channel().receive(other_, 2), check))
+      throw Error(ErrorCode::protocol_violation, "the controllers' joint keys differ");
+    pseudonyms_ = pseudonymise(key, view_of(source_.identifiers), source_.identifier_ends, context_.pool, context_.cancel);
+    source_.identifiers.wipe();
+    key.wipe();
+    row.records = static_cast<std::int64_t>(source_.records());
+    row.destroyed = {"joint key", "halves of the joint key", "identifiers read from the source"};
+  }
+
+  void scramble(StepRow& row) {
+    context_.observer.progress("keygen", 0, 1);
+    StepRow keygen = row;
+    const auto start = std::chrono::steady_clock::now();
+    key_ = std::make_unique<PaillierPrivateKey>(PaillierPrivateKey::generate(spec_.key_bits, context_.rng, context_.cancel));
+    keygen.name = "keygen";
+    keygen.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    context_.observer.after_step(keygen);
+    const SlotLayout layout(spec_.key_bits, columns_.size());
+    record_bytes_ = layout.ciphertexts_per_record() * key_->public_key().ciphertext_size();
+    const PaillierOwnEncryptor encryptor(*key_, context_.rng);
+    std::vector<std::span<const std::int64_t>> values;
+    for (const EncodedColumn& column : columns_) values.emplace_back(column.values);
+    const std::size_t records = pseudonyms_.rows.size(), block = records_per_block(record_bytes_);
+    ciphertexts_.resize(records * record_bytes_);
+    for (std::size_t first = 0; first < records; first += block) {
+      const std::size_t count = std::min(block, records - first);
+      const SecretBytes plaintexts = pack_values(layout, values, {pseudonyms_.rows.data() + first, count});
+      encryptor.encrypt(view_of(plaintexts), {ciphertexts_.data() + first * record_bytes_, count * record_bytes_},
+                        context_.pool, context_.cancel);
+      context_.observer.progress("encrypt", first + count, records);
+    }
+    for (EncodedColumn& column : columns_) column.values.wipe();
+    row.records = static_cast<std::int64_t>(records);
+    row.destroyed = {"attribute values read from the source"};
+  }
+
+  void push(StepRow& row) {
+    const std::size_t records = pseudonyms_.rows.size();
+    row.peer = spec_.third_party;
+    row.records = static_cast<std::int64_t>(records);
+    channel().send(kThirdParty, 4, encode_record_count(records));
+    for (std::size_t first = 0; first < records; first += kHashBlock) {
+      const std::size_t count = std::min(kHashBlock, records - first);
+      const std::uint8_t* at = pseudonyms_.hashes.data() + first * kHashBytes;
+      channel().send(kThirdParty, 4, Bytes(at, at + count * kHashBytes));
+    }
+    const Announcement announcement = decode_announcement(channel().receive(kThirdParty, 4));
+    pseudonyms_ = {};
+    if (announcement.refused) throw_refused();
+    if (announcement.matched > records) throw Error(ErrorCode::protocol_violation, "impossible match count");
+    matched_ = announcement.matched;
+    context_.observer.matched(static_cast<std::int64_t>(matched_));
+    const Bytes public_key = key_->public_key().encode();
+    channel().send(other_, 4, public_key);
+    channel().send(kThirdParty, 4, public_key);
+    const std::size_t block = records_per_block(record_bytes_) * record_bytes_;
+    for (std::size_t first = 0; first < ciphertexts_.size(); first += block) {
+      const auto at = ciphertexts_.begin() + static_cast<std::ptrdiff_t>(first);
+      channel().send(kThirdParty, 4, Bytes(at, at + static_cast<std::ptrdiff_t>(std::min(block, ciphertexts_.size() - first))));
+      context_.observer.progress("push", std::min(first + block, ciphertexts_.size()) / record_bytes_, records);
+    }
+    channel().flush();
+    ciphertexts_ = Bytes();
+    row.destroyed = {"hashed identifiers", "own copy of the ciphertexts"};
+  }
+
+  [[noreturn]] void throw_refused() const {
+    throw Error(ErrorCode::refused, "a disclosure rule of the agreed spec refused the study",
+                "fewer records matched than disclosure.min_matched and disclosure.max_parameter_ratio ask for (" +
+                    std::to_string(spec_.required_matches()) + "); how many matched is not told",
+                "agree on a study with more records or fewer attributes");
+  }
+
+  void mask(StepRow& row) {
+    const PaillierPublicKey key = PaillierPublicKey::decode(channel().receive(other_, 4));
+    if (key.bits() != spec_.key_bits) throw Error(ErrorCode::protocol_violation, "a peer's public key has the wrong size");
+    const std::size_t columns = column_count(spec_, other_);
+    const SlotLayout layout(spec_.key_bits, columns);
+    const std::size_t record_bytes = layout.ciphertexts_per_record() * key.ciphertext_size();
+    const std::size_t block = records_per_block(record_bytes);
+    const PaillierMaskEncryptor encryptor(key, context_.rng);
+    mask_summands_.reserve(matched_ * columns);
+    for (std::size_t first = 0; first < matched_; first += block) {
+      const std::size_t count = std::min(block, matched_ - first);
+      const SecretVector<Mask> masks = draw_masks(layout, count, context_.rng);
+      const SecretBytes plaintexts = pack_masks(layout, masks);
+      Bytes message(count * record_bytes);
+      encryptor.encrypt(view_of(plaintexts), message, context_.pool, context_.cancel);
+      channel().send(kThirdParty, 5, std::move(message));
+      const FpVector shares = mask_shares(masks);
+      mask_summands_.insert(mask_summands_.end(), shares.begin(), shares.end());
+      context_.observer.progress("mask", first + count, matched_);
+    }
+    channel().flush();
+    row.peer = spec_.third_party;
+    row.records = static_cast<std::int64_t>(matched_);
+  }
+
+  void unmask(StepRow& row) {
+    const SlotLayout layout(spec_.key_bits, columns_.size());
+    const PaillierDecryptor decryptor(*key_);
+    const PaillierEvaluator evaluator(key_->public_key());
+    const std::size_t ciphertext = key_->public_key().ciphertext_size();
+    const std::size_t block = records_per_block(record_bytes_);
+    own_summands_.reserve(matched_ * columns_.size());
+    for (std::size_t first = 0; first < matched_; first += block) {
+      const std::size_t count = std::min(block, matched_ - first);
+      const Bytes message = channel().receive(kThirdParty, 6);
+      if (message.size() != count * record_bytes_)
+        throw Error(ErrorCode::protocol_violation, "a block of sums has the wrong size");
+      for (std::size_t at = 0; at < message.size(); at += ciphertext)
+        evaluator.check_ciphertext({message.data() + at, ciphertext});
+      SecretBytes plaintexts(count * layout.record_plaintext_size());
+      decryptor.decrypt(message, plaintexts, context_.pool, context_.cancel);
+      const FpVector shares = unpack_shares(layout, view_of(plaintexts));
+      own_summands_.insert(own_summands_.end(), shares.begin(), shares.end());
+      context_.observer.progress("decrypt", first + count, matched_);
+    }
+    key_->wipe();
+    key_.reset();
+    row.peer = spec_.third_party;
+    row.records = static_cast<std::int64_t>(matched_);
+    row.destroyed = {"Paillier private key"};
+  }
+
+  // Row-major summands of own and other's columns -> one vector per joined column.
+  std::vector<FpVector> joined_summands() {
+    std::vector<FpVector> out;
+    for (const JoinedColumn& column : joined_columns(spec_)) {
+      const FpVector& from = column.party == self_ ? own_summands_ : mask_summands_;
+      const std::size_t width = column_count(spec_, column.party);
+      FpVector values(matched_);
+      for (std::size_t r = 0; r < matched_; ++r) values[r] = from[r * width + column.local];
+      out.push_back(std::move(values));
+    }
+    own_summands_.wipe();
+    mask_summands_.wipe();
+    return out;
+  }
+
+  FpVector mean_summands() const {
+    FpVector out;
+    for (const JoinedColumn& column : joined_columns(spec_))
+      out.push_back(column.party == self_ ? Fp::from_int(columns_[column.local].scaled_mean) : Fp{});
+    return out;
+  }
+
+  std::vector<AnalysisColumn> described() const {
+    std::vector<AnalysisColumn> out;
+    for (const EncodedColumn& column : columns_) out.push_back({column.exponent, column.binary});
+    return out;
+  }
+
+  Source source_;
+  int other_;
+  std::vector<EncodedColumn> columns_;
+  Pseudonyms pseudonyms_;
+  std::unique_ptr<PaillierPrivateKey> key_;
+  Bytes ciphertexts_;
+  std::size_t record_bytes_ = 0;
+  std::size_t matched_ = 0;
+  FpVector own_summands_, mask_summands_;
+};
+}  // namespace
+
+StudyResult run_controller(const StudyContext& context, Source source) {
+  try {
+    return Controller(context, std::move(source)).run();
+  } catch (...) {
+    context.transport.abort();
+    throw;
+  }
+}
+
+}  // namespace pgmpc

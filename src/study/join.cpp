@@ -1,0 +1,83 @@
+#include "study/join.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace pgmpc {
+
+namespace {
+constexpr int kExponentLimit = 256;
+
+[[noreturn]] void violation(const char* what) {
+  throw Error(ErrorCode::protocol_violation, "a peer sent a message that the protocol does not allow here", what);
+}
+}  // namespace
+
+std::vector<JoinedColumn> joined_columns(const Spec& spec) {
+  std::vector<JoinedColumn> out;
+  for (int party = 0; party < 2; ++party)
+    for (std::size_t j = 0; j < spec.controllers[party].attributes.size(); ++j)
+      out.push_back({party, j, spec.controllers[party].attributes[j]});
+  const int holder = spec.outcome_holder();
+  out.push_back({holder, spec.controllers[holder].attributes.size(), *spec.controllers[holder].outcome});
+  return out;
+}
+
+std::size_t column_count(const Spec& spec, int controller) {
+  return spec.controllers[controller].attributes.size() + (spec.controllers[controller].outcome ? 1 : 0);
+}
+
+Bytes encode_record_count(std::uint64_t records) {
+  Bytes out;
+  Writer(out).u64(records);
+  return out;
+}
+
+std::uint64_t decode_record_count(ByteView message) {
+  Reader in(message);
+  const std::uint64_t records = in.u64();
+  in.expect_end();
+  if (records == 0 || records > kMostRecords) violation("number of records out of range");
+  return records;
+}
+
+Bytes encode_announcement(const Announcement& announcement) {
+  Bytes out;
+  Writer(out).u8(announcement.refused ? 1 : 0).u64(announcement.refused ? 0 : announcement.matched);
+  return out;
+}
+
+Announcement decode_announcement(ByteView message) {
+  Reader in(message);
+  const std::uint8_t refused = in.u8();
+  const std::uint64_t matched = in.u64();
+  in.expect_end();
+  if (refused > 1 || matched > kMostRecords || (refused == 0) != (matched != 0)) violation("match announcement");
+  return {refused == 1, matched};
+}
+
+Bytes encode_descriptions(const std::vector<AnalysisColumn>& columns) {
+  Bytes out;
+  Writer writer(out);
+  for (const AnalysisColumn& column : columns)
+    writer.u16(static_cast<std::uint16_t>(column.exponent + kExponentLimit)).u8(column.binary ? 1 : 0);
+  return out;
+}
+
+std::vector<AnalysisColumn> decode_descriptions(ByteView message, std::size_t expected) {
+  Reader in(message);
+  std::vector<AnalysisColumn> out;
+  for (std::size_t i = 0; i < expected; ++i) {
+    const int exponent = in.u16() - kExponentLimit;
+    const std::uint8_t binary = in.u8();
+    if (exponent < -kExponentLimit || exponent > kExponentLimit || binary > 1) violation("column description");
+    out.push_back({exponent, binary == 1});
+  }
+  in.expect_end();
+  return out;
+}
+
+std::size_t records_per_block(std::size_t record_bytes) { return std::max<std::size_t>(1, kBlockBytes / record_bytes); }
+
+}  // namespace pgmpc

@@ -1,0 +1,145 @@
+#include "study/run.h"
+
+#include <limits>
+
+#include "base/error.h"
+#include "mpc/input.h"
+#include "mpc/session.h"
+#include "regression/fixed.h"
+
+namespace pgmpc {
+
+namespace {
+const char* data_status(int step, bool third_party) {
+  if (step == 1) return third_party ? "none" : "personal";
+  if (step <= 3) return "pseudonymised";
+  return step == 8 ? "aggregate" : "anonymous";
+}
+
+unsigned recipient_set(const Spec& spec) {
+  unsigned set = 0;
+  for (const std::string& party : spec.recipients) set |= 1u << spec.party_index(party);
+  return set;
+}
+}  // namespace
+
+Run::Run(const StudyContext& context)
+    : context_(context), spec_(context.spec), self_(context.transport.self()),
+      step_start_(std::chrono::steady_clock::now()) {
+  if (spec_.kind != AnalysisKind::lasso || spec_.keep_shares)
+    throw Error(ErrorCode::not_supported, "this version runs the lasso without kept shares only");
+}
+
+StepRow Run::begin_row(int number, const char* name) {
+  step_start_ = std::chrono::steady_clock::now();
+  bytes_before_ = context_.transport.bytes_sent();
+  StepRow row;
+  row.party = spec_.party_name(self_);
+  row.step = number;
+  row.name = name;
+  row.data_status = data_status(number, self_ == kThirdParty);
+  return row;
+}
+
+void Run::finish_row(StepRow& row) {
+  row.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - step_start_).count();
+  row.bytes = static_cast<std::int64_t>(context_.transport.bytes_sent() - bytes_before_);
+  context_.observer.after_step(row);
+}
+
+void Run::shake_hands() {
+  const Bytes digest = from_hex(study_digest(context_.study, spec_));
+  Hash hash;
+  std::copy(digest.begin(), digest.end(), hash.begin());
+  sealed_ = std::make_unique<SealedChannel>(context_.transport, hash, context_.rng);
+}
+
+std::vector<AnalysisColumn> Run::exchange_descriptions(std::vector<AnalysisColumn> own) {
+  std::array<std::vector<AnalysisColumn>, 2> of;
+  for (int peer = 0; peer < kParties; ++peer)
+    if (peer != self_ && self_ != kThirdParty) channel().send(peer, 7, encode_descriptions(own));
+  for (int controller = 0; controller < 2; ++controller)
+    of[controller] = controller == self_ ? std::move(own)
+                                         : decode_descriptions(channel().receive(controller, 7), column_count(spec_, controller));
+  std::vector<AnalysisColumn> joined;
+  for (const JoinedColumn& column : joined_columns(spec_)) joined.push_back(of[column.party][column.local]);
+  return joined;
+}
+
+void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, FpVector means,
+                            std::vector<AnalysisColumn> own) {
+  AnalysisRequest request;
+  SessionKeys keys;
+  keys.sid = sealed_->sid();
+  for (int peer = 0; peer < kParties; ++peer)
+    if (peer != self_) keys.pair[peer] = sealed_->pairwise_key(peer, "pg_mpc sharing");
+  Session session(channel(), 7, std::move(keys), context_.rng, context_.cancel);
+  step(7, "share", [&](StepRow& row) {
+    request.described = exchange_descriptions(std::move(own));
+    for (std::size_t column = 0; column < additive.size(); ++column) {
+      FpVector shares;
+      shares.reserve(rows);
+      for (std::size_t first = 0; first < rows; first += kShareBlock) {
+        const std::size_t count = std::min(kShareBlock, rows - first);
+        const FpVector block =
+            share_additive(session, label(Phase::input, static_cast<std::uint32_t>(first / kShareBlock), 1),
+                           static_cast<std::uint16_t>(column), {additive[column].data() + first, count});
+        shares.insert(shares.end(), block.begin(), block.end());
+      }
+      additive[column].wipe();
+      request.columns.push_back(std::move(shares));
+      context_.observer.progress("share", column + 1, additive.size());
+    }
+    request.means = share_additive(session, label(Phase::input, 0, 2), 0, means);
+    means.wipe();
+    channel().flush();
+    row.records = static_cast<std::int64_t>(rows);
+    if (self_ != kThirdParty) row.destroyed = {"additive shares", "random shares"};
+  });
+  step(8, "lasso", [&](StepRow& row) {
+    session.set_step(8);
+    request.lambdas = spec_.lambdas;
+    request.standardize = spec_.standardize;
+    request.max_iterations = spec_.max_iterations;
+    request.min_level_count = spec_.disclosure.min_level_count;
+    request.recipients = recipient_set(spec_);
+    const std::vector<Model> models =
+        analyse(session, std::move(request), context_.cancel,
+                [&](const char* phase, std::uint64_t done, std::uint64_t total) { context_.observer.progress(phase, done, total); });
+    result_.matched = static_cast<std::int64_t>(rows);
+    record(models, session.transcript().rounds);
+    channel().flush();
+    sealed_->wipe();
+    row.records = static_cast<std::int64_t>(rows);
+    row.destroyed = {"Shamir shares", "keys of the attempt"};
+  });
+}
+
+void Run::record(const std::vector<Model>& models, std::int64_t rounds) {
+  const auto columns = joined_columns(spec_);
+  for (const Model& model : models) {
+    FitRow fit;
+    fit.lambda = model.lambda;
+    fit.n = result_.matched;
+    fit.parameters = static_cast<int>(columns.size());
+    fit.iterations = model.iterations;
+    fit.converged = true;
+    fit.rounds = rounds;
+    fit.bytes_sent = static_cast<std::int64_t>(context_.transport.bytes_sent());
+    fit.r_squared = fit.adjusted_r_squared = std::numeric_limits<double>::quiet_NaN();
+    if (model.received) {
+      for (std::size_t j = 0; j + 1 < columns.size(); ++j) {
+        const double value = model.coefficients[j];
+        fit.nonzero += value != 0;
+        result_.coefficients.push_back({model.lambda, columns[j].name, spec_.party_name(columns[j].party), value, value != 0});
+      }
+      result_.coefficients.push_back({model.lambda, "(intercept)", "", model.intercept, true});
+      fit.r_squared = model.r_squared;
+      const double freedom = static_cast<double>(fit.n) - fit.nonzero - 1;
+      if (freedom > 0) fit.adjusted_r_squared = 1 - (1 - fit.r_squared) * (static_cast<double>(fit.n) - 1) / freedom;
+    }
+    result_.fits.push_back(fit);
+  }
+}
+
+}  // namespace pgmpc

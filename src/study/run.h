@@ -1,0 +1,54 @@
+// What: what both roles of a run share: step rows with their times, sealing, and steps 7-8.
+// Terms: run = one party's part in one attempt, as an object that owns its secrets.
+#pragma once
+#include <chrono>
+#include <memory>
+
+#include "crypto/sealed_channel.h"
+#include "sharing/field.h"
+#include "study/join.h"
+#include "study/protocol.h"
+
+namespace pgmpc {
+
+class Run {
+ public:
+  explicit Run(const StudyContext& context);
+
+ protected:
+  // Times one step: before_step, body, after_step with what the body filled into the row.
+  template <typename Body>
+  void step(int number, const char* name, Body body) {
+    context_.observer.before_step(number, name);
+    StepRow row = begin_row(number, name);
+    body(row);
+    finish_row(row);
+  }
+  StepRow begin_row(int number, const char* name);
+  void finish_row(StepRow& row);
+
+  // The handshake of the attempt: sealed keys, sid.
+  void shake_hands();
+  Channel& channel() { return *sealed_; }
+
+  // Steps 7 and 8. additive: this party's summand of every value, column by column in joined order (empty columns of
+  // `rows` entries at the third party); means: summands of the owners' means; own: description of own columns.
+  void share_and_analyse(std::size_t rows, std::vector<FpVector> additive, FpVector means,
+                         std::vector<AnalysisColumn> own);
+  StudyResult take_result() { return std::move(result_); }
+
+  const StudyContext& context_;
+  const Spec& spec_;
+  int self_;
+  std::unique_ptr<SealedChannel> sealed_;
+  StudyResult result_;
+
+ private:
+  std::vector<AnalysisColumn> exchange_descriptions(std::vector<AnalysisColumn> own);
+  void record(const std::vector<Model>& models, std::int64_t rounds);
+
+  std::chrono::steady_clock::time_point step_start_;
+  std::uint64_t bytes_before_ = 0;
+};
+
+}  // namespace pgmpc

@@ -1,0 +1,174 @@
+// What: steps 4-6 of the independent third party (PROTOCOL.md), then the common steps 7-8.
+// Invariants: hashes live in memory only and die in match(); ciphertexts of unmatched records are dropped block by
+//             block, every block treated alike (F6); one secret order for both directions (F20); the match count below
+//             the minimum leaves this class in no form (F7); masks are only multiplied in, nothing is decrypted.
+#include <algorithm>
+
+#include "base/error.h"
+#include "crypto/paillier.h"
+#include "linkage/match.h"
+#include "linkage/packing.h"
+#include "linkage/pseudonymise.h"
+#include "study/run.h"
+
+namespace pgmpc {
+
+namespace {
+class ThirdParty : public Run {
+ public:
+  explicit ThirdParty(const StudyContext& context) : Run(context) {}
+
+  StudyResult run() {
+    step(1, "prepare", [](StepRow&) {});
+    shake_hands();
+    receive_hashes();
+    step(4, "match", [&](StepRow& row) { match(row); });
+    receive_masks();
+    step(6, "unmask", [&](StepRow& row) { unmask(row); });
+    std::vector<FpVector> nothing;
+    const std::size_t columns = joined_columns(spec_).size();
+    for (std::size_t j = 0; j < columns; ++j) nothing.emplace_back(matched_);
+    share_and_analyse(matched_, std::move(nothing), FpVector(columns), {});
+    return take_result();
+  }
+
+ private:
+  // One controller's stored ciphertexts, in the secret order once matched.
+  struct Side {
+    std::size_t records = 0;
+    std::size_t record_bytes = 0;
+    std::unique_ptr<PaillierEvaluator> evaluator;
+    std::size_t ciphertext_bytes = 0;
+    Bytes stored;
+  };
+
+  // Pushed hashes are taken in as they come; step 4 itself waits for its SQL call by hand.
+  void receive_hashes() {
+    for (int side = 0; side < 2; ++side) {
+      sides_[side].records = decode_record_count(channel().receive(side, 4));
+      for (std::size_t first = 0; first < sides_[side].records; first += kHashBlock) {
+        Bytes block = channel().receive(side, 4);
+        if (block.size() != std::min(kHashBlock, sides_[side].records - first) * kHashBytes)
+          throw Error(ErrorCode::protocol_violation, "a block of hashed identifiers has the wrong size");
+        table_.append(side, block);
+        cleanse(block.data(), block.size());
+      }
+    }
+  }
+
+  void match(StepRow& row) {
+    const std::size_t found = table_.match(context_.rng);
+    const bool refused = static_cast<std::int64_t>(found) < std::max<std::int64_t>(1, spec_.required_matches());
+    for (int side = 0; side < 2; ++side) channel().send(side, 4, encode_announcement({refused, found}));
+    if (refused) {
+      table_.wipe();
+      channel().flush();
+      throw Error(ErrorCode::refused, "a disclosure rule of the agreed spec refused the study",
+                  "fewer records matched than disclosure.min_matched and disclosure.max_parameter_ratio ask for (" +
+                      std::to_string(spec_.required_matches()) + "); how many matched is not told",
+                  "agree on a study with more records or fewer attributes");
+    }
+    matched_ = found;
+    context_.observer.matched(static_cast<std::int64_t>(matched_));
+    for (int side = 0; side < 2; ++side) receive_ciphertexts(side);
+    row.records = static_cast<std::int64_t>(matched_);
+    row.destroyed = {"hashed identifiers", "ciphertexts of unmatched records"};
+  }
+
+  void receive_ciphertexts(int side) {
+    Side& s = sides_[side];
+    const PaillierPublicKey key = PaillierPublicKey::decode(channel().receive(side, 4));
+    if (key.bits() != spec_.key_bits) throw Error(ErrorCode::protocol_violation, "a peer's public key has the wrong size");
+    const SlotLayout layout(spec_.key_bits, column_count(spec_, side));
+    s.ciphertext_bytes = key.ciphertext_size();
+    s.record_bytes = layout.ciphertexts_per_record() * s.ciphertext_bytes;
+    s.evaluator = std::make_unique<PaillierEvaluator>(key);
+    s.stored.resize(matched_ * s.record_bytes);
+    const auto& positions = table_.positions_by_row(side);
+    const std::size_t block = records_per_block(s.record_bytes);
+    for (std::size_t first = 0; first < s.records; first += block) {
+      const std::size_t count = std::min(block, s.records - first);
+      const Bytes message = channel().receive(side, 4);
+      if (message.size() != count * s.record_bytes)
+        throw Error(ErrorCode::protocol_violation, "a block of ciphertexts has the wrong size");
+      check_ciphertexts(s, message);
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::uint32_t position = positions[first + i];
+        if (position != MatchTable::kUnmatched)
+          std::copy_n(message.begin() + static_cast<std::ptrdiff_t>(i * s.record_bytes), s.record_bytes,
+                      s.stored.begin() + static_cast<std::ptrdiff_t>(position * s.record_bytes));
+      }
+    }
+  }
+
+  void check_ciphertexts(const Side& side, const Bytes& message) {
+    context_.pool.for_ranges(message.size() / side.ciphertext_bytes, 64, context_.cancel, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i)
+        side.evaluator->check_ciphertext({message.data() + i * side.ciphertext_bytes, side.ciphertext_bytes});
+    });
+  }
+
+  // Masks of one controller belong to the other one's ciphertexts: multiplied in as they come.
+  void receive_masks() {
+    for (int sender = 0; sender < 2; ++sender) {
+      Side& s = sides_[1 - sender];
+      const std::size_t block = records_per_block(s.record_bytes);
+      for (std::size_t first = 0; first < matched_; first += block) {
+        const std::size_t size = std::min(block, matched_ - first) * s.record_bytes;
+        const Bytes masks = channel().receive(sender, 5);
+        if (masks.size() != size) throw Error(ErrorCode::protocol_violation, "a block of masks has the wrong size");
+        check_ciphertexts(s, masks);
+        const std::span<std::uint8_t> sums(s.stored.data() + first * s.record_bytes, size);
+        s.evaluator->add(sums, masks, sums, context_.pool, context_.cancel);
+        context_.observer.progress("add masks", first + size / s.record_bytes, matched_);
+      }
+    }
+  }
+
+  void unmask(StepRow& row) {
+    // Alternating blocks keep both controllers decrypting at the same time.
+    std::size_t done[2] = {0, 0};
+    while (done[0] < matched_ || done[1] < matched_)
+      for (int side = 0; side < 2; ++side) {
+        const Side& s = sides_[side];
+        const std::size_t count = std::min(records_per_block(s.record_bytes), matched_ - done[side]);
+        if (count == 0) continue;
+        const auto at = s.stored.begin() + static_cast<std::ptrdiff_t>(done[side] * s.record_bytes);
+        channel().send(side, 6, Bytes(at, at + static_cast<std::ptrdiff_t>(count * s.record_bytes)));
+        done[side] += count;
+      }
+    channel().flush();
+    for (Side& s : sides_) {
+      cleanse(s.stored.data(), s.stored.size());
+      s.stored = Bytes();
+    }
+    table_.wipe();
+    row.records = static_cast<std::int64_t>(matched_);
+    row.destroyed = {"ciphertexts of matched records", "secret order of the matched records"};
+  }
+
+  MatchTable table_;
+  Side sides_[2];
+  std::size_t matched_ = 0;
+};
+}  // namespace
+
+StudyResult run_third_party(const StudyContext& context) {
+  try {
+    return ThirdParty(context).run();
+  } catch (...) {
+    context.transport.abort();
+    throw;
+  }
+}
+
+const std::vector<std::pair<int, std::string>>& steps_of(bool third_party) {
+  static const std::vector<std::pair<int, std::string>> controller = {{1, "prepare"}, {2, "agree_key"}, {3, "scramble"},
+                                                                      {4, "push"},    {5, "mask"},      {6, "unmask"},
+                                                                      {7, "share"},   {8, "lasso"}};
+  static const std::vector<std::pair<int, std::string>> third = {
+      {1, "prepare"}, {4, "match"}, {6, "unmask"}, {7, "share"}, {8, "lasso"}};
+  return third_party ? third : controller;
+}
+
+}  // namespace pgmpc

@@ -1,0 +1,90 @@
+// What: a whole study between three parties in one process, over the loopback network.
+#pragma once
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "linkage/identifiers.h"
+#include "mpc/registry.h"
+#include "study/protocol.h"
+#include "support/loopback_channel.h"
+#include "support/plain_lasso.h"
+#include "support/test_rng.h"
+
+namespace pgmpc::test {
+
+// Clear records of one controller before they become a Source.
+struct Records {
+  std::vector<std::string> names;
+  std::vector<std::string> identifiers;
+  std::vector<std::vector<double>> columns;
+  std::vector<std::size_t> binary;
+};
+
+inline Source make_source(const Records& records) {
+  Source source;
+  for (std::size_t j = 0; j < records.names.size(); ++j) {
+    SourceColumn column;
+    column.name = records.names[j];
+    for (std::size_t b : records.binary) column.binary |= b == j;
+    column.values.assign(records.columns[j].begin(), records.columns[j].end());
+    source.columns.push_back(std::move(column));
+  }
+  for (const std::string& identifier : records.identifiers) {
+    append_part(source.identifiers, view_of(std::string_view(identifier)));
+    source.identifier_ends.push_back(source.identifiers.size());
+  }
+  return source;
+}
+
+// Collects what one party's observer sees.
+class Recorder : public StudyObserver {
+ public:
+  void after_step(const StepRow& row) override { rows.push_back(row); }
+  void matched(std::int64_t records) override { match_count = records; }
+  std::vector<StepRow> rows;
+  std::int64_t match_count = -1;
+};
+
+class StudyHarness {
+ public:
+  StudyHarness(std::string spec_json, Records a, Records b, bool record = false, std::uint64_t seed = 1)
+      : spec_(parse_spec(spec_json)), a_(std::move(a)), b_(std::move(b)), seed_(seed) {
+    options_.record = record;
+    network_ = std::make_unique<LoopbackNetwork>(options_);
+  }
+
+  // Runs all eight steps; rethrows the first failure and keeps every party's own (code(party)).
+  void run() {
+    run_parties(*network_, [&](Channel& channel) {
+      const int party = channel.self();
+      TestRng rng(seed_ * 100 + static_cast<std::uint64_t>(party));
+      ThreadPool pool(1);
+      CancelToken cancel;
+      const StudyContext context{spec_, "study", channel, rng, pool, cancel, observers[party]};
+      try {
+        results[party] = party == kThirdParty ? run_third_party(context)
+                                              : run_controller(context, make_source(party == 0 ? a_ : b_));
+      } catch (const Error& error) {
+        failures[party] = std::make_unique<Error>(error);
+        throw;
+      }
+    });
+  }
+
+  const Spec& spec() const { return spec_; }
+  LoopbackNetwork& network() { return *network_; }
+  Recorder observers[kParties];
+  StudyResult results[kParties];
+  std::unique_ptr<Error> failures[kParties];
+
+ private:
+  Spec spec_;
+  Records a_, b_;
+  std::uint64_t seed_;
+  LoopbackNetwork::Options options_;
+  std::unique_ptr<LoopbackNetwork> network_;
+};
+
+}  // namespace pgmpc::test
