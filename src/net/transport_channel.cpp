@@ -101,7 +101,10 @@ void TransportChannel::run_io() noexcept {
     std::lock_guard lock(mutex_);
     io_driving_ = true;
     try {
-      while (!stop_ && !inside_ && !failure_) loop_.step(-1);
+      while (!stop_ && !inside_ && !failure_) {
+        send_verdicts();
+        loop_.step(-1);
+      }
     } catch (const std::exception& error) {
       failure_ = Error(ErrorCode::internal, "the engine's transport failed", error.what());
     }
@@ -117,7 +120,16 @@ TransportChannel::PeerState& TransportChannel::peer(int index) {
 }
 
 // One round of the loop; returns soon enough to notice a token that another thread sets.
-void TransportChannel::drive() { loop_.step(static_cast<int>(kPoll.count())); }
+void TransportChannel::drive() {
+  send_verdicts();
+  loop_.step(static_cast<int>(kPoll.count()));
+}
+
+void TransportChannel::send_verdicts() {
+  for (const Verdict& verdict : verdicts_)
+    server_->send(verdict.connection, encode_verdict(verdict.id, verdict.status));
+  verdicts_.clear();
+}
 
 void TransportChannel::check() {
   cancel_.check();
@@ -154,6 +166,7 @@ void TransportChannel::send(int to, int step, Bytes message) {
   DataHeader header{config_.digest, config_.attempt, config_.self, to, step, FrameKind::data, state.out->sequence()};
   state.out->push(std::make_shared<const Bytes>(encode_data_frame(header, message)));
   state.sent += message.size();
+  send_verdicts();
 }
 
 Bytes TransportChannel::receive(int from, int step) {
@@ -226,10 +239,7 @@ void TransportChannel::take_forwarded(LocalServer::ConnectionId connection, cons
   } catch (const Error&) {
     status = 400;
   }
-  if (later)
-    peers_[sender].unanswered.emplace_back(connection, id);
-  else
-    server_->send(connection, encode_verdict(id, status));
+  (later ? peers_[sender].unanswered : verdicts_).push_back({connection, id, status});
 }
 
 int TransportChannel::judge(const std::string& party, const DataFrame& frame, bool& acknowledge_later) {
@@ -252,7 +262,7 @@ int TransportChannel::judge(const std::string& party, const DataFrame& frame, bo
 
 void TransportChannel::acknowledge_drained(PeerState& state) {
   if (state.unanswered.empty() || state.in.ready_bytes() > config_.buffer_limit) return;
-  for (auto [connection, id] : state.unanswered) server_->send(connection, encode_verdict(id, 200));
+  verdicts_.insert(verdicts_.end(), state.unanswered.begin(), state.unanswered.end());
   state.unanswered.clear();
 }
 

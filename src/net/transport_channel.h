@@ -4,7 +4,9 @@
 // Invariants: whoever drives holds mutex_. The protocol thread drives while it is inside a call, so that a round of
 //             messages costs no thread switch; while it computes, the I/O thread takes over after kHandover.
 //             Messages arrive exactly once and in order, also across restarts of a listener; a message is
-//             acknowledged once it is in the inbox, and above the buffer limit only when the inbox is drained.
+//             acknowledged after it is in the inbox, and above the buffer limit only when the inbox is drained; the
+//             acknowledgement leaves after the answer that the protocol thread may have for the message, because it
+//             would only take the processor from it.
 //             Frames of another attempt, digest, receiver or of a sender whose party name TLS did not
 //             authenticate are refused (409). Nothing here looks into a payload.
 #pragma once
@@ -58,10 +60,15 @@ class TransportChannel : public Channel {
  private:
   using Clock = EventLoop::Clock;
   class Driving;
+  struct Verdict {
+    LocalServer::ConnectionId connection;
+    std::uint64_t id;
+    int status;
+  };
   struct PeerState {
     std::unique_ptr<SendQueue> out;
     Inbox in;
-    std::vector<std::pair<LocalServer::ConnectionId, std::uint64_t>> unanswered;  // accepted, not acknowledged yet
+    std::vector<Verdict> unanswered;  // accepted, not acknowledged yet
     Clock::time_point heard{};
     bool stopped = false;
     std::uint64_t sent = 0;
@@ -72,6 +79,7 @@ class TransportChannel : public Channel {
   void take_forwarded(LocalServer::ConnectionId connection, const Bytes& message);
   int judge(const std::string& party, const DataFrame& frame, bool& acknowledge_later);
   void acknowledge_drained(PeerState& state);
+  void send_verdicts();
   void drive();
   void check();
   void check_progress(const PeerState& state) const;
@@ -84,7 +92,8 @@ class TransportChannel : public Channel {
   std::unique_ptr<HttpClient> client_;
   std::array<PeerState, kParties> peers_;
   std::unique_ptr<LocalServer> server_;
-  std::optional<Error> failure_;  // of the loop itself
+  std::vector<Verdict> verdicts_;  // decided; sent at the next drive() or send()
+  std::optional<Error> failure_;   // of the loop itself
 
   std::atomic<bool> inside_{false}, io_driving_{false}, stop_{false};
   std::atomic<std::uint64_t> entries_{0};

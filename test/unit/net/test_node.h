@@ -2,15 +2,13 @@
 //       thread of its own) and a coordinator that only announces the peers and answers control messages with their
 //       echo. Engines are TransportChannels made by the tests.
 #pragma once
-#include <gtest/gtest.h>
-
 #include <array>
 #include <nlohmann/json.hpp>
 
 #include "loop_thread.h"
 #include "net/router.h"
 #include "net/transport_channel.h"
-#include "support/test_certificates.h"
+#include "../support/test_certificates.h"
 
 namespace pgmpc::test {
 
