@@ -11,8 +11,6 @@ enum class Mutant {
   reshare_one_label,               // F1: both directions of a reshare share one label
   no_zero_sharing,                 // F4: masked opening without the zero sharing
   no_opening_mask,                 // masks R left out
-  dcf_output_opened_directly,      // F3: DCF output shares published instead of reshared
-  session_reused,                  // F2: two attempts with one sid
   inexact_release,                 // F16: release by probabilistic truncation
   textbook_own_randomness,         // own-key encryption with r^N instead of squares
   join_masks_reused,               // F2: the same masks in two attempts

@@ -166,8 +166,12 @@ TEST(Relu, PositivePartTruncatedWithItsBit) {
   for (int i = 0; i < relus; ++i) {
     const long double exact = x[i] > 0 ? static_cast<long double>(x[i]) / power_of_two(shift) : 0;
     EXPECT_LT(std::fabs(static_cast<long double>(values[i]) - exact), 2.5L) << i;
-    if (x[i] > power_of_two(36) || x[i] < -power_of_two(36)) EXPECT_TRUE(bits[i] == (x[i] > 0 ? 1 : 0)) << i;
-    if (x[i] < -power_of_two(36)) EXPECT_TRUE(values[i] == 0) << "a closed gate gives exactly zero";
+    if (x[i] > power_of_two(36) || x[i] < -power_of_two(36)) {
+      EXPECT_TRUE(bits[i] == (x[i] > 0 ? 1 : 0)) << i;
+    }
+    if (x[i] < -power_of_two(36)) {
+      EXPECT_TRUE(values[i] == 0) << "a closed gate gives exactly zero";
+    }
   }
   for (int i = 0; i < 30; ++i)
     EXPECT_LT(std::fabs(static_cast<long double>(others[i]) - static_cast<long double>(x[relus + i]) / power_of_two(shift)), 1.6L);
