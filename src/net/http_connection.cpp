@@ -110,7 +110,9 @@ HttpConnection::Progress HttpConnection::handshake() {
   if (result != 1) {
     Progress progress = after_ssl(result, Progress::closed);
     if (progress == Progress::wait) return progress;
-    std::string cause = check_.cause.empty() ? openssl_cause() : check_.cause;
+    std::string cause = !check_.cause.empty()   ? check_.cause
+                        : ERR_peek_error() != 0 ? openssl_cause()
+                                                : "the client closed the connection";
     server_.refused("refused connection from " + remote_ + ": " + cause);
     return linger();  // the alert must reach the client before a reset does
   }

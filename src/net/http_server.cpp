@@ -124,17 +124,19 @@ void HttpServer::listen_at(const std::string& address) {
   std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
   std::size_t before = listeners_.size();
   int cause = 0;
-  // "localhost" and "*" stand for several addresses: one that can be bound is enough.
+  // "localhost" and "*" stand for several addresses, and a host may lack one family; a port in use is an error.
   for (const addrinfo* info = found; info != nullptr; info = info->ai_next) {
     int fd = open_listener(*info, port_);
     if (fd < 0) {
       cause = errno;
-      continue;
+      if (cause == EADDRNOTAVAIL || cause == EAFNOSUPPORT) continue;
+      break;
     }
+    cause = 0;
     listeners_.push_back(fd);
     if (port_ == 0) port_ = port_of(fd);
   }
-  if (listeners_.size() == before)
+  if (listeners_.size() == before || cause == EADDRINUSE)
     throw Error(ErrorCode::configuration,
                 "could not listen at address \"" + address + "\" port " + std::to_string(port_), std::strerror(cause));
 }

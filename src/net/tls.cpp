@@ -2,6 +2,10 @@
 
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstdint>
 
 #include "base/error.h"
 
@@ -63,6 +67,44 @@ int verify_server(X509_STORE_CTX* store, void* data) {
 }
 }  // namespace
 
+namespace {
+// A socket BIO that writes with MSG_NOSIGNAL: OpenSSL's own lets a client that has gone raise SIGPIPE, which ends a
+// process that does not ignore it (PostgreSQL's background workers do not).
+int socket_of(BIO* bio) { return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio))); }
+
+int bio_write(BIO* bio, const char* data, int size) {
+  BIO_clear_retry_flags(bio);
+  ssize_t written = ::send(socket_of(bio), data, static_cast<std::size_t>(size), MSG_NOSIGNAL);
+  if (written < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_write(bio);
+  return static_cast<int>(written);
+}
+
+int bio_read(BIO* bio, char* data, int size) {
+  BIO_clear_retry_flags(bio);
+  ssize_t got = ::recv(socket_of(bio), data, static_cast<std::size_t>(size), 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_read(bio);
+  return static_cast<int>(got);
+}
+
+long bio_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+
+BIO* new_socket_bio(int fd) {
+  static BIO_METHOD* const method = [] {
+    BIO_METHOD* fresh = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "pg_mpc socket");
+    if (fresh == nullptr) throw Error(ErrorCode::out_of_memory, "out of memory");
+    BIO_meth_set_write(fresh, bio_write);
+    BIO_meth_set_read(fresh, bio_read);
+    BIO_meth_set_ctrl(fresh, bio_control);
+    return fresh;
+  }();
+  BIO* bio = BIO_new(method);
+  if (bio == nullptr) throw Error(ErrorCode::out_of_memory, "out of memory");
+  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(fd)));
+  BIO_set_init(bio, 1);
+  return bio;
+}
+}  // namespace
+
 TrustStore load_trust_store(const std::string& ca_file) {
   if (ca_file.empty()) return nullptr;
   TrustStore store(X509_STORE_new(), X509_STORE_free);
@@ -95,8 +137,10 @@ TlsServer::TlsServer(std::shared_ptr<const Identity> identity, TrustStore trust)
 
 OpenSslPtr<SSL> TlsServer::accept(int fd, PeerCheck& check) {
   OpenSslPtr<SSL> ssl(SSL_new(context_.get()));
-  if (!ssl || SSL_set_fd(ssl.get(), fd) != 1 || SSL_set_app_data(ssl.get(), &check) != 1)
+  if (!ssl || SSL_set_app_data(ssl.get(), &check) != 1)
     throw Error(ErrorCode::out_of_memory, "could not create a TLS connection", openssl_cause());
+  BIO* bio = new_socket_bio(fd);
+  SSL_set_bio(ssl.get(), bio, bio);  // takes the one reference
   SSL_set_accept_state(ssl.get());
   return ssl;
 }

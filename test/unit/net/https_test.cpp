@@ -342,6 +342,35 @@ TEST_F(HttpsTest, NoTicketsAndNoKeyLog) {
   ::close(fd);
 }
 
+// A write to a client that has gone must fail, not raise SIGPIPE (which would end this process).
+TEST(TlsServer, ClientThatHasGoneRaisesNoSignal) {
+  test::TemporaryDirectory directory;
+  auto certificate = test::make_certificate(directory, "node");
+  TlsServer server(Identity::load(certificate.certificate_file, certificate.key_file), nullptr);
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+  const std::uint8_t record[] = {22, 3, 1, 0, 5, 1, 0, 0, 1, 0};  // malformed: answered with an alert
+  ASSERT_EQ(::send(pair[1], record, sizeof record, 0), static_cast<ssize_t>(sizeof record));
+  ::close(pair[1]);
+  PeerCheck check;
+  auto ssl = server.accept(pair[0], check);
+  EXPECT_NE(SSL_do_handshake(ssl.get()), 1);
+  ssl.reset();
+  ::close(pair[0]);
+  ERR_clear_error();
+}
+
+TEST_F(HttpsTest, PortInUseIsAnError) {
+  start_server();
+  auto identity = load(server_certificate_);
+  thread_.call([&] {
+    HttpServerConfig config;
+    config.addresses = {"127.0.0.1"};
+    config.port = port_;
+    EXPECT_THROW(HttpServer(thread_.loop(), config, identity, nullptr, nullptr), Error);
+  });
+}
+
 TEST(Identity, ErrorsNameTheFileAndTheCause) {
   test::TemporaryDirectory directory;
   auto one = test::make_certificate(directory, "one"), two = test::make_certificate(directory, "two");
