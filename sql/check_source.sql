@@ -1,0 +1,24 @@
+-- mpc.check_source: what stands in the way of a source, before anybody approves it.
+\set SHOW_CONTEXT never
+SELECT mpc.propose_study('checked', jsonb_set(test_spec(), '{identifier}', '{"normalise": ["trim", "upper"]}')) IS NOT NULL AS proposed;
+\x on
+SELECT column_name, rows, nulls, duplicates, minimum, maximum, mean, round(sd::numeric, 9) AS sd, problem
+  FROM mpc.check_source('checked', 'patients', identifier => 'bsn');
+\x off
+-- all sorts of trouble: repeated identifiers after normalisation, empty ones, NULLs, NaN, infinity, a constant
+CREATE TABLE trouble (bsn text, age float8, smoker boolean);
+INSERT INTO trouble VALUES ('a1', 1, true), (' A1 ', 2, true), ('a1', 3, true), ('b', 'NaN', true), ('c', 'infinity', true),
+  ('d', NULL, true), (NULL, 5, true), ('  ', 6, true), ('e', 7, NULL);
+SELECT column_name, rows, nulls, duplicates, minimum, maximum, mean, problem FROM mpc.check_source('checked', 'trouble', 'bsn');
+-- columns that are absent or of another type are rows, not errors
+CREATE VIEW other_columns AS SELECT bsn, 'x'::text AS age FROM patients;
+SELECT column_name, rows, nulls, duplicates, problem FROM mpc.check_source('checked', 'other_columns', 'bsn');
+CREATE TABLE no_rows (bsn text, age integer, smoker boolean);
+SELECT column_name, rows, nulls, duplicates, minimum, problem FROM mpc.check_source('checked', 'no_rows', 'bsn');
+\pset format unaligned
+\pset tuples_only on
+SELECT fails($$SELECT * FROM mpc.check_source('checked', 'patients', 'number')$$);
+SELECT fails($$SELECT * FROM mpc.check_source('checked', 'patients', NULL)$$);
+SELECT fails($$SELECT * FROM mpc.check_source('checked', 'no_such_table', 'bsn')$$);
+-- nothing left the node and nothing was stored
+SELECT count(*) FROM mpc.approvals WHERE study = 'checked';
