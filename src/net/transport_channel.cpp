@@ -70,7 +70,16 @@ TransportChannel::TransportChannel(TransportConfig config, CancelToken& cancel)
   pthread_sigmask(SIG_SETMASK, &old, nullptr);
 }
 
-TransportChannel::~TransportChannel() { stop_io(); }
+TransportChannel::~TransportChannel() {
+  stop_io();
+  // A party that is done leaves at once: the peer whose last message it took must not wait for an acknowledgement.
+  try {
+    for (auto& state : peers_) verdicts_.insert(verdicts_.end(), state.unanswered.begin(), state.unanswered.end());
+    send_verdicts();
+  } catch (const std::exception&) {
+    // Out of memory: the peer tries again and finds no engine.
+  }
+}
 
 void TransportChannel::stop_io() noexcept {
   stop_ = true;

@@ -140,6 +140,16 @@ TEST_F(TransportTest, FullBuffersBlockTheSenderAndDrainWithoutDeadlock) {
   thread.join();
 }
 
+TEST_F(TransportTest, LastMessageIsAcknowledgedAlthoughItsReceiverLeavesAtOnce) {
+  for (int i = 0; i < 20; ++i) {
+    auto sender = open(0, [](TransportConfig&config) { config.step_timeout = seconds(5); }), receiver = open(1);
+    sender->send(1, 8, {1});
+    EXPECT_EQ(receiver->receive(0, 8), Bytes{1});
+    receiver.reset();
+    sender->flush();
+  }
+}
+
 TEST_F(TransportTest, AbortEndsTheWaitOfThePeers) {
   auto first = open(0), second = open(1);
   auto waiting = std::async(std::launch::async, [&] {
