@@ -166,7 +166,6 @@ class Controller : public Run {
     const SlotLayout layout(spec_.key_bits, columns_.size());
     const PaillierDecryptor decryptor(*key_);
     const PaillierEvaluator evaluator(key_->public_key());
-    const std::size_t ciphertext = key_->public_key().ciphertext_size();
     const std::size_t block = records_per_block(record_bytes_);
     own_summands_.reserve(matched_ * columns_.size());
     for (std::size_t first = 0; first < matched_; first += block) {
@@ -174,8 +173,7 @@ class Controller : public Run {
       const Bytes message = channel().receive(kThirdParty, 6);
       if (message.size() != count * record_bytes_)
         throw Error(ErrorCode::protocol_violation, "a block of sums has the wrong size");
-      for (std::size_t at = 0; at < message.size(); at += ciphertext)
-        evaluator.check_ciphertext({message.data() + at, ciphertext});
+      evaluator.check_ciphertexts(message, context_.pool, context_.cancel);
       SecretBytes plaintexts(count * layout.record_plaintext_size());
       decryptor.decrypt(message, plaintexts, context_.pool, context_.cancel);
       const FpVector shares = unpack_shares(layout, view_of(plaintexts));

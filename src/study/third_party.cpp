@@ -38,7 +38,6 @@ class ThirdParty : public Run {
     std::size_t records = 0;
     std::size_t record_bytes = 0;
     std::unique_ptr<PaillierEvaluator> evaluator;
-    std::size_t ciphertext_bytes = 0;
     Bytes stored;
   };
 
@@ -80,8 +79,7 @@ class ThirdParty : public Run {
     const PaillierPublicKey key = PaillierPublicKey::decode(channel().receive(side, 4));
     if (key.bits() != spec_.key_bits) throw Error(ErrorCode::protocol_violation, "a peer's public key has the wrong size");
     const SlotLayout layout(spec_.key_bits, column_count(spec_, side));
-    s.ciphertext_bytes = key.ciphertext_size();
-    s.record_bytes = layout.ciphertexts_per_record() * s.ciphertext_bytes;
+    s.record_bytes = layout.ciphertexts_per_record() * key.ciphertext_size();
     s.evaluator = std::make_unique<PaillierEvaluator>(key);
     s.stored.resize(matched_ * s.record_bytes);
     const auto& positions = table_.positions_by_row(side);
@@ -91,7 +89,7 @@ class ThirdParty : public Run {
       const Bytes message = channel().receive(side, 4);
       if (message.size() != count * s.record_bytes)
         throw Error(ErrorCode::protocol_violation, "a block of ciphertexts has the wrong size");
-      check_ciphertexts(s, message);
+      s.evaluator->check_ciphertexts(message, context_.pool, context_.cancel);
       for (std::size_t i = 0; i < count; ++i) {
         const std::uint32_t position = positions[first + i];
         if (position != MatchTable::kUnmatched)
@@ -99,13 +97,6 @@ class ThirdParty : public Run {
                       s.stored.begin() + static_cast<std::ptrdiff_t>(position * s.record_bytes));
       }
     }
-  }
-
-  void check_ciphertexts(const Side& side, const Bytes& message) {
-    context_.pool.for_ranges(message.size() / side.ciphertext_bytes, 64, context_.cancel, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i)
-        side.evaluator->check_ciphertext({message.data() + i * side.ciphertext_bytes, side.ciphertext_bytes});
-    });
   }
 
   // Masks of one controller belong to the other one's ciphertexts: multiplied in as they come.
@@ -117,7 +108,7 @@ class ThirdParty : public Run {
         const std::size_t size = std::min(block, matched_ - first) * s.record_bytes;
         const Bytes masks = channel().receive(sender, 5);
         if (masks.size() != size) throw Error(ErrorCode::protocol_violation, "a block of masks has the wrong size");
-        check_ciphertexts(s, masks);
+        s.evaluator->check_ciphertexts(masks, context_.pool, context_.cancel);
         const std::span<std::uint8_t> sums(s.stored.data() + first * s.record_bytes, size);
         s.evaluator->add(sums, masks, sums, context_.pool, context_.cancel);
         context_.observer.progress("add masks", first + size / s.record_bytes, matched_);
