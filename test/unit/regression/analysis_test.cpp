@@ -6,9 +6,8 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "linkage/encoding.h"
+#include "support/analysis_harness.h"
 #include "support/lasso_vectors.h"
-#include "support/mpc_harness.h"
 
 namespace pgmpc {
 namespace {
@@ -16,82 +15,26 @@ namespace {
 using test::LassoVector;
 using test::VectorFit;
 
-// The joined rows as the owners would have encoded them: by mean and spread of a larger population of their own
-// (every third record did not join and lies elsewhere).
-struct Encoded {
-  std::vector<std::vector<i128>> columns;
-  std::vector<i128> means;
-  std::vector<AnalysisColumn> described;
-};
+using test::AnalysisOutcome;
+using test::EncodedRows;
 
-Encoded encode(const test::PlainTable& table, const std::vector<std::size_t>& binary = {}) {
-  Encoded out;
-  auto add = [&](const std::vector<double>& values, bool is_binary) {
-    std::vector<double> population = values;
-    double low = values[0], high = values[0];
-    for (double x : values) low = std::min(low, x), high = std::max(high, x);
-    if (!is_binary)
-      for (std::size_t r = 0; r < values.size(); r += 3) population.push_back(values[r] + 0.2 * (high - low));
-    const EncodedColumn column = encode_column("c", population, is_binary);
-    std::vector<i128> ints;
-    for (std::size_t r = 0; r < values.size(); ++r) ints.push_back(column.values[r]);
-    out.columns.push_back(std::move(ints));
-    out.means.push_back(column.scaled_mean);
-    out.described.push_back({column.exponent, column.binary});
-  };
-  for (std::size_t j = 0; j < table.columns.size(); ++j)
-    add(table.columns[j], std::find(binary.begin(), binary.end(), j) != binary.end());
-  add(table.outcome, false);
-  return out;
-}
-
-struct Outcome {
-  std::vector<Model> models;
-  Transcript transcript;
-};
-
-Outcome run(const Encoded& data, const std::vector<double>& lambdas, bool standardize, int max_iterations = 400,
-            std::int64_t min_level_count = 10, unsigned recipients = 7, int reader = 0) {
-  MpcHarness h(41);
-  std::vector<std::array<FpVector, kParties>> shares;
-  for (const auto& column : data.columns) shares.push_back(h.deal(column));
-  const auto means = h.deal(data.means);
-  CancelToken cancel;
-  const auto named = [](auto body) {  // a failing vector says why
-    try {
-      return body();
-    } catch (const Error& e) {
-      std::printf("%s: %s\n", e.what(), e.detail().c_str());
-      throw;
-    }
-  };
-  auto results = named([&] { return h.run([&](Session& s) {
-    AnalysisRequest request;
-    for (auto& column : shares) request.columns.push_back(column[s.self()].clone());
-    request.means = means[s.self()].clone();
-    request.described = data.described;
-    request.lambdas = lambdas;
-    request.standardize = standardize;
-    request.max_iterations = max_iterations;
-    request.min_level_count = min_level_count;
-    request.recipients = recipients;
-    return analyse(s, std::move(request), cancel, {});
-  }); });
-  return {results[reader], h.transcript(reader)};
+AnalysisOutcome run(const EncodedRows& rows, std::vector<double> lambdas, bool standardize, int max_iterations = 400,
+                    std::int64_t min_level_count = 10) {
+  return test::analyse_rows(rows, {std::move(lambdas), standardize, max_iterations, min_level_count, 7});
 }
 
 class Vectors : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Vectors, CoefficientsWithinOneMillionth) {
   const LassoVector vector = test::load_lasso_vector(GetParam());
-  const Encoded data = encode(vector.table);
+  const EncodedRows data = test::encode_rows(vector.table);
   for (bool standardize : {true, false}) {
     std::vector<double> lambdas;
     std::vector<const VectorFit*> fits;
     for (const VectorFit& fit : vector.fits)
       if (fit.standardize == standardize) lambdas.push_back(fit.lambda), fits.push_back(&fit);
     if (lambdas.empty()) continue;
-    const Outcome outcome = run(data, lambdas, standardize);
+    const AnalysisOutcome outcome = run(data, lambdas, standardize);
     for (std::size_t k = 0; k < fits.size(); ++k) {
       const Model& model = outcome.models[k];
       const VectorFit& fit = *fits[k];
@@ -116,16 +59,65 @@ TEST_P(Vectors, CoefficientsWithinOneMillionth) {
 INSTANTIATE_TEST_SUITE_P(Lasso, Vectors, ::testing::ValuesIn(test::lasso_vector_names()),
                          [](const auto& test) { return test.param; });
 
+// Random problems in awkward units and shapes against the clear-text solver.
+TEST(Analysis, RandomProblemsInAnyUnits) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    TestRng rng(seed);
+    const auto uniform = [&] { return (static_cast<double>(rng.below(2000001)) - 1e6) / 1e6; };
+    const std::size_t d = 1 + rng.below(8), n = 20 + rng.below(300);
+    const double correlation = rng.below(3) == 0 ? 0.95 : 0.3 * uniform();
+    test::PlainTable table;
+    table.columns.resize(d);
+    std::vector<double> unit(d), shift(d), beta(d);
+    for (std::size_t j = 0; j < d; ++j) {
+      unit[j] = std::pow(10, 5 * uniform());
+      shift[j] = 50 * unit[j] * uniform();
+      beta[j] = rng.below(2) ? uniform() : 0;
+    }
+    const double outcome_unit = std::pow(10, 4 * uniform());
+    for (std::size_t r = 0; r < n; ++r) {
+      double y = 0.5 * uniform(), before = 0;
+      for (std::size_t j = 0; j < d; ++j) {
+        before = correlation * before + uniform();
+        y += beta[j] * before;
+        table.columns[j].push_back(unit[j] * before + shift[j]);
+      }
+      table.outcome.push_back(outcome_unit * (y + 3));
+    }
+    const bool standardize = rng.below(2) == 0;
+    const test::PlainLasso plain(table);
+    std::vector<double> lambdas;
+    for (double f : {0.0, 0.003, 0.1, 0.6, 1.2}) lambdas.push_back(f * plain.lambda_max(standardize));
+    const AnalysisOutcome outcome = run(test::encode_rows(table), lambdas, standardize);
+    for (std::size_t k = 0; k < lambdas.size(); ++k) {
+      SCOPED_TRACE("seed " + std::to_string(seed) + " lambda " + std::to_string(k) + " n " + std::to_string(n) + " d " +
+                   std::to_string(d) + " standardize " + std::to_string(standardize) + " iterations " +
+                   std::to_string(outcome.models[k].iterations));
+      const test::PlainFit expected = plain.fit(lambdas[k], standardize);
+      // Compared in standard deviations: a column in tiny units alone would hide the others. Released values have 28
+      // fractional bits of the local units (at least half a standard deviation, at most 64 times as fine).
+      double error = 0, largest = 0;
+      for (std::size_t j = 0; j < d; ++j) {
+        error = std::max(error, std::fabs(outcome.models[k].coefficients[j] - expected.coefficients[j]) * unit[j]);
+        largest = std::max(largest, std::fabs(expected.coefficients[j]) * unit[j]);
+      }
+      EXPECT_LE(error, 1e-6 * largest + 2e-8 * outcome_unit);
+      EXPECT_NEAR(outcome.models[k].r_squared, expected.r_squared, 1e-6);
+      EXPECT_NEAR(outcome.models[k].intercept, expected.intercept, 5e-6 * outcome_unit * (1 + 50 * largest / outcome_unit));
+    }
+  }
+}
+
 TEST(Analysis, OnlyRecipientsReceiveTheModel) {
-  const Encoded data = encode(test::load_lasso_vector("diabetes").table);
-  const Outcome outsider = run(data, {1.0}, true, 400, 10, 0b011, 2);
+  const EncodedRows data = test::encode_rows(test::load_lasso_vector("diabetes").table);
+  const AnalysisOutcome outsider = test::analyse_rows(data, {{1.0}, true, 400, 10, 0b011}, 2);
   EXPECT_FALSE(outsider.models[0].received);
   EXPECT_TRUE(outsider.models[0].coefficients.empty());
-  EXPECT_TRUE(run(data, {1.0}, true, 400, 10, 0b011, 1).models[0].received);
+  EXPECT_TRUE(test::analyse_rows(data, {{1.0}, true, 400, 10, 0b011}, 1).models[0].received);
 }
 
 TEST(Analysis, TheIterationCapIsAnErrorAndOpensNothing) {
-  const Encoded data = encode(test::load_lasso_vector("ar1_99").table);
+  const EncodedRows data = test::encode_rows(test::load_lasso_vector("ar1_99").table);
   try {
     run(data, {0.01}, true, 5);
     FAIL();
@@ -147,7 +139,7 @@ test::PlainTable small_table(std::uint64_t seed, std::size_t n, std::size_t d) {
   return table;
 }
 
-ErrorCode refusal(const Encoded& data, std::int64_t min_level_count = 10) {
+ErrorCode refusal(const EncodedRows& data, std::int64_t min_level_count = 10) {
   try {
     run(data, {0.01}, true, 400, min_level_count);
   } catch (const Error& e) {
@@ -159,13 +151,13 @@ ErrorCode refusal(const Encoded& data, std::int64_t min_level_count = 10) {
 TEST(Analysis, AConstantOutcomeIsRefused) {
   test::PlainTable table = small_table(1, 200, 3);
   for (double& y : table.outcome) y = 4;
-  EXPECT_EQ(refusal(encode(table)), ErrorCode::refused);
+  EXPECT_EQ(refusal(test::encode_rows(table)), ErrorCode::refused);
 }
 
 TEST(Analysis, AConstantColumnGetsCoefficientZero) {
   test::PlainTable table = small_table(2, 200, 3);
   for (double& x : table.columns[1]) x = 17;
-  const Outcome outcome = run(encode(table), {0.01}, true);
+  const AnalysisOutcome outcome = run(test::encode_rows(table), {0.01}, true);
   EXPECT_EQ(outcome.models[0].coefficients[1], 0);
   EXPECT_NE(outcome.models[0].coefficients[0], 0);
 }
@@ -178,17 +170,17 @@ TEST(Analysis, RareLevelsAndNestedFlagsAreRefusedOrdinaryFlagsPass) {
     table.columns[0][r] = r % 2 == 0;
     table.columns[1][r] = r % 20 == 0;  // 5 percent
   }
-  EXPECT_TRUE(run(encode(table, {0, 1}), {0.01}, true).models[0].received);
+  EXPECT_TRUE(run(test::encode_rows(table, {0, 1}), {0.01}, true).models[0].received);
   test::PlainTable one_person = table;
   for (std::size_t r = 0; r < n; ++r) one_person.columns[1][r] = r == 7;
-  EXPECT_EQ(refusal(encode(one_person, {0, 1})), ErrorCode::refused);
+  EXPECT_EQ(refusal(test::encode_rows(one_person, {0, 1})), ErrorCode::refused);
   test::PlainTable nested = table;
   nested.columns[2] = nested.columns[1];
   nested.columns[2][0] = 0;
-  EXPECT_EQ(refusal(encode(nested, {0, 1, 2})), ErrorCode::refused);
+  EXPECT_EQ(refusal(test::encode_rows(nested, {0, 1, 2})), ErrorCode::refused);
   test::PlainTable equal = table;
   equal.columns[2] = equal.columns[1];
-  EXPECT_TRUE(run(encode(equal, {0, 1, 2}), {0.01}, true).models[0].received);
+  EXPECT_TRUE(run(test::encode_rows(equal, {0, 1, 2}), {0.01}, true).models[0].received);
 }
 
 }  // namespace

@@ -1,0 +1,75 @@
+// What: the analysis of regression/ on clear rows: encodes them as their owners would, deals shares, runs three parties.
+#pragma once
+#include <algorithm>
+#include <vector>
+
+#include "linkage/encoding.h"
+#include "regression/analysis.h"
+#include "support/mpc_harness.h"
+#include "support/plain_lasso.h"
+
+namespace pgmpc::test {
+
+// The joined rows as the owners encode them: by mean and spread of a larger population of their own (every third record
+// did not join and lies elsewhere).
+struct EncodedRows {
+  std::vector<std::vector<i128>> columns;
+  std::vector<i128> means;
+  std::vector<AnalysisColumn> described;
+};
+
+inline EncodedRows encode_rows(const PlainTable& table, const std::vector<std::size_t>& binary = {}) {
+  EncodedRows out;
+  const auto add = [&](const std::vector<double>& values, bool is_binary) {
+    std::vector<double> population = values;
+    const auto [low, high] = std::minmax_element(values.begin(), values.end());
+    const double reach = *high - *low;
+    if (!is_binary)
+      for (std::size_t r = 0; r < values.size(); r += 3) population.push_back(values[r] + 0.2 * reach);
+    const EncodedColumn column = encode_column("c", population, is_binary);
+    out.columns.emplace_back(column.values.begin(), column.values.begin() + static_cast<std::ptrdiff_t>(values.size()));
+    out.means.push_back(column.scaled_mean);
+    out.described.push_back({column.exponent, column.binary});
+  };
+  for (std::size_t j = 0; j < table.columns.size(); ++j)
+    add(table.columns[j], std::find(binary.begin(), binary.end(), j) != binary.end());
+  add(table.outcome, false);
+  return out;
+}
+
+struct AnalysisSettings {
+  std::vector<double> lambdas;
+  bool standardize = true;
+  int max_iterations = 400;
+  std::int64_t min_level_count = 10;
+  unsigned recipients = 7;
+};
+
+struct AnalysisOutcome {
+  std::vector<Model> models;
+  Transcript transcript;
+};
+
+// What party `reader` holds afterwards.
+inline AnalysisOutcome analyse_rows(const EncodedRows& rows, const AnalysisSettings& settings, int reader = 0) {
+  MpcHarness h(41);
+  std::vector<std::array<FpVector, kParties>> shares;
+  for (const auto& column : rows.columns) shares.push_back(h.deal(column));
+  const auto means = h.deal(rows.means);
+  CancelToken cancel;
+  auto results = h.run([&](Session& s) {
+    AnalysisRequest request;
+    for (auto& column : shares) request.columns.push_back(column[s.self()].clone());
+    request.means = means[s.self()].clone();
+    request.described = rows.described;
+    request.lambdas = settings.lambdas;
+    request.standardize = settings.standardize;
+    request.max_iterations = settings.max_iterations;
+    request.min_level_count = settings.min_level_count;
+    request.recipients = settings.recipients;
+    return analyse(s, std::move(request), cancel, {});
+  });
+  return {results[reader], h.transcript(reader)};
+}
+
+}  // namespace pgmpc::test
