@@ -163,6 +163,7 @@ void Starter::arbitrate(OperationPtr operation) {
                {"digest", operation->digest},
                {"attempt", new_attempt()},
                {"manual", operation->manual}};
+  if (Attempt* before = book_.latest(operation->study)) request["ended"] = before->id;
   peers_.control(operation->third_party_name(), request, kCallTimeout, [this, operation](const Json& reply) {
     guarded(operation, [&] { launch(operation, text_member(value_of_reply(reply), "attempt")); });
   });
@@ -188,7 +189,6 @@ void Starter::tell(OperationPtr operation, const std::string& attempt) {
     if (peer.at("index") != 2) controllers.push_back(text_member(peer, "party"));
   operation->unanswered = controllers.size();
   for (const std::string& party : controllers) {
-    if (Attempt* own = book_.find(attempt)) own->joined.insert(party);
     peers_.control(party, order, kCallTimeout, [this, operation, attempt](const Json& reply) {
       guarded(operation, [&] {
         try {
@@ -213,6 +213,12 @@ Json Starter::agreed_job(const Json& message) {
   return job;
 }
 
+// True when the party has been given the attempt in force here but cannot be in it any more. That it was only told of
+// the attempt does not count: its own request may have been on its way then.
+bool Starter::lost(const Attempt& known, const std::string& party, const Json& message) {
+  return known.joined.contains(party) || message.value("ended", "") == known.id;
+}
+
 Json Starter::peer_starts(const std::string& party, const Json& message) {
   std::string study = text_member(message, "study"), id = text_member(message, "attempt");
   if (from_hex(id).size() != 16) throw Error(ErrorCode::protocol_violation, "attempt id is not 16 bytes");
@@ -220,7 +226,7 @@ Json Starter::peer_starts(const std::string& party, const Json& message) {
   Attempt* known = book_.in_force(study);
   if (known != nullptr && known->manual) throw by_hand(study);
   bool arbiter = text_member(job, "role") == "third_party";
-  if (arbiter && known != nullptr && known->id != id && !known->joined.contains(party)) {
+  if (arbiter && known != nullptr && known->id != id && !lost(*known, party, message)) {
     known->joined.insert(party);
     return started(known->id);
   }
@@ -238,7 +244,7 @@ Json Starter::peer_joins(const std::string& party, const Json& message) {
   Attempt* known = book_.in_force(study);
   if (known != nullptr && !known->manual)
     throw Error(ErrorCode::wrong_state, "study \"" + study + "\" is already running");
-  if (known == nullptr || (known->joined.contains(party) && known->id != id)) known = &book_.form(study, id);
+  if (known == nullptr || (known->id != id && lost(*known, party, message))) known = &book_.form(study, id);
   known->joined.insert(party);
   return started(known->id);
 }

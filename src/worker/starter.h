@@ -3,7 +3,8 @@
 //        engine by mpc.prepare; arbitration = the third party's coordinator decides which attempt id is in force when
 //        several parties begin at once; operation = one start or join that waits for answers of peers.
 // Invariants: engines start only after every peer that is needed has said that it is ready for the same digest;
-//             a party that asks for an attempt it has already been given has lost its engine, so it gets a new one.
+//             a party that asks again after it asked for the attempt in force, or that names it as ended, has lost its
+//             engine, so it gets a new attempt.
 #pragma once
 #include <functional>
 #include <map>
@@ -47,6 +48,7 @@ class Starter {
   void tell(OperationPtr operation, const std::string& attempt);
   void end(OperationPtr operation, const Json& reply);
   void guarded(OperationPtr operation, const std::function<void()>& body);
+  static bool lost(const Attempt& known, const std::string& party, const Json& message);
   Json agreed_job(const Json& message);
 
   EventLoop& loop_;
