@@ -129,7 +129,7 @@ BEGIN
   nulls := found.nulls;
   duplicates := found.duplicates;
   problem := nullif(concat_ws('; ',
-    CASE WHEN found.duplicates > 0 THEN format('rows that repeat the identifier of another row: %s', found.duplicates) END,
+    CASE WHEN found.duplicates > 0 THEN format('duplicate identifiers, surplus rows: %s', found.duplicates) END,
     CASE WHEN found.empty > 0 THEN format('rows with an empty identifier: %s', found.empty) END), '');
   RETURN NEXT;
 

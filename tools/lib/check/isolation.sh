@@ -17,7 +17,8 @@ check_isolation() {
   program=$(dirname "$(dirname "$tests")")/test/isolation/pg_isolation_regress
   run=$scratch/isolation
   cp -r test/isolation "$run"
-  cp test/regress/preload.conf "$run"
+  # Studies live in the database that pg_isolation_regress makes.
+  sed "s/^pg_mpc.database.*/pg_mpc.database = 'isolation_regression'/" test/regress/preload.conf >"$run/preload.conf"
   [ "$(id -u)" -ne 0 ] || chown -R "$(unprivileged_user)" "$run"
   (cd "$run" && as_unprivileged env PATH="$private_bin:$PATH" "$program" --bindir="$private_bin" --inputdir=. \
     --outputdir=. --temp-instance=instance --temp-config=preload.conf --load-extension=pg_mpc "${specs[@]}") \
