@@ -5,10 +5,10 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "../support/test_certificates.h"
 #include "loop_thread.h"
 #include "net/router.h"
 #include "net/transport_channel.h"
-#include "../support/test_certificates.h"
 
 namespace pgmpc::test {
 
