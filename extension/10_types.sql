@@ -74,7 +74,8 @@ COMMENT ON TYPE mpc.paillier_public_key IS
   'Invalid values are refused on input (22P02).';
 COMMENT ON TYPE mpc.paillier_private_key IS
   'Paillier private key: two safe primes. Text form ps1:<hex>. It belongs to the caller: whoever sees the value, a dump '
-  'or a log line with it can decrypt. Private keys of studies are never SQL values. Invalid values are refused on input (22P02).';
+  'or a log line with it can decrypt, and a session that decrypted keeps the key in its memory until it ends. Private '
+  'keys of studies are never SQL values. Invalid values are refused on input (22P02).';
 COMMENT ON TYPE mpc.paillier_ciphertext IS
   'Paillier ciphertext with its scale and its key''s N: 771, 1155 or 1539 bytes for keys of 2048, 3072 or 4096 bits. '
   'Text form pc1:<hex>. Invalid values are refused on input (22P02).';

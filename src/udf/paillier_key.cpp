@@ -59,7 +59,7 @@ Datum pg_mpc_paillier_encrypt(PG_FUNCTION_ARGS) {
     EncryptionContext& context = encryption_context(pg::bytes_of(public_key));
     SecretBytes plaintext = residue_of(parse_decimal(value, scale), context.key.n());
     Bytes ciphertext(context.key.ciphertext_size());
-    context.encryptor.encrypt(view_of(plaintext), ciphertext, calling_thread(), query_cancellation());
+    context.encryptor.encrypt(view_of(plaintext), ciphertext, calling_thread(), never_cancelled());
     return PointerGetDatum(pg::make_varlena(ciphertext_payload(scale, context.key.n(), ciphertext)));
   });
 }
@@ -73,7 +73,7 @@ Datum pg_mpc_paillier_decrypt(PG_FUNCTION_ARGS) {
     const PaillierPublicKey& key = context.key.public_key();
     check_same_key(key.n(), "private key", parts.n, "ciphertext");
     SecretBytes plaintext(key.plaintext_size());
-    context.decryptor.decrypt(parts.c, plaintext, calling_thread(), query_cancellation());
+    context.decryptor.decrypt(parts.c, plaintext, calling_thread(), never_cancelled());
     SecretVector<char> value = residue_text(view_of(plaintext), key.n(), parts.scale);
     return pg::make_cstring({value.data(), value.size()});
   });

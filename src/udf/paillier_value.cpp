@@ -170,6 +170,11 @@ ThreadPool& calling_thread() {
   return pool;
 }
 
+const CancelToken& never_cancelled() {
+  static const CancelToken token;
+  return token;
+}
+
 const CancelToken& query_cancellation() {
   // Only what makes CHECK_FOR_INTERRUPTS end the query: other interrupts wait until the function is done.
   static const CancelToken token(+[]() noexcept { return QueryCancelPending != 0 || ProcDiePending != 0; });

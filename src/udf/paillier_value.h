@@ -61,8 +61,10 @@ DecryptionContext& decryption_context(ByteView private_key);
 // What ciphertexts can do without a key value: only N is needed.
 PaillierEvaluator& evaluation_context(ByteView n);
 
-// For operations on single values: a pool without threads and a token that follows the query's cancellation.
+// For operations on single values, which take milliseconds: no threads, no cancellation in their midst.
 ThreadPool& calling_thread();
+const CancelToken& never_cancelled();
+// For key generation: follows the query's cancellation.
 const CancelToken& query_cancellation();
 
 }  // namespace pgmpc
