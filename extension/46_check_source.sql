@@ -51,12 +51,12 @@ DECLARE
   list text;
   result float8[];
 BEGIN
-  -- One pass over the source: per column NULLs, values that are not finite, then figures of the complete rows.
+  -- One pass over the source: per column NULLs, values that no encoding carries, then figures of the complete rows.
   SELECT string_agg(format(
            'ARRAY[count(*) FILTER (WHERE c%1$s IS NULL), count(*) FILTER (WHERE complete AND NOT %2$s), '
            'min(c%1$s) FILTER (WHERE complete AND %2$s), max(c%1$s) FILTER (WHERE complete AND %2$s), '
            'avg(c%1$s) FILTER (WHERE complete AND %2$s), stddev_pop(c%1$s) FILTER (WHERE complete AND %2$s)]::float8[]',
-           i, format('c%s BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308', i)), ', ' ORDER BY i)
+           i, format('c%s BETWEEN -1e100 AND 1e100', i)), ', ' ORDER BY i)
     INTO list FROM generate_subscripts(columns, 1) AS i;
   EXECUTE format('SELECT ARRAY[%s] FROM (SELECT %s, %s AS complete FROM %s) AS t', list,
                  (SELECT string_agg(CASE WHEN mpc_internal.is_boolean(source, name)
@@ -68,7 +68,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.check_columns(regclass, text[], text) IS
-'per column: NULLs, values that are not finite, minimum, maximum, mean, population standard deviation of complete rows';
+'per column: NULLs, values that are NaN, infinite or huge, minimum, maximum, mean, population standard deviation of complete rows';
 
 CREATE FUNCTION mpc_internal.is_boolean(source regclass, name text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -81,6 +81,29 @@ AS $$
   SELECT coalesce(bool_or(type = 'bool'::regtype), false) FROM base
 $$;
 COMMENT ON FUNCTION mpc_internal.is_boolean(regclass, text) IS 'true for a boolean column, also through domains';
+
+CREATE FUNCTION mpc_internal.range_problem(
+  minimum float8, maximum float8, mean float8, sd float8, agreed integer) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  reach float8 := greatest(maximum - mean, mean - minimum);
+  exponent integer := coalesce(agreed, ceil(ln(greatest(sd, reach / 64)) / ln(2::float8))::integer);
+  scale float8;
+BEGIN
+  -- The bounds of linkage/encoding.h: a little before the engine refuses is better than after everybody approved.
+  IF exponent NOT BETWEEN -256 AND 256 THEN
+    RETURN 'magnitude that cannot be encoded: choose another unit';
+  END IF;
+  scale := power(2::float8, exponent);
+  RETURN CASE WHEN abs(mean) > 1024 * scale THEN 'mean too large for the spread: subtract a typical value'
+              WHEN agreed IS NOT NULL AND sd < scale / 4096 THEN format('varies too little for the agreed scale exponent %s', agreed)
+              WHEN agreed IS NOT NULL AND reach >= 128 * scale THEN format('values too large for the agreed scale exponent %s', agreed)
+         END;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.range_problem(float8, float8, float8, float8, integer) IS
+'why the values of a column that varies cannot be encoded, with the scale exponent that the spec agreed on or none; NULL when they can';
 
 CREATE FUNCTION mpc_internal.required_matches(spec jsonb) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -145,8 +168,11 @@ BEGIN
       maximum := figures[i][4];
       mean := figures[i][5];
       sd := figures[i][6];
-      problem := CASE WHEN figures[i][2] > 0 THEN format('values that are NaN or infinite: %s', figures[i][2])
-                      WHEN minimum = maximum THEN 'constant' END;
+      problem := CASE WHEN figures[i][2] > 0 THEN format('values that are NaN, infinite or beyond 1e100: %s', figures[i][2])
+                      WHEN minimum = maximum THEN 'constant'
+                      WHEN NOT mpc_internal.is_boolean(source, column_name)
+                        THEN mpc_internal.range_problem(minimum, maximum, mean, sd,
+                          (held.spec -> 'scale_exponents' -> held.party ->> column_name)::integer) END;
     ELSE
       SELECT NULL, NULL, NULL, NULL, NULL INTO nulls, minimum, maximum, mean, sd;
       problem := CASE mpc_internal.column_problem(source, column_name, current_user::regrole::oid)

@@ -96,6 +96,10 @@ BEGIN
   ELSIF held.state = 'running' THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is running', name);
   END IF;
+  IF (SELECT count(*) FROM mpc_internal.studies AS s
+       WHERE s.proposer = party AND s.run_state IS NULL AND s.expires_at > now()) >= 1000 THEN
+    RAISE EXCEPTION USING ERRCODE = '54000', MESSAGE = format('too many open proposals of "%s"', party);
+  END IF;
   INSERT INTO mpc_internal.studies (study, version, digest, spec, parties, proposer)
   VALUES (name, number, accepted.digest, accepted.canonical, accepted.parties, party);
   PERFORM mpc_internal.record_event(name, NULL, 'proposed', party,

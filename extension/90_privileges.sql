@@ -22,7 +22,8 @@ GRANT USAGE ON SCHEMA mpc_internal TO mpc_study;
 GRANT EXECUTE ON FUNCTION mpc_internal.study_for_check(text), mpc_internal.columns_of(jsonb, text),
   mpc_internal.column_problem(oid, text, oid), mpc_internal.identifier_columns(jsonb, oid, text),
   mpc_internal.require_source(oid, oid), mpc_internal.require_binding(jsonb, text, oid, text[], oid),
-  mpc_internal.normalised(text, jsonb), mpc_internal.required_matches(jsonb), mpc_internal.check_identifier(regclass, text[], jsonb, text),
+  mpc_internal.normalised(text, jsonb), mpc_internal.required_matches(jsonb),
+  mpc_internal.range_problem(float8, float8, float8, float8, integer), mpc_internal.check_identifier(regclass, text[], jsonb, text),
   mpc_internal.check_columns(regclass, text[], text), mpc_internal.is_boolean(regclass, text) TO mpc_study;
 
 -- mpc_reader

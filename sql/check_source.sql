@@ -15,6 +15,17 @@ CREATE VIEW other_columns AS SELECT bsn, 'x'::text AS age FROM patients;
 SELECT column_name, rows, nulls, duplicates, problem FROM mpc.check_source('checked', 'other_columns', 'bsn');
 CREATE TABLE no_rows (bsn text, age integer, smoker boolean);
 SELECT column_name, rows, nulls, duplicates, minimum, problem FROM mpc.check_source('checked', 'no_rows', 'bsn');
+-- values that the encoding of the run does not carry
+CREATE FUNCTION check_age(expression text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('CREATE OR REPLACE VIEW scaled AS SELECT bsn, (%s)::float8 AS age, smoker FROM patients', expression);
+  RETURN (SELECT problem FROM mpc.check_source('checked', 'scaled', 'bsn') WHERE column_name = 'age');
+END
+$$;
+SELECT expression, check_age(expression) FROM unnest(ARRAY['age', 'age * 1e70', 'age * 1e90', 'age * 1e200', 'age * 1e-70', 'age * 1e-90',
+                                                           'age + 50000', 'age + 100000']) AS expression;
+SELECT mpc.propose_study('checked', jsonb_set(test_spec(), '{scale_exponents}', '{"regress": {"age": 2}}')) IS NOT NULL AS proposed;
+SELECT expression, check_age(expression) FROM unnest(ARRAY['age', 'age * 10', 'age / 1e6']) AS expression;
 \pset format unaligned
 \pset tuples_only on
 SELECT fails($$SELECT * FROM mpc.check_source('checked', 'patients', 'number')$$);
