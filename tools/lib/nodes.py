@@ -14,7 +14,7 @@ import tempfile
 from processes import CommandError, Psql, as_owner, free_ports, owner, port_is_free, quote, run
 
 PARTIES = (("erasmus_mc", "controller"), ("zilveren_kruis", "controller"), ("zorgttp", "third_party"))
-DATABASE = "study"
+DATABASE = "postgres"  # the default of pg_mpc.database: it is there before the server starts
 ANALYST = "analyst"
 LONGEST_SOCKET_PATH = 107
 TOOLS = os.path.dirname(os.path.abspath(__file__))
@@ -102,7 +102,6 @@ class Nodes:
             "logging_collector": "off",
             "log_line_prefix": "%m [%p] ",
             "pg_mpc.party": node["party"],
-            "pg_mpc.database": DATABASE,
             "pg_mpc.listen_addresses": "localhost",
             "pg_mpc.port": node["https"],
             "pg_mpc.certificate_file": os.path.join(certificates, node["party"] + ".crt"),
@@ -123,13 +122,10 @@ class Nodes:
 
     def _introduce(self, node):
         """The extension, the analyst, and the two peers."""
-        with self.session(node, user="postgres", dbname="postgres") as admin:
-            admin.query(f"CREATE DATABASE {DATABASE}")
         with self.session(node, user="postgres") as admin:
             admin.query("CREATE EXTENSION pg_mpc")
             admin.query(f"CREATE ROLE {ANALYST} LOGIN IN ROLE mpc_admin, mpc_study, mpc_reader")
             admin.query(f"GRANT CREATE ON SCHEMA public TO {ANALYST}")
-            admin.query(f"GRANT TEMPORARY ON DATABASE {DATABASE} TO {ANALYST}")
         with self.session(node) as analyst:
             for peer in self.nodes:
                 if peer is not node:
@@ -145,8 +141,8 @@ class Nodes:
     def psql_path(self):
         return os.path.join(self.bindir, "psql")
 
-    def session(self, node, user=None, dbname=None, notice=None):
-        return Psql(self.psql_path(), {**node, "dbname": dbname or node["dbname"]}, user, notice)
+    def session(self, node, user=None, notice=None):
+        return Psql(self.psql_path(), node, user, notice)
 
     def copy_in(self, node, statement, rows):
         """COPY ... FROM STDIN with rows of values (None is NULL)."""

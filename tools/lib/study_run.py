@@ -65,7 +65,7 @@ class StudyRun:
             for session in sessions:
                 session.close()
         if failures:
-            raise CommandError("\n".join(failures))
+            raise CommandError(failures[0])
 
     def _steps_of(self, session, sessions, failures):
         steps = THIRD_PARTY_STEPS if session.node["role"] == "third_party" else CONTROLLER_STEPS
