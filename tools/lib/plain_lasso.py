@@ -46,7 +46,7 @@ def solve(columns, outcome, penalty):
     beta = _descend(gram, target, penalty, sds)
     explained = 2 * math.fsum(map(mul, beta, target)) - math.fsum(
         b * math.fsum(map(mul, row, beta)) for b, row in zip(beta, gram))
-    coefficients = [b / sd if sd > 0 else 0.0 for b, sd in zip(beta, sds)]
+    coefficients = [b / sd + 0.0 if sd > 0 else 0.0 for b, sd in zip(beta, sds)]  # + 0.0: no -0
     intercept = y_mean - math.fsum(map(mul, coefficients, means))
     scale = max(max(map(abs, target)), 1e-300)
     return Solution(intercept, coefficients, explained / total if total > 0 else 0.0,
