@@ -111,11 +111,11 @@ EncodedColumn encode_column(const std::string& name, std::span<const double> val
 
   const long double centre = std::ldexp(static_cast<long double>(out.scaled_mean), out.exponent - kMeanFractionBits);
   const bool constant = m.reach == 0;
-  const long double limit = 2147483648.0L;  // 2^31
+  const long double limit = std::ldexp(kSpreadOverUnit, kValueFractionBits) + 1;  // 2^30, and the mean's rounding
   out.values.reserve(values.size());
   for (double x : values) {
     const long double scaled = constant ? 0 : std::ldexp(x - centre, kValueFractionBits - out.exponent);
-    if (!(std::fabs(scaled) < limit - 0.5L))
+    if (!(std::fabs(scaled) <= limit))
       throw Error(ErrorCode::out_of_range, quoted(name) + " holds a value too large for the agreed scale exponent",
                   "The agreed scale exponent is " + std::to_string(out.exponent) + ".",
                   "Agree on a larger scale exponent.");

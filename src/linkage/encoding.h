@@ -2,7 +2,7 @@
 // Terms: exponent e = ceil(log2 max(sd, max|x - mu| / 64)) over the controller's own rows: the column's unit is 2^e;
 //        x_int = round((x - mu) * 2^(24 - e)); scaled mean = mu * 2^-e with 36 fractional bits;
 //        binary column = values 0 and 1 sent raw: mu = 0, e = 0, x_int = x * 2^24.
-// Invariants: |x_int| < 2^31; |mu| * 2^-e <= 2^10; e is public, everything else is secret. mu is the rounded mean
+// Invariants: |x_int| <= 2^30 + 1; |mu| * 2^-e <= 2^10; e is public, everything else is secret. mu is the rounded mean
 //             throughout, so that x = scaled_mean * 2^(e - 36) + x_int * 2^(e - 24) up to half a unit of x_int.
 //             Every refusal happens here, before anything is sent, and names the column.
 #pragma once

@@ -74,7 +74,7 @@ FpVector at_least(Session& session, const GateLabel& label, std::span<const Fp> 
     beta[0] = Fp::from_int(1 - 2 * static_cast<int>(s));
     constants[0] = bit_value(s);
   };
-  const Dealt dealt = open_with_keys(session, label, values, kCompareBound, values.size(), dealing);
+  const Dealt dealt = open_with_keys(session, label, values, kCompareBound, kCompareBound, values.size(), dealing);
   const int points = static_cast<int>(thresholds.size());
   auto shifted = [&](std::size_t gate, int k) { return dealt.opened.c[gate] - static_cast<u128>(thresholds[k]); };
   const FpVector less = evaluate_keys(session, dealt, points, [&](std::size_t gate, int k) {
@@ -94,7 +94,7 @@ FpVector at_least(Session& session, const GateLabel& label, std::span<const Fp> 
 }
 
 ReluResult relu_and_truncate(Session& session, const GateLabel& label, std::span<const Fp> values, std::size_t relus,
-                             int shift, int cut, bool want_active) {
+                             int shift, int cut, int bound, bool want_active) {
   const int domain = kValueBits - 1 - cut;
   Dealing dealing;
   dealing.shape = {domain, 2};
@@ -109,7 +109,7 @@ ReluResult relu_and_truncate(Session& session, const GateLabel& label, std::span
     constants[0] = bit_value(s);
     constants[1] = bit_value(s) * high;
   };
-  const Dealt dealt = open_with_keys(session, label, values, kCompareBound, relus, dealing);
+  const Dealt dealt = open_with_keys(session, label, values, kCompareBound, bound, relus, dealing);
   const Opened& opened = dealt.opened;
   const FpVector less = evaluate_keys(session, dealt, 1, [&](std::size_t gate, int) {
     return low_bits(opened.c[gate], kValueBits - 1) >> cut;
@@ -154,7 +154,7 @@ FpVector exact_truncate(Session& session, const GateLabel& label, std::span<cons
     beta[0] = Fp::from_int(1);
     constants[0] = Fp::reduce(r >> shift);
   };
-  const Dealt dealt = open_with_keys(session, label, values, bound, values.size(), dealing);
+  const Dealt dealt = open_with_keys(session, label, values, bound, bound, values.size(), dealing);
   const u128 half = one << (shift - 1);
   const FpVector less = evaluate_keys(session, dealt, 1, [&](std::size_t gate, int) {
     return low_bits(dealt.opened.c[gate] + half, shift);

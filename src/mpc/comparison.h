@@ -38,9 +38,10 @@ struct ReluResult {
   FpVector active;  // 1{x_j >= 0} for those, empty unless asked for
   FpVector rest;    // x_j / 2^shift for the others (truncated in the same opening)
 };
-// values of degree <= 2. The sign is decided on values rounded to 2^cut, cut <= shift. Two rounds.
+// values of degree <= 2, |value| < 2^bound <= 2^82. The sign is decided on values rounded to 2^cut, cut <= shift.
+// Two rounds.
 ReluResult relu_and_truncate(Session& session, const GateLabel& label, std::span<const Fp> values, std::size_t relus,
-                             int shift, int cut, bool want_active);
+                             int shift, int cut, int bound, bool want_active);
 
 // round(x_j / 2^shift), ties upwards, exactly: a zero stays zero (rule F16). values of degree <= 2. Two rounds.
 FpVector exact_truncate(Session& session, const GateLabel& label, std::span<const Fp> values, int shift, int bound);

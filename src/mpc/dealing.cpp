@@ -34,8 +34,8 @@ void deal(Session& session, const GateLabel& label, const Masks& masks, std::siz
 }
 }  // namespace
 
-Dealt open_with_keys(Session& session, const GateLabel& label, std::span<const Fp> values, int bound, std::size_t gates,
-                     const Dealing& dealing) {
+Dealt open_with_keys(Session& session, const GateLabel& label, std::span<const Fp> values, int offset, int bound,
+                     std::size_t gates, const Dealing& dealing) {
   const int self = session.self();
   Dealt dealt;
   dealt.gates = gates;
@@ -51,7 +51,7 @@ Dealt open_with_keys(Session& session, const GateLabel& label, std::span<const F
     messages.expected[dealer] = count * dealing.shape.key_bytes();
     if (self == (dealer + 2) % kParties) messages.expected[dealer] += count * dealing.constants * kFpBytes;
   }
-  dealt.opened = masked_open(session, label, values, bound, std::move(masks), &messages);
+  dealt.opened = masked_open(session, label, values, offset, bound, std::move(masks), &messages);
   for (int dealer = 0; dealer < kParties; ++dealer) {
     if (dealer == self) continue;
     const auto dealt_gates = gates_of(dealer, gates);

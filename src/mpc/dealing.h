@@ -31,9 +31,9 @@ struct Dealt {
   }
 };
 
-// The first `gates` coordinates of values get keys; all of them are opened with the bound.
-Dealt open_with_keys(Session& session, const GateLabel& label, std::span<const Fp> values, int bound, std::size_t gates,
-                     const Dealing& dealing);
+// The first `gates` coordinates of values get keys; all of them are opened with this offset and bound (opening.h).
+Dealt open_with_keys(Session& session, const GateLabel& label, std::span<const Fp> values, int offset, int bound,
+                     std::size_t gates, const Dealing& dealing);
 
 // DCF shares of every gate this party evaluates at its points: x(gate, point) < 2^domain.
 // Result index (gate*points + point)*width + k; zero where this party is the dealer.

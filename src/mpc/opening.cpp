@@ -40,13 +40,12 @@ Masks opening_masks(Session& session, const GateLabel& label, std::size_t count)
   return masks;
 }
 
-Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int bound,
-                   DealerMessages* dealer) {
-  return masked_open(session, label, values, bound, opening_masks(session, label, values.size()), dealer);
+Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int bound) {
+  return masked_open(session, label, values, bound, bound, opening_masks(session, label, values.size()), nullptr);
 }
 
-Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int bound, Masks masks,
-                   DealerMessages* dealer_messages) {
+Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int offset, int bound,
+                   Masks masks, DealerMessages* dealer_messages) {
   const std::size_t count = values.size();
   const int self = session.self();
   session.add_exposure(count, bound);
@@ -79,7 +78,7 @@ Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp>
   }
   session.exchange(out, in, expected);
   Opened opened;
-  opened.bound = bound;
+  opened.offset = offset;
   opened.c.resize(count);
   std::array<std::size_t, kParties> at{};
   for (std::size_t j = 0; j < count; ++j) {
@@ -87,7 +86,7 @@ Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp>
     if (self == dealer) continue;
     const int other = 3 - dealer - self;
     const Fp sum = additive[j] + element(in[dealer], at[dealer]++) + element(in[other], at[other]++);
-    opened.c[j] = (sum + Fp::reduce(static_cast<u128>(1) << bound)).v;
+    opened.c[j] = (sum + Fp::reduce(static_cast<u128>(1) << offset)).v;
   }
   if (dealer_messages != nullptr)
     for (int peer = 0; peer < kParties; ++peer)
@@ -103,7 +102,7 @@ FpVector truncated(Session& session, const Opened& opened, int shift, std::size_
   const int self = session.self();
   // Half a unit less before the shift makes the sum of the three roundings unbiased.
   const u128 half = shift > 0 ? static_cast<u128>(1) << (shift - 1) : 0;
-  const u128 offset = static_cast<u128>(1) << opened.bound;
+  const u128 offset = static_cast<u128>(1) << opened.offset;
   FpVector out(count);
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t j = first + i;

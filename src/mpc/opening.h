@@ -1,9 +1,9 @@
 // What: opening of degree-1 sharings, masked opening of values of degree <= 2 to the two evaluators, and truncation.
 // Source: Shamir (1979) opening; PRSS truncation after Catrina-de Hoogh (2010) with two masks of which no evaluator
 //         knows both (lasso report, section 2).
-// Terms: c = x + 2^bound + R1 + R2, known to the evaluators; R1 = PRF(e1, dealer), R2 = PRF(e2, dealer), both known to
+// Terms: c = x + 2^offset + R1 + R2, known to the evaluators; R1 = PRF(e1, dealer), R2 = PRF(e2, dealer), both known to
 //        the dealer, who never sees c. Coordinate j has dealer j mod 3.
-// Invariants: masked_open always adds the zero sharing itself (rule F4); |x| < 2^bound, and each opening costs a
+// Invariants: masked_open always adds the zero sharing itself (rule F4); |x| < 2^bound <= 2^offset, and each opening costs a
 //             statistical distance of 2^(bound+1-125), booked by the session; c never wraps modulo p.
 #pragma once
 #include <span>
@@ -17,7 +17,7 @@ inline int dealer_of(std::size_t coordinate) { return static_cast<int>(coordinat
 
 // What one party holds after a masked opening of n values. Entries this party does not know are 0.
 struct Opened {
-  int bound = 0;
+  int offset = 0;
   SecretVector<u128> c;   // at the evaluators
   SecretVector<u128> r1;  // at e1 and the dealer
   SecretVector<u128> r2;  // at e2 and the dealer
@@ -31,17 +31,17 @@ struct DealerMessages {
   std::array<Bytes, kParties> in;
 };
 
-// values: this party's local values of a polynomial of degree <= 2 (unweighted). One round.
-Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int bound,
-                   DealerMessages* dealer = nullptr);
+// values: this party's local values of a polynomial of degree <= 2 (unweighted), |value| < 2^bound. One round.
+Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int bound);
 
 // Masks only, as the dealer of a coordinate sees them before the opening (comparison keys depend on nothing else).
 struct Masks {
   SecretVector<u128> r1, r2;
 };
 Masks opening_masks(Session& session, const GateLabel& label, std::size_t count);
-Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int bound, Masks masks,
-                   DealerMessages* dealer);
+// offset: the opened value is x + 2^offset + R1 + R2; bound <= offset is what the session books.
+Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int offset, int bound,
+                   Masks masks, DealerMessages* dealer);
 
 // Shares (degree 1) of values[first .. first+count) / 2^shift, error in (-1, 1] units, unbiased. No message. shift 0 is
 // exact: a pure reduction of the degree.

@@ -70,7 +70,7 @@ FpVector thresholds(const Fixed& fixed, std::uint32_t problem, const Prepared& p
                      scale[j] * Fp::from_signed(static_cast<i128>(std::llround(std::ldexp(factor[j], bits)))));
     // min(t, most) = most - max(most - t, 0)
     const ReluResult r =
-        relu_and_truncate(s, label(Phase::thresholds, problem, 10 + bits), room, room.size(), bits, bits, false);
+        relu_and_truncate(s, label(Phase::thresholds, problem, 10 + bits), room, room.size(), bits, bits, kCompareBound, false);
     for (std::size_t i = 0; i < members.size(); ++i) out[members[i]] = fixed.constant(kMostThreshold) - r.relu[i];
   }
   return out;
@@ -93,7 +93,7 @@ Scaled unscale(const Fixed& fixed, std::uint32_t problem, const Prepared& p, con
     length += z[j] * z[j];
   }
   values.push_back(length);
-  const FpVector rounded = truncate(s, label(Phase::fit, problem, 1), values, fixed.bits, 88);
+  const FpVector rounded = truncate(s, label(Phase::fit, problem, 1), values, fixed.bits, 2 * fixed.bits + kLengthLimit + 1);
   Scaled out;
   out.coefficient.resize(d);
   for (std::size_t j = 0; j < d; ++j) {
@@ -114,7 +114,7 @@ void check_valid(const Fixed& fixed, std::uint32_t problem, const Prepared& p, c
   const std::size_t outcome = p.b.size();
   const FpVector rooms = {fixed.constant(std::ldexp(1.0, kLengthLimit)) - scaled.length, scaled.fit_rounded + slack,
                           fixed.one() + slack - scaled.fit_rounded,
-                          p.standard.sd[outcome] - fixed.constant(0x1p-8)};
+                          p.standard.sd[outcome] - fixed.constant(0x1p-7)};
   const std::vector<i128> zero = {0};
   for (const Fp& bit : at_least(fixed.session, label(Phase::validity, problem, 1), rooms, zero))
     faults += Fp::from_int(1) - bit;
@@ -158,7 +158,7 @@ Model release(const Fixed& fixed, std::uint32_t problem, const Prepared& p, cons
 std::vector<Model> analyse(Session& session, AnalysisRequest request, const CancelToken& cancel,
                            const AnalysisProgress& progress) {
   const std::size_t columns = request.columns.size();
-  const Fixed fixed{session, Fixed::bits_for(columns)};
+  const Fixed fixed{session, Fixed::bits_for(columns, request.lambdas.size())};
   const std::size_t total = request.lambdas.size();
   if (progress) progress("standardise", 0, total);
   const Prepared prepared = prepare(fixed, request, cancel);

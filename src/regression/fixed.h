@@ -1,8 +1,9 @@
 // What: fixed-point arithmetic on shares: the precision of one analysis and the label of its gates.
 // Terms: unit = 2^-F; F = fractional bits of every value between gates; data enter with 24 fractional bits.
-// Invariants: F = 36 up to 60 columns, 34 up to 120, 32 above: each bit less gives two bits of statistical distance
+// Invariants: F = 36 up to 60 columns, 34 up to 120 or for more than 8 lambdas, 33 above: each bit less gives two bits of statistical distance
 //             back (rule F13), and the error of the coefficients stays below 1e-6.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -21,7 +22,10 @@ struct Fixed {
   Session& session;
   int bits;  // F
 
-  static int bits_for(std::size_t columns) { return columns <= 60 ? 36 : columns <= 120 ? 34 : 32; }
+  static int bits_for(std::size_t columns, std::size_t problems) {
+    const int bits = columns <= 60 ? 36 : columns <= 120 ? 34 : 33;
+    return problems > 8 ? std::min(bits, 34) : bits;
+  }
   Fp constant(double x) const { return Fp::from_signed(static_cast<i128>(std::llround(std::ldexp(x, bits)))); }
   Fp one() const { return Fp::from_signed(static_cast<i128>(1) << bits); }
 };

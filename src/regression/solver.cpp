@@ -23,6 +23,7 @@ constexpr std::uint32_t kIterationsPerProblem = 1u << 16, kInversesPerProblem = 
 // State and metric of one run. Member functions are the phases of an iteration.
 class SamAdmm {
  public:
+  // |w| <= |z| + t/R and t/R <= 96: raw values and thresholds together stay below 2^8 for |z| < 64.
   SamAdmm(const Fixed& fixed, std::uint32_t problem, const Matrix& gram, const FpVector& b, const FpVector& thresholds,
           const CancelToken& cancel)
       : fixed_(fixed), s_(fixed.session), problem_(problem), gram_(gram), b_(b), t_(thresholds), cancel_(cancel),
@@ -49,7 +50,7 @@ class SamAdmm {
     }
     const int shift = fixed_.bits + 1;
     const ReluResult r = relu_and_truncate(s_, label(Phase::solver, iteration(k), 1), values, 2 * d_, shift,
-                                           shift + fixed_.bits - kThresholdResolution, want_active);
+                                           shift + fixed_.bits - kThresholdResolution, 2 * fixed_.bits + 9, want_active);
     previous_w_ = std::move(w_);
     w_ = r.rest.clone();
     for (std::size_t j = 0; j < d_; ++j) z_[j] = r.relu[j] - r.relu[d_ + j];
@@ -118,7 +119,9 @@ class SamAdmm {
     const FpVector mb = multiply(m, b_);
     values.insert(values.end(), mb.begin(), mb.end());
     for (std::size_t j = 0; j < d_; ++j) values.push_back(t_[j] * reciprocal[j]);
-    const Opened opened = masked_open(s_, label(Phase::refresh, inverses(), 1), values, 82);
+    // |M b| <= |b| / least <= 64 sqrt(d); the other values are narrower.
+    const int bound = 2 * fixed_.bits + 7 + static_cast<int>(std::ceil(std::log2(static_cast<double>(d_)) / 2));
+    const Opened opened = masked_open(s_, label(Phase::refresh, inverses(), 1), values, bound);
     scaled_inverse_.at = truncated(s_, opened, 6, 0, d_ * d_);
     offset_ = truncated(s_, opened, fixed_.bits, d_ * d_, d_);
     scaled_threshold_ = truncated(s_, opened, 2, d_ * d_ + d_, d_);

@@ -6,7 +6,7 @@ namespace pgmpc {
 
 namespace {
 // The spline covers variances in [2^kLowest, 2^kHighest), one line per octave.
-constexpr int kLowest = -14, kHighest = 10;
+constexpr int kLowest = -12, kHighest = 10;
 // A variance below 2^-26 is a constant column; between that and 2^kLowest the root would lose its precision, so the
 // column is a fault (counted under MPC, never opened by itself).
 constexpr int kConstant = -26;
@@ -92,7 +92,7 @@ Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, co
     for (const Fp& x : column) sum += x;
     values.push_back(shifted(sum, fixed.bits - kDataBits));
   }
-  const int bound = 62 + m.log_rows;
+  const int bound = 61 + m.log_rows;
   const Opened opened = masked_open(fixed.session, label(Phase::moments, 0, 1), values, bound);
   m.second = truncated(fixed.session, opened, 2 * kDataBits + m.log_rows - fixed.bits, 0, pairs);
   FpVector mean = truncated(fixed.session, opened, m.log_rows, pairs, columns.size());
@@ -110,12 +110,12 @@ Standardised standardise(const Fixed& fixed, const Moments& moments) {
   // n/2^L * covariance = second moment - (n/2^L) mean_i mean_j; the mean with that factor is the untouched sum.
   FpVector scaled = moments.second.clone();
   for (Fp& x : scaled) x *= factor;
-  scaled = truncate(s, label(Phase::correlation, 0, 1), scaled, fixed.bits, 84);
+  scaled = truncate(s, label(Phase::correlation, 0, 1), scaled, fixed.bits, 2 * fixed.bits + 11);
   FpVector raw(scaled.size());
   std::size_t at = 0;
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = i; j < d; ++j, ++at) raw[at] = shifted(scaled[at], fixed.bits) - moments.mean[i] * moments.mean[j];
-  const FpVector covariance = truncate(s, label(Phase::correlation, 0, 2), raw, fixed.bits, 84);
+  const FpVector covariance = truncate(s, label(Phase::correlation, 0, 2), raw, fixed.bits, 2 * fixed.bits + 12);
   FpVector variance(d);
   for (std::size_t i = 0; i < d; ++i) variance[i] = covariance[diagonal(i, d)];
   Start start = spline(fixed, variance);
@@ -126,10 +126,10 @@ Standardised standardise(const Fixed& fixed, const Moments& moments) {
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = i; j < d; ++j) roots.push_back(out.root[i] * out.root[j]);
   const FpVector values = concatenate(roots, product(variance, out.root));
-  const FpVector both = truncate(s, label(Phase::correlation, 0, 3), values, fixed.bits, 82);
+  const FpVector both = truncate(s, label(Phase::correlation, 0, 3), values, fixed.bits, 2 * fixed.bits + 1 - kLowest);
   out.sd = FpVector(both.begin() + static_cast<std::ptrdiff_t>(roots.size()), both.end());
   const FpVector correlation = truncate(s, label(Phase::correlation, 0, 4),
-                                        product(covariance, {both.data(), roots.size()}), fixed.bits, 76);
+                                        product(covariance, {both.data(), roots.size()}), fixed.bits, 2 * fixed.bits + 3);
   out.correlation = from_upper(correlation, d);
   for (std::size_t i = 0; i < d; ++i) out.correlation(i, i) = fixed.one();
   return out;

@@ -2,7 +2,7 @@
 // Terms: columns = the d attributes, then the outcome, in the owners' local units (24 fractional bits);
 //        root = 1/sd of a column over the joined rows, 0 for a column without variance; population variance (1/n).
 // Invariants: nothing but openings masked under MPC; one Gram matrix, then nothing depends on n;
-//             |x| < 2^7 local units, checked by the owners, so |sum x_i x_j| < 2^(62 + ceil(log2 n)).
+//             |x| <= 2^6 local units, checked by the owners, so |sum x_i x_j| < 2^(61 + ceil(log2 n)).
 #pragma once
 #include <vector>
 

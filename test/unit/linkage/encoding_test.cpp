@@ -104,8 +104,8 @@ TEST(Encoding, FixedExponentsMustFit) {
   const auto c = encode_column("x", std::vector<double>{1, 3}, false, 4);
   EXPECT_EQ(c.exponent, 4);
   EXPECT_EQ(c.values[1], 1 << 20);
-  EXPECT_EQ(refusal({-127, 127}, false, 0).message(), "accepted");
-  EXPECT_EQ(refusal({-128, 128}, false, 0).code(), ErrorCode::out_of_range);  // |x_int| = 2^31
+  EXPECT_EQ(refusal({-64, 64}, false, 0).message(), "accepted");
+  EXPECT_EQ(refusal({-65, 65}, false, 0).code(), ErrorCode::out_of_range);  // above 64 units
   EXPECT_EQ(refusal({-1, 1}, false, 12).message(), "accepted");
   EXPECT_EQ(refusal({-1, 1}, false, 13).code(), ErrorCode::out_of_range);  // sd below 2^-12 units
   EXPECT_EQ(refusal({5, 5}, false, 20).message(), "accepted") << "a constant has no spread to lose";

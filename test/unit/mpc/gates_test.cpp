@@ -156,7 +156,7 @@ TEST(Relu, PositivePartTruncatedWithItsBit) {
   const auto sx = h.deal(x);
   std::array<FpVector, kParties> relu, active, rest;
   h.run([&](Session& s) {
-    ReluResult r = relu_and_truncate(s, {3, 0, 1}, sx[s.self()], relus, shift, 36, true);
+    ReluResult r = relu_and_truncate(s, {3, 0, 1}, sx[s.self()], relus, shift, 36, 81, true);
     relu[s.self()] = std::move(r.relu);
     active[s.self()] = std::move(r.active);
     rest[s.self()] = std::move(r.rest);
