@@ -171,7 +171,7 @@ void AttemptBook::wait_for_step(Attempt& attempt, const std::string& step, Conne
   attempt.waiters.push_back({waiter, step});
 }
 
-void AttemptBook::permit(Attempt& attempt, const std::string& step) {
+void AttemptBook::permit(Attempt& attempt, std::string step) {
   attempt.permits.insert(step);
   if (attempt.held_at != step || !attempt.connection) return;
   attempt.held_at.clear();

@@ -90,7 +90,7 @@ class AttemptBook {
   void wait_for_end(Attempt& attempt, ConnectionId waiter);
   void wait_for_study(const std::string& study, ConnectionId waiter);  // no attempt yet
   void wait_for_step(Attempt& attempt, const std::string& step, ConnectionId waiter);
-  void permit(Attempt& attempt, const std::string& step);
+  void permit(Attempt& attempt, std::string step);
   Json progress();
 
  private:
