@@ -42,9 +42,14 @@ void AttemptBook::engine_event(ConnectionId connection, const Json& event) {
 }
 
 void AttemptBook::step_done(Attempt& attempt, const Json& row) {
-  tables::attempt_step(attempt.study, attempt.id, row);
-  attempt.rows.push_back(row);
   std::string step = text_member(row, "name");
+  attempt.rows.push_back(row);  // first: what has happened has happened, whether or not the tables take it now
+  try {
+    tables::attempt_step(attempt.study, attempt.id, row);
+  } catch (...) {
+    pg::log_warning("could not record step " + step + " of study " + attempt.study + ": " +
+                    pg::current_fault().message);
+  }
   bool last = attempt.next_step().empty();  // answered by finish(), when the result is stored
   std::vector<Attempt::Waiter> left;
   for (const Attempt::Waiter& waiter : std::exchange(attempt.waiters, {})) {  // sending may close a connection

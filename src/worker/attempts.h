@@ -89,6 +89,7 @@ class AttemptBook {
 
   void wait_for_end(Attempt& attempt, ConnectionId waiter);
   void wait_for_study(const std::string& study, ConnectionId waiter);  // no attempt yet
+  std::map<std::string, std::vector<ConnectionId>> take_early_waiters();
   void wait_for_step(Attempt& attempt, const std::string& step, ConnectionId waiter);
   void permit(Attempt& attempt, std::string step);
   Json progress();

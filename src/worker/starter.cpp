@@ -170,10 +170,23 @@ void Starter::arbitrate(OperationPtr operation) {
 }
 
 void Starter::launch(OperationPtr operation, const std::string& attempt) {
-  Attempt& launched = book_.launch(operation->study, attempt, operation->manual, operation->job);
+  try {
+    book_.launch(operation->study, attempt, operation->manual, operation->job);
+  } catch (...) {
+    withdraw(*operation, attempt);
+    throw;
+  }
+  Attempt& launched = *book_.find(attempt);
   launched.joined.insert(text_member(operation->job, "party"));
   if (operation->manual) return end(operation, ok_reply(started(attempt)));
   tell(operation, attempt);
+}
+
+// The third party may run its engine already: it must not wait for one that could not start here.
+void Starter::withdraw(const Operation& operation, const std::string& attempt) {
+  Json message{{"type", "cancel"}, {"study", operation.study}, {"attempt", attempt}, {"reason", "failed"}};
+  for (const Json& peer : operation.job.at("peers"))
+    peers_.control(text_member(peer, "party"), message, kCallTimeout, [](const Json&) {});
 }
 
 // Starts the engines of the parties that do not have the attempt yet: all but this node and the third party.

@@ -45,6 +45,7 @@ class Starter {
   void round_over(OperationPtr operation);
   void arbitrate(OperationPtr operation);
   void launch(OperationPtr operation, const std::string& attempt);
+  void withdraw(const Operation& operation, const std::string& attempt);
   void tell(OperationPtr operation, const std::string& attempt);
   void end(OperationPtr operation, const Json& reply);
   void guarded(OperationPtr operation, const std::function<void()>& body);
