@@ -50,7 +50,7 @@ class Starter {
   void end(OperationPtr operation, const Json& reply);
   void guarded(OperationPtr operation, const std::function<void()>& body);
   static bool lost(const Attempt& known, const std::string& party, const Json& message);
-  Json agreed_job(const Json& message);
+  Json agreed_job(const std::string& party, const Json& message);
 
   EventLoop& loop_;
   AttemptBook& book_;
