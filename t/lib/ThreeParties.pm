@@ -51,6 +51,7 @@ sub _make_node {
 		'pg_mpc.certificate_file' => $node->basedir . "/$party.crt",
 		'pg_mpc.private_key_file' => $node->basedir . "/$party.key",
 		'pg_mpc.step_timeout' => '60s',
+		'log_statement' => 'none',
 		%settings);
 	$node->append_conf('postgresql.conf', join('', map { "$_ = '$all{$_}'\n" } sort keys %all));
 	return $node;
@@ -141,7 +142,7 @@ sub _load_part {
 	my $values = join ",\n", map { my $row = $_; '(' . join(',', map { $row->{$_} } @list) . ')' } @$rows;
 	my $definition = join ', ', map { $_ eq 'id' ? 'id bigint' : "$_ float8" } @list;
 	$self->ask($node, "CREATE TABLE $relation ($definition);
-		INSERT INTO $relation SELECT * FROM (VALUES $values) AS v
+		INSERT INTO $relation SELECT * FROM (VALUES $values) AS v(@{[join ', ', @list]})
 		ORDER BY hashint8extended(id::bigint, $side) LIMIT 397");
 }
 
