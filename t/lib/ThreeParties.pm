@@ -4,6 +4,7 @@
 package ThreeParties;
 use strict;
 use warnings;
+use Cwd qw(abs_path);
 use Exporter 'import';
 use File::Basename;
 use IPC::Run ();
@@ -48,8 +49,9 @@ sub _make_node {
 		'shared_preload_libraries' => 'pg_mpc',
 		'pg_mpc.party' => $party,
 		'pg_mpc.port' => $node->{pg_mpc_port},
-		'pg_mpc.certificate_file' => $node->basedir . "/$party.crt",
-		'pg_mpc.private_key_file' => $node->basedir . "/$party.key",
+		# A relative path would be taken from the data directory.
+		'pg_mpc.certificate_file' => abs_path($node->basedir) . "/$party.crt",
+		'pg_mpc.private_key_file' => abs_path($node->basedir) . "/$party.key",
 		'pg_mpc.step_timeout' => '60s',
 		'log_statement' => 'none',
 		%settings);
