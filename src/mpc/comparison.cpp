@@ -36,8 +36,8 @@ FpVector reshare(Session& session, const GateLabel& label, DcfOutput output) {
     else
       from[peer] = session.blocks(Purpose::reshare, peer, self, label, 0, 1, count);
   }
-  std::array<Bytes, kParties> out, in;
-  std::array<std::size_t, kParties> expected{};
+  Exchange round;
+  auto& [out, in, expected] = round;
   FpVector shares(count);
   for (std::size_t i = 0; i < count; ++i) {
     const int dealer = dealer_of(i / output.per_gate_);
@@ -52,7 +52,7 @@ FpVector reshare(Session& session, const GateLabel& label, DcfOutput output) {
     shares[i] = value + slope * Fp::from_int(self + 1) + Fp::reduce(from[other][i]);
     append(out[dealer], value + slope * Fp::from_int(dealer + 1));
   }
-  session.exchange(out, in, expected);
+  session.exchange(round);
   std::array<std::size_t, kParties> at{};
   for (std::size_t i = 0; i < count; ++i) {
     if (dealer_of(i / output.per_gate_) != self) continue;

@@ -53,7 +53,8 @@ Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp>
   for (std::size_t j = 0; j < count; ++j) additive[j] = values[j] * session.weight();
   session.probe_range(label, additive, bound);
   const FpVector zero = zero_shares(session, label, count);
-  std::array<Bytes, kParties> out, in;
+  Exchange round;
+  auto& [out, in, expected] = round;
   for (std::size_t j = 0; j < count; ++j) {
     const int dealer = dealer_of(j), e1 = (dealer + 1) % kParties, e2 = (dealer + 2) % kParties;
     additive[j] += zero[j];
@@ -65,7 +66,7 @@ Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp>
       append(out[self == e1 ? e2 : e1], additive[j]);
     }
   }
-  std::array<std::size_t, kParties> expected{}, elements{};
+  std::array<std::size_t, kParties> elements{};
   for (int peer = 0; peer < kParties; ++peer) {
     if (peer == self) continue;
     // From this peer: coordinates it deals, and those dealt by the third one.
@@ -76,7 +77,7 @@ Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp>
       out[peer].insert(out[peer].end(), dealer_messages->out[peer].begin(), dealer_messages->out[peer].end());
     }
   }
-  session.exchange(out, in, expected);
+  session.exchange(round);
   Opened opened;
   opened.offset = offset;
   opened.c.resize(count);
@@ -126,15 +127,15 @@ FpVector truncate(Session& session, const GateLabel& label, std::span<const Fp> 
 std::vector<Fp> open(Session& session, std::span<const Fp> shares, unsigned recipients) {
   const int self = session.self();
   const bool receives = (recipients >> self & 1) != 0;
-  std::array<Bytes, kParties> out, in;
-  std::array<std::size_t, kParties> expected{};
+  Exchange round;
+  auto& [out, in, expected] = round;
   for (int peer = 0; peer < kParties; ++peer) {
     if (peer == self) continue;
     if (recipients >> peer & 1)
       for (const Fp& share : shares) append(out[peer], share);
     if (receives) expected[peer] = shares.size() * kFpBytes;
   }
-  session.exchange(out, in, expected);
+  session.exchange(round);
   if (!receives) return {};
   std::vector<Fp> values(shares.size());
   const Fp half = inverse(Fp::from_int(2));

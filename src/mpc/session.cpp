@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/mutants.h"
 #include "crypto/keyed_hash.h"
+#include "mpc/task_group.h"
 #ifdef PG_MPC_TESTING
 #include "mpc/registry.h"
 #endif
@@ -40,8 +41,15 @@ Session::Session(Channel& channel, int step, SessionKeys keys, Rng& rng, const C
 
 Session::~Session() = default;
 
-void Session::exchange(std::array<Bytes, kParties>& out, std::array<Bytes, kParties>& in,
-                       const std::array<std::size_t, kParties>& expected) {
+void Session::exchange(Exchange& round) {
+  if (group_ != nullptr)
+    group_->exchange(round);
+  else
+    exchange_now(round);
+}
+
+void Session::exchange_now(Exchange& round) {
+  auto& [out, in, expected] = round;
   cancel_.check();
   for (int peer = 0; peer < kParties; ++peer) {
     if (peer == self_ || out[peer].empty()) continue;

@@ -42,6 +42,14 @@ struct Transcript {
   int widest_opening = 0;  // testing flavour: bits of the widest value opened
 };
 
+class TaskGroup;
+
+// The messages of one round at one party.
+struct Exchange {
+  std::array<Bytes, kParties> out, in;
+  std::array<std::size_t, kParties> expected{};
+};
+
 class Session {
  public:
   // step: the protocol step the messages belong to. Keys are consumed.
@@ -56,9 +64,8 @@ class Session {
   const std::array<std::uint8_t, 32>& sid() const { return sid_; }
 
   // One round: sends out[peer] where it is not empty, receives in[peer] of exactly expected[peer] bytes where that is
-  // not 0. Error(protocol_violation) on another size.
-  void exchange(std::array<Bytes, kParties>& out, std::array<Bytes, kParties>& in,
-                const std::array<std::size_t, kParties>& expected);
+  // not 0. Error(protocol_violation) on another size. Inside a TaskGroup the round is shared with the other tasks.
+  void exchange(Exchange& round);
 
   // Pseudorandom blocks shared with `peer` for the stream sender -> receiver: coordinates first, first+stride, ...
   SecretVector<u128> blocks(Purpose purpose, int sender, int receiver, const GateLabel& label, std::uint32_t first,
@@ -75,6 +82,10 @@ class Session {
   Fp weight() const;
 
  private:
+  friend class TaskGroup;
+  void exchange_now(Exchange& round);
+
+  TaskGroup* group_ = nullptr;
   Channel& channel_;
   int step_;
   int self_;
