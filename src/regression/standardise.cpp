@@ -110,12 +110,12 @@ Standardised standardise(const Fixed& fixed, const Moments& moments) {
   // n/2^L * covariance = second moment - (n/2^L) mean_i mean_j; the mean with that factor is the untouched sum.
   FpVector scaled = moments.second.clone();
   for (Fp& x : scaled) x *= factor;
-  scaled = truncate(s, label(Phase::correlation, 0, 1), scaled, fixed.bits, 2 * fixed.bits + 11);
+  scaled = truncate(s, label(Phase::correlation, 0, 1), scaled, fixed.bits, 2 * fixed.bits + 13);
   FpVector raw(scaled.size());
   std::size_t at = 0;
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = i; j < d; ++j, ++at) raw[at] = shifted(scaled[at], fixed.bits) - moments.mean[i] * moments.mean[j];
-  const FpVector covariance = truncate(s, label(Phase::correlation, 0, 2), raw, fixed.bits, 2 * fixed.bits + 12);
+  const FpVector covariance = truncate(s, label(Phase::correlation, 0, 2), raw, fixed.bits, 2 * fixed.bits + 13);
   FpVector variance(d);
   for (std::size_t i = 0; i < d; ++i) variance[i] = covariance[diagonal(i, d)];
   Start start = spline(fixed, variance);

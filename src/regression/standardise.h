@@ -29,7 +29,7 @@ struct Standardised {
 // One round.
 Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, const CancelToken& cancel);
 
-// Needs every second moment below 2^10 (checked before by precheck). About 20 rounds.
+// About 20 rounds. Its bounds follow from |x| <= 2^6; the precheck may run at the same time.
 Standardised standardise(const Fixed& fixed, const Moments& moments);
 
 }  // namespace pgmpc
