@@ -130,7 +130,7 @@ sub become {
 # load_diabetes(): each side 397 of the 442 persons, in its own order, other persons on each side.
 sub load_diabetes {
 	my ($self) = @_;
-	my ($header, @lines) = split /\n/, slurp("$root/data/diabetes.csv");
+	my ($header, @lines) = split /\r?\n/, slurp("$root/data/diabetes.csv");
 	my @names = split /,/, $header;
 	my @rows = map { my %row; @row{@names} = split /,/; \%row } @lines;
 	$self->_load_part($self->{hospital}, 'patients', 1, [qw(id age sex bmi bp tc)], \@rows);
