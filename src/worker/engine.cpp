@@ -86,6 +86,8 @@ class Engine::Observer final : public StudyObserver {
 
   void before_step(int step, const std::string& name) override {
     if (!engine_.manual_) return;
+    // People may pause here for long: what the last step sent must reach the peers first.
+    channel_.flush();
     engine_.send({{"event", "before_step"}, {"step", step}, {"name", name}});
     for (;;) {
       auto frame = engine_.coordinator_.receive(Clock::now() + std::chrono::hours(1), engine_.cancel_);
