@@ -1,5 +1,7 @@
 #include "mpc/opening.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/mutants.h"
 
@@ -41,17 +43,23 @@ Masks opening_masks(Session& session, const GateLabel& label, std::size_t count)
 }
 
 Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int bound) {
-  return masked_open(session, label, values, bound, bound, opening_masks(session, label, values.size()), nullptr);
+  const Stretch all[] = {{values.size(), bound}};
+  return masked_open(session, label, values, all);
 }
 
-Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int offset, int bound,
-                   Masks masks, DealerMessages* dealer_messages) {
+Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, std::span<const Stretch> bounds) {
+  int offset = 0;
+  for (const Stretch& stretch : bounds) offset = std::max(offset, stretch.bound);
+  return masked_open(session, label, values, offset, bounds, opening_masks(session, label, values.size()), nullptr);
+}
+
+Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int offset,
+                   std::span<const Stretch> bounds, Masks masks, DealerMessages* dealer_messages) {
   const std::size_t count = values.size();
   const int self = session.self();
-  session.add_exposure(count, bound);
   FpVector additive(count);
   for (std::size_t j = 0; j < count; ++j) additive[j] = values[j] * session.weight();
-  session.probe_range(label, additive, bound);
+  session.book_opening(label, additive, bounds);
   const FpVector zero = zero_shares(session, label, count);
   Exchange round;
   auto& [out, in, expected] = round;

@@ -34,14 +34,18 @@ struct DealerMessages {
 // values: this party's local values of a polynomial of degree <= 2 (unweighted), |value| < 2^bound. One round.
 Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int bound);
 
+// The same where stretches of the values have bounds of their own: each is booked at its own width, which matters where
+// many narrow values travel with a few wide ones. The counts (session.h) add up to values.size().
+Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, std::span<const Stretch> bounds);
+
 // Masks only, as the dealer of a coordinate sees them before the opening (comparison keys depend on nothing else).
 struct Masks {
   SecretVector<u128> r1, r2;
 };
 Masks opening_masks(Session& session, const GateLabel& label, std::size_t count);
-// offset: the opened value is x + 2^offset + R1 + R2; bound <= offset is what the session books.
-Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int offset, int bound,
-                   Masks masks, DealerMessages* dealer);
+// offset: the opened value is x + 2^offset + R1 + R2; bounds <= offset are what the session books.
+Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int offset,
+                   std::span<const Stretch> bounds, Masks masks, DealerMessages* dealer);
 
 // Shares (degree 1) of values[first .. first+count) / 2^shift, error in (-1, 1] units, unbiased. No message. shift 0 is
 // exact: a pure reduction of the degree.

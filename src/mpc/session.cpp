@@ -101,9 +101,10 @@ void Session::add_exposure(std::size_t openings, int bound_bits) {
                 "agree on fewer lambdas, fewer attributes or a smaller analysis.max_iterations");
 }
 
-void Session::probe_range(const GateLabel& label, std::span<const Fp> additive, int bound_bits) {
+void Session::book_opening(const GateLabel& label, std::span<const Fp> additive, std::span<const Stretch> bounds) {
+  for (const Stretch& stretch : bounds) add_exposure(stretch.count, stretch.bound);
 #ifdef PG_MPC_TESTING
-  const int widest = RangeProbe::check(sid_, label, self_, additive, bound_bits);
+  const int widest = RangeProbe::check(sid_, label, self_, additive, bounds);
   transcript_.widest_opening = std::max(transcript_.widest_opening, widest);
 #endif
 }

@@ -44,6 +44,12 @@ struct Transcript {
 
 class TaskGroup;
 
+// So many values of an opening, each below 2^bound in absolute value.
+struct Stretch {
+  std::size_t count;
+  int bound;
+};
+
 // The messages of one round at one party.
 struct Exchange {
   std::array<Bytes, kParties> out, in;
@@ -72,9 +78,9 @@ class Session {
                             std::uint32_t stride, std::size_t count, std::uint16_t part = 0);
 
   void add_exposure(std::size_t openings, int bound_bits);
-  // Testing flavour: checks that the three additive shares of every value sum to |x| < 2^bound (shared memory of the
-  // test process). Does nothing in production.
-  void probe_range(const GateLabel& label, std::span<const Fp> additive, int bound_bits);
+  // Books the exposure of one opening. Testing flavour: also checks that the three additive shares of every value sum
+  // to |x| < 2^bound (shared memory of the test process).
+  void book_opening(const GateLabel& label, std::span<const Fp> additive, std::span<const Stretch> bounds);
 
   // Share of party `of` of the polynomial with value v at 0 and 0 at party z's point: v * (1 - of/z).
   static Fp vanishing(Fp v, int of, int z);

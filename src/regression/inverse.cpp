@@ -34,8 +34,10 @@ Matrix inverse(const Fixed& fixed, std::uint32_t id, const Matrix& a, double mos
     cancel.check();
     // Both products of a doubling in one round: X*E and E*E.
     const std::size_t half = triangle_size(d);
-    const FpVector both = truncate(s, label(Phase::inverse, id, 10 + k),
-                                   concatenate(upper_product(x, e), upper_product(e, e)), fixed.bits, grown);
+    const Stretch bounds[] = {{half, grown}, {half, square}};
+    const FpVector both = truncated(
+        s, masked_open(s, label(Phase::inverse, id, 10 + k), concatenate(upper_product(x, e), upper_product(e, e)), bounds),
+        fixed.bits);
     const Matrix step = from_upper(FpVector(both.begin(), both.begin() + static_cast<std::ptrdiff_t>(half)), d);
     for (std::size_t i = 0; i < d * d; ++i) x.at[i] += step.at[i];
     e = from_upper(FpVector(both.begin() + static_cast<std::ptrdiff_t>(half), both.end()), d);
