@@ -228,12 +228,7 @@ class Controller : public Run {
 }  // namespace
 
 StudyResult run_controller(const StudyContext& context, Source source) {
-  try {
-    return Controller(context, std::move(source)).run();
-  } catch (...) {
-    context.transport.abort();
-    throw;
-  }
+  return leaving_properly(context, [&] { return Controller(context, std::move(source)).run(); });
 }
 
 }  // namespace pgmpc

@@ -23,6 +23,26 @@ unsigned recipient_set(const Spec& spec) {
 }
 }  // namespace
 
+StudyResult leaving_properly(const StudyContext& context, const std::function<StudyResult()>& run) {
+  try {
+    return run();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::refused && error.code() != ErrorCode::not_converged) {
+      context.transport.abort();
+      throw;
+    }
+    try {
+      context.transport.flush();
+    } catch (const Error&) {
+      // a peer is gone already: the outcome stays what it is
+    }
+    throw;
+  } catch (...) {
+    context.transport.abort();
+    throw;
+  }
+}
+
 Run::Run(const StudyContext& context)
     : context_(context), spec_(context.spec), self_(context.transport.self()),
       step_start_(std::chrono::steady_clock::now()) {

@@ -51,4 +51,8 @@ class Run {
   std::uint64_t bytes_before_ = 0;
 };
 
+// Runs a party's part. A failure is told to the peers by an abort; an outcome that all three reach by themselves
+// (refused by a rule, not converged) is not: the slower ones must still get the messages that tell them.
+StudyResult leaving_properly(const StudyContext& context, const std::function<StudyResult()>& run);
+
 }  // namespace pgmpc

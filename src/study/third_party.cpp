@@ -61,7 +61,6 @@ class ThirdParty : public Run {
     for (int side = 0; side < 2; ++side) channel().send(side, 4, encode_announcement({refused, found}));
     if (refused) {
       table_.wipe();
-      deliver_refusal();
       throw Error(ErrorCode::refused, "a disclosure rule of the agreed spec refused the study",
                   "fewer records matched than disclosure.min_matched and disclosure.max_parameter_ratio ask for (" +
                       std::to_string(spec_.required_matches()) + "); how many matched is not told",
@@ -72,15 +71,6 @@ class ThirdParty : public Run {
     for (int side = 0; side < 2; ++side) receive_ciphertexts(side);
     row.records = static_cast<std::int64_t>(matched_);
     row.destroyed = {"hashed identifiers", "ciphertexts of unmatched records"};
-  }
-
-  // Both controllers should have the refusal before this channel closes; one that has it already may leave first.
-  void deliver_refusal() {
-    try {
-      channel().flush();
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::peer_stopped) throw;
-    }
   }
 
   void receive_ciphertexts(int side) {
@@ -154,12 +144,7 @@ class ThirdParty : public Run {
 }  // namespace
 
 StudyResult run_third_party(const StudyContext& context) {
-  try {
-    return ThirdParty(context).run();
-  } catch (...) {
-    context.transport.abort();
-    throw;
-  }
+  return leaving_properly(context, [&] { return ThirdParty(context).run(); });
 }
 
 const std::vector<std::pair<int, std::string>>& steps_of(bool third_party) {

@@ -55,7 +55,7 @@ class StudyHarness {
     network_ = std::make_unique<LoopbackNetwork>(options_);
   }
 
-  // Runs all eight steps; rethrows the first failure and keeps every party's own (code(party)).
+  // Runs all eight steps; keeps every party's failure and throws the first that is not the echo of another's.
   void run() {
     run_parties(*network_, [&](Channel& channel) {
       const int party = channel.self();
@@ -67,10 +67,12 @@ class StudyHarness {
         results[party] = party == kThirdParty ? run_third_party(context)
                                               : run_controller(context, make_source(party == 0 ? a_ : b_));
       } catch (const Error& error) {
-        failures[party] = std::make_unique<Error>(error);
-        throw;
+        failures[party] = std::make_unique<Error>(error);  // the run itself has told its peers what they must know
       }
     });
+    for (ErrorCode echo : {ErrorCode::peer_stopped, ErrorCode::internal})
+      for (const auto& failure : failures)
+        if (failure && failure->code() != echo) throw Error(*failure);
   }
 
   const Spec& spec() const { return spec_; }
