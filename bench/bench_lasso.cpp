@@ -96,8 +96,10 @@ int main(int argc, char** argv) {
   });
   std::int64_t most = 0;
   for (const Transcript& transcript : transcripts) most = std::max(most, transcript.bytes_sent);
-  if (selection.wants("lasso.rounds.d30")) bench::report("lasso.rounds.d30", static_cast<double>(transcripts[0].rounds), "rounds");
-  if (selection.wants("lasso.bytes_per_party.d30")) bench::report("lasso.bytes_per_party.d30", static_cast<double>(most), "B");
+  if (selection.wants("lasso.rounds.d30"))
+    bench::report("lasso.rounds.d30", static_cast<double>(transcripts[0].rounds), "rounds");
+  if (selection.wants("lasso.bytes_per_party.d30"))
+    bench::report("lasso.bytes_per_party.d30", static_cast<double>(most), "B");
   if (selection.wants("lasso.compute.d30")) bench::report("lasso.compute.d30", seconds, "s");
   return 0;
 }

@@ -47,7 +47,8 @@ Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp>
   return masked_open(session, label, values, all);
 }
 
-Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, std::span<const Stretch> bounds) {
+Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values,
+                   std::span<const Stretch> bounds) {
   int offset = 0;
   for (const Stretch& stretch : bounds) offset = std::max(offset, stretch.bound);
   return masked_open(session, label, values, offset, bounds, opening_masks(session, label, values.size()), nullptr);
@@ -151,8 +152,8 @@ std::vector<Fp> open(Session& session, std::span<const Fp> shares, unsigned reci
   for (std::size_t i = 0; i < shares.size(); ++i) {
     std::array<Fp, kParties> f;
     for (int party = 0; party < kParties; ++party) f[party] = party == self ? shares[i] : element(in[party], i);
-    values[i] = f[0] + f[0] - f[1];                               // line through points 1 and 2, at 0
-    const Fp check = (f[0] + f[0] + f[0] - f[2]) * half;          // through points 1 and 3
+    values[i] = f[0] + f[0] - f[1];                       // line through points 1 and 2, at 0
+    const Fp check = (f[0] + f[0] + f[0] - f[2]) * half;  // through points 1 and 3
     consistent &= values[i] == check;
   }
   if (!consistent)

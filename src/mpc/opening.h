@@ -3,7 +3,8 @@
 //         knows both (lasso report, section 2).
 // Terms: c = x + 2^offset + R1 + R2, known to the evaluators; R1 = PRF(e1, dealer), R2 = PRF(e2, dealer), both known to
 //        the dealer, who never sees c. Coordinate j has dealer j mod 3.
-// Invariants: masked_open always adds the zero sharing itself (rule F4); |x| < 2^bound <= 2^offset, and each opening costs a
+// Invariants: masked_open always adds the zero sharing itself (rule F4); |x| < 2^bound <= 2^offset, and each opening
+// costs a
 //             statistical distance of 2^(bound+1-125), booked by the session; c never wraps modulo p.
 #pragma once
 #include <span>
@@ -26,7 +27,7 @@ struct Opened {
 
 // Extra bytes a dealer sends to each evaluator in the same round (comparison keys). Sizes are public.
 struct DealerMessages {
-  std::array<Bytes, kParties> out;                       // to each peer
+  std::array<Bytes, kParties> out;                         // to each peer
   std::array<std::size_t, kParties> expected = {0, 0, 0};  // from each peer
   std::array<Bytes, kParties> in;
 };
@@ -36,7 +37,8 @@ Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp>
 
 // The same where stretches of the values have bounds of their own: each is booked at its own width, which matters where
 // many narrow values travel with a few wide ones. The counts (session.h) add up to values.size().
-Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, std::span<const Stretch> bounds);
+Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values,
+                   std::span<const Stretch> bounds);
 
 // Masks only, as the dealer of a coordinate sees them before the opening (comparison keys depend on nothing else).
 struct Masks {

@@ -78,7 +78,8 @@ SecretVector<u128> Session::blocks(Purpose purpose, int sender, int receiver, co
     purpose = Purpose::zero;
     if ((sender + 1) % kParties != receiver) std::swap(sender, receiver);
   }
-  if (mutant(Mutant::reshare_one_label) && purpose == Purpose::reshare && sender > receiver) std::swap(sender, receiver);
+  if (mutant(Mutant::reshare_one_label) && purpose == Purpose::reshare && sender > receiver)
+    std::swap(sender, receiver);
 #ifdef PG_MPC_TESTING
   streams_->registry.claim(purpose, sender, receiver, label, part, first, stride, count);
 #endif

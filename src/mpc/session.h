@@ -3,7 +3,8 @@
 //        round = all parties send at most one message to each peer, then wait;
 //        additive share = this party's Lagrange-weighted local value: the three sum to the secret;
 //        exposure = bound on the statistical distance of everything opened so far (rule F13).
-// Invariants: every PRF block is used for one purpose at one position (label.h; the testing flavour aborts on a repeat);
+// Invariants: every PRF block is used for one purpose at one position (label.h; the testing flavour aborts on a
+// repeat);
 //             message sizes are public; nothing branches on shares.
 // Security: passive, at most one corrupt party; traffic between two evaluators never passes the dealer (Channel).
 #pragma once
@@ -38,7 +39,7 @@ struct Transcript {
   std::int64_t rounds = 0;
   std::int64_t elements_sent = 0;
   std::int64_t bytes_sent = 0;
-  double exposure = 0;  // union bound over all openings
+  double exposure = 0;     // union bound over all openings
   int widest_opening = 0;  // testing flavour: bits of the widest value opened
 };
 

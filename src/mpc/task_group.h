@@ -1,4 +1,5 @@
-// What: several parts of one computation in the same network rounds. Each task is ordinary blocking code on the session;
+// What: several parts of one computation in the same network rounds. Each task is ordinary blocking code on the
+// session;
 //       whenever every live task waits for a round, their messages travel together: one message per peer.
 // Terms: task 0 = the thread that owns the group (it alone touches the channel); live = spawned and not finished.
 // Invariants: exactly one task runs at a time, in an order that depends on nothing but the calls below, so the same

@@ -21,12 +21,11 @@
 #include <vector>
 
 extern "C" {
-#include "postgres.h"
-
 #include "fmgr.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "postgres.h"
 #include "utils/builtins.h"
 #include "utils/elog.h"
 #include "utils/guc.h"

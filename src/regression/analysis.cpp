@@ -19,8 +19,8 @@ constexpr double kFitSlack = 0x1p-10;
 // Everything the problems of one analysis share.
 struct Prepared {
   Standardised standard;
-  Matrix gram;   // attributes only
-  FpVector b;    // correlations with the outcome
+  Matrix gram;    // attributes only
+  FpVector b;     // correlations with the outcome
   FpVector mean;  // owner's mean + joined mean, local units, kMeanBits
 };
 
@@ -28,8 +28,7 @@ Prepared prepare(const Fixed& fixed, TaskGroup& tasks, AnalysisRequest& request,
   const Moments moments = joined_moments(fixed, request.columns, cancel);
   request.columns.clear();
   // Over before the first iteration; meanwhile the correlations are made, whose bounds do not rely on it.
-  const auto check =
-      tasks.spawn([&] { precheck(fixed, moments, request.described, request.min_level_count); });
+  const auto check = tasks.spawn([&] { precheck(fixed, moments, request.described, request.min_level_count); });
   Prepared p;
   p.mean = request.means.clone();
   for (std::size_t j = 0; j < p.mean.size(); ++j) p.mean[j] += shifted(moments.mean[j], kMeanBits - fixed.bits);
@@ -74,8 +73,8 @@ FpVector thresholds(const Fixed& fixed, std::uint32_t problem, const Prepared& p
       room.push_back(shifted(fixed.constant(kMostThreshold), bits) -
                      scale[j] * Fp::from_signed(static_cast<i128>(std::llround(std::ldexp(factor[j], bits)))));
     // min(t, most) = most - max(most - t, 0)
-    const ReluResult r =
-        relu_and_truncate(s, label(Phase::thresholds, problem, 10 + bits), room, room.size(), bits, bits, kCompareBound, false);
+    const ReluResult r = relu_and_truncate(s, label(Phase::thresholds, problem, 10 + bits), room, room.size(), bits,
+                                           bits, kCompareBound, false);
     for (std::size_t i = 0; i < members.size(); ++i) out[members[i]] = fixed.constant(kMostThreshold) - r.relu[i];
   }
   return out;
@@ -98,7 +97,8 @@ Scaled unscale(const Fixed& fixed, std::uint32_t problem, const Prepared& p, con
     length += z[j] * z[j];
   }
   values.push_back(length);
-  const FpVector rounded = truncate(s, label(Phase::fit, problem, 1), values, fixed.bits, 2 * fixed.bits + kLengthLimit + 1);
+  const FpVector rounded =
+      truncate(s, label(Phase::fit, problem, 1), values, fixed.bits, 2 * fixed.bits + kLengthLimit + 1);
   Scaled out;
   out.coefficient.resize(d);
   for (std::size_t j = 0; j < d; ++j) {
@@ -115,8 +115,7 @@ Scaled unscale(const Fixed& fixed, std::uint32_t problem, const Prepared& p, con
 Fp model_faults(const Fixed& fixed, std::uint32_t problem, const Prepared& p, const Scaled& scaled) {
   const Fp slack = fixed.constant(kFitSlack);
   const FpVector rooms = {fixed.constant(std::ldexp(1.0, kLengthLimit)) - scaled.length, scaled.fit_rounded + slack,
-                          fixed.one() + slack - scaled.fit_rounded,
-                          p.standard.sd[p.b.size()] - fixed.constant(0x1p-7)};
+                          fixed.one() + slack - scaled.fit_rounded, p.standard.sd[p.b.size()] - fixed.constant(0x1p-7)};
   const std::vector<i128> zero = {0};
   Fp faults;
   for (const Fp& bit : at_least(fixed.session, label(Phase::validity, problem, 1), rooms, zero))
@@ -138,9 +137,8 @@ FpVector rounded_model(const Fixed& fixed, TaskGroup& tasks, std::uint32_t probl
   // The intercept: mean of the outcome minus coefficients times means, both factors with kProductBits.
   constexpr int kProductBits = 32;
   FpVector means;
-  const auto coarse_means = tasks.spawn([&] {
-    means = truncate(s, label(Phase::release, problem, 2), p.mean, kMeanBits - kProductBits, 60);
-  });
+  const auto coarse_means = tasks.spawn(
+      [&] { means = truncate(s, label(Phase::release, problem, 2), p.mean, kMeanBits - kProductBits, 60); });
   const FpVector coarse =
       truncate(s, label(Phase::release, problem, 1), scaled.coefficient, 2 * fixed.bits - kProductBits, 82);
   tasks.join(coarse_means);
@@ -179,8 +177,9 @@ Candidate solve(const Fixed& fixed, TaskGroup& tasks, const Prepared& p, const M
   return out;
 }
 
-std::vector<Candidate> solve_all(const Fixed& fixed, TaskGroup& tasks, const Prepared& p, const AnalysisRequest& request,
-                                 const CancelToken& cancel, const AnalysisProgress& progress) {
+std::vector<Candidate> solve_all(const Fixed& fixed, TaskGroup& tasks, const Prepared& p,
+                                 const AnalysisRequest& request, const CancelToken& cancel,
+                                 const AnalysisProgress& progress) {
   const std::size_t d = p.b.size(), total = request.lambdas.size();
   std::vector<FpVector> t(total);
   std::vector<TaskGroup::Handle> running;
@@ -188,14 +187,14 @@ std::vector<Candidate> solve_all(const Fixed& fixed, TaskGroup& tasks, const Pre
     running.push_back(tasks.spawn([&, k] { t[k] = thresholds(fixed, k, p, request, request.lambdas[k]); }));
   Matrix shifted_gram = p.gram.clone();
   for (std::size_t j = 0; j < d; ++j) shifted_gram(j, j) += fixed.constant(kStartMetric);
-  const Matrix start = inverse(fixed, start_inverse_id(), shifted_gram, static_cast<double>(d) + kStartMetric,
-                               kStartMetric, cancel);
+  const Matrix start =
+      inverse(fixed, start_inverse_id(), shifted_gram, static_cast<double>(d) + kStartMetric, kStartMetric, cancel);
   for (const auto& task : running) tasks.join(task);
   running.clear();
   std::vector<Candidate> out(total);
   for (std::uint32_t k = 0; k < total; ++k)
-    running.push_back(tasks.spawn(
-        [&, k] { out[k] = solve(fixed, tasks, p, start, k, std::move(t[k]), request, cancel, progress); }));
+    running.push_back(
+        tasks.spawn([&, k] { out[k] = solve(fixed, tasks, p, start, k, std::move(t[k]), request, cancel, progress); }));
   for (const auto& task : running) tasks.join(task);
   return out;
 }
@@ -206,7 +205,8 @@ std::vector<Model> release(const Fixed& fixed, const Prepared& p, const std::vec
   for (std::size_t k = 0; k < candidates.size(); ++k)
     if (!candidates[k].converged)
       throw Error(ErrorCode::not_converged, "the solver did not converge; nothing was opened",
-                  "lambda number " + std::to_string(k + 1) + " after " + std::to_string(candidates[k].iterations) + " iterations",
+                  "lambda number " + std::to_string(k + 1) + " after " + std::to_string(candidates[k].iterations) +
+                      " iterations",
                   "propose a new version with a larger analysis.max_iterations or a larger lambda");
   Fp faults;
   for (const Fp& fault : p.standard.variance_faults) faults += fault;
@@ -216,10 +216,11 @@ std::vector<Model> release(const Fixed& fixed, const Prepared& p, const std::vec
     values.insert(values.end(), candidate.values.begin(), candidate.values.end());
   }
   if (!no_faults(fixed, Phase::validity, 0, 2, faults))
-    throw Error(ErrorCode::refused, "the result failed its validity check and was not opened",
-                "checked together under MPC: the outcome varies over the joined rows, the variance of every column is in "
-                "range, the coefficients and R^2 are plausible; which one failed is not known to any party",
-                "leave out columns that are almost constant or hold extreme values, then propose a new version");
+    throw Error(
+        ErrorCode::refused, "the result failed its validity check and was not opened",
+        "checked together under MPC: the outcome varies over the joined rows, the variance of every column is in "
+        "range, the coefficients and R^2 are plausible; which one failed is not known to any party",
+        "leave out columns that are almost constant or hold extreme values, then propose a new version");
   const std::vector<Fp> opened = open(fixed.session, values, request.recipients);
   const std::size_t d = p.b.size();
   const int outcome = request.described[d].exponent;

@@ -17,7 +17,21 @@ inline constexpr int kMeanBits = 36;     // fractional bits of the owners' means
 inline constexpr int kReleaseBits = 28;  // fractional bits of everything released (local units of the column)
 
 // Phases of the analysis: first component of every gate label.
-enum class Phase : std::uint16_t { input = 1, moments, precheck, root, correlation, thresholds, inverse, solver, stop, refresh, fit, validity, release };
+enum class Phase : std::uint16_t {
+  input = 1,
+  moments,
+  precheck,
+  root,
+  correlation,
+  thresholds,
+  inverse,
+  solver,
+  stop,
+  refresh,
+  fit,
+  validity,
+  release
+};
 
 struct Fixed {
   Session& session;

@@ -24,7 +24,8 @@ Metric products(const Fixed& fixed, std::uint32_t id, const Matrix& m, const FpV
     for (std::size_t j = 0; j < d; ++j) values.push_back((*old_weight)[j] * reciprocal[j]);
   // M R <= 64 * 256 units; |M b| <= |b| / least <= 64 sqrt(d); t / R <= 1.5 * 256 units; 256 R_old / R <= 2^16.
   const int root = static_cast<int>(std::ceil(std::log2(static_cast<double>(d)) / 2));
-  const Stretch bounds[] = {{d * d, fixed.bits + 15}, {d, 2 * fixed.bits + 7 + root}, {values.size() - d * d - d, fixed.bits + 10}};
+  const Stretch bounds[] = {
+      {d * d, fixed.bits + 15}, {d, 2 * fixed.bits + 7 + root}, {values.size() - d * d - d, fixed.bits + 10}};
   const Opened opened = masked_open(s, label(Phase::refresh, id, 1), values, bounds);
   Metric out;
   out.scaled_inverse = Matrix(d);

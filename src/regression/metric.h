@@ -8,11 +8,11 @@
 namespace pgmpc {
 
 struct Metric {
-  FpVector weight;          // 64 R
-  Matrix scaled_inverse;    // M R, M = (G + R)^-1, F bits
-  FpVector offset;          // M b, F bits
+  FpVector weight;            // 64 R
+  Matrix scaled_inverse;      // M R, M = (G + R)^-1, F bits
+  FpVector offset;            // M b, F bits
   FpVector scaled_threshold;  // t / R, F bits
-  FpVector ratio;           // 256 R_old / R, exact; empty for the first metric
+  FpVector ratio;             // 256 R_old / R, exact; empty for the first metric
 };
 
 inline constexpr double kLeastMetric = 1.0 / 64, kMostMetric = 4;

@@ -27,8 +27,15 @@ struct StopCheck {
 class SamAdmm {
  public:
   SamAdmm(const Fixed& fixed, TaskGroup& tasks, const LassoProblem& problem, const CancelToken& cancel)
-      : fixed_(fixed), s_(fixed.session), tasks_(tasks), problem_(problem), cancel_(cancel), d_(problem.b.size()),
-        z_(d_), w_(d_), metric_(start_metric(fixed, next_inverse(), problem.inverse, problem.b, problem.thresholds)) {}
+      : fixed_(fixed),
+        s_(fixed.session),
+        tasks_(tasks),
+        problem_(problem),
+        cancel_(cancel),
+        d_(problem.b.size()),
+        z_(d_),
+        w_(d_),
+        metric_(start_metric(fixed, next_inverse(), problem.inverse, problem.b, problem.thresholds)) {}
   ~SamAdmm() {
     if (refresh_) tasks_.cancel(refresh_);
     if (check_.task) tasks_.cancel(check_.task);
@@ -58,7 +65,9 @@ class SamAdmm {
   }
 
  private:
-  std::uint32_t iteration(int k) const { return problem_.index * kIterationsPerProblem + static_cast<std::uint32_t>(k); }
+  std::uint32_t iteration(int k) const {
+    return problem_.index * kIterationsPerProblem + static_cast<std::uint32_t>(k);
+  }
   std::uint32_t next_inverse() { return problem_.index * kInversesPerProblem + ++inverses_; }
 
   // One over-relaxed step: two rounds. |w| <= |z| + t/R and t/R <= 96: raw values and thresholds together stay below
@@ -88,7 +97,8 @@ class SamAdmm {
   void begin_refresh() {
     ++refreshes_;
     refresh_ = tasks_.spawn([this, id = next_inverse(), gates = std::make_shared<FpVector>(std::move(gates_))] {
-      next_metric_ = support_metric(fixed_, id, problem_.gram, problem_.b, problem_.thresholds, *gates, metric_.weight, cancel_);
+      next_metric_ =
+          support_metric(fixed_, id, problem_.gram, problem_.b, problem_.thresholds, *gates, metric_.weight, cancel_);
     });
   }
 

@@ -5,7 +5,8 @@
 // Terms: metric R = diagonal of the quadratic term (1/2 at first, then 1/64 on the support and 4 off it);
 //        refresh = new metric from the current support with its inverse; converged = step below 2^-24 of the length
 //        of z (2^-20 late in long runs), a single opened bit every kCheckEvery iterations (rule F17).
-// Invariants: raw values stay below 2^(2F+9) because thresholds are at most kMostThreshold; with the metric fixed (after
+// Invariants: raw values stay below 2^(2F+9) because thresholds are at most kMostThreshold; with the metric fixed
+// (after
 //             kRefreshes) it is plain over-relaxed ADMM, which converges for every R > 0.
 #pragma once
 #include <functional>

@@ -76,7 +76,8 @@ class ThirdParty : public Run {
   void receive_ciphertexts(int side) {
     Side& s = sides_[side];
     const PaillierPublicKey key = PaillierPublicKey::decode(channel().receive(side, 4));
-    if (key.bits() != spec_.key_bits) throw Error(ErrorCode::protocol_violation, "a peer's public key has the wrong size");
+    if (key.bits() != spec_.key_bits)
+      throw Error(ErrorCode::protocol_violation, "a peer's public key has the wrong size");
     const SlotLayout layout(spec_.key_bits, column_count(spec_, side));
     s.record_bytes = layout.ciphertexts_per_record() * key.ciphertext_size();
     s.evaluator = std::make_unique<PaillierEvaluator>(key);
