@@ -34,8 +34,12 @@ class Controller : public Run {
     const ControllerSpec& own = spec_.controllers[self_];
     if (source_.records() == 0)
       throw Error(ErrorCode::data_exception, "the source has no complete record",
-                  std::to_string(source_.dropped) + " records have a missing value and were dropped");
-    if (source_.records() > kMostRecords) throw Error(ErrorCode::limit_exceeded, "the source has too many records");
+                  std::to_string(source_.dropped) + " records have a missing value and were dropped",
+                  "mpc.check_source counts the missing values of each column");
+    if (source_.records() > kMostRecords)
+      throw Error(ErrorCode::limit_exceeded, "the source has too many records",
+                  std::to_string(source_.records()) + " records, at most " + std::to_string(kMostRecords),
+                  "bind a view of fewer records");
     const std::uint64_t duplicates = count_duplicates(view_of(source_.identifiers), source_.identifier_ends,
                                                       context_.rng, context_.pool, context_.cancel);
     if (duplicates != 0)

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "regression/plan.h"
 #include "support/analysis_harness.h"
 #include "support/lasso_vectors.h"
 
@@ -53,6 +54,9 @@ TEST_P(Vectors, CoefficientsWithinOneMillionth) {
                 outcome.transcript.bytes_sent / 1e6, std::log2(outcome.transcript.exposure),
                 outcome.transcript.widest_opening);
     EXPECT_LE(outcome.transcript.exposure, 0x1p-24);
+    const PlannedAnalysis plan{vector.table.columns.size() + 1, vector.table.outcome.size(), lambdas.size(), 400};
+    EXPECT_LE(outcome.transcript.exposure, planned_exposure(plan)) << "explain_study promises at most this";
+    EXPECT_GE(outcome.transcript.exposure, planned_exposure(plan) / 256) << "a bound that says nothing";
   }
 }
 
