@@ -231,12 +231,13 @@ sub coefficients {
 
 # --- statements that run while the test goes on ---
 
-# start_sql(NODE, SQL): a psql session that runs the statement; see finish.
+# start_sql(NODE, SQL): a psql session that runs the statement; see finish. The statement is an argument, because
+# IPC::Run feeds standard input only while somebody pumps, and finish pumps one session after the other.
 sub start_sql {
 	my ($self, $node, $sql) = @_;
-	my $job = {in => $sql, out => '', err => '', node => $node};
+	my $job = {in => '', out => '', err => '', node => $node};
 	my @command = ($node->installed_command('psql'), '-XqAt', '-v', 'ON_ERROR_STOP=1', '-v', 'VERBOSITY=verbose',
-		'-h', $node->host, '-p', $node->port, '-U', 'analyst', '-d', 'postgres');
+		'-h', $node->host, '-p', $node->port, '-U', 'analyst', '-d', 'postgres', '-c', $sql);
 	$job->{timer} = IPC::Run::timeout(TIMEOUT);
 	$job->{run} = IPC::Run::start(\@command, '<', \$job->{in}, '>', \$job->{out}, '2>', \$job->{err}, $job->{timer});
 	return $job;
