@@ -21,11 +21,14 @@
 #include <vector>
 
 extern "C" {
+// The server's headers need postgres.h before them: it is not to be sorted in.
+// clang-format off
+#include "postgres.h"
+// clang-format on
 #include "fmgr.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "postgres.h"
 #include "utils/builtins.h"
 #include "utils/elog.h"
 #include "utils/guc.h"
