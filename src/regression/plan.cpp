@@ -69,9 +69,9 @@ void add_problem(Openings& o, double d, int bits, int max_iterations) {
   const double checks = max_iterations / kCheckEvery + 1;
   o.add(2 * checks, 88);
   o.add(checks, kCompareBound);
-  o.add(2 * d + 1, 2 * bits + 15);           // unscale
-  o.add(1 + 4 + 3 * d + 2, kCompareBound);   // fit, faults, release
-  o.add(1, 84);                              // intercept
+  o.add(2 * d + 1, 2 * bits + 15);          // unscale
+  o.add(1 + 4 + 3 * d + 2, kCompareBound);  // fit, faults, release
+  o.add(1, 84);                             // intercept
 }
 }  // namespace
 
@@ -95,7 +95,8 @@ std::int64_t typical_bytes_per_party(const PlannedAnalysis& plan) {
   const double per_iteration = 2 * d * (key_bytes + elements * 1.5) + d * elements;
   const double inverses = 3 * 2 * doublings(d, 1.0 / 64) * pairs * elements;
   const double setup = 6 * pairs * elements + columns * DcfShape{kCompareBound, 1}.key_bytes() * 2.0 / 3;
-  return static_cast<std::int64_t>(setup + static_cast<double>(plan.problems) * (kTypicalIterations * per_iteration + inverses));
+  return static_cast<std::int64_t>(setup + static_cast<double>(plan.problems) *
+                                               (kTypicalIterations * per_iteration + inverses));
 }
 
 }  // namespace pgmpc

@@ -1,4 +1,5 @@
-// What: what an analysis will cost before it runs, from public numbers alone: the exposure of all its openings (an upper
+// What: what an analysis will cost before it runs, from public numbers alone: the exposure of all its openings (an
+// upper
 //       bound, rule F13), its rounds and bytes (typical).
 // Invariant: exposure counts every masked opening of regression/ at the bound its gate declares, with all refreshes and
 //            iterations the spec allows: the session of a real run never books more (tested).

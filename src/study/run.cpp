@@ -69,6 +69,16 @@ void Run::finish_row(StepRow& row) {
   context_.observer.after_step(row);
 }
 
+void Run::check_memory(std::uint64_t records, std::uint64_t bytes_per_record) const {
+  const std::uint64_t limit = context_.memory_limit;
+  if (limit == 0 || records <= limit / bytes_per_record) return;
+  constexpr std::uint64_t kMegabyte = std::uint64_t{1} << 20;
+  throw Error(ErrorCode::limit_exceeded, "the records of the study do not fit into pg_mpc.memory",
+              "about " + std::to_string(records * bytes_per_record / kMegabyte + 1) + " MB needed, " +
+                  std::to_string(limit / kMegabyte) + " MB allowed",
+              "raise pg_mpc.memory on this node and reload its configuration");
+}
+
 void Run::shake_hands() {
   const Bytes digest = from_hex(study_digest(context_.study, spec_));
   Hash hash;

@@ -27,6 +27,9 @@ class Run {
   StepRow begin_row(int number, const char* name);
   void finish_row(StepRow& row);
 
+  // Error(limit_exceeded) when so many records of this size do not fit the memory limit.
+  void check_memory(std::uint64_t records, std::uint64_t bytes_per_record) const;
+
   // The handshake of the attempt: sealed keys, sid.
   void shake_hands();
   Channel& channel() { return *sealed_; }
