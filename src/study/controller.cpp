@@ -42,6 +42,10 @@ class Controller : public Run {
       throw Error(ErrorCode::limit_exceeded, "the source has too many records",
                   std::to_string(source_.records()) + " records, at most " + std::to_string(kMostRecords),
                   "bind a view of fewer records");
+    // Ciphertexts; then clear and encoded values, hashes, masks and shares of a record.
+    const SlotLayout layout(spec_.key_bits, source_.columns.size());
+    check_memory(source_.records(),
+                 layout.ciphertexts_per_record() * spec_.key_bits / 4 + 64 * joined_columns(spec_).size());
     const std::uint64_t duplicates = count_duplicates(view_of(source_.identifiers), source_.identifier_ends,
                                                       context_.rng, context_.pool, context_.cancel);
     if (duplicates != 0)

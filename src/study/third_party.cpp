@@ -45,6 +45,7 @@ class ThirdParty : public Run {
   void receive_hashes() {
     for (int side = 0; side < 2; ++side) {
       sides_[side].records = decode_record_count(channel().receive(side, 4));
+      check_memory(sides_[0].records + sides_[1].records, 2 * kHashBytes);
       for (std::size_t first = 0; first < sides_[side].records; first += kHashBlock) {
         Bytes block = channel().receive(side, 4);
         if (block.size() != std::min(kHashBlock, sides_[side].records - first) * kHashBytes)
@@ -67,6 +68,11 @@ class ThirdParty : public Run {
                   "agree on a study with more records or fewer attributes");
     }
     matched_ = found;
+    std::uint64_t record_bytes = 32 * joined_columns(spec_).size();
+    for (int side = 0; side < 2; ++side)
+      record_bytes +=
+          SlotLayout(spec_.key_bits, column_count(spec_, side)).ciphertexts_per_record() * spec_.key_bits / 4;
+    check_memory(matched_, record_bytes);
     context_.observer.matched(static_cast<std::int64_t>(matched_));
     for (int side = 0; side < 2; ++side) receive_ciphertexts(side);
     row.records = static_cast<std::int64_t>(matched_);

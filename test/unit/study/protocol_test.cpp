@@ -176,6 +176,14 @@ TEST(Study, LocalDataErrorsNameTheColumnAndNothingIsSent) {
   }
 }
 
+TEST(Study, MoreRecordsThanTheMemoryAllowsAreRefusedBeforeAnythingIsSent) {
+  StudyHarness h(kTinySpec, tiny("x", 300), tiny("y", 60), true);
+  h.memory_limit = 100000;
+  EXPECT_THROW(h.run(), Error);
+  EXPECT_EQ(h.failures[0]->code(), ErrorCode::limit_exceeded);
+  for (const RecordedMessage& m : h.network().recording()) EXPECT_NE(m.from, 0);
+}
+
 TEST(Study, AColumnThatIsConstantAfterTheJoinGetsZero) {
   Records a = tiny("x", 200), b = tiny("y", 100);
   a.names.push_back("flag");
