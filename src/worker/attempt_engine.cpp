@@ -25,6 +25,9 @@ void AttemptBook::engine_event(ConnectionId connection, const Json& event) {
   std::string kind = text_member(event, "event");
   if (kind == "progress") {
     attempt->progress = event;
+  } else if (kind == "waiting") {
+    attempt->awaited = text_member(event, "peer");
+    attempt->awaited_cause = text_member(event, "cause");
   } else if (kind == "before_step") {
     attempt->held_at = text_member(event, "name");
     if (attempt->permits.contains(attempt->held_at)) permit(*attempt, attempt->held_at);

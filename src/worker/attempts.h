@@ -48,6 +48,8 @@ struct Attempt {
 
   std::set<std::string> permits;
   std::string held_at;  // step before which the engine waits
+  // By hand: the peer that the engine has been waiting for, and why it cannot be reached; empty: none.
+  std::string awaited, awaited_cause;
 
   Json progress = Json::object();
   std::time_t started_at = 0;

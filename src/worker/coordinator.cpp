@@ -124,6 +124,7 @@ void Coordinator::dispatch(ConnectionId connection, const std::string& op, const
   if (op == "engine") return book_.engine_connected(connection, text_member(request, "attempt"));
   if (op == "status") return send(connection, ok_reply(status()));
   if (op == "progress") return send(connection, ok_reply(book_.progress()));
+  if (op == "awaited") return send(connection, ok_reply(awaited(text_member(request, "study"))));
   require_tables();
   if (op == "outbox") {
     review_early_waiters();

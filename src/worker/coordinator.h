@@ -40,6 +40,7 @@ class Coordinator {
   void review_early_waiters();
   void step(ConnectionId connection, const Json& request);
   void step_in(Attempt& attempt, const std::string& name, ConnectionId connection);
+  Json awaited(const std::string& study);
   void cancel(ConnectionId connection, const std::string& study);
   Json status();
   void control(ConnectionId connection, const Json& request);

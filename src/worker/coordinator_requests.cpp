@@ -124,6 +124,13 @@ void Coordinator::step_in(Attempt& attempt, const std::string& name, ConnectionI
   book_.permit(attempt, name);
 }
 
+// For a step whose caller has lost patience: the peer that the engine waits for, both empty when it waits for none.
+Json Coordinator::awaited(const std::string& study) {
+  Attempt* attempt = book_.latest(study);
+  if (attempt == nullptr || !attempt->in_force()) return {{"peer", ""}, {"cause", ""}};
+  return {{"peer", attempt->awaited}, {"cause", attempt->awaited_cause}};
+}
+
 void Coordinator::cancel(ConnectionId connection, const std::string& study) {
   bool given_up = starter_.give_up(study);
   Attempt* attempt = book_.in_force(study);

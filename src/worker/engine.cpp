@@ -86,8 +86,6 @@ class Engine::Observer final : public StudyObserver {
 
   void before_step(int step, const std::string& name) override {
     if (!engine_.manual_) return;
-    // People may pause here for long: what the last step sent must reach the peers first.
-    channel_.flush();
     engine_.send({{"event", "before_step"}, {"step", step}, {"name", name}});
     for (;;) {
       auto frame = engine_.coordinator_.receive(Clock::now() + std::chrono::hours(1), engine_.cancel_);
@@ -170,6 +168,10 @@ void Engine::run() noexcept {
 Json Engine::run_protocol() {
   TransportConfig config = transport_of(job_, attempt_, manual_);
   config.lifeline_fd = lifeline_fd_;
+  if (manual_)
+    config.on_wait = [this](const std::string& party, const std::string& cause) {
+      send({{"event", "waiting"}, {"peer", party}, {"cause", cause}});
+    };
   TransportChannel channel(std::move(config), cancel_);
   ThreadPool pool(guc::threads());
   Observer observer(*this, channel);
