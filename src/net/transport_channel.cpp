@@ -180,7 +180,8 @@ void TransportChannel::check() {
   for (int i = 0; i < kParties; ++i) {
     if (i == config_.self) continue;
     if (peers_[i].stopped)
-      throw Error(ErrorCode::peer_stopped, "party " + config_.peers[i].party + " stopped the attempt");
+      throw Error(ErrorCode::peer_stopped, "party " + config_.peers[i].party + " stopped the attempt",
+                  "The reason is known on the node of that party only.", "Ask it to look at mpc.studies there.");
     check_progress(peers_[i]);
   }
 }

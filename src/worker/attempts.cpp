@@ -150,8 +150,8 @@ void AttemptBook::answer_end(const Attempt& attempt, ConnectionId waiter) {
 
 void AttemptBook::peer_stopped(Attempt& attempt, const std::string& party, const std::string& reason) {
   bool cancelled = reason == "cancelled";
-  pg::Fault fault{"MP002", "party " + party + (cancelled ? " cancelled the study" : " stopped the attempt"), "",
-                  "The reason is known on the node of that party only: ask it to look at mpc.studies there."};
+  pg::Fault fault{"MP002", "party " + party + (cancelled ? " cancelled the study" : " stopped the attempt"),
+                  "The reason is known on the node of that party only.", "Ask it to look at mpc.studies there."};
   if (cancelled) return finish(attempt, Attempt::State::cancelled, fault);
   if (attempt.stopping) return;
   attempt.stopping = fault;
