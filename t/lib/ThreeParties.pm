@@ -107,7 +107,8 @@ sub refused {
 	return ($err, $state // '');
 }
 
-# refuses(NODE, SQL, SQLSTATE, PATTERN, NAME): one test that the statement fails exactly so (SQLSTATE: one or a|b).
+# refuses(NODE, SQL, SQLSTATE, PATTERN, NAME): one test that the statement fails exactly so (SQLSTATE: one or a|b) and,
+# unless the server itself cancelled it, that the user is told what was wrong and what to do. Returns what was said.
 sub refuses {
 	my ($self, $node, $sql, $sqlstate, $pattern, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -115,6 +116,10 @@ sub refuses {
 	subtest $name => sub {
 		like($state, qr/^(?:$sqlstate)$/, 'SQLSTATE');
 		like($text, $pattern, 'message');
+		if ($state ne '57014') {
+			like($text, qr/^DETAIL:  \S/m, 'detail: what was wrong');
+			like($text, qr/^HINT:  \S/m, 'hint: what to do');
+		}
 	};
 	return $text;
 }
@@ -123,6 +128,14 @@ sub refuses {
 sub become {
 	my ($self, $node, $sql) = @_;
 	return $node->poll_query_until('postgres', $sql) || BAIL_OUT("never true on $node->{pg_mpc_party}: $sql");
+}
+
+# log_lines(NODE): what the server logged, without time, process id and the figures of checkpoints.
+sub log_lines {
+	my ($self, $node) = @_;
+	my @lines = grep { !/LOG:  (?:checkpoint|restartpoint)/ } split /\n/, slurp($node->logfile);
+	s/^\d{4}-\d\d-\d\d [\d:.]+ \S+ \[\d+\] // for @lines;
+	return @lines;
 }
 
 # --- data ---
