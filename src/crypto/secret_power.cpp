@@ -7,8 +7,15 @@ namespace pgmpc {
 
 namespace {
 
-constexpr std::size_t kWindow = 4, kEntries = std::size_t{1} << kWindow;
-static_assert(64 % kWindow == 0, "no window lies across limbs");
+constexpr std::size_t kWindow = kSecretWindow, kEntries = kSecretEntries;
+
+// Window w of the exponent; which limbs are read depends on w alone.
+std::size_t digit(const Limbs& exponent, std::size_t window) {
+  const std::size_t bit = window * kWindow, limb = bit / 64, shift = bit % 64;
+  mp_limb_t value = exponent[limb] >> shift;
+  if (shift > 64 - kWindow && limb + 1 < exponent.size()) value |= exponent[limb + 1] << (64 - shift);
+  return value & (kEntries - 1);
+}
 
 // table[i] = base^i.
 void build_table(KernelWord* table, const KernelWord* base, const PairModulus& modulus, KernelWork& work) {
@@ -29,21 +36,19 @@ void build_table(KernelWord* table, const KernelWord* base, const PairModulus& m
 void secret_power(KernelWord* out, const KernelWord* base, const Limbs& exponent, const PairModulus& modulus,
                   KernelWork& work, KernelWord* scratch) {
   const PairKernel& kernel = modulus.kernel();
-  const std::size_t size = kernel.batch_size(), windows = exponent.size() * 64 / kWindow;
+  const std::size_t size = kernel.batch_size(), windows = (exponent.size() * 64 + kWindow - 1) / kWindow;
   KernelWord *table = scratch, *factor = table + kEntries * size, *other = factor + size;
   build_table(table, base, modulus, work);
-  const auto digit = [&](std::size_t window) {
-    return exponent[window * kWindow / 64] >> window * kWindow % 64 & (kEntries - 1);
-  };
-  // 5 products per window change the places of out and other, so the start depends on their number.
-  KernelWord *power = (windows - 1) % 2 == 0 ? out : other, *next = power == out ? other : out;
-  kernel.select(power, table, kEntries, digit(windows - 1));
+  // Every product changes the places of out and other; the last one must end in out.
+  const bool even = (windows - 1) * (kWindow + 1) % 2 == 0;
+  KernelWord *power = even ? out : other, *next = even ? other : out;
+  kernel.select(power, table, kEntries, digit(exponent, windows - 1));
   for (std::size_t window = windows - 1; window-- > 0;) {
     for (std::size_t i = 0; i < kWindow; ++i) {
       kernel.square(next, power, work);
       std::swap(power, next);
     }
-    kernel.select(factor, table, kEntries, digit(window));
+    kernel.select(factor, table, kEntries, digit(exponent, window));
     kernel.multiply(next, power, factor, work);
     std::swap(power, next);
   }
