@@ -73,6 +73,7 @@ BEGIN
   IF own IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'F0000',
       MESSAGE = 'this node has no party name',
+      DETAIL = 'pg_mpc.party is empty.',
       HINT = 'Set pg_mpc.party = ''name'' in postgresql.conf and restart the server.';
   END IF;
   IF current_database() <> mpc_internal.configured_database() THEN
@@ -136,6 +137,7 @@ DECLARE
 BEGIN
   IF certificate IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'a peer needs a certificate',
+      DETAIL = 'The certificate is NULL.',
       HINT = 'Pass the PEM text of the peer''s certificate as certificate => ''-----BEGIN CERTIFICATE-----…''.';
   END IF;
   parsed := mpc_internal.certificate_details(certificate);
@@ -146,17 +148,21 @@ BEGIN
   END IF;
   IF parsed.not_after <= now() THEN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'certificate has expired',
-      DETAIL = format('It was valid until %s.', parsed.not_after);
+      DETAIL = format('It was valid until %s.', parsed.not_after),
+      HINT = 'Ask the peer for a new one: it has to be installed on its node first.';
   END IF;
   IF parsed.fingerprint = (SELECT own.fingerprint FROM mpc_internal.own_certificate() AS own) THEN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'certificate is the one of this node',
+      DETAIL = format('Its fingerprint is %s.', parsed.fingerprint),
       HINT = 'Ask the peer for its own certificate: mpc.node_status() on its node names the file.';
   END IF;
   SELECT p.party INTO holder FROM mpc_internal.peers AS p
    WHERE p.fingerprint = parsed.fingerprint AND p.party <> check_peer_certificate.party;
   IF FOUND THEN
     RAISE EXCEPTION USING ERRCODE = '42710',
-      MESSAGE = format('certificate already belongs to peer "%s"', holder);
+      MESSAGE = format('certificate already belongs to peer "%s"', holder),
+      DETAIL = format('Its fingerprint is %s; a peer is exactly its certificate.', parsed.fingerprint),
+      HINT = 'Ask the peer for its own certificate, or remove the peer that holds this one with mpc.remove_peer.';
   END IF;
   fingerprint := parsed.fingerprint;
   not_after := parsed.not_after;
@@ -176,19 +182,23 @@ DECLARE
 BEGIN
   IF party IS NULL OR NOT mpc_internal.valid_name(party) THEN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('"%s" is not a valid party name', party),
+      DETAIL = 'The name is part of specs and of messages between nodes.',
       HINT = 'A name begins with a letter a-z; letters, digits and underscores follow, 63 characters at most.';
   END IF;
   IF party = own THEN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('"%s" is this node', party),
+      DETAIL = 'A node is not its own peer.',
       HINT = 'Add the other parties only; the name of this node is the setting pg_mpc.party.';
   END IF;
   IF EXISTS (SELECT FROM mpc_internal.peers AS p WHERE p.party = add_peer.party) THEN
     RAISE EXCEPTION USING ERRCODE = '42710', MESSAGE = format('peer "%s" already exists', party),
+      DETAIL = format('Its url is %s.', (SELECT p.url FROM mpc_internal.peers AS p WHERE p.party = add_peer.party)),
       HINT = 'Use mpc.alter_peer to change its url or certificate.';
   END IF;
   IF (SELECT count(*) FROM mpc_internal.peers) >= coalesce(current_setting('pg_mpc.max_peers', true)::integer, 16) THEN
     RAISE EXCEPTION USING ERRCODE = '54000', MESSAGE = 'too many peers',
-      DETAIL = format('pg_mpc.max_peers is %s.', current_setting('pg_mpc.max_peers', true));
+      DETAIL = format('pg_mpc.max_peers is %s.', current_setting('pg_mpc.max_peers', true)),
+      HINT = 'Remove a peer with mpc.remove_peer, or raise pg_mpc.max_peers and restart the server.';
   END IF;
   PERFORM mpc_internal.check_peer_url(url);
   parsed := mpc_internal.check_peer_certificate(party, certificate);
@@ -267,6 +277,8 @@ BEGIN
   SELECT * INTO known FROM mpc_internal.peers AS p WHERE p.party = peer.party;
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = '42704', MESSAGE = format('peer "%s" does not exist', peer.party),
+      DETAIL = format('This node knows %s.', coalesce((SELECT string_agg(p.party, ', ' ORDER BY p.party)
+                                                         FROM mpc_internal.peers AS p), 'no peer')),
       HINT = 'View mpc.parties lists the known peers; mpc.add_peer makes another one known.';
   END IF;
   RETURN known;

@@ -57,6 +57,7 @@ CREATE TABLE mpc_internal.outbox (
   queued_at timestamptz NOT NULL DEFAULT now(),
   error jsonb
 );
+COMMENT ON SEQUENCE mpc_internal.outbox_id_seq IS 'ids of the outbox';
 COMMENT ON TABLE mpc_internal.outbox IS 'control messages that a peer has not acknowledged yet';
 
 CREATE TABLE mpc_internal.ledger (
@@ -68,6 +69,7 @@ CREATE TABLE mpc_internal.ledger (
   party text,
   detail jsonb NOT NULL
 );
+COMMENT ON SEQUENCE mpc_internal.ledger_id_seq IS 'ids of the ledger';
 COMMENT ON TABLE mpc_internal.ledger IS
 'append-only record of what happened at this node; no counts of records, no times of work, nothing that a digest of it could betray';
 
@@ -141,6 +143,7 @@ BEGIN
   SELECT * INTO found_study FROM mpc_internal.current_studies AS s WHERE s.study = find_study.study;
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = '42704', MESSAGE = format('study "%s" does not exist', study),
+      DETAIL = 'This node has neither proposed it nor received it from a peer.',
       HINT = 'View mpc.studies lists the studies that this node knows.';
   END IF;
   RETURN found_study;
@@ -182,10 +185,13 @@ DECLARE
 BEGIN
   IF study IS NULL OR NOT mpc_internal.valid_name(study) THEN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('"%s" is not a valid study name', study),
+      DETAIL = 'The name is part of the digest and of every message about the study.',
       HINT = 'A name begins with a letter a-z; letters, digits and underscores follow, 63 characters at most.';
   END IF;
   IF spec IS NULL THEN
-    RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'a study needs a spec';
+    RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'a study needs a spec',
+      DETAIL = 'The spec is NULL.',
+      HINT = 'Pass a JSON object with controllers, third_party and analysis.';
   END IF;
   canonical := mpc_internal.parse_spec(spec);
   digest := mpc_internal.study_digest(study, canonical);
@@ -193,17 +199,20 @@ BEGIN
   IF filled -> 'analysis' ->> 'kind' <> 'lasso' THEN
     RAISE EXCEPTION USING ERRCODE = '0A000',
       MESSAGE = format('analysis.kind "%s" is not supported', filled -> 'analysis' ->> 'kind'),
+      DETAIL = 'The kind is known, but this version has no protocol for it.',
       HINT = 'This version runs analysis.kind "lasso".';
   END IF;
   IF (filled -> 'keep_shares')::boolean THEN
     RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = 'keep_shares true is not supported',
+      DETAIL = 'No shares outlive a study.',
       HINT = 'This version destroys all shares when the study ends.';
   END IF;
   parties := ARRAY(SELECT k FROM jsonb_object_keys(filled -> 'controllers') AS k ORDER BY k COLLATE "C")
              || (filled ->> 'third_party');
   IF own <> ALL (parties) THEN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('this node, "%s", is no party of the study', own),
-      DETAIL = format('The parties are %s.', array_to_string(parties, ', '));
+      DETAIL = format('The parties are %s.', array_to_string(parties, ', ')),
+      HINT = 'Name this node in the spec as it is named in pg_mpc.party.';
   END IF;
 END
 $$;
@@ -242,6 +251,7 @@ BEGIN
   SELECT * INTO held FROM mpc_internal.current_studies AS s WHERE s.study = propose_study.study;
   IF held.state = 'running' AND held.digest <> accepted.digest THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is running', study),
+      DETAIL = format('Version %s runs with digest %s; the proposal has digest %s.', held.version, held.digest, accepted.digest),
       HINT = 'Wait for its end, or cancel it with mpc.cancel_study.';
   END IF;
   number := coalesce(held.version, 0);
@@ -292,13 +302,16 @@ DECLARE
 BEGIN
   IF held.state IN ('running', 'released') THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is %s', study, held.state),
+      DETAIL = format('It is version %s, proposed by %s.', held.version, held.proposer),
       HINT = CASE held.state WHEN 'running' THEN 'Cancel it with mpc.cancel_study first.'
              ELSE 'What is released stays released; only studies to come can be refused.' END;
   END IF;
   IF decision = 'withdrawn' AND NOT EXISTS (
        SELECT FROM mpc_internal.approvals AS a
         WHERE a.study = held.study AND a.version = held.version AND a.party = own AND a.decision = 'approved') THEN
-    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('this node has not approved study "%s"', study);
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('this node has not approved study "%s"', study),
+      DETAIL = format('It is version %s, %s.', held.version, held.state),
+      HINT = 'There is nothing to withdraw; mpc.reject_study tells the other parties that this node refuses.';
   END IF;
   PERFORM mpc_internal.decide(held.study, held.version, own, held.digest, decision, reason);
   PERFORM mpc_internal.broadcast(held.parties, jsonb_strip_nulls(jsonb_build_object(

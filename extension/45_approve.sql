@@ -54,6 +54,7 @@ DECLARE
 BEGIN
   IF identifier IS NULL OR btrim(identifier) = '' THEN
     RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'a controller names the column of its identifier',
+      DETAIL = 'The identifier is missing or empty.',
       HINT = 'Pass identifier => ''column'', or column names separated by commas when identifier.parts of the spec is above 1.';
   END IF;
   IF NOT EXISTS (SELECT FROM pg_attribute AS a
@@ -67,7 +68,8 @@ BEGIN
   END IF;
   IF cardinality(names) <> parts THEN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'number of identifier columns differs from the spec',
-      DETAIL = format('The spec has identifier.parts %s, the columns given are: %s.', parts, array_to_string(names, ', '));
+      DETAIL = format('The spec has identifier.parts %s, the columns given are: %s.', parts, array_to_string(names, ', ')),
+      HINT = 'Name one column per part, separated by commas, in the order agreed on with the other controller.';
   END IF;
   RETURN names;
 END
@@ -90,11 +92,14 @@ BEGIN
   END IF;
   IF relation.relkind NOT IN ('r', 'p', 'v', 'm', 'f') OR relation.relpersistence = 't' THEN
     RAISE EXCEPTION USING ERRCODE = '42809', MESSAGE = format('"%s" cannot be a source', source::regclass),
+      DETAIL = CASE WHEN relation.relpersistence = 't' THEN 'It is temporary: only its own session can read it.'
+               ELSE 'It is a relation without rows of its own.' END,
       HINT = 'A source is a table, partitioned table, foreign table, view or materialized view that other sessions can see.';
   END IF;
   IF NOT has_schema_privilege(role, relation.relnamespace, 'USAGE') THEN
     RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('permission denied for schema %s', relation.nspname),
-      DETAIL = format('The source is read as role %s.', role::regrole);
+      DETAIL = format('The source is read as role %s.', role::regrole),
+      HINT = 'Grant USAGE on the schema to that role.';
   END IF;
 END
 $$;
@@ -116,6 +121,8 @@ BEGIN
     IF problem = '42703' THEN
       RAISE EXCEPTION USING ERRCODE = problem,
         MESSAGE = format('column "%s" of source %s does not exist', name, source::regclass),
+        DETAIL = CASE WHEN name = ANY (identifier) THEN 'It was named as identifier.'
+                      ELSE 'The spec names it as a column of this controller.' END,
         HINT = CASE WHEN name = ANY (identifier) THEN 'Name the columns of the identifier as they are in the source.'
                     ELSE 'Bind a view that has all columns of this controller: '
                          || array_to_string(columns, ', ') || '.' END;
@@ -179,11 +186,13 @@ DECLARE
 BEGIN
   IF digest IS NULL OR digest !~ '\A[0-9a-f]{64}\Z' THEN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'digest has not the form of a digest',
+      DETAIL = format('The digest is %L.', left(digest, 100)),
       HINT = 'mpc.propose_study returns it, view mpc.studies shows it: 64 hexadecimal digits in lower case.';
   END IF;
   held := mpc_internal.await_proposal(study, digest);
   IF held.state IN ('running', 'released', 'expired') THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is %s', study, held.state),
+      DETAIL = format('It is version %s, proposed by %s.', held.version, held.proposer),
       HINT = CASE held.state WHEN 'running' THEN 'Wait for its end, or cancel it with mpc.cancel_study.'
              ELSE 'Propose it again: a new version needs new approvals.' END;
   END IF;
@@ -191,10 +200,13 @@ BEGIN
   IF own = held.parties[3] THEN
     IF source IS NOT NULL OR identifier IS NOT NULL THEN
       RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'the third party brings no source',
+        DETAIL = format('In study "%s" this node, "%s", is the third party.', study, own),
         HINT = 'Approve with the digest alone.';
     END IF;
   ELSIF source IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'a controller approves with its source',
+      DETAIL = format('In study "%s" this node, "%s", brings the columns %s.', study, own,
+                      array_to_string(mpc_internal.columns_of(held.spec::jsonb, own), ', ')),
       HINT = 'Pass source => ''table or view''::regclass and identifier => ''column''.';
   ELSE
     PERFORM mpc_internal.require_source(source, caller);
@@ -224,7 +236,8 @@ BEGIN
   party := mpc_internal.own_party();
   IF party = held.parties[3] THEN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'the third party brings no source',
-      DETAIL = format('In study "%s" this node, "%s", is the third party.', study, party);
+      DETAIL = format('In study "%s" this node, "%s", is the third party.', study, party),
+      HINT = 'Check the source on the node of the controller that brings it.';
   END IF;
 END
 $$;

@@ -61,7 +61,7 @@ BEGIN
   EXECUTE format('SELECT ARRAY[%s] FROM (SELECT %s, %s AS complete FROM %s) AS t', list,
                  (SELECT string_agg(CASE WHEN mpc_internal.is_boolean(source, name)
                                          THEN format('%I::integer::float8 AS c%s', name, i)
-                                         ELSE format('%I::float8 AS c%s', name, i) END, ', ' ORDER BY i)
+                                         ELSE format('%s AS c%s', mpc_internal.float_of(source, name), i) END, ', ' ORDER BY i)
                     FROM unnest(columns) WITH ORDINALITY AS n (name, i)),
                  complete, source) INTO result;
   RETURN result;
@@ -69,6 +69,21 @@ END
 $$;
 COMMENT ON FUNCTION mpc_internal.check_columns(regclass, text[], text) IS
 'per column: NULLs, values that are NaN, infinite or huge, minimum, maximum, mean, population standard deviation of complete rows';
+
+CREATE FUNCTION mpc_internal.float_of(source regclass, name text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH RECURSIVE base (type, above) AS (
+    SELECT t.oid, t.typbasetype FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+     WHERE a.attrelid = $1 AND a.attname = $2
+    UNION ALL
+    SELECT t.oid, t.typbasetype FROM base JOIN pg_type AS t ON t.oid = base.above)
+  SELECT format(CASE WHEN bool_or(type = 'numeric'::regtype)
+                     THEN 'CASE WHEN %1$I < -1e308 OR %1$I > 1e308 THEN ''infinity'' WHEN abs(%1$I) < 1e-300 THEN 0 ELSE %1$I::float8 END'
+                     ELSE '%1$I::float8' END, $2) FROM base
+$$;
+COMMENT ON FUNCTION mpc_internal.float_of(regclass, text) IS
+'SQL expression of a column as float8, as the engine computes it: a numeric too large for float8 becomes infinite instead of failing';
 
 CREATE FUNCTION mpc_internal.is_boolean(source regclass, name text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

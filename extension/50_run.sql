@@ -22,6 +22,7 @@ CREATE TABLE mpc_internal.steps (
   destroyed text[] NOT NULL,
   finished_at timestamptz NOT NULL DEFAULT now()
 );
+COMMENT ON SEQUENCE mpc_internal.steps_id_seq IS 'ids of steps';
 COMMENT ON TABLE mpc_internal.steps IS 'finished steps of this node; counts are this node''s own';
 CREATE INDEX steps_study ON mpc_internal.steps (study, attempt);
 
@@ -42,7 +43,8 @@ BEGIN
      OR coalesce(message ->> 'digest', '') !~ '\A[0-9a-f]{64}\Z'
      OR coalesce(message ->> 'version', '1') !~ '\A[1-9][0-9]{0,8}\Z' THEN
     RAISE EXCEPTION USING ERRCODE = 'MP004', MESSAGE = 'control message is malformed',
-      DETAIL = format('Party %s sent a message of type %L.', party, left(kind, 20));
+      DETAIL = format('Party %s sent a message of type %L.', party, left(kind, 20)),
+      HINT = 'The nodes may run different versions of pg_mpc.';
   END IF;
   RETURN CASE kind
     WHEN 'propose' THEN mpc_internal.control_propose(party, message)
@@ -61,7 +63,8 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RAISE EXCEPTION USING ERRCODE = 'MP004', MESSAGE = 'control message has an unknown type',
-    DETAIL = format('Party %s sent a message of type %L.', party, left(kind, 20));
+    DETAIL = format('Party %s sent a message of type %L.', party, left(kind, 20)),
+    HINT = 'The nodes may run different versions of pg_mpc.';
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.control_unknown(text, text) IS 'error MP004 for a type that this version does not know';
@@ -83,7 +86,9 @@ BEGIN
       HINT = 'The nodes may run different versions of pg_mpc.';
   END IF;
   IF party <> ALL (accepted.parties) THEN
-    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('"%s" is no party of study "%s"', party, name);
+    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('"%s" is no party of study "%s"', party, name),
+      DETAIL = format('The parties are %s.', array_to_string(accepted.parties, ', ')),
+      HINT = 'Only a party of a study may propose it.';
   END IF;
   SELECT * INTO held FROM mpc_internal.current_studies AS s WHERE s.study = name;
   IF held.version = number AND held.digest = accepted.digest THEN
@@ -94,11 +99,15 @@ BEGIN
                       mpc_internal.spec_difference(held.spec, accepted.canonical)),
       HINT = 'Propose the study once more: the new version replaces both.';
   ELSIF held.state = 'running' THEN
-    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is running', name);
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is running', name),
+      DETAIL = format('Node "%s" runs version %s of it.', mpc_internal.own_party(), held.version),
+      HINT = 'The proposal is delivered when the study has ended.';
   END IF;
   IF (SELECT count(*) FROM mpc_internal.studies AS s
        WHERE s.proposer = party AND s.run_state IS NULL AND s.expires_at > now()) >= 1000 THEN
-    RAISE EXCEPTION USING ERRCODE = '54000', MESSAGE = format('too many open proposals of "%s"', party);
+    RAISE EXCEPTION USING ERRCODE = '54000', MESSAGE = format('too many open proposals of "%s"', party),
+      DETAIL = format('Node "%s" keeps at most 1000 of one party.', mpc_internal.own_party()),
+      HINT = 'Withdraw or reject proposals that nobody needs any more, or let them expire.';
   END IF;
   INSERT INTO mpc_internal.studies (study, version, digest, spec, parties, proposer)
   VALUES (name, number, accepted.digest, accepted.canonical, accepted.parties, party);
@@ -125,13 +134,18 @@ BEGIN
     RETURN '{"accepted": false, "reason": "a newer version replaced the one decided on"}';
   ELSIF number = held.version AND held.digest <> message ->> 'digest' THEN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('node "%s" holds another spec of study "%s"', mpc_internal.own_party(), name),
-      DETAIL = format('It holds version %s with digest %s.', held.version, held.digest);
+      DETAIL = format('It holds version %s with digest %s.', held.version, held.digest),
+      HINT = 'Propose the study once more: the new version replaces both.';
   ELSIF number = held.version AND party <> ALL (held.parties) THEN
-    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('"%s" is no party of study "%s"', party, name);
+    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('"%s" is no party of study "%s"', party, name),
+      DETAIL = format('The parties are %s.', array_to_string(held.parties, ', ')),
+      HINT = 'Only a party of a study may decide on it.';
   ELSIF held.version IS NULL AND (SELECT count(*) FROM mpc_internal.approvals AS a
          WHERE a.party = control_decision.party
            AND NOT EXISTS (SELECT FROM mpc_internal.studies AS s WHERE s.study = a.study)) >= 100 THEN
-    RAISE EXCEPTION USING ERRCODE = '54000', MESSAGE = format('too many decisions of "%s" on unknown studies', party);
+    RAISE EXCEPTION USING ERRCODE = '54000', MESSAGE = format('too many decisions of "%s" on unknown studies', party),
+      DETAIL = format('Node "%s" keeps at most 100 of one party.', mpc_internal.own_party()),
+      HINT = 'Propose the studies first: decisions on them follow.';
   END IF;
   -- A decision may overtake its proposal: it is kept and counts once the proposal with this digest is here.
   PERFORM mpc_internal.decide(name, number, party, message ->> 'digest', decision, left(message ->> 'reason', 1000));
@@ -187,6 +201,7 @@ BEGIN
      AND a.decision = 'approved';
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('this node has not approved study "%s"', study),
+      DETAIL = format('It is version %s with digest %s, proposed by %s.', held.version, held.digest, held.proposer),
       HINT = 'Read it with mpc.explain_study, then use mpc.approve_study.';
   END IF;
   PERFORM mpc_internal.require_peers(held.parties);
@@ -218,6 +233,7 @@ BEGIN
   -- The name is compared too: the oid of a dropped role may come back with another role.
   IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = approval.approver AND quote_ident(r.rolname) = approval.decided_by) THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('role %s, which approved study "%s", does not exist any more', approval.decided_by, study),
+      DETAIL = format('Source %s was to be read as that role.', approval.source_name),
       HINT = 'Approve the study again.';
   END IF;
 END

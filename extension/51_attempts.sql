@@ -14,7 +14,9 @@ BEGIN
          sqlstate = NULL, last_error = NULL, error_detail = NULL, error_hint = NULL
    WHERE s.study = held.study AND s.version = held.version AND s.run_state IS DISTINCT FROM 'released';
   IF NOT FOUND THEN
-    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is released', study);
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is released', study),
+      DETAIL = format('It is version %s, proposed by %s.', held.version, held.proposer),
+      HINT = 'Read its results with mpc.coefficients; propose it again for another run.';
   END IF;
   PERFORM mpc_internal.record_event(study, attempt, 'started', mpc_internal.own_party(),
                                     jsonb_build_object('version', held.version, 'digest', held.digest, 'manual', manual));

@@ -73,10 +73,14 @@ BEGIN
   IF held.state = 'released' THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('this node is no recipient of study "%s"', study),
       DETAIL = format('Its recipients are %s.', (SELECT string_agg(r, ', ') FROM
-                      jsonb_array_elements_text(held.spec::jsonb -> 'recipients') AS r));
+                      jsonb_array_elements_text(held.spec::jsonb -> 'recipients') AS r)),
+      HINT = 'Read the result on the node of a recipient.';
   END IF;
   RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" has no result', study),
-    DETAIL = format('Its state is %s.', held.state);
+    DETAIL = format('Its state is %s.', held.state),
+    HINT = CASE WHEN held.state IN ('proposed', 'approved', 'running') THEN 'Run it with mpc.run_study, or wait for it with mpc.wait_for_study.'
+           WHEN held.state IN ('failed', 'cancelled') THEN 'View mpc.studies says why in last_error; mpc.run_study may run it again.'
+           ELSE 'Propose it again: a new version needs new approvals.' END;
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.released_version(text) IS
@@ -95,7 +99,8 @@ BEGIN
   RAISE EXCEPTION USING ERRCODE = '22023',
     MESSAGE = CASE WHEN lambda IS NULL THEN format('study "%s" has several models: a lambda is needed', study)
               ELSE format('study "%s" has no model with lambda %s', study, lambda) END,
-    DETAIL = format('Its lambdas are %s.', array_to_string(lambdas, ', '));
+    DETAIL = format('Its lambdas are %s.', array_to_string(lambdas, ', ')),
+    HINT = 'Pass one of them as lambda => number.';
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.one_lambda(text, integer, float8) IS
@@ -143,7 +148,8 @@ BEGIN
     WHEN 'number' THEN RETURN value::float8;
     WHEN 'boolean' THEN RETURN value::boolean::integer;
     ELSE RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('value of attribute "%s" is neither a number nor a boolean', key),
-      DETAIL = format('It is of JSON type %s.', jsonb_typeof(value));
+      DETAIL = format('It is of JSON type %s.', jsonb_typeof(value)),
+      HINT = 'Write numbers without quotes, 0/1 columns as true and false or 1 and 0.';
   END CASE;
 END
 $$;
@@ -166,6 +172,7 @@ BEGIN
   END IF;
   IF jsonb_typeof(attributes) <> 'object' THEN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'attributes are given as one JSON object',
+      DETAIL = format('The JSON type given is %s.', jsonb_typeof(attributes)),
       HINT = 'For example ''{"age": 71, "sbp": 140}''.';
   END IF;
   FOR term IN SELECT c.attribute, c.party, c.coefficient, count(*) OVER (PARTITION BY c.attribute) > 1 AS shared
@@ -188,12 +195,14 @@ BEGIN
   END LOOP;
   IF cardinality(missing) > 0 THEN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('attributes without a value: %s', array_to_string(missing, ', ')),
-      DETAIL = format('The model of study "%s" needs a value for each of its attributes.', study);
+      DETAIL = format('The model of study "%s" needs a value for each of its attributes.', study),
+      HINT = 'Add them to the JSON object.';
   END IF;
   IF attributes - used <> '{}' THEN
     RAISE EXCEPTION USING ERRCODE = '22023',
       MESSAGE = format('attributes that the model does not have: %s', (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(attributes - used) AS k)),
-      DETAIL = format('The attributes of study "%s" are %s.', study, array_to_string(used, ', '));
+      DETAIL = format('The attributes of study "%s" are %s.', study, array_to_string(used, ', ')),
+      HINT = 'Leave them out of the JSON object: - removes a key.';
   END IF;
   RETURN total;
 END

@@ -45,7 +45,7 @@ is($hospital->safe_psql('postgres', qq{
 $mpc->refuses($hospital, "SELECT * FROM mpc.ping_peer('nobody')", '42704', qr/nobody/, 'ping of an unknown peer');
 $mpc->refuses($hospital, "SELECT mpc.add_peer('another', 'http://localhost:1', certificate => '"
 	  . ThreeParties::certificate($third) . "')", '22023', qr/https/, 'a peer without TLS');
-$mpc->refuses($hospital, "SELECT mpc.add_peer('another', 'https://localhost:1', certificate => 'nonsense')", '22023',
+$mpc->refuses($hospital, "SELECT mpc.add_peer('another', 'https://localhost:1', certificate => 'nonsense')", '22P02',
 	qr/certificate/, 'a peer without a certificate');
 $mpc->refuses($hospital, "SELECT mpc.add_peer('another', 'https://localhost:1', certificate => '"
 	  . ThreeParties::certificate($hospital) . "')", '22023', qr/own certificate|this node/, 'the own certificate');

@@ -91,7 +91,8 @@ for (@prepared) { my ($code, undef, $err) = $mpc->finish($_); is($code, 0, 'prep
 (my $agree = statement('agree_key')) =~ s/hand/patience/;
 $_->safe_psql('postgres', "ALTER SYSTEM SET pg_mpc.step_timeout = '1s'") for $hospital;
 $hospital->reload;
-$mpc->refuses($hospital, $agree, 'MP001', qr/zilveren_kruis/, 'nobody at the other console: MP001 names the peer');
+$mpc->refuses($hospital, $agree, 'MP001', qr/zilveren_kruis has not done its part of step agree_key within 1 s/,
+	'nobody at the other console: MP001 names the peer');
 $hospital->safe_psql('postgres', 'ALTER SYSTEM RESET pg_mpc.step_timeout');
 $hospital->reload;
 my @agreed = map { $mpc->start_sql($_, $agree) } $hospital, $insurer;
@@ -99,6 +100,18 @@ for (@agreed) { my ($code, undef, $err) = $mpc->finish($_); is($code, 0, 'agree_
 $mpc->ask($hospital, "SELECT mpc.cancel_study('patience')");
 $mpc->become($_, "SELECT state = 'cancelled' FROM mpc.studies WHERE study = 'patience'") for ($hospital);
 pass('cancelled by hand');
+
+# A peer that cannot be reached: the detail says why.
+$mpc->prepare_study('unreachable', $mpc->small_spec, 'small_a', 'small_b');
+($alone = statement('prepare')) =~ s/hand/unreachable/;
+@prepared = map { $mpc->start_sql($_, $alone) } $mpc->nodes;
+for (@prepared) { my ($code, undef, $err) = $mpc->finish($_); is($code, 0, 'prepare') or diag($err); }
+$insurer->stop('immediate');
+$hospital->safe_psql('postgres', "ALTER SYSTEM SET pg_mpc.step_timeout = '2s'");
+$hospital->reload;
+($agree = statement('agree_key')) =~ s/hand/unreachable/;
+$mpc->refuses($hospital, $agree, 'MP001', qr/zilveren_kruis has not done its part.*connection refused/s,
+	'a peer that is down: MP001 names it and says why');
 
 $mpc->stop;
 done_testing();

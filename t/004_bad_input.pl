@@ -14,14 +14,28 @@ my ($hospital, $insurer, $third) = $mpc->nodes;
 $mpc->load_small(300);
 my $number = 0;
 
-# run_fails(SPEC, HOSPITAL RELATION, INSURER RELATION, SQLSTATE, PATTERN, NAME): approved by all, refused when run.
-# Returns the name of the study.
+# run_fails(SPEC, HOSPITAL RELATION, INSURER RELATION, SQLSTATE, PATTERN, NAME, STARTER): approved by all, refused when
+# run, and ended at every node. Returns the name of the study and what its starter was told.
 sub run_fails {
-	my ($spec, $a, $b, $sqlstate, $pattern, $name) = @_;
+	my ($spec, $a, $b, $sqlstate, $pattern, $name, $starter) = @_;
 	my $study = 'bad_' . ++$number;
 	$mpc->prepare_study($study, $spec, $a, $b);
-	$mpc->refuses($hospital, "SELECT * FROM mpc.run_study('$study')", $sqlstate, $pattern, $name);
-	return $study;
+	my $said = $mpc->refuses($starter // $hospital, "SELECT * FROM mpc.run_study('$study')", $sqlstate, $pattern, $name);
+	nothing_half_done($study, $name);
+	return ($study, $said);
+}
+
+# Every node says that the study failed and why; no engine, no result and no count of matches is left.
+sub nothing_half_done {
+	my ($study, $name) = @_;
+	for my $node ($mpc->nodes) {
+		$mpc->become($node, "SELECT state = 'failed' FROM mpc.studies WHERE study = '$study'");
+		is($mpc->ask($node, "SELECT sqlstate ~ '^[0-9A-Z]{5}\$', last_error <> '', n_matched IS NULL,
+				(SELECT count(*) FROM mpc.stat_study_progress) + (SELECT count(*) FROM mpc.models WHERE study = '$study'),
+				(SELECT count(*) FROM mpc.approvals WHERE study = '$study' AND decision = 'approved')
+			FROM mpc.studies WHERE study = '$study'"),
+			't|t|t|0|3', "$name: nothing half done at " . $mpc->party($node));
+	}
 }
 
 # --- the spec ---
@@ -47,7 +61,7 @@ $mpc->refuses($hospital, $mpc->approval('approvals', $wrong, 'hospital', 'small_
 	'another digest: the detail says what this node holds');
 $mpc->refuses($hospital, $mpc->approval('nothing_here', $digest, 'hospital', 'small_a'), '42704', qr/nothing_here/,
 	'an unknown study');
-$mpc->refuses($hospital, $mpc->approval('approvals', $digest, 'hospital'), '22023', qr/source/,
+$mpc->refuses($hospital, $mpc->approval('approvals', $digest, 'hospital'), '22004', qr/source/,
 	'a controller without a source');
 $mpc->refuses($third, $mpc->approval('approvals', $digest, 'third', 'pg_class'), '22023', qr/source|third party/,
 	'the third party with a source');
@@ -67,7 +81,7 @@ my ($text, $state) = $mpc->refused($hospital, $mpc->approval('approvals', $diges
 	user => 'clerk');
 is($state, '42501', 'a reader may not approve');
 $mpc->refuses($hospital, "BEGIN; " . $mpc->approval('approvals', $digest, 'hospital', 'small_a')
-	  . "; SELECT * FROM mpc.run_study('approvals')", '25001', qr/commit first/, 'run in the transaction of the approval');
+	  . "; SELECT * FROM mpc.run_study('approvals')", '25001', qr/commit first/i, 'run in the transaction of the approval');
 $mpc->refuses($hospital, "SELECT * FROM mpc.run_study('approvals')", '55000', qr/approve/, 'run before the own approval');
 $mpc->ask($hospital, $mpc->approval('approvals', $digest, 'hospital', 'over_a'));
 $mpc->ask($third, $mpc->approval('approvals', $digest, 'third'));
@@ -108,10 +122,19 @@ run_fails($spec, table($hospital, 'with_infinity', "UPDATE with_infinity SET x1 
 	'22000', qr/x1/, 'infinity: the column is named');
 run_fails($spec, table($hospital, 'far_away', 'UPDATE far_away SET x1 = 1e9 + x1'), 'small_b', '22003', qr/x1/,
 	'a mean far out of range: the column is named');
-run_fails($spec, table($hospital, 'twice', 'INSERT INTO twice SELECT * FROM small_a WHERE id <= 4'), 'small_b', '22000',
-	qr/4/, 'duplicate identifiers: how many');
+run_fails($spec, table($hospital, 'enormous', 'ALTER TABLE enormous ALTER x2 TYPE numeric USING 10::numeric ^ 400'),
+	'small_b', '22000', qr/x2/, 'numeric that no float8 holds: the column is named');
+like($mpc->ask($hospital, "SELECT problem FROM mpc.check_source('nulls', 'enormous', identifier => 'id')
+	WHERE column_name = 'x2'"), qr/infinite/, 'check_source finds it');
+my ($twice) = run_fails($spec, table($hospital, 'twice', 'INSERT INTO twice SELECT * FROM small_a WHERE id <= 4'),
+	'small_b', '22000', qr/\b4 records/, 'duplicate identifiers: how many');
 like($mpc->ask($hospital, "SELECT string_agg(problem, ' ') FROM mpc.check_source('nulls', 'twice', identifier => 'id')"),
 	qr/duplicate/, 'check_source finds the duplicates');
+# The source is put right: the approvals still stand, the same study runs.
+$mpc->ask($hospital, 'DELETE FROM twice WHERE ctid NOT IN (SELECT min(ctid) FROM twice GROUP BY id)');
+$mpc->ask($insurer, "SELECT * FROM mpc.run_study('$twice')");
+is($mpc->ask($hospital, "SELECT state, sqlstate, last_error FROM mpc.studies WHERE study = '$twice'"), 'released||',
+	'the corrected study runs, its earlier failure is gone');
 run_fails($spec, 'small_a', table($insurer, 'bad_outcome', "UPDATE bad_outcome SET y = 'NaN' WHERE id = 9"), '22000|MP002',
 	qr/zilveren_kruis|y/, 'an error at the other controller');
 
@@ -132,20 +155,31 @@ is($mpc->coefficients($hospital, 'nearly')->{x2} + 0, 0, 'a column that is const
 # --- too few matches: one bit, the count appears nowhere ---
 table($hospital, 'few', 'UPDATE few SET id = id + 5000 WHERE id > 37');
 table($hospital, 'none', 'UPDATE none SET id = id + 5000');
+
+# rows_with_37(NODE, STUDY): rows of all tables and views of the extension about the study that hold the number.
+sub rows_with_37 {
+	my ($node, $study) = @_;
+	my $relations = $node->safe_psql('postgres', q{SELECT oid::regclass FROM pg_class
+		WHERE relnamespace::regnamespace::text IN ('mpc', 'mpc_internal') AND relkind IN ('r', 'v')});
+	# Row numbers and moments are no counts of records.
+	my $query = join ' UNION ALL ', map { "SELECT '$_', regexp_replace(
+		(to_jsonb(r) - 'id' - 'place' - 'pid')::text, '\\d{4}-\\d\\d-\\d\\dT[^\"]*', '', 'g') FROM $_ AS r" }
+		split /\n/, $relations;
+	cmp_ok(scalar(split /\n/, $relations), '>', 10, 'relations searched');
+	return $node->safe_psql('postgres', "SELECT * FROM ($query) AS f (relation, row)
+		WHERE row ~ '\\m$study\\M' AND row ~ '(?<![\\d.])\\m37\\M(?!\\.)'");
+}
+
 my @answers;
 for my $relation ('few', 'none') {
-	my $study = run_fails($mpc->small_spec, $relation, 'small_b', 'MP005', qr/fewer|matched|refused/, "matches: $relation");
+	# The third party, which alone knows the count, is also the one whose session is watched.
+	my ($study, $said) = run_fails($mpc->small_spec, $relation, 'small_b', 'MP005', qr/fewer|matched|refused/,
+		"matches: $relation", $third);
+	unlike($said, qr/(?<![\d.])\b37\b(?!\.)/, "$relation: the session is not told the count");
 	my @said;
 	for my $node ($mpc->nodes) {
-		$mpc->become($node, "SELECT state = 'failed' FROM mpc.studies WHERE study = '$study'");
-		is($mpc->ask($node, "SELECT n_matched FROM mpc.studies WHERE study = '$study'"), '',
-			"$relation: no count at " . $mpc->party($node));
 		push @said, $mpc->ask($node, "SELECT sqlstate, last_error FROM mpc.studies WHERE study = '$study'");
-		for my $place (
-			"SELECT row_to_json(s)::text FROM mpc.steps AS s WHERE study = '$study' AND records = 37",
-			"SELECT row_to_json(l)::text FROM mpc.ledger AS l WHERE study = '$study' AND detail::text ~ '\\m37\\M'") {
-			is($mpc->ask($node, $place), '', "$relation: 37 is nowhere at " . $mpc->party($node));
-		}
+		is(rows_with_37($node, $study), '', "$relation: 37 is nowhere at " . $mpc->party($node));
 	}
 	push @answers, [@said];
 }
@@ -155,6 +189,19 @@ is_deeply($answers[0], $answers[1], 'few and none look the same');
 $mpc->prepare_study('afterwards', $mpc->small_spec, 'small_a', 'small_b');
 $mpc->ask($insurer, "SELECT * FROM mpc.run_study('afterwards')");
 is($mpc->state($insurer, 'afterwards'), 'released', 'a good study afterwards');
+
+# What the logs say: no count below the minimum; no long hexadecimal text but what everybody may know.
+for my $node ($mpc->nodes) {
+	my $party = $mpc->party($node);
+	my @lines = $mpc->log_lines($node);
+	cmp_ok(scalar(@lines), '>', 10, "$party: the log was read");
+	is_deeply([grep { /(?<![\d.:])\b37\b(?![.:])/ } @lines], [], "$party: 37 is not in the log");
+	my %known = map { $_ => 1 } split /\n/, $node->safe_psql('postgres', 'SELECT digest FROM mpc_internal.studies UNION
+		SELECT attempt FROM mpc_internal.ledger WHERE attempt IS NOT NULL UNION SELECT fingerprint FROM mpc.parties UNION
+		SELECT fingerprint FROM mpc_internal.own_certificate()');
+	my @unknown = grep { !$known{$_} && $_ ne $wrong } map { /\b([0-9a-f]{32,})\b/g } @lines;
+	is_deeply(\@unknown, [], "$party: no key, hash or share is in the log");
+}
 
 $mpc->stop;
 done_testing();

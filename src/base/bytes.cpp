@@ -51,11 +51,26 @@ T get(ByteView& in) {
 }
 }  // namespace
 
-Writer& Writer::u8(std::uint8_t value) { out_.push_back(value); return *this; }
-Writer& Writer::u16(std::uint16_t value) { put(out_, value); return *this; }
-Writer& Writer::u32(std::uint32_t value) { put(out_, value); return *this; }
-Writer& Writer::u64(std::uint64_t value) { put(out_, value); return *this; }
-Writer& Writer::raw(ByteView bytes) { out_.insert(out_.end(), bytes.begin(), bytes.end()); return *this; }
+Writer& Writer::u8(std::uint8_t value) {
+  out_.push_back(value);
+  return *this;
+}
+Writer& Writer::u16(std::uint16_t value) {
+  put(out_, value);
+  return *this;
+}
+Writer& Writer::u32(std::uint32_t value) {
+  put(out_, value);
+  return *this;
+}
+Writer& Writer::u64(std::uint64_t value) {
+  put(out_, value);
+  return *this;
+}
+Writer& Writer::raw(ByteView bytes) {
+  out_.insert(out_.end(), bytes.begin(), bytes.end());
+  return *this;
+}
 Writer& Writer::sized(ByteView bytes) { return u32(static_cast<std::uint32_t>(bytes.size())).raw(bytes); }
 
 std::uint8_t Reader::u8() {

@@ -11,26 +11,26 @@ namespace pgmpc {
 
 // Every way in which the core refuses or fails. pg/errcodes.h maps each one to a SQLSTATE.
 enum class ErrorCode {
-  invalid_parameter,     // 22023  a value outside its documented range, mixed keys, unknown spec key
-  out_of_range,          // 22003  numeric value outside what the encoding can carry
-  data_exception,        // 22000  the source holds something that no study can use (duplicates, NaN)
-  invalid_text,          // 22P02  text or binary representation that does not parse
-  wrong_state,           // 55000  step out of order, study not approved, wrong role
-  not_supported,         // 0A000
-  undefined_object,      // 42704  unknown study, party, peer
-  duplicate_object,      // 42710
-  limit_exceeded,        // 54000  size, count or memory limit
-  out_of_memory,         // 53200
-  configuration,         // F0000  missing or wrong setting, key file, certificate
-  cancelled,             // 57014
-  timeout,               // MP001  the awaited peer made no progress within step_timeout
-  peer_stopped,          // MP002  a peer withdrew from the running attempt
-  peer_unreachable,      // MP003  connection, TLS or certificate failure; detail says which and why
-  protocol_violation,    // MP004  a peer sent something the protocol does not allow here
-  refused,               // MP005  a disclosure rule of the agreed spec refused the study
-  not_converged,         // MP006  iteration cap reached; nothing was opened
-  inconsistent_shares,   // MP007  the third share of an opening disagrees
-  internal,              // XX000
+  invalid_parameter,    // 22023  a value outside its documented range, mixed keys, unknown spec key
+  out_of_range,         // 22003  numeric value outside what the encoding can carry
+  data_exception,       // 22000  the source holds something that no study can use (duplicates, NaN)
+  invalid_text,         // 22P02  text or binary representation that does not parse
+  wrong_state,          // 55000  step out of order, study not approved, wrong role
+  not_supported,        // 0A000
+  undefined_object,     // 42704  unknown study, party, peer
+  duplicate_object,     // 42710
+  limit_exceeded,       // 54000  size, count or memory limit
+  out_of_memory,        // 53200
+  configuration,        // F0000  missing or wrong setting, key file, certificate
+  cancelled,            // 57014
+  timeout,              // MP001  the awaited peer made no progress within step_timeout
+  peer_stopped,         // MP002  a peer withdrew from the running attempt
+  peer_unreachable,     // MP003  connection, TLS or certificate failure; detail says which and why
+  protocol_violation,   // MP004  a peer sent something the protocol does not allow here
+  refused,              // MP005  a disclosure rule of the agreed spec refused the study
+  not_converged,        // MP006  iteration cap reached; nothing was opened
+  inconsistent_shares,  // MP007  the third share of an opening disagrees
+  internal,             // XX000
 };
 
 class Error : public std::exception {

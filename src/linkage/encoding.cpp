@@ -31,7 +31,9 @@ EncodedColumn encode_binary(const std::string& name, std::span<const double> val
   out.values.reserve(values.size());
   for (double x : values) {
     if (x != 0 && x != 1)
-      throw Error(ErrorCode::data_exception, quoted(name) + " is binary but holds a value other than 0 and 1");
+      throw Error(ErrorCode::data_exception, quoted(name) + " is binary but holds a value other than 0 and 1",
+                  "Boolean columns and columns declared binary hold 0 and 1 only.",
+                  "Exclude these records or set the values to NULL.");
     out.values.push_back(static_cast<std::int64_t>(x) << kValueFractionBits);
   }
   return out;
@@ -77,14 +79,17 @@ int exponent_of(const Moments& m) {
 
 void check_exponent(const std::string& name, int exponent) {
   if (exponent < -kMaxExponent || exponent > kMaxExponent)
-    throw Error(ErrorCode::out_of_range, quoted(name) + " has values of a magnitude that cannot be encoded", {},
+    throw Error(ErrorCode::out_of_range, quoted(name) + " has values of a magnitude that cannot be encoded",
+                "Its scale exponent would be " + std::to_string(exponent) + ", at most " +
+                    std::to_string(kMaxExponent) + " in magnitude.",
                 "Choose another unit for this column.");
 }
 
 std::int64_t scaled_mean_of(const std::string& name, const Moments& m, int exponent) {
   const long double scaled = std::ldexp(m.mean, -exponent);
   if (!(std::fabs(scaled) <= static_cast<long double>(kMeanBound)))
-    throw Error(ErrorCode::out_of_range, "the mean of " + quoted(name) + " is too large for its spread", {},
+    throw Error(ErrorCode::out_of_range, "the mean of " + quoted(name) + " is too large for its spread",
+                "It is more than 1024 times what the values differ by, and little would be left of them.",
                 "Choose a unit or subtract a constant, such as a typical value.");
   return std::llround(std::ldexp(scaled, kMeanFractionBits));
 }

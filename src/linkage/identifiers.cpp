@@ -62,7 +62,10 @@ void normalise_part(SecretBytes& part, std::span<const Normalisation> rules) {
 }
 
 void append_part(SecretBytes& identifiers, ByteView part) {
-  if (part.size() > kMaxPart) throw Error(ErrorCode::limit_exceeded, "an identifier is longer than 64 kB");
+  if (part.size() > kMaxPart)
+    throw Error(ErrorCode::limit_exceeded, "an identifier is longer than 64 kB",
+                "One part of it has " + std::to_string(part.size()) + " bytes.",
+                "Name the column that identifies a person.");
   const auto size = static_cast<std::uint32_t>(part.size());
   for (int shift = 24; shift >= 0; shift -= 8) identifiers.push_back(static_cast<std::uint8_t>(size >> shift));
   identifiers.insert(identifiers.end(), part.begin(), part.end());

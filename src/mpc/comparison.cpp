@@ -36,8 +36,8 @@ FpVector reshare(Session& session, const GateLabel& label, DcfOutput output) {
     else
       from[peer] = session.blocks(Purpose::reshare, peer, self, label, 0, 1, count);
   }
-  std::array<Bytes, kParties> out, in;
-  std::array<std::size_t, kParties> expected{};
+  Exchange round;
+  auto& [out, in, expected] = round;
   FpVector shares(count);
   for (std::size_t i = 0; i < count; ++i) {
     const int dealer = dealer_of(i / output.per_gate_);
@@ -52,7 +52,7 @@ FpVector reshare(Session& session, const GateLabel& label, DcfOutput output) {
     shares[i] = value + slope * Fp::from_int(self + 1) + Fp::reduce(from[other][i]);
     append(out[dealer], value + slope * Fp::from_int(dealer + 1));
   }
-  session.exchange(out, in, expected);
+  session.exchange(round);
   std::array<std::size_t, kParties> at{};
   for (std::size_t i = 0; i < count; ++i) {
     if (dealer_of(i / output.per_gate_) != self) continue;
@@ -77,9 +77,8 @@ FpVector at_least(Session& session, const GateLabel& label, std::span<const Fp> 
   const Dealt dealt = open_with_keys(session, label, values, kCompareBound, kCompareBound, values.size(), dealing);
   const int points = static_cast<int>(thresholds.size());
   auto shifted = [&](std::size_t gate, int k) { return dealt.opened.c[gate] - static_cast<u128>(thresholds[k]); };
-  const FpVector less = evaluate_keys(session, dealt, points, [&](std::size_t gate, int k) {
-    return low_bits(shifted(gate, k), kValueBits - 1);
-  });
+  const FpVector less = evaluate_keys(
+      session, dealt, points, [&](std::size_t gate, int k) { return low_bits(shifted(gate, k), kValueBits - 1); });
   DcfOutput output(values.size(), points);
   for (std::size_t gate = 0; gate < values.size(); ++gate) {
     const int evaluator = dealt.evaluator(session.self(), gate);
@@ -111,9 +110,8 @@ ReluResult relu_and_truncate(Session& session, const GateLabel& label, std::span
   };
   const Dealt dealt = open_with_keys(session, label, values, kCompareBound, bound, relus, dealing);
   const Opened& opened = dealt.opened;
-  const FpVector less = evaluate_keys(session, dealt, 1, [&](std::size_t gate, int) {
-    return low_bits(opened.c[gate], kValueBits - 1) >> cut;
-  });
+  const FpVector less = evaluate_keys(
+      session, dealt, 1, [&](std::size_t gate, int) { return low_bits(opened.c[gate], kValueBits - 1) >> cut; });
   const u128 half = shift > 0 ? one << (shift - 1) : 0;
   const Fp offset = Fp::reduce((one << kCompareBound) >> shift);
   const int per_gate = want_active ? 2 : 1;
@@ -156,9 +154,8 @@ FpVector exact_truncate(Session& session, const GateLabel& label, std::span<cons
   };
   const Dealt dealt = open_with_keys(session, label, values, bound, bound, values.size(), dealing);
   const u128 half = one << (shift - 1);
-  const FpVector less = evaluate_keys(session, dealt, 1, [&](std::size_t gate, int) {
-    return low_bits(dealt.opened.c[gate] + half, shift);
-  });
+  const FpVector less = evaluate_keys(
+      session, dealt, 1, [&](std::size_t gate, int) { return low_bits(dealt.opened.c[gate] + half, shift); });
   DcfOutput output(values.size(), 1);
   for (std::size_t gate = 0; gate < values.size(); ++gate) {
     const int evaluator = dealt.evaluator(session.self(), gate);

@@ -51,7 +51,8 @@ Dealt open_with_keys(Session& session, const GateLabel& label, std::span<const F
     messages.expected[dealer] = count * dealing.shape.key_bytes();
     if (self == (dealer + 2) % kParties) messages.expected[dealer] += count * dealing.constants * kFpBytes;
   }
-  dealt.opened = masked_open(session, label, values, offset, bound, std::move(masks), &messages);
+  const Stretch all[] = {{values.size(), bound}};
+  dealt.opened = masked_open(session, label, values, offset, all, std::move(masks), &messages);
   for (int dealer = 0; dealer < kParties; ++dealer) {
     if (dealer == self) continue;
     const auto dealt_gates = gates_of(dealer, gates);

@@ -22,8 +22,8 @@ struct Dealt {
   std::size_t gates = 0;
   DcfShape shape;
   int constants_per_gate = 0;
-  FpVector constants;                 // this evaluator's halves, [gate*constants_per_gate + k]
-  std::array<Bytes, kParties> keys;   // by dealer
+  FpVector constants;                // this evaluator's halves, [gate*constants_per_gate + k]
+  std::array<Bytes, kParties> keys;  // by dealer
   // 0 for e1, 1 for e2 of the gate, -1 for its dealer.
   int evaluator(int self, std::size_t gate) const {
     const int dealer = dealer_of(gate);

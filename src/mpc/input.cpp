@@ -6,8 +6,8 @@ FpVector share_additive(Session& session, const GateLabel& label, std::uint16_t 
   const int self = session.self();
   const std::size_t count = additive.size();
   FpVector shares(count);
-  std::array<Bytes, kParties> out, in;
-  std::array<std::size_t, kParties> expected{};
+  Exchange round;
+  auto& [out, in, expected] = round;
   if (self == kThirdParty) {
     for (int owner = 0; owner < 2; ++owner) {
       const auto blocks = session.blocks(Purpose::input, owner, kThirdParty, label, 0, 1, count, part);
@@ -25,7 +25,7 @@ FpVector share_additive(Session& session, const GateLabel& label, std::uint16_t 
     }
     expected[other] = count * kFpBytes;
   }
-  session.exchange(out, in, expected);
+  session.exchange(round);
   if (self != kThirdParty)
     for (std::size_t i = 0; i < count; ++i) shares[i] += element(in[1 - self], i);
   return shares;

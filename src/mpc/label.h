@@ -11,11 +11,11 @@
 namespace pgmpc {
 
 enum class Purpose : std::uint8_t {
-  input = 1,    // share of the third party in an input
-  mask = 2,     // R1, R2 of a masked opening
-  zero = 3,     // zero sharing
-  reshare = 4,  // share of the other evaluator in a reshare
-  key_share = 5 // e1's half of the constants a dealer shares beside a DCF key
+  input = 1,     // share of the third party in an input
+  mask = 2,      // R1, R2 of a masked opening
+  zero = 3,      // zero sharing
+  reshare = 4,   // share of the other evaluator in a reshare
+  key_share = 5  // e1's half of the constants a dealer shares beside a DCF key
 };
 inline constexpr int kPurposes = 5;
 

@@ -1,5 +1,7 @@
 #include "mpc/opening.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/mutants.h"
 
@@ -41,19 +43,27 @@ Masks opening_masks(Session& session, const GateLabel& label, std::size_t count)
 }
 
 Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int bound) {
-  return masked_open(session, label, values, bound, bound, opening_masks(session, label, values.size()), nullptr);
+  const Stretch all[] = {{values.size(), bound}};
+  return masked_open(session, label, values, all);
 }
 
-Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int offset, int bound,
-                   Masks masks, DealerMessages* dealer_messages) {
+Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values,
+                   std::span<const Stretch> bounds) {
+  int offset = 0;
+  for (const Stretch& stretch : bounds) offset = std::max(offset, stretch.bound);
+  return masked_open(session, label, values, offset, bounds, opening_masks(session, label, values.size()), nullptr);
+}
+
+Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int offset,
+                   std::span<const Stretch> bounds, Masks masks, DealerMessages* dealer_messages) {
   const std::size_t count = values.size();
   const int self = session.self();
-  session.add_exposure(count, bound);
   FpVector additive(count);
   for (std::size_t j = 0; j < count; ++j) additive[j] = values[j] * session.weight();
-  session.probe_range(label, additive, bound);
+  session.book_opening(label, additive, bounds);
   const FpVector zero = zero_shares(session, label, count);
-  std::array<Bytes, kParties> out, in;
+  Exchange round;
+  auto& [out, in, expected] = round;
   for (std::size_t j = 0; j < count; ++j) {
     const int dealer = dealer_of(j), e1 = (dealer + 1) % kParties, e2 = (dealer + 2) % kParties;
     additive[j] += zero[j];
@@ -65,7 +75,7 @@ Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp>
       append(out[self == e1 ? e2 : e1], additive[j]);
     }
   }
-  std::array<std::size_t, kParties> expected{}, elements{};
+  std::array<std::size_t, kParties> elements{};
   for (int peer = 0; peer < kParties; ++peer) {
     if (peer == self) continue;
     // From this peer: coordinates it deals, and those dealt by the third one.
@@ -76,7 +86,7 @@ Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp>
       out[peer].insert(out[peer].end(), dealer_messages->out[peer].begin(), dealer_messages->out[peer].end());
     }
   }
-  session.exchange(out, in, expected);
+  session.exchange(round);
   Opened opened;
   opened.offset = offset;
   opened.c.resize(count);
@@ -126,15 +136,15 @@ FpVector truncate(Session& session, const GateLabel& label, std::span<const Fp> 
 std::vector<Fp> open(Session& session, std::span<const Fp> shares, unsigned recipients) {
   const int self = session.self();
   const bool receives = (recipients >> self & 1) != 0;
-  std::array<Bytes, kParties> out, in;
-  std::array<std::size_t, kParties> expected{};
+  Exchange round;
+  auto& [out, in, expected] = round;
   for (int peer = 0; peer < kParties; ++peer) {
     if (peer == self) continue;
     if (recipients >> peer & 1)
       for (const Fp& share : shares) append(out[peer], share);
     if (receives) expected[peer] = shares.size() * kFpBytes;
   }
-  session.exchange(out, in, expected);
+  session.exchange(round);
   if (!receives) return {};
   std::vector<Fp> values(shares.size());
   const Fp half = inverse(Fp::from_int(2));
@@ -142,8 +152,8 @@ std::vector<Fp> open(Session& session, std::span<const Fp> shares, unsigned reci
   for (std::size_t i = 0; i < shares.size(); ++i) {
     std::array<Fp, kParties> f;
     for (int party = 0; party < kParties; ++party) f[party] = party == self ? shares[i] : element(in[party], i);
-    values[i] = f[0] + f[0] - f[1];                               // line through points 1 and 2, at 0
-    const Fp check = (f[0] + f[0] + f[0] - f[2]) * half;          // through points 1 and 3
+    values[i] = f[0] + f[0] - f[1];                       // line through points 1 and 2, at 0
+    const Fp check = (f[0] + f[0] + f[0] - f[2]) * half;  // through points 1 and 3
     consistent &= values[i] == check;
   }
   if (!consistent)

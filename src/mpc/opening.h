@@ -3,7 +3,8 @@
 //         knows both (lasso report, section 2).
 // Terms: c = x + 2^offset + R1 + R2, known to the evaluators; R1 = PRF(e1, dealer), R2 = PRF(e2, dealer), both known to
 //        the dealer, who never sees c. Coordinate j has dealer j mod 3.
-// Invariants: masked_open always adds the zero sharing itself (rule F4); |x| < 2^bound <= 2^offset, and each opening costs a
+// Invariants: masked_open always adds the zero sharing itself (rule F4); |x| < 2^bound <= 2^offset, and each opening
+// costs a
 //             statistical distance of 2^(bound+1-125), booked by the session; c never wraps modulo p.
 #pragma once
 #include <span>
@@ -26,7 +27,7 @@ struct Opened {
 
 // Extra bytes a dealer sends to each evaluator in the same round (comparison keys). Sizes are public.
 struct DealerMessages {
-  std::array<Bytes, kParties> out;                       // to each peer
+  std::array<Bytes, kParties> out;                         // to each peer
   std::array<std::size_t, kParties> expected = {0, 0, 0};  // from each peer
   std::array<Bytes, kParties> in;
 };
@@ -34,14 +35,19 @@ struct DealerMessages {
 // values: this party's local values of a polynomial of degree <= 2 (unweighted), |value| < 2^bound. One round.
 Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int bound);
 
+// The same where stretches of the values have bounds of their own: each is booked at its own width, which matters where
+// many narrow values travel with a few wide ones. The counts (session.h) add up to values.size().
+Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values,
+                   std::span<const Stretch> bounds);
+
 // Masks only, as the dealer of a coordinate sees them before the opening (comparison keys depend on nothing else).
 struct Masks {
   SecretVector<u128> r1, r2;
 };
 Masks opening_masks(Session& session, const GateLabel& label, std::size_t count);
-// offset: the opened value is x + 2^offset + R1 + R2; bound <= offset is what the session books.
-Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int offset, int bound,
-                   Masks masks, DealerMessages* dealer);
+// offset: the opened value is x + 2^offset + R1 + R2; bounds <= offset are what the session books.
+Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int offset,
+                   std::span<const Stretch> bounds, Masks masks, DealerMessages* dealer);
 
 // Shares (degree 1) of values[first .. first+count) / 2^shift, error in (-1, 1] units, unbiased. No message. shift 0 is
 // exact: a pure reduction of the degree.

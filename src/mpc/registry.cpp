@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/mutants.h"
+#include "mpc/session.h"
 
 namespace pgmpc {
 
@@ -52,7 +53,7 @@ void RangeProbe::enable(bool on) {
 }
 
 int RangeProbe::check(const std::array<std::uint8_t, 32>& sid, const GateLabel& label, int party,
-                      std::span<const Fp> additive, int bound_bits) {
+                      std::span<const Fp> additive, std::span<const Stretch> bounds) {
   if (!probe_enabled) return 0;
   std::lock_guard lock(probe_mutex);
   auto [at, fresh] = deposits.try_emplace({sid, label});
@@ -61,14 +62,18 @@ int RangeProbe::check(const std::array<std::uint8_t, 32>& sid, const GateLabel& 
   for (std::size_t i = 0; i < additive.size(); ++i) deposit.sum[i] += additive[i];
   if (++deposit.parties < kParties) return 0;
   int widest = 0;
+  auto stretch = bounds.begin();
+  std::size_t left = stretch->count;
   for (std::size_t i = 0; i < deposit.sum.size(); ++i) {
+    for (; left == 0; left = stretch->count) ++stretch;
+    --left;
     const int bits = bits_of(deposit.sum[i]);
     widest = std::max(widest, bits);
-    if (bits > bound_bits)
+    if (bits > stretch->bound)
       throw Error(ErrorCode::internal, "an opened value exceeds its declared bound",
                   "phase " + std::to_string(label.phase) + " iteration " + std::to_string(label.iteration) + " gate " +
                       std::to_string(label.gate) + " coordinate " + std::to_string(i) + ": " + std::to_string(bits) +
-                      " bits, bound " + std::to_string(bound_bits));
+                      " bits, bound " + std::to_string(stretch->bound));
   }
   deposits.erase(at);
   return widest;

@@ -15,6 +15,8 @@
 
 namespace pgmpc {
 
+struct Stretch;
+
 class LabelRegistry {
  public:
   // Registers coordinates first, first+stride, ...; Error(internal) when one of them was registered before.
@@ -30,10 +32,10 @@ class LabelRegistry {
 
 class RangeProbe {
  public:
-  // Deposits this party's additive shares; the last of the three checks |sum| < 2^bound_bits.
+  // Deposits this party's additive shares; the last of the three checks |sum| < 2^bound, stretch by stretch.
   // Returns the bits of the widest value seen by this call (0 for the first two parties).
   static int check(const std::array<std::uint8_t, 32>& sid, const GateLabel& label, int party,
-                   std::span<const Fp> additive, int bound_bits);
+                   std::span<const Fp> additive, std::span<const Stretch> bounds);
   static void enable(bool on);  // off by default: share-level tests with one real party cannot use it
 };
 

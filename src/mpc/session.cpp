@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/mutants.h"
 #include "crypto/keyed_hash.h"
+#include "mpc/task_group.h"
 #ifdef PG_MPC_TESTING
 #include "mpc/registry.h"
 #endif
@@ -40,8 +41,15 @@ Session::Session(Channel& channel, int step, SessionKeys keys, Rng& rng, const C
 
 Session::~Session() = default;
 
-void Session::exchange(std::array<Bytes, kParties>& out, std::array<Bytes, kParties>& in,
-                       const std::array<std::size_t, kParties>& expected) {
+void Session::exchange(Exchange& round) {
+  if (group_ != nullptr)
+    group_->exchange(round);
+  else
+    exchange_now(round);
+}
+
+void Session::exchange_now(Exchange& round) {
+  auto& [out, in, expected] = round;
   cancel_.check();
   for (int peer = 0; peer < kParties; ++peer) {
     if (peer == self_ || out[peer].empty()) continue;
@@ -70,7 +78,8 @@ SecretVector<u128> Session::blocks(Purpose purpose, int sender, int receiver, co
     purpose = Purpose::zero;
     if ((sender + 1) % kParties != receiver) std::swap(sender, receiver);
   }
-  if (mutant(Mutant::reshare_one_label) && purpose == Purpose::reshare && sender > receiver) std::swap(sender, receiver);
+  if (mutant(Mutant::reshare_one_label) && purpose == Purpose::reshare && sender > receiver)
+    std::swap(sender, receiver);
 #ifdef PG_MPC_TESTING
   streams_->registry.claim(purpose, sender, receiver, label, part, first, stride, count);
 #endif
@@ -93,9 +102,10 @@ void Session::add_exposure(std::size_t openings, int bound_bits) {
                 "agree on fewer lambdas, fewer attributes or a smaller analysis.max_iterations");
 }
 
-void Session::probe_range(const GateLabel& label, std::span<const Fp> additive, int bound_bits) {
+void Session::book_opening(const GateLabel& label, std::span<const Fp> additive, std::span<const Stretch> bounds) {
+  for (const Stretch& stretch : bounds) add_exposure(stretch.count, stretch.bound);
 #ifdef PG_MPC_TESTING
-  const int widest = RangeProbe::check(sid_, label, self_, additive, bound_bits);
+  const int widest = RangeProbe::check(sid_, label, self_, additive, bounds);
   transcript_.widest_opening = std::max(transcript_.widest_opening, widest);
 #endif
 }

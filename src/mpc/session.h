@@ -3,7 +3,8 @@
 //        round = all parties send at most one message to each peer, then wait;
 //        additive share = this party's Lagrange-weighted local value: the three sum to the secret;
 //        exposure = bound on the statistical distance of everything opened so far (rule F13).
-// Invariants: every PRF block is used for one purpose at one position (label.h; the testing flavour aborts on a repeat);
+// Invariants: every PRF block is used for one purpose at one position (label.h; the testing flavour aborts on a
+// repeat);
 //             message sizes are public; nothing branches on shares.
 // Security: passive, at most one corrupt party; traffic between two evaluators never passes the dealer (Channel).
 #pragma once
@@ -38,8 +39,22 @@ struct Transcript {
   std::int64_t rounds = 0;
   std::int64_t elements_sent = 0;
   std::int64_t bytes_sent = 0;
-  double exposure = 0;  // union bound over all openings
+  double exposure = 0;     // union bound over all openings
   int widest_opening = 0;  // testing flavour: bits of the widest value opened
+};
+
+class TaskGroup;
+
+// So many values of an opening, each below 2^bound in absolute value.
+struct Stretch {
+  std::size_t count;
+  int bound;
+};
+
+// The messages of one round at one party.
+struct Exchange {
+  std::array<Bytes, kParties> out, in;
+  std::array<std::size_t, kParties> expected{};
 };
 
 class Session {
@@ -56,18 +71,17 @@ class Session {
   const std::array<std::uint8_t, 32>& sid() const { return sid_; }
 
   // One round: sends out[peer] where it is not empty, receives in[peer] of exactly expected[peer] bytes where that is
-  // not 0. Error(protocol_violation) on another size.
-  void exchange(std::array<Bytes, kParties>& out, std::array<Bytes, kParties>& in,
-                const std::array<std::size_t, kParties>& expected);
+  // not 0. Error(protocol_violation) on another size. Inside a TaskGroup the round is shared with the other tasks.
+  void exchange(Exchange& round);
 
   // Pseudorandom blocks shared with `peer` for the stream sender -> receiver: coordinates first, first+stride, ...
   SecretVector<u128> blocks(Purpose purpose, int sender, int receiver, const GateLabel& label, std::uint32_t first,
                             std::uint32_t stride, std::size_t count, std::uint16_t part = 0);
 
   void add_exposure(std::size_t openings, int bound_bits);
-  // Testing flavour: checks that the three additive shares of every value sum to |x| < 2^bound (shared memory of the
-  // test process). Does nothing in production.
-  void probe_range(const GateLabel& label, std::span<const Fp> additive, int bound_bits);
+  // Books the exposure of one opening. Testing flavour: also checks that the three additive shares of every value sum
+  // to |x| < 2^bound (shared memory of the test process).
+  void book_opening(const GateLabel& label, std::span<const Fp> additive, std::span<const Stretch> bounds);
 
   // Share of party `of` of the polynomial with value v at 0 and 0 at party z's point: v * (1 - of/z).
   static Fp vanishing(Fp v, int of, int z);
@@ -75,6 +89,10 @@ class Session {
   Fp weight() const;
 
  private:
+  friend class TaskGroup;
+  void exchange_now(Exchange& round);
+
+  TaskGroup* group_ = nullptr;
   Channel& channel_;
   int step_;
   int self_;

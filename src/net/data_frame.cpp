@@ -38,11 +38,11 @@ DataFrame decode_data_frame(ByteView bytes) {
   if (frame.header.sender >= kParties || frame.header.receiver >= kParties) malformed("unknown party index");
   if (frame.header.sender == frame.header.receiver) malformed("sender and receiver are the same party");
   if (frame.header.step > 8) malformed("unknown step");
-  if (kind > static_cast<std::uint8_t>(FrameKind::abort)) malformed("unknown kind");
+  if (kind > static_cast<std::uint8_t>(FrameKind::alive)) malformed("unknown kind");
   frame.header.kind = static_cast<FrameKind>(kind);
   frame.payload = reader.raw(reader.left());
-  if (frame.header.kind == FrameKind::abort && (!frame.payload.empty() || frame.header.sequence != 0))
-    malformed("abort carries data");
+  if (frame.header.kind != FrameKind::data && (!frame.payload.empty() || frame.header.sequence != 0))
+    malformed("this kind carries no data");
   return frame;
 }
 

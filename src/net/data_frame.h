@@ -1,6 +1,7 @@
 // What: the frame of one data message between two engines (body of POST /v1/data/<attempt>).
-// Terms: kind data = the next message of that direction, abort = the sender leaves the attempt (no payload, sequence
-//        0); sequence = 0, 1, 2, ... per (attempt, sender, receiver).
+// Terms: kind data = the next message of that direction, abort = the sender leaves the attempt, alive = the sender's
+//        engine runs, though it may have nothing to say for long (both without payload, sequence 0);
+//        sequence = 0, 1, 2, ... per (attempt, sender, receiver).
 // Invariants: fixed header of kDataHeader bytes, version first; decoding is bounded and rejects everything that
 //             encoding cannot produce, so that encode(decode(x)) == x.
 #pragma once
@@ -19,7 +20,7 @@ inline constexpr std::size_t kDataHeader = 1 + 32 + 16 + 4 + 8;
 inline constexpr std::size_t kMaxPayload = 16u << 20;
 inline constexpr std::size_t kMaxDataFrame = kDataHeader + kMaxPayload;
 
-enum class FrameKind : std::uint8_t { data = 0, abort = 1 };
+enum class FrameKind : std::uint8_t { data = 0, abort = 1, alive = 2 };
 
 struct DataHeader {
   StudyDigest digest{};

@@ -13,6 +13,15 @@ bool temporary(const HttpResult& result) {
 }
 }  // namespace
 
+std::string cause_of(const Peer& peer, const HttpResult& result) {
+  std::string name = "peer " + peer.party;
+  if (result.status == 200) return {};
+  if (result.status == 0) return result.error_cause;
+  if (result.status == 503) return name + ": its engine is not running";
+  if (temporary(result)) return name + ": status " + std::to_string(result.status);
+  return name + ": refused a message with status " + std::to_string(result.status);
+}
+
 SendQueue::SendQueue(EventLoop& loop, HttpClient& client, Peer peer, std::string path)
     : loop_(loop),
       client_(client),
@@ -72,16 +81,12 @@ void SendQueue::done(std::uint64_t sequence, HttpResult result) {
     return start_more();
   }
   found->second.in_flight = false;
-  if (result.status == 503) return retry_later("peer " + peer_.party + ": its engine is not running");
-  if (temporary(result))
-    return retry_later(result.status == 0 ? result.error_cause
-                                          : "peer " + peer_.party + ": status " + std::to_string(result.status));
+  cause_ = cause_of(peer_, result);
+  if (temporary(result)) return retry_later();
   refused_ = true;
-  cause_ = "peer " + peer_.party + ": refused a message with status " + std::to_string(result.status);
 }
 
-void SendQueue::retry_later(std::string cause) {
-  cause_ = std::move(cause);
+void SendQueue::retry_later() {
   if (timer_ != 0) return;
   delay_ = delay_.count() == 0 ? kFirstDelay : std::min(delay_ * 2, kMaxDelay);
   timer_ = loop_.after(delay_, [this] {

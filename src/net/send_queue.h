@@ -1,6 +1,6 @@
 // What: the messages on their way from this engine to one peer.
 // Terms: progress = the peer acknowledged a message; probe = the single attempt per back-off period while the peer
-//        does not answer.
+//        does not answer; cause = one line that names the peer and says why it did not take a message.
 // Invariants: at most kInFlight requests at a time and kWindow unacknowledged numbers; a message that failed is sent
 //             again byte for byte from the same buffer until it is acknowledged. Lives on the loop's thread.
 #pragma once
@@ -12,6 +12,9 @@
 #include "net/http_client.h"
 
 namespace pgmpc {
+
+// The cause of a failed request; empty for a message that was taken.
+std::string cause_of(const Peer& peer, const HttpResult& result);
 
 class SendQueue {
  public:
@@ -43,7 +46,7 @@ class SendQueue {
   void start_more();
   void start(std::uint64_t sequence, Entry& entry);
   void done(std::uint64_t sequence, HttpResult result);
-  void retry_later(std::string cause);
+  void retry_later();
 
   EventLoop& loop_;
   HttpClient& client_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/duration.h"
 #include "base/error.h"
 #include "net/router.h"
 
@@ -12,13 +13,14 @@ namespace pgmpc {
 
 namespace {
 constexpr std::chrono::milliseconds kHandover{2}, kMaxHandover{10}, kPoll{100}, kAbortTime{2000};
+constexpr std::chrono::milliseconds kMinAlivePause{10}, kMaxAlivePause{5000}, kAliveTime{20000};
+constexpr std::chrono::milliseconds kNoticeable{200};
 constexpr int kMaxPartyName = 63;
-// The fifth connection is for the abort: the four for data may all be waiting for a busy peer.
-constexpr int kConnections = SendQueue::kInFlight + 1;
+// The last two connections are for alive and abort: those for data may all be waiting for a busy peer.
+constexpr int kConnections = SendQueue::kInFlight + 2;
 
-std::string seconds_of(std::chrono::milliseconds time) {
-  auto ms = time.count();
-  return ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms";
+std::chrono::milliseconds alive_pause(std::chrono::milliseconds step_timeout) {
+  return step_timeout.count() == 0 ? kMaxAlivePause : std::clamp(step_timeout / 10, kMinAlivePause, kMaxAlivePause);
 }
 }  // namespace
 
@@ -42,6 +44,37 @@ class TransportChannel::Driving {
   TransportChannel& channel_;
 };
 
+// Scope of a call that may wait for a peer: tells on_wait about it, and when it is over.
+class TransportChannel::Waiting {
+ public:
+  explicit Waiting(TransportChannel& channel) : channel_(channel) {}
+  ~Waiting() {
+    try {
+      if (peer_ >= 0) channel_.config_.on_wait({}, {});
+    } catch (...) {
+      // Whoever is told has gone: the next call of the protocol finds out.
+    }
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+  void look(int peer) {
+    if (!channel_.config_.on_wait || Clock::now() - begun_ < kNoticeable) return;
+    const PeerState& state = channel_.peers_[peer];
+    const std::string& cause = state.out->cause().empty() ? state.alive_cause : state.out->cause();
+    if (peer == peer_ && cause == cause_) return;
+    peer_ = peer;
+    cause_ = cause;
+    channel_.config_.on_wait(channel_.config_.peers[peer].party, cause);
+  }
+
+ private:
+  TransportChannel& channel_;
+  Clock::time_point begun_ = Clock::now();
+  int peer_ = -1;  // that on_wait knows of
+  std::string cause_;
+};
+
 TransportChannel::TransportChannel(TransportConfig config, CancelToken& cancel)
     : config_(std::move(config)), cancel_(cancel) {
   client_ = std::make_unique<HttpClient>(loop_, Identity::load(config_.certificate_file, config_.private_key_file),
@@ -58,6 +91,7 @@ TransportChannel::TransportChannel(TransportConfig config, CancelToken& cancel)
       loop_.unwatch(config_.lifeline_fd);
     });
   }
+  loop_.after(alive_pause(config_.step_timeout), [this] { send_alive(); });
   sigset_t all, old;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -146,7 +180,8 @@ void TransportChannel::check() {
   for (int i = 0; i < kParties; ++i) {
     if (i == config_.self) continue;
     if (peers_[i].stopped)
-      throw Error(ErrorCode::peer_stopped, "party " + config_.peers[i].party + " stopped the attempt");
+      throw Error(ErrorCode::peer_stopped, "party " + config_.peers[i].party + " stopped the attempt",
+                  "The reason is known on the node of that party only.", "Ask it to look at mpc.studies there.");
     check_progress(peers_[i]);
   }
 }
@@ -156,19 +191,44 @@ void TransportChannel::check_progress(const PeerState& state) const {
   const std::string& party = out.peer().party;
   if (out.refused()) throw Error(ErrorCode::peer_unreachable, "peer " + party + " refused a message", out.cause());
   if (config_.step_timeout.count() == 0 || out.empty()) return;
-  if (Clock::now() - std::max(out.progress(), state.heard) <= config_.step_timeout) return;
+  // What we hear from the peer does not count: one that we cannot reach would wait for our messages for ever.
+  if (Clock::now() - std::max(out.progress(), state.reached) <= config_.step_timeout) return;
+  std::string time = duration_text(config_.step_timeout);
   if (out.cause().empty())
-    throw Error(ErrorCode::timeout, "peer " + party + " has taken no message for " + seconds_of(config_.step_timeout),
-                {}, "see pg_mpc.step_timeout");
-  throw Error(ErrorCode::peer_unreachable,
-              "peer " + party + " could not be reached for " + seconds_of(config_.step_timeout), out.cause());
+    throw Error(ErrorCode::timeout, "peer " + party + " has taken no message for " + time, {},
+                "see pg_mpc.step_timeout");
+  throw Error(ErrorCode::peer_unreachable, "peer " + party + " could not be reached for " + time, out.cause());
+}
+
+// A frame without payload, beside the queue.
+void TransportChannel::post_bare(int to, FrameKind kind, std::chrono::milliseconds timeout,
+                                 HttpClient::Callback callback) {
+  DataHeader header{config_.digest, config_.attempt, config_.self, to, 0, kind, 0};
+  client_->post(config_.peers[to], "/v1/data/" + to_hex(config_.attempt), encode_data_frame(header, {}), timeout,
+                std::move(callback));
+}
+
+void TransportChannel::send_alive() {
+  loop_.after(alive_pause(config_.step_timeout), [this] { send_alive(); });
+  for (int i = 0; i < kParties; ++i) {
+    if (i == config_.self || peers_[i].alive_unanswered) continue;
+    peers_[i].alive_unanswered = true;
+    post_bare(i, FrameKind::alive, kAliveTime, [this, i](HttpResult result) {
+      PeerState& state = peers_[i];
+      state.alive_unanswered = false;
+      state.alive_cause = cause_of(config_.peers[i], result);
+      if (result.status == 200) state.reached = Clock::now();
+    });
+  }
 }
 
 void TransportChannel::send(int to, int step, Bytes message) {
   PeerState& state = peer(to);
   Driving driving(*this);
+  Waiting waiting(*this);
   check();
   while (state.out->bytes() > config_.buffer_limit) {
+    waiting.look(to);
     drive();
     check();
   }
@@ -182,12 +242,15 @@ Bytes TransportChannel::receive(int from, int step) {
   PeerState& state = peer(from);
   auto start = Clock::now();
   Driving driving(*this);
+  Waiting waiting(*this);
   while (!state.in.ready()) {
     check();
-    if (config_.step_timeout.count() > 0 && Clock::now() - std::max(start, state.heard) > config_.step_timeout)
+    auto sign = std::max({start, state.heard, state.reached, state.out->progress()});
+    if (config_.step_timeout.count() > 0 && Clock::now() - sign > config_.step_timeout)
       throw Error(ErrorCode::timeout,
-                  "no message from peer " + config_.peers[from].party + " for " + seconds_of(config_.step_timeout),
+                  "no message from peer " + config_.peers[from].party + " for " + duration_text(config_.step_timeout),
                   "awaited in step " + std::to_string(step), "see pg_mpc.step_timeout");
+    waiting.look(from);
     drive();
   }
   cancel_.check();
@@ -201,8 +264,14 @@ Bytes TransportChannel::receive(int from, int step) {
 
 void TransportChannel::flush() {
   Driving driving(*this);
-  auto empty = [](const PeerState& state) { return !state.out || state.out->empty(); };
-  for (check(); !std::ranges::all_of(peers_, empty); check()) drive();
+  Waiting waiting(*this);
+  auto full = [](const PeerState& state) { return state.out && !state.out->empty(); };
+  for (;; drive()) {
+    check();
+    auto found = std::ranges::find_if(peers_, full);
+    if (found == peers_.end()) return;
+    waiting.look(static_cast<int>(found - peers_.begin()));
+  }
 }
 
 void TransportChannel::abort() noexcept {
@@ -213,10 +282,8 @@ void TransportChannel::abort() noexcept {
     for (int i = 0; i < kParties; ++i) {
       if (i == config_.self) continue;
       peers_[i].out->clear();
-      DataHeader header{config_.digest, config_.attempt, config_.self, i, 0, FrameKind::abort, 0};
       ++*unanswered;
-      client_->post(config_.peers[i], "/v1/data/" + to_hex(config_.attempt), encode_data_frame(header, {}), kAbortTime,
-                    [unanswered](HttpResult) { --*unanswered; });
+      post_bare(i, FrameKind::abort, kAbortTime, [unanswered](HttpResult) { --*unanswered; });
     }
     auto deadline = Clock::now() + kAbortTime;
     while (*unanswered > 0 && Clock::now() < deadline) drive();
@@ -262,6 +329,7 @@ int TransportChannel::judge(const std::string& party, const DataFrame& frame, bo
     state.stopped = true;
     return 200;
   }
+  if (header.kind == FrameKind::alive) return 200;
   auto verdict = state.in.put(header.sequence, {header.step, Bytes(frame.payload.begin(), frame.payload.end())});
   if (verdict == Inbox::Verdict::too_early) return 503;
   // The sender has at most kInFlight messages without acknowledgement: that bounds what comes on top of the limit.

@@ -3,6 +3,8 @@
 //        running the event loop. An attempt fails for good at the first refused message, abort or passed deadline.
 // Invariants: whoever drives holds mutex_. The protocol thread drives while it is inside a call, so that a round of
 //             messages costs no thread switch; while it computes, the I/O thread takes over after kHandover.
+//             A timer of the loop tells the peers every alive pause that this engine runs, so that a party that
+//             computes for long is not taken for one that has gone: step_timeout passes only without any sign of it.
 //             Messages arrive exactly once and in order, also across restarts of a listener; a message is
 //             acknowledged after it is in the inbox, and above the buffer limit only when the inbox is drained; the
 //             acknowledgement leaves after the answer that the protocol thread may have for the message, because it
@@ -14,6 +16,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -39,8 +42,11 @@ struct TransportConfig {
   std::array<Peer, kParties> peers;  // by party index; the entry of self is not used
   std::string certificate_file, private_key_file, ca_file;
   std::chrono::milliseconds step_timeout{300000};  // 0: none (manual mode)
-  std::size_t buffer_limit = 32u << 20;            // per peer and direction
-  int lifeline_fd = -1;                            // readable or hung up: the token is cancelled
+  // Protocol thread: which peer a call has been waiting for, and why that peer cannot be reached (empty: it can, as
+  // far as is known); an empty party when that wait is over. Only for waits that people would notice.
+  std::function<void(const std::string& party, const std::string& cause)> on_wait;
+  std::size_t buffer_limit = 32u << 20;  // per peer and direction
+  int lifeline_fd = -1;                  // readable or hung up: the token is cancelled
 };
 
 class TransportChannel : public Channel {
@@ -60,6 +66,7 @@ class TransportChannel : public Channel {
  private:
   using Clock = EventLoop::Clock;
   class Driving;
+  class Waiting;
   struct Verdict {
     LocalServer::ConnectionId connection;
     std::uint64_t id;
@@ -69,8 +76,11 @@ class TransportChannel : public Channel {
     std::unique_ptr<SendQueue> out;
     Inbox in;
     std::vector<Verdict> unanswered;  // accepted, not acknowledged yet
-    Clock::time_point heard{};
+    Clock::time_point heard{};        // the latest frame of the peer's engine
+    Clock::time_point reached{};      // its latest answer to our alive
     bool stopped = false;
+    bool alive_unanswered = false;
+    std::string alive_cause;  // why our latest alive did not reach it
     std::uint64_t sent = 0;
   };
 
@@ -83,6 +93,8 @@ class TransportChannel : public Channel {
   void drive();
   void check();
   void check_progress(const PeerState& state) const;
+  void post_bare(int to, FrameKind kind, std::chrono::milliseconds timeout, HttpClient::Callback callback);
+  void send_alive();
   void stop_io() noexcept;
 
   TransportConfig config_;

@@ -21,8 +21,10 @@
 #include <vector>
 
 extern "C" {
+// The server's headers need postgres.h before them: it is not to be sorted in.
+// clang-format off
 #include "postgres.h"
-
+// clang-format on
 #include "fmgr.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"

@@ -21,20 +21,20 @@ struct AnalysisColumn {
 };
 
 struct AnalysisRequest {
-  std::vector<FpVector> columns;         // shares, 24 fractional bits; the outcome last
-  FpVector means;                        // shares of the owners' means in local units, 36 fractional bits
+  std::vector<FpVector> columns;          // shares, 24 fractional bits; the outcome last
+  FpVector means;                         // shares of the owners' means in local units, 36 fractional bits
   std::vector<AnalysisColumn> described;  // public, one per column
   std::vector<double> lambdas;
   bool standardize = true;
   int max_iterations = 200;
   std::int64_t min_level_count = 10;
-  unsigned recipients = 7;               // bit i = party i receives the model
+  unsigned recipients = 7;  // bit i = party i receives the model
 };
 
 struct Model {
   double lambda = 0;
   int iterations = 0;
-  bool received = false;  // false: this party is no recipient, the rest is empty
+  bool received = false;             // false: this party is no recipient, the rest is empty
   std::vector<double> coefficients;  // original units, in column order
   double intercept = 0;
   double r_squared = 0;

@@ -1,7 +1,8 @@
 // What: fixed-point arithmetic on shares: the precision of one analysis and the label of its gates.
 // Terms: unit = 2^-F; F = fractional bits of every value between gates; data enter with 24 fractional bits.
-// Invariants: F = 36 up to 60 columns, 34 up to 120 or for more than 8 lambdas, 33 above: each bit less gives two bits of statistical distance
-//             back (rule F13), and the error of the coefficients stays below 1e-6.
+// Invariants: F = 36 up to 60 columns, 35 above, 34 where they have more than 2^20 rows or the study more than 8
+//             lambdas: each bit less gives two bits of statistical distance back (rule F13), and the error of the
+//             coefficients stays below 1e-6.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -16,14 +17,28 @@ inline constexpr int kMeanBits = 36;     // fractional bits of the owners' means
 inline constexpr int kReleaseBits = 28;  // fractional bits of everything released (local units of the column)
 
 // Phases of the analysis: first component of every gate label.
-enum class Phase : std::uint16_t { input = 1, moments, precheck, root, correlation, thresholds, inverse, solver, stop, refresh, fit, validity, release };
+enum class Phase : std::uint16_t {
+  input = 1,
+  moments,
+  precheck,
+  root,
+  correlation,
+  thresholds,
+  inverse,
+  solver,
+  stop,
+  refresh,
+  fit,
+  validity,
+  release
+};
 
 struct Fixed {
   Session& session;
   int bits;  // F
 
-  static int bits_for(std::size_t columns, std::size_t problems) {
-    const int bits = columns <= 60 ? 36 : columns <= 120 ? 34 : 33;
+  static int bits_for(std::size_t columns, std::size_t rows, std::size_t problems) {
+    const int bits = columns <= 60 ? 36 : rows <= (1u << 20) ? 35 : 34;
     return problems > 8 ? std::min(bits, 34) : bits;
   }
   Fp constant(double x) const { return Fp::from_signed(static_cast<i128>(std::llround(std::ldexp(x, bits)))); }

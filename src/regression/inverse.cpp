@@ -20,8 +20,7 @@ Matrix inverse(const Fixed& fixed, std::uint32_t id, const Matrix& a, double mos
   const int doublings = static_cast<int>(std::ceil(std::log2(std::log(1 / kTarget) / (c * least))));
   // cA and c^2 A are two shifts of one opening.
   const int entry_bound = fixed.bits + static_cast<int>(std::ceil(std::log2(most))) + 1;
-  const Opened opened =
-      masked_open(s, label(Phase::inverse, id, 1), upper(a), std::max(entry_bound, 2 * shift + 2));
+  const Opened opened = masked_open(s, label(Phase::inverse, id, 1), upper(a), std::max(entry_bound, 2 * shift + 2));
   Matrix e = from_upper(truncated(s, opened, shift), d), x = from_upper(truncated(s, opened, 2 * shift), d);
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = 0; j < d; ++j) {
@@ -34,8 +33,11 @@ Matrix inverse(const Fixed& fixed, std::uint32_t id, const Matrix& a, double mos
     cancel.check();
     // Both products of a doubling in one round: X*E and E*E.
     const std::size_t half = triangle_size(d);
-    const FpVector both = truncate(s, label(Phase::inverse, id, 10 + k),
-                                   concatenate(upper_product(x, e), upper_product(e, e)), fixed.bits, grown);
+    const Stretch bounds[] = {{half, grown}, {half, square}};
+    const FpVector both = truncated(s,
+                                    masked_open(s, label(Phase::inverse, id, 10 + k),
+                                                concatenate(upper_product(x, e), upper_product(e, e)), bounds),
+                                    fixed.bits);
     const Matrix step = from_upper(FpVector(both.begin(), both.begin() + static_cast<std::ptrdiff_t>(half)), d);
     for (std::size_t i = 0; i < d * d; ++i) x.at[i] += step.at[i];
     e = from_upper(FpVector(both.begin() + static_cast<std::ptrdiff_t>(half), both.end()), d);

@@ -1,7 +1,8 @@
-// What: everything that must hold before the first iteration, folded into ONE opened bit (security review F11, F14, F25).
-// Rules: every second moment is below 2^10 local units (range of all later openings); every 0/1 column has both levels
-//        in at least min_level_count joined rows, or one of them in none; every two 0/1 columns differ, and agree, in at
-//        least min_level_count rows or in none.
+// What: everything that must hold before the first iteration, folded into ONE opened bit (security review F11, F14,
+// F25). Rules: every second moment is below 2^10 local units (range of all later openings); every 0/1 column has both
+// levels
+//        in at least min_level_count joined rows, or one of them in none; every two 0/1 columns differ, and agree, in
+//        at least min_level_count rows or in none.
 // A failed check throws Error(refused) at all parties; which rule failed is not opened.
 #pragma once
 #include <vector>

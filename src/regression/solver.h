@@ -1,14 +1,17 @@
 // What: lasso on a secret correlation matrix by SAM-ADMM: over-relaxed ADMM (Douglas-Rachford, relaxation 3/2) whose
-//       diagonal metric adapts to the (secret) support (lasso report, section 4).
+//       diagonal metric adapts to the (secret) support (lasso report, section 4). Two rounds per iteration; the inverse
+//       of the next metric and the stop bit run in the background, in the rounds of the iterations.
 // Problem: minimise 1/2 z'Gz - b'z + sum_j t_j |z_j| for secret G, b, t on the correlation scale.
 // Terms: metric R = diagonal of the quadratic term (1/2 at first, then 1/64 on the support and 4 off it);
 //        refresh = new metric from the current support with its inverse; converged = step below 2^-24 of the length
 //        of z (2^-20 late in long runs), a single opened bit every kCheckEvery iterations (rule F17).
-// Invariants: raw values stay below 2^(2F+9) because thresholds are at most kMostThreshold; with the metric fixed (after
+// Invariants: raw values stay below 2^(2F+9) because thresholds are at most kMostThreshold; with the metric fixed
+// (after
 //             kRefreshes) it is plain over-relaxed ADMM, which converges for every R > 0.
 #pragma once
 #include <functional>
 
+#include "mpc/task_group.h"
 #include "regression/fixed.h"
 #include "regression/matrix.h"
 
@@ -16,6 +19,15 @@ namespace pgmpc {
 
 inline constexpr double kMostThreshold = 1.5;  // |b_j| <= 1: above 1 every coefficient is zero
 inline constexpr int kCheckEvery = 5;
+inline constexpr double kStartMetric = 0.5;
+
+struct LassoProblem {
+  std::uint32_t index = 0;  // keeps the labels of several problems apart
+  const Matrix& gram;       // d x d, F bits
+  const Matrix& inverse;    // (gram + kStartMetric I)^-1, F bits
+  const FpVector& b;        // d values, F bits
+  FpVector thresholds;      // d values, F bits
+};
 
 struct Solution {
   FpVector z;  // F bits
@@ -25,10 +37,10 @@ struct Solution {
 
 using IterationCallback = std::function<void(int iteration)>;
 
-// problem: index of this problem within the analysis (keeps the labels apart).
-// gram: d x d, F bits; b, thresholds: d values, F bits.
-Solution solve_lasso(const Fixed& fixed, std::uint32_t problem, const Matrix& gram, const FpVector& b,
-                     const FpVector& thresholds, int max_iterations, const CancelToken& cancel,
-                     const IterationCallback& progress);
+Solution solve_lasso(const Fixed& fixed, TaskGroup& tasks, const LassoProblem& problem, int max_iterations,
+                     const CancelToken& cancel, const IterationCallback& progress);
+
+// Label number of the inverse of the start metric; no problem uses it.
+std::uint32_t start_inverse_id();
 
 }  // namespace pgmpc

@@ -63,8 +63,8 @@ FpVector refine(const Fixed& fixed, std::span<const Fp> variance, FpVector root)
   for (int k = 0; k < kCorrections; ++k) {
     FpVector rest = truncate(s, label(Phase::root, 2 + k, 1), product(g, root), fixed.bits, 82);
     for (Fp& r : rest) r = fixed.one() - r;
-    const FpVector both =
-        truncate(s, label(Phase::root, 2 + k, 2), concatenate(product(g, rest), product(root, rest)), fixed.bits + 1, 82);
+    const FpVector both = truncate(s, label(Phase::root, 2 + k, 2), concatenate(product(g, rest), product(root, rest)),
+                                   fixed.bits + 1, 82);
     for (std::size_t j = 0; j < n; ++j) {
       g[j] += both[j];
       root[j] += both[n + j];
@@ -110,12 +110,13 @@ Standardised standardise(const Fixed& fixed, const Moments& moments) {
   // n/2^L * covariance = second moment - (n/2^L) mean_i mean_j; the mean with that factor is the untouched sum.
   FpVector scaled = moments.second.clone();
   for (Fp& x : scaled) x *= factor;
-  scaled = truncate(s, label(Phase::correlation, 0, 1), scaled, fixed.bits, 2 * fixed.bits + 11);
+  scaled = truncate(s, label(Phase::correlation, 0, 1), scaled, fixed.bits, 2 * fixed.bits + 13);
   FpVector raw(scaled.size());
   std::size_t at = 0;
   for (std::size_t i = 0; i < d; ++i)
-    for (std::size_t j = i; j < d; ++j, ++at) raw[at] = shifted(scaled[at], fixed.bits) - moments.mean[i] * moments.mean[j];
-  const FpVector covariance = truncate(s, label(Phase::correlation, 0, 2), raw, fixed.bits, 2 * fixed.bits + 12);
+    for (std::size_t j = i; j < d; ++j, ++at)
+      raw[at] = shifted(scaled[at], fixed.bits) - moments.mean[i] * moments.mean[j];
+  const FpVector covariance = truncate(s, label(Phase::correlation, 0, 2), raw, fixed.bits, 2 * fixed.bits + 13);
   FpVector variance(d);
   for (std::size_t i = 0; i < d; ++i) variance[i] = covariance[diagonal(i, d)];
   Start start = spline(fixed, variance);
@@ -128,8 +129,9 @@ Standardised standardise(const Fixed& fixed, const Moments& moments) {
   const FpVector values = concatenate(roots, product(variance, out.root));
   const FpVector both = truncate(s, label(Phase::correlation, 0, 3), values, fixed.bits, 2 * fixed.bits + 1 - kLowest);
   out.sd = FpVector(both.begin() + static_cast<std::ptrdiff_t>(roots.size()), both.end());
-  const FpVector correlation = truncate(s, label(Phase::correlation, 0, 4),
-                                        product(covariance, {both.data(), roots.size()}), fixed.bits, 2 * fixed.bits + 3);
+  const FpVector correlation =
+      truncate(s, label(Phase::correlation, 0, 4), product(covariance, {both.data(), roots.size()}), fixed.bits,
+               2 * fixed.bits + 3);
   out.correlation = from_upper(correlation, d);
   for (std::size_t i = 0; i < d; ++i) out.correlation(i, i) = fixed.one();
   return out;

@@ -13,23 +13,23 @@ namespace pgmpc {
 
 struct Moments {
   std::size_t rows = 0;
-  int log_rows = 0;         // L = ceil(log2 rows)
-  FpVector second;          // upper triangle of sum x_i x_j / 2^L, F bits
-  FpVector mean;            // F bits
-  FpVector counts;          // degree 2, exact: upper triangle of sum x_i x_j, 48 fractional bits (for count rules)
+  int log_rows = 0;  // L = ceil(log2 rows)
+  FpVector second;   // upper triangle of sum x_i x_j / 2^L, F bits
+  FpVector mean;     // F bits
+  FpVector counts;   // degree 2, exact: upper triangle of sum x_i x_j, 48 fractional bits (for count rules)
 };
 
 struct Standardised {
-  Matrix correlation;       // (d+1) x (d+1), F bits, ones on the diagonal
-  FpVector root;            // 1/sd in local units, F bits
-  FpVector sd;              // sd in local units, F bits
-  FpVector variance_faults; // 0/1 per column: variance in no-man's-land or above the range (see standardise.cpp)
+  Matrix correlation;        // (d+1) x (d+1), F bits, ones on the diagonal
+  FpVector root;             // 1/sd in local units, F bits
+  FpVector sd;               // sd in local units, F bits
+  FpVector variance_faults;  // 0/1 per column: variance in no-man's-land or above the range (see standardise.cpp)
 };
 
 // One round.
 Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, const CancelToken& cancel);
 
-// Needs every second moment below 2^10 (checked before by precheck). About 20 rounds.
+// About 20 rounds. Its bounds follow from |x| <= 2^6; the precheck may run at the same time.
 Standardised standardise(const Fixed& fixed, const Moments& moments);
 
 }  // namespace pgmpc

@@ -23,7 +23,9 @@ struct Fp {
     x = (x & kPrime) + (x >> 127);
     return canonical(x);
   }
-  static constexpr Fp from_signed(i128 x) { return canonical(static_cast<u128>(x) + (kPrime & -static_cast<u128>(x < 0))); }
+  static constexpr Fp from_signed(i128 x) {
+    return canonical(static_cast<u128>(x) + (kPrime & -static_cast<u128>(x < 0)));
+  }
   static constexpr Fp from_int(std::int64_t x) { return from_signed(x); }
   // The signed integer of smallest magnitude in this residue class.
   constexpr i128 to_signed() const {
@@ -43,7 +45,7 @@ struct Fp {
   // x in [0, 2p]: subtracts p without a branch.
   static constexpr Fp canonical(u128 x) {
     Fp out;
-    u128 y = x - kPrime;                        // wraps below zero when x < p: top bit set
+    u128 y = x - kPrime;  // wraps below zero when x < p: top bit set
     u128 keep = static_cast<u128>(0) - (y >> 127);
     out.v = (x & keep) | (y & ~keep);
     return out;

@@ -29,7 +29,8 @@ void BlockCipher::encrypt(std::span<const std::uint8_t> in, std::span<std::uint8
   for (std::size_t at = 0; at < in.size(); at += kMost) {
     const int size = static_cast<int>(std::min(kMost, in.size() - at));
     int written = 0;
-    if (EVP_EncryptUpdate(static_cast<EVP_CIPHER_CTX*>(context_), out.data() + at, &written, in.data() + at, size) != 1 ||
+    if (EVP_EncryptUpdate(static_cast<EVP_CIPHER_CTX*>(context_), out.data() + at, &written, in.data() + at, size) !=
+            1 ||
         written != size)
       throw Error(ErrorCode::internal, "the block cipher failed");
   }

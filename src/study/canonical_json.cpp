@@ -41,7 +41,8 @@ class StrictReader : public nlohmann::json_sax<json> {
     Level& level = levels_.back();
     level.key = name;
     if (level.container->contains(name)) {
-      throw Error(ErrorCode::invalid_parameter, std::string(what_) + " holds a key twice", "key " + pointer());
+      throw Error(ErrorCode::invalid_parameter, std::string(what_) + " holds a key twice", "key " + pointer(),
+                  "keep one of them");
     }
     return true;
   }
@@ -50,9 +51,11 @@ class StrictReader : public nlohmann::json_sax<json> {
     constexpr int kNumberOverflow = 406;
     const std::string place = "at byte " + std::to_string(position);
     if (error.id == kNumberOverflow) {
-      throw Error(ErrorCode::invalid_parameter, std::string(what_) + " holds a number that is out of range", place);
+      throw Error(ErrorCode::invalid_parameter, std::string(what_) + " holds a number that is out of range", place,
+                  "numbers are double precision");
     }
-    throw Error(ErrorCode::invalid_text, std::string(what_) + " is not valid JSON", "syntax error " + place);
+    throw Error(ErrorCode::invalid_text, std::string(what_) + " is not valid JSON", "syntax error " + place,
+                "pass one JSON object");
   }
 
  private:

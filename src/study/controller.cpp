@@ -1,5 +1,6 @@
 // What: steps 1-6 of a data controller (PROTOCOL.md), then the common steps 7-8.
-// Invariants: data errors are found in step 1, before anything is sent (F8); what each step destroys is destroyed in it:
+// Invariants: data errors are found in step 1, before anything is sent (F8); what each step destroys is destroyed in
+// it:
 //             the joint key after hashing, clear values after encryption, hashed identifiers and ciphertexts after the
 //             push, the private key after decryption.
 #include <algorithm>
@@ -16,7 +17,8 @@ namespace pgmpc {
 namespace {
 class Controller : public Run {
  public:
-  Controller(const StudyContext& context, Source source) : Run(context), source_(std::move(source)), other_(1 - self_) {}
+  Controller(const StudyContext& context, Source source)
+      : Run(context), source_(std::move(source)), other_(1 - self_) {}
 
   StudyResult run() {
     step(1, "prepare", [&](StepRow& row) { prepare(row); });
@@ -34,8 +36,16 @@ class Controller : public Run {
     const ControllerSpec& own = spec_.controllers[self_];
     if (source_.records() == 0)
       throw Error(ErrorCode::data_exception, "the source has no complete record",
-                  std::to_string(source_.dropped) + " records have a missing value and were dropped");
-    if (source_.records() > kMostRecords) throw Error(ErrorCode::limit_exceeded, "the source has too many records");
+                  std::to_string(source_.dropped) + " records have a missing value and were dropped",
+                  "mpc.check_source counts the missing values of each column");
+    if (source_.records() > kMostRecords)
+      throw Error(ErrorCode::limit_exceeded, "the source has too many records",
+                  std::to_string(source_.records()) + " records, at most " + std::to_string(kMostRecords),
+                  "bind a view of fewer records");
+    // Ciphertexts; then clear and encoded values, hashes, masks and shares of a record.
+    const SlotLayout layout(spec_.key_bits, source_.columns.size());
+    check_memory(source_.records(),
+                 layout.ciphertexts_per_record() * spec_.key_bits / 4 + 64 * joined_columns(spec_).size());
     const std::uint64_t duplicates = count_duplicates(view_of(source_.identifiers), source_.identifier_ends,
                                                       context_.rng, context_.pool, context_.cancel);
     if (duplicates != 0)
@@ -66,7 +76,8 @@ class Controller : public Run {
     channel().send(other_, 2, Bytes(check.begin(), check.end()));
     if (!equal_constant_time(channel().receive(other_, 2), check))
       throw Error(ErrorCode::protocol_violation, "the controllers' joint keys differ");
-    pseudonyms_ = pseudonymise(key, view_of(source_.identifiers), source_.identifier_ends, context_.pool, context_.cancel);
+    pseudonyms_ =
+        pseudonymise(key, view_of(source_.identifiers), source_.identifier_ends, context_.pool, context_.cancel);
     source_.identifiers.wipe();
     key.wipe();
     row.records = static_cast<std::int64_t>(source_.records());
@@ -77,7 +88,8 @@ class Controller : public Run {
     context_.observer.progress("keygen", 0, 1);
     StepRow keygen = row;
     const auto start = std::chrono::steady_clock::now();
-    key_ = std::make_unique<PaillierPrivateKey>(PaillierPrivateKey::generate(spec_.key_bits, context_.rng, context_.cancel));
+    key_ = std::make_unique<PaillierPrivateKey>(
+        PaillierPrivateKey::generate(spec_.key_bits, context_.rng, context_.cancel));
     keygen.name = "keygen";
     keygen.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     context_.observer.after_step(keygen);
@@ -122,7 +134,8 @@ class Controller : public Run {
     const std::size_t block = records_per_block(record_bytes_) * record_bytes_;
     for (std::size_t first = 0; first < ciphertexts_.size(); first += block) {
       const auto at = ciphertexts_.begin() + static_cast<std::ptrdiff_t>(first);
-      channel().send(kThirdParty, 4, Bytes(at, at + static_cast<std::ptrdiff_t>(std::min(block, ciphertexts_.size() - first))));
+      channel().send(kThirdParty, 4,
+                     Bytes(at, at + static_cast<std::ptrdiff_t>(std::min(block, ciphertexts_.size() - first))));
       context_.observer.progress("push", std::min(first + block, ciphertexts_.size()) / record_bytes_, records);
     }
     channel().flush();
@@ -139,7 +152,8 @@ class Controller : public Run {
 
   void mask(StepRow& row) {
     const PaillierPublicKey key = PaillierPublicKey::decode(channel().receive(other_, 4));
-    if (key.bits() != spec_.key_bits) throw Error(ErrorCode::protocol_violation, "a peer's public key has the wrong size");
+    if (key.bits() != spec_.key_bits)
+      throw Error(ErrorCode::protocol_violation, "a peer's public key has the wrong size");
     const std::size_t columns = column_count(spec_, other_);
     const SlotLayout layout(spec_.key_bits, columns);
     const std::size_t record_bytes = layout.ciphertexts_per_record() * key.ciphertext_size();
@@ -228,12 +242,7 @@ class Controller : public Run {
 }  // namespace
 
 StudyResult run_controller(const StudyContext& context, Source source) {
-  try {
-    return Controller(context, std::move(source)).run();
-  } catch (...) {
-    context.transport.abort();
-    throw;
-  }
+  return leaving_properly(context, [&] { return Controller(context, std::move(source)).run(); });
 }
 
 }  // namespace pgmpc

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "linkage/packing.h"
+#include "regression/plan.h"
 #include "study/explain.h"
 
 namespace pgmpc {
@@ -21,15 +22,13 @@ constexpr double kOwnEncryptions = 1600, kMaskEncryptions = 960, kDecryptions = 
 constexpr double kKeySeconds = 4.5;
 constexpr double kRecordSeconds = 1e-6;  // everything that touches a record without public-key arithmetic
 
-// A fit: the set-up of the standardised problem, then iterations of product and soft threshold.
-constexpr std::int64_t kSetupRounds = 18, kIterationRounds = 2, kReleaseRounds = 6;
-constexpr std::int64_t kTypicalIterations = 30, kInverseRounds = 20;
-constexpr std::int64_t kComparisonKeyBytes = 2700;  // per attribute and iteration
-constexpr double kRoundSeconds = 3e-4;              // between processes of one machine
+constexpr double kRoundSeconds = 8e-4;        // between processes of one machine
+constexpr std::int64_t kMostRows = 10000000;  // where the spec does not say how many records to expect
 
-// What the planner of the openings allows for; see planned_exposure_log2.
-constexpr double kMaskedBits = 125, kSetupBits = 82, kIterationBits = 76;
-constexpr std::int64_t kPlannedInverses = 13;
+PlannedAnalysis plan_of(const Spec& spec) {
+  return {spec.attribute_count() + 1, static_cast<std::size_t>(spec.expected_records.value_or(kMostRows)),
+          spec.lambdas.size(), spec.max_iterations};
+}
 
 std::int64_t ciphertext_bytes(const Spec& spec) { return 2 * spec.key_bits / 8; }
 
@@ -48,8 +47,6 @@ Seconds cipher_work(const Spec& spec, int controller, double per_second) {
   const double ciphertexts = static_cast<double>(ciphertexts_per_record(spec, controller));
   return work(spec.expected_records, ciphertexts * slower(spec) / (per_second * kCores) + kRecordSeconds);
 }
-
-std::int64_t fits_of(const Spec& spec) { return static_cast<std::int64_t>(spec.lambdas.size()); }
 
 }  // namespace
 
@@ -105,29 +102,13 @@ StepEstimate estimate_share(const Spec& spec, int party) {
 }
 
 StepEstimate estimate_fit(const Spec& spec) {
-  const std::int64_t columns = columns_of(spec), attributes = columns - 1, fits = fits_of(spec);
-  const std::int64_t pairs = columns * (columns + 1) / 2;
-  const std::int64_t rounds =
-      kSetupRounds + kReleaseRounds + fits * (kTypicalIterations * kIterationRounds) + kInverseRounds;
-  const std::int64_t setup = 8 * pairs * kElementBytes;
-  const std::int64_t iterations = fits * kTypicalIterations * attributes * kComparisonKeyBytes;
-  const std::int64_t inverses = fits * 2 * kInverseRounds * pairs * kElementBytes;
-  const double record_work = kRecordSeconds * static_cast<double>(pairs) / 50;
-  Seconds seconds = work(spec.expected_records, record_work);
+  const std::int64_t pairs = columns_of(spec) * (columns_of(spec) + 1) / 2, rounds = typical_rounds();
+  Seconds seconds = work(spec.expected_records, kRecordSeconds * static_cast<double>(pairs) / 250);
   if (seconds) *seconds += static_cast<double>(rounds) * kRoundSeconds;
-  return {spec.expected_records, setup + iterations + inverses, rounds, seconds};
+  return {spec.expected_records, typical_bytes_per_party(plan_of(spec)), rounds, seconds};
 }
 
-double planned_exposure_log2(const Spec& spec) {
-  const auto columns = static_cast<double>(columns_of(spec)), attributes = columns - 1;
-  const double setup = 4 * (columns * (columns + 1) / 2) + 40 * columns;
-  const double iterations = static_cast<double>(spec.max_iterations) * (3 * attributes + 4);
-  const double inverses = static_cast<double>(kPlannedInverses) * 40 * attributes * (attributes + 1) / 2;
-  const double fits = static_cast<double>(fits_of(spec));
-  // An opening of a value below 2^b is within 2^(b + 1 - 125) of uniform.
-  return std::log2(setup * std::exp2(kSetupBits + 1 - kMaskedBits) +
-                   fits * (iterations + inverses) * std::exp2(kIterationBits + 1 - kMaskedBits));
-}
+double planned_exposure_log2(const Spec& spec) { return std::log2(planned_exposure(plan_of(spec))); }
 
 std::optional<double> join_exposure_log2(const Spec& spec) {
   if (!spec.expected_records) return std::nullopt;

@@ -92,6 +92,7 @@ struct StudyContext {
   ThreadPool& pool;
   const CancelToken& cancel;
   StudyObserver& observer;
+  std::uint64_t memory_limit = 0;  // bytes of records this party may hold at once; 0 = no limit
 };
 
 // party index from the transport's self(). The source is consumed (wiped after encoding).

@@ -23,8 +23,30 @@ unsigned recipient_set(const Spec& spec) {
 }
 }  // namespace
 
+StudyResult leaving_properly(const StudyContext& context, const std::function<StudyResult()>& run) {
+  try {
+    return run();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::refused && error.code() != ErrorCode::not_converged) {
+      context.transport.abort();
+      throw;
+    }
+    try {
+      context.transport.flush();
+    } catch (const Error&) {
+      // a peer is gone already: the outcome stays what it is
+    }
+    throw;
+  } catch (...) {
+    context.transport.abort();
+    throw;
+  }
+}
+
 Run::Run(const StudyContext& context)
-    : context_(context), spec_(context.spec), self_(context.transport.self()),
+    : context_(context),
+      spec_(context.spec),
+      self_(context.transport.self()),
       step_start_(std::chrono::steady_clock::now()) {
   if (spec_.kind != AnalysisKind::lasso || spec_.keep_shares)
     throw Error(ErrorCode::not_supported, "this version runs the lasso without kept shares only");
@@ -47,6 +69,16 @@ void Run::finish_row(StepRow& row) {
   context_.observer.after_step(row);
 }
 
+void Run::check_memory(std::uint64_t records, std::uint64_t bytes_per_record) const {
+  const std::uint64_t limit = context_.memory_limit;
+  if (limit == 0 || records <= limit / bytes_per_record) return;
+  constexpr std::uint64_t kMegabyte = std::uint64_t{1} << 20;
+  throw Error(ErrorCode::limit_exceeded, "the records of the study do not fit into pg_mpc.memory",
+              "about " + std::to_string(records * bytes_per_record / kMegabyte + 1) + " MB needed, " +
+                  std::to_string(limit / kMegabyte) + " MB allowed",
+              "raise pg_mpc.memory on this node and reload its configuration");
+}
+
 void Run::shake_hands() {
   const Bytes digest = from_hex(study_digest(context_.study, spec_));
   Hash hash;
@@ -59,8 +91,9 @@ std::vector<AnalysisColumn> Run::exchange_descriptions(std::vector<AnalysisColum
   for (int peer = 0; peer < kParties; ++peer)
     if (peer != self_ && self_ != kThirdParty) channel().send(peer, 7, encode_descriptions(own));
   for (int controller = 0; controller < 2; ++controller)
-    of[controller] = controller == self_ ? std::move(own)
-                                         : decode_descriptions(channel().receive(controller, 7), column_count(spec_, controller));
+    of[controller] = controller == self_
+                         ? std::move(own)
+                         : decode_descriptions(channel().receive(controller, 7), column_count(spec_, controller));
   std::vector<AnalysisColumn> joined;
   for (const JoinedColumn& column : joined_columns(spec_)) joined.push_back(of[column.party][column.local]);
   return joined;
@@ -103,9 +136,10 @@ void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, Fp
     request.max_iterations = spec_.max_iterations;
     request.min_level_count = spec_.disclosure.min_level_count;
     request.recipients = recipient_set(spec_);
-    const std::vector<Model> models =
-        analyse(session, std::move(request), context_.cancel,
-                [&](const char* phase, std::uint64_t done, std::uint64_t total) { context_.observer.progress(phase, done, total); });
+    const std::vector<Model> models = analyse(session, std::move(request), context_.cancel,
+                                              [&](const char* phase, std::uint64_t done, std::uint64_t total) {
+                                                context_.observer.progress(phase, done, total);
+                                              });
     result_.matched = static_cast<std::int64_t>(rows);
     record(models, session.transcript().rounds);
     channel().flush();
@@ -131,7 +165,8 @@ void Run::record(const std::vector<Model>& models, std::int64_t rounds) {
       for (std::size_t j = 0; j + 1 < columns.size(); ++j) {
         const double value = model.coefficients[j];
         fit.nonzero += value != 0;
-        result_.coefficients.push_back({model.lambda, columns[j].name, spec_.party_name(columns[j].party), value, value != 0});
+        result_.coefficients.push_back(
+            {model.lambda, columns[j].name, spec_.party_name(columns[j].party), value, value != 0});
       }
       result_.coefficients.push_back({model.lambda, "(intercept)", "", model.intercept, true});
       fit.r_squared = model.r_squared;

@@ -27,6 +27,9 @@ class Run {
   StepRow begin_row(int number, const char* name);
   void finish_row(StepRow& row);
 
+  // Error(limit_exceeded) when so many records of this size do not fit the memory limit.
+  void check_memory(std::uint64_t records, std::uint64_t bytes_per_record) const;
+
   // The handshake of the attempt: sealed keys, sid.
   void shake_hands();
   Channel& channel() { return *sealed_; }
@@ -50,5 +53,9 @@ class Run {
   std::chrono::steady_clock::time_point step_start_;
   std::uint64_t bytes_before_ = 0;
 };
+
+// Runs a party's part. A failure is told to the peers by an abort; an outcome that all three reach by themselves
+// (refused by a rule, not converged) is not: the slower ones must still get the messages that tell them.
+StudyResult leaving_properly(const StudyContext& context, const std::function<StudyResult()>& run);
 
 }  // namespace pgmpc

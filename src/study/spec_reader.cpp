@@ -44,6 +44,7 @@ void check_keys(const json& object, const std::string& pointer, std::initializer
 }  // namespace
 
 void refuse_spec(std::string message, const std::string& pointer, const std::string& found, std::string hint) {
+  if (hint.empty()) hint = "correct the value at this JSON pointer of the spec";
   throw Error(ErrorCode::invalid_parameter, std::move(message), (pointer.empty() ? "/" : pointer) + ": " + found,
               std::move(hint));
 }
@@ -56,7 +57,8 @@ SpecReader::SpecReader(const json& value, std::string pointer, std::initializer_
 
 const json& SpecReader::required(std::string_view key) const {
   if (!has(key)) {
-    throw Error(ErrorCode::invalid_parameter, "study spec lacks a required key", at(key));
+    throw Error(ErrorCode::invalid_parameter, "study spec lacks a required key", at(key),
+                "add the key: it has no default");
   }
   return object_.at(std::string(key));
 }

@@ -11,7 +11,7 @@
 
 namespace pgmpc {
 
-// Error(invalid_parameter) with detail "pointer: found".
+// Error(invalid_parameter) with detail "pointer: found"; without a hint, the one to correct the value there.
 [[noreturn]] void refuse_spec(std::string message, const std::string& pointer, const std::string& found,
                               std::string hint = {});
 

@@ -45,6 +45,7 @@ class ThirdParty : public Run {
   void receive_hashes() {
     for (int side = 0; side < 2; ++side) {
       sides_[side].records = decode_record_count(channel().receive(side, 4));
+      check_memory(sides_[0].records + sides_[1].records, 2 * kHashBytes);
       for (std::size_t first = 0; first < sides_[side].records; first += kHashBlock) {
         Bytes block = channel().receive(side, 4);
         if (block.size() != std::min(kHashBlock, sides_[side].records - first) * kHashBytes)
@@ -61,13 +62,17 @@ class ThirdParty : public Run {
     for (int side = 0; side < 2; ++side) channel().send(side, 4, encode_announcement({refused, found}));
     if (refused) {
       table_.wipe();
-      channel().flush();
       throw Error(ErrorCode::refused, "a disclosure rule of the agreed spec refused the study",
                   "fewer records matched than disclosure.min_matched and disclosure.max_parameter_ratio ask for (" +
                       std::to_string(spec_.required_matches()) + "); how many matched is not told",
                   "agree on a study with more records or fewer attributes");
     }
     matched_ = found;
+    std::uint64_t record_bytes = 32 * joined_columns(spec_).size();
+    for (int side = 0; side < 2; ++side)
+      record_bytes +=
+          SlotLayout(spec_.key_bits, column_count(spec_, side)).ciphertexts_per_record() * spec_.key_bits / 4;
+    check_memory(matched_, record_bytes);
     context_.observer.matched(static_cast<std::int64_t>(matched_));
     for (int side = 0; side < 2; ++side) receive_ciphertexts(side);
     row.records = static_cast<std::int64_t>(matched_);
@@ -77,7 +82,8 @@ class ThirdParty : public Run {
   void receive_ciphertexts(int side) {
     Side& s = sides_[side];
     const PaillierPublicKey key = PaillierPublicKey::decode(channel().receive(side, 4));
-    if (key.bits() != spec_.key_bits) throw Error(ErrorCode::protocol_violation, "a peer's public key has the wrong size");
+    if (key.bits() != spec_.key_bits)
+      throw Error(ErrorCode::protocol_violation, "a peer's public key has the wrong size");
     const SlotLayout layout(spec_.key_bits, column_count(spec_, side));
     s.record_bytes = layout.ciphertexts_per_record() * key.ciphertext_size();
     s.evaluator = std::make_unique<PaillierEvaluator>(key);
@@ -145,12 +151,7 @@ class ThirdParty : public Run {
 }  // namespace
 
 StudyResult run_third_party(const StudyContext& context) {
-  try {
-    return ThirdParty(context).run();
-  } catch (...) {
-    context.transport.abort();
-    throw;
-  }
+  return leaving_properly(context, [&] { return ThirdParty(context).run(); });
 }
 
 const std::vector<std::pair<int, std::string>>& steps_of(bool third_party) {

@@ -1,4 +1,5 @@
 // What: SQL functions for running a study by hand, one per step, and those that ask the coordinator about the node.
+#include "base/duration.h"
 #include "pg/guc.h"
 #include "udf/run_client.h"
 #include "udf/run_rows.h"
@@ -38,6 +39,19 @@ Datum jsonb_datum(const Json& value) {
   return pg::call([&] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(text.c_str())); });
 }
 
+// The step goes on; who called it learns which peer this node waits for, if it waits for one.
+[[noreturn]] void throw_not_done(const std::string& study, const std::string& step,
+                                 std::chrono::milliseconds patience) {
+  Json awaited = ask_now({{"op", "awaited"}, {"study", study}});
+  std::string peer = pgmpc::text_member(awaited, "peer"), cause = pgmpc::text_member(awaited, "cause");
+  std::string within = step + " within " + pgmpc::duration_text(patience);
+  throw Error(
+      ErrorCode::timeout,
+      peer.empty() ? "this node is not done with step " + within : peer + " has not done its part of step " + within,
+      cause.empty() ? "pg_mpc.step_timeout has passed; step " + step + " of study \"" + study + "\" goes on." : cause,
+      "Call mpc." + step + " again to wait on.");
+}
+
 }  // namespace
 
 Datum pg_mpc_step(PG_FUNCTION_ARGS) {
@@ -47,12 +61,9 @@ Datum pg_mpc_step(PG_FUNCTION_ARGS) {
   pgmpc::StepRowSink sink(fcinfo);
   return pg::udf(fcinfo, [&] {
     std::string name(pg::text_of(step)), of(pg::text_of(study));
-    auto rows = run_client::ask({{"op", "step"}, {"study", of}, {"name", name}},
-                                std::chrono::milliseconds(pgmpc::guc::step_timeout_ms()));
-    if (!rows)
-      throw Error(ErrorCode::timeout, "step " + name + " of study \"" + of + "\" is not done yet",
-                  "pg_mpc.step_timeout has passed; the step goes on.",
-                  "Call mpc." + name + " again to wait on; a peer may not have done its part.");
+    std::chrono::milliseconds patience(pgmpc::guc::step_timeout_ms());
+    auto rows = run_client::ask({{"op", "step"}, {"study", of}, {"name", name}}, patience);
+    if (!rows) throw_not_done(of, name, patience);
     for (const Json& row : *rows) sink.put(row);
     return Datum(0);
   });

@@ -81,7 +81,11 @@ CertificateRow own_certificate() {
   } catch (const pg::ServerError&) {
     throw;
   } catch (const Error& error) {
-    return problem_row(error.message() + (error.detail().empty() ? "" : ": " + error.detail()), error.hint());
+    return problem_row(error.message() + (error.detail().empty() ? "" : ": " + error.detail()),
+                       !error.hint().empty()
+                           ? error.hint()
+                           : "Set pg_mpc.certificate_file and pg_mpc.private_key_file to PEM files that "
+                             "the server can read and that belong together, then reload it.");
   }
 }
 

@@ -25,6 +25,9 @@ void AttemptBook::engine_event(ConnectionId connection, const Json& event) {
   std::string kind = text_member(event, "event");
   if (kind == "progress") {
     attempt->progress = event;
+  } else if (kind == "waiting") {
+    attempt->awaited = text_member(event, "peer");
+    attempt->awaited_cause = text_member(event, "cause");
   } else if (kind == "before_step") {
     attempt->held_at = text_member(event, "name");
     if (attempt->permits.contains(attempt->held_at)) permit(*attempt, attempt->held_at);
@@ -42,9 +45,14 @@ void AttemptBook::engine_event(ConnectionId connection, const Json& event) {
 }
 
 void AttemptBook::step_done(Attempt& attempt, const Json& row) {
-  tables::attempt_step(attempt.study, attempt.id, row);
-  attempt.rows.push_back(row);
   std::string step = text_member(row, "name");
+  attempt.rows.push_back(row);  // first: what has happened has happened, whether or not the tables take it now
+  try {
+    tables::attempt_step(attempt.study, attempt.id, row);
+  } catch (...) {
+    pg::log_warning("could not record step " + step + " of study " + attempt.study + ": " +
+                    pg::current_fault().message);
+  }
   bool last = attempt.next_step().empty();  // answered by finish(), when the result is stored
   std::vector<Attempt::Waiter> left;
   for (const Attempt::Waiter& waiter : std::exchange(attempt.waiters, {})) {  // sending may close a connection

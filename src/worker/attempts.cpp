@@ -129,6 +129,11 @@ void AttemptBook::finish(Attempt& attempt, Attempt::State state, std::optional<p
       pg::log_warning("could not record the end of study " + attempt.study + ": " + pg::current_fault().message);
     }
   }
+  if (attempt.fault) {
+    const std::string& detail = attempt.fault->detail;
+    pg::log_line("study " + attempt.study + " " + name_of(state) + ": " + attempt.fault->message +
+                 (detail.empty() ? "" : " (" + detail + ")"));
+  }
   if (attempt.fault) hooks_.stop_peers(attempt, state == Attempt::State::cancelled ? "cancelled" : "failed");
   if (attempt.engine != nullptr && attempt.fault) pg::terminate_engine(attempt.engine);
   for (const Attempt::Waiter& waiter : std::exchange(attempt.waiters, {})) {
@@ -145,8 +150,8 @@ void AttemptBook::answer_end(const Attempt& attempt, ConnectionId waiter) {
 
 void AttemptBook::peer_stopped(Attempt& attempt, const std::string& party, const std::string& reason) {
   bool cancelled = reason == "cancelled";
-  pg::Fault fault{"MP002", "party " + party + (cancelled ? " cancelled the study" : " stopped the attempt"), "",
-                  "The reason is known on the node of that party only: ask it to look at mpc.studies there."};
+  pg::Fault fault{"MP002", "party " + party + (cancelled ? " cancelled the study" : " stopped the attempt"),
+                  "The reason is known on the node of that party only.", "Ask it to look at mpc.studies there."};
   if (cancelled) return finish(attempt, Attempt::State::cancelled, fault);
   if (attempt.stopping) return;
   attempt.stopping = fault;
@@ -165,6 +170,10 @@ void AttemptBook::wait_for_end(Attempt& attempt, ConnectionId waiter) {
 
 void AttemptBook::wait_for_study(const std::string& study, ConnectionId waiter) {
   early_waiters_[study].push_back(waiter);
+}
+
+std::map<std::string, std::vector<ConnectionId>> AttemptBook::take_early_waiters() {
+  return std::exchange(early_waiters_, {});
 }
 
 void AttemptBook::wait_for_step(Attempt& attempt, const std::string& step, ConnectionId waiter) {

@@ -48,6 +48,8 @@ struct Attempt {
 
   std::set<std::string> permits;
   std::string held_at;  // step before which the engine waits
+  // By hand: the peer that the engine has been waiting for, and why it cannot be reached; empty: none.
+  std::string awaited, awaited_cause;
 
   Json progress = Json::object();
   std::time_t started_at = 0;
@@ -89,6 +91,7 @@ class AttemptBook {
 
   void wait_for_end(Attempt& attempt, ConnectionId waiter);
   void wait_for_study(const std::string& study, ConnectionId waiter);  // no attempt yet
+  std::map<std::string, std::vector<ConnectionId>> take_early_waiters();
   void wait_for_step(Attempt& attempt, const std::string& step, ConnectionId waiter);
   void permit(Attempt& attempt, std::string step);
   Json progress();

@@ -33,7 +33,9 @@ Coordinator::Coordinator()
 
 void Coordinator::look_at_outbox() {
   loop_.after(kOutboxPause, [this] { look_at_outbox(); });
-  if (loaded_) outbox_.look();
+  if (!loaded_) return;
+  outbox_.look();
+  review_early_waiters();
 }
 
 void Coordinator::settings_changed() {
@@ -53,10 +55,19 @@ void Coordinator::look_for_extension() {
 
 void Coordinator::load_tables() {
   if (loaded_ || !tables::extension_exists()) return;
+  auto lost = tables::running_attempts();
   tables::recover();
   loaded_ = true;
   reload();
+  for (const auto& [study, attempt] : lost) disown(study, attempt);
   outbox_.wake();
+}
+
+// Tells the peers that this node has lost an attempt (it crashed), so that they do not wait for step_timeout. Peers
+// that take no part in it take no notice.
+void Coordinator::disown(const std::string& study, const std::string& attempt) {
+  Json message{{"type", "cancel"}, {"study", study}, {"attempt", attempt}, {"reason", "failed"}};
+  for (const auto& [party, peer] : peers_.peers()) peers_.control(party, message, kStopTimeout, [](const Json&) {});
 }
 
 void Coordinator::require_tables() {
@@ -94,7 +105,7 @@ void Coordinator::take(ConnectionId connection, const Bytes& frame) {
     pg::Fault fault = pg::current_fault();
     // The extension was dropped (or dropped and created again): look again at the next request.
     if (fault.sqlstate == "3F000" || fault.sqlstate == "42883" || fault.sqlstate == "42P01") loaded_ = false;
-    if (book_.is_engine(connection)) pg::log_warning("could not handle an event of an engine: " + fault.message);
+    if (book_.is_engine(connection)) return pg::log_warning("could not handle an event of an engine: " + fault.message);
     send(connection, error_reply(fault));
   }
 }
@@ -113,8 +124,12 @@ void Coordinator::dispatch(ConnectionId connection, const std::string& op, const
   if (op == "engine") return book_.engine_connected(connection, text_member(request, "attempt"));
   if (op == "status") return send(connection, ok_reply(status()));
   if (op == "progress") return send(connection, ok_reply(book_.progress()));
+  if (op == "awaited") return send(connection, ok_reply(awaited(text_member(request, "study"))));
   require_tables();
-  if (op == "outbox") return outbox_.wake();
+  if (op == "outbox") {
+    review_early_waiters();
+    return outbox_.wake();
+  }
   if (op == "reload") {
     reload();
     return outbox_.wake();

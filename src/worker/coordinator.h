@@ -37,8 +37,10 @@ class Coordinator {
   void owner_left(ConnectionId connection);
   void wait(ConnectionId connection, const Json& request);
   void wait_by_table(ConnectionId connection, const std::string& study);
+  void review_early_waiters();
   void step(ConnectionId connection, const Json& request);
   void step_in(Attempt& attempt, const std::string& name, ConnectionId connection);
+  Json awaited(const std::string& study);
   void cancel(ConnectionId connection, const std::string& study);
   Json status();
   void control(ConnectionId connection, const Json& request);
@@ -48,6 +50,7 @@ class Coordinator {
   // Loads what the tables hold, once the extension exists. Error(wrong_state) while it does not.
   void require_tables();
   void load_tables();
+  void disown(const std::string& study, const std::string& attempt);
   void reload();
   void push_peers();
   void look_for_extension();

@@ -74,6 +74,18 @@ void Coordinator::wait_by_table(ConnectionId connection, const std::string& stud
   throw Error(ErrorCode::wrong_state, "study \"" + study + "\" is " + found->state);
 }
 
+// Whoever waits for a study that has not begun learns that it was rejected, withdrawn or has expired.
+void Coordinator::review_early_waiters() {
+  for (const auto& [study, waiters] : book_.take_early_waiters())
+    for (ConnectionId waiter : waiters) {
+      try {
+        wait_by_table(waiter, study);
+      } catch (...) {
+        send(waiter, error_reply(pg::current_fault()));
+      }
+    }
+}
+
 void Coordinator::step(ConnectionId connection, const Json& request) {
   std::string study = text_member(request, "study"), name = text_member(request, "name");
   if (!is_step(name)) throw Error(ErrorCode::invalid_parameter, "unknown step", name);
@@ -110,6 +122,13 @@ void Coordinator::step_in(Attempt& attempt, const std::string& name, ConnectionI
                 next.empty() ? "All steps of this node are done." : call_of(next, attempt.study));
   book_.wait_for_step(attempt, name, connection);
   book_.permit(attempt, name);
+}
+
+// For a step whose caller has lost patience: the peer that the engine waits for, both empty when it waits for none.
+Json Coordinator::awaited(const std::string& study) {
+  Attempt* attempt = book_.latest(study);
+  if (attempt == nullptr || !attempt->in_force()) return {{"peer", ""}, {"cause", ""}};
+  return {{"peer", attempt->awaited}, {"cause", attempt->awaited_cause}};
 }
 
 void Coordinator::cancel(ConnectionId connection, const std::string& study) {
@@ -158,7 +177,11 @@ Json Coordinator::peer_message(const std::string& party, const Json& message) {
   std::string type = text_member(message, "type");
   if (type == "start") return starter_.peer_starts(party, message);
   if (type == "join") return starter_.peer_joins(party, message);
-  if (type != "cancel") return tables::control(party, message);
+  if (type != "cancel") {
+    Json answer = tables::control(party, message);
+    if (type == "reject" || type == "withdraw") review_early_waiters();
+    return answer;
+  }
   Attempt* attempt = book_.find(text_member(message, "attempt"));
   if (attempt == nullptr || !attempt->in_force()) return Json::object();
   bool member = false;

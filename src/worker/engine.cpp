@@ -168,10 +168,17 @@ void Engine::run() noexcept {
 Json Engine::run_protocol() {
   TransportConfig config = transport_of(job_, attempt_, manual_);
   config.lifeline_fd = lifeline_fd_;
+  if (manual_)
+    config.on_wait = [this](const std::string& party, const std::string& cause) {
+      send({{"event", "waiting"}, {"peer", party}, {"cause", cause}});
+    };
   TransportChannel channel(std::move(config), cancel_);
   ThreadPool pool(guc::threads());
   Observer observer(*this, channel);
-  StudyContext context{spec_, text_member(job_, "study"), channel, system_rng(), pool, cancel_, observer};
+  StudyContext context{spec_,    text_member(job_, "study"),
+                       channel,  system_rng(),
+                       pool,     cancel_,
+                       observer, static_cast<std::uint64_t>(guc::memory_kb()) * 1024};
   StudyResult result = third_party_ ? run_third_party(context) : run_controller(context, std::move(source_));
   return result_json(result);
 }

@@ -101,6 +101,14 @@ Oid type_of(Oid relation, const std::string& column) {
   return type;
 }
 
+// A numeric that no float8 holds must not fail in the cast, whose message shows the value and not the column: it
+// becomes infinite, which the encoding refuses by the column's name (like NaN); the tiniest become 0.
+std::string float_expression(const std::string& column) {
+  return "CASE WHEN " + column + " OPERATOR(pg_catalog.<) -1e308 OR " + column + " OPERATOR(pg_catalog.>) 1e308 " +
+         "THEN 'infinity' WHEN pg_catalog.abs(" + column + ") OPERATOR(pg_catalog.<) 1e-300 THEN 0 ELSE " + column +
+         "::pg_catalog.float8 END";
+}
+
 // The expression that makes a number of the column, and whether it is a 0/1 column.
 std::string number_expression(Oid relation, SourceColumn& column) {
   Oid type = type_of(relation, column.name);
@@ -111,11 +119,13 @@ std::string number_expression(Oid relation, SourceColumn& column) {
     return kind;
   });
   column.binary = category == TYPCATEGORY_BOOLEAN;
+  std::string name = quoted_name(column.name);
   if (!column.binary && category != TYPCATEGORY_NUMERIC)
     throw Error(ErrorCode::data_exception,
                 "column \"" + column.name + "\" of the source is neither numeric nor boolean");
+  if (pg::call([&] { return getBaseType(type); }) == NUMERICOID) return float_expression(name);
   const char* cast = column.binary ? "::pg_catalog.bool::pg_catalog.int4" : "";
-  return quoted_name(column.name) + cast + "::pg_catalog.float8";
+  return name + cast + "::pg_catalog.float8";
 }
 
 std::string query_of(const Json& source, std::vector<SourceColumn>& columns, const std::vector<std::string>& parts) {

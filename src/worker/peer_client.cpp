@@ -38,11 +38,12 @@ double milliseconds_since(EventLoop::Clock::time_point begun) {
 void PeerClient::load_identity() {
   try {
     auto identity = Identity::load(guc::certificate_file(), guc::private_key_file());
-    TrustStore trust = load_trust_store(guc::ca_file());
+    trust_ = load_trust_store(guc::ca_file());
+    identity_ = std::move(identity);
     if (client_)
-      client_->set_identity(identity, trust);
+      client_->set_identity(identity_, trust_);
     else
-      client_ = std::make_shared<HttpClient>(loop_, identity, trust);
+      client_ = std::make_shared<HttpClient>(loop_, identity_, trust_);
     problem_.reset();
   } catch (...) {
     problem_ = pg::current_fault();
@@ -58,7 +59,8 @@ const tables::KnownPeer* PeerClient::callee(const std::string& party, const Call
   Json refusal;
   auto found = peers_.find(party);
   if (found == peers_.end())
-    refusal = error_reply({"42704", "peer \"" + party + "\" does not exist", "", "Add it with mpc.add_peer."});
+    refusal = error_reply({"42704", "peer \"" + party + "\" does not exist",
+                           "View mpc.parties lists the peers of this node.", "Add it with mpc.add_peer."});
   else if (!client_)
     refusal = unreachable_reply(party, problem_ ? problem_->message : "this node has no certificate");
   else
@@ -80,16 +82,21 @@ void PeerClient::ping(const std::string& party, std::chrono::milliseconds timeou
   if (peer == nullptr) return;
   Peer target{peer->party, peer->url, peer->fingerprint};
   // The first request opens the connection; the second one, on the open connection, is the round trip.
-  client_->get(target, "/v1/ping", timeout, [this, target, timeout, callback](HttpResult first) {
+  auto probe = std::make_shared<HttpClient>(loop_, identity_, trust_, 1);
+  auto done = [this, probe, callback](const Json& reply) {
+    loop_.post([probe] {});  // not destroyed within its own callback
+    callback(reply);
+  };
+  probe->get(target, "/v1/ping", timeout, [probe = probe.get(), target, timeout, done](HttpResult first) {
     Json reply = reply_of(target.party, first);
     if (!unreachable(reply) && reply.value("party", "") != target.party)
       reply = unreachable_reply(target.party, "the node at " + target.url + " is party " + reply.value("party", ""));
-    if (unreachable(reply)) return callback(reply);
+    if (unreachable(reply)) return done(reply);
     auto begun = EventLoop::Clock::now();
-    client_->get(target, "/v1/ping", timeout, [target, begun, callback](HttpResult second) {
+    probe->get(target, "/v1/ping", timeout, [target, begun, done](HttpResult second) {
       double elapsed = milliseconds_since(begun);
       Json answer = reply_of(target.party, second);
-      callback(unreachable(answer) ? answer : ok_reply({{"round_trip_ms", elapsed}}));
+      done(unreachable(answer) ? answer : ok_reply({{"round_trip_ms", elapsed}}));
     });
   });
 }

@@ -27,7 +27,8 @@ class PeerClient {
   const std::optional<pg::Fault>& identity_problem() const { return problem_; }
 
   void control(const std::string& party, const Json& message, std::chrono::milliseconds timeout, Callback callback);
-  // {"ok":{"round_trip_ms": ...}} once the peer's listener has answered under its pinned certificate and its name.
+  // {"ok":{"round_trip_ms": ...}} once the peer's listener has answered, on a new connection, under its pinned
+  // certificate and its name: connections that are open already say nothing about certificates changed since.
   void ping(const std::string& party, std::chrono::milliseconds timeout, Callback callback);
 
   static bool unreachable(const Json& reply) { return reply.contains("unreachable"); }
@@ -37,7 +38,9 @@ class PeerClient {
   const tables::KnownPeer* callee(const std::string& party, const Callback& callback);
 
   EventLoop& loop_;
-  std::shared_ptr<HttpClient> client_;
+  std::shared_ptr<const Identity> identity_;
+  TrustStore trust_;
+  std::shared_ptr<HttpClient> client_;  // present once an identity was loaded
   std::optional<pg::Fault> problem_;
   std::map<std::string, tables::KnownPeer> peers_;
 };

@@ -22,6 +22,15 @@ std::string new_attempt() {
 
 Json started(const std::string& attempt) { return {{"attempt", attempt}}; }
 
+// The id is part of a file name: 32 lower-case hexadecimal digits, nothing else.
+std::string attempt_of(const Json& message) {
+  std::string id = text_member(message, "attempt");
+  Bytes bytes = from_hex(id);
+  if (bytes.size() != 16 || to_hex(bytes) != id)
+    throw Error(ErrorCode::protocol_violation, "attempt id is not 32 hexadecimal digits");
+  return id;
+}
+
 Error by_hand(const std::string& study) {
   return Error(ErrorCode::wrong_state, "study \"" + study + "\" is being run by hand", "",
                "Go on with its next step, or end it with mpc.cancel_study.");
@@ -165,15 +174,28 @@ void Starter::arbitrate(OperationPtr operation) {
                {"manual", operation->manual}};
   if (Attempt* before = book_.latest(operation->study)) request["ended"] = before->id;
   peers_.control(operation->third_party_name(), request, kCallTimeout, [this, operation](const Json& reply) {
-    guarded(operation, [&] { launch(operation, text_member(value_of_reply(reply), "attempt")); });
+    guarded(operation, [&] { launch(operation, attempt_of(value_of_reply(reply))); });
   });
 }
 
 void Starter::launch(OperationPtr operation, const std::string& attempt) {
-  Attempt& launched = book_.launch(operation->study, attempt, operation->manual, operation->job);
+  try {
+    book_.launch(operation->study, attempt, operation->manual, operation->job);
+  } catch (...) {
+    withdraw(*operation, attempt);
+    throw;
+  }
+  Attempt& launched = *book_.find(attempt);
   launched.joined.insert(text_member(operation->job, "party"));
   if (operation->manual) return end(operation, ok_reply(started(attempt)));
   tell(operation, attempt);
+}
+
+// The third party may run its engine already: it must not wait for one that could not start here.
+void Starter::withdraw(const Operation& operation, const std::string& attempt) {
+  Json message{{"type", "cancel"}, {"study", operation.study}, {"attempt", attempt}, {"reason", "failed"}};
+  for (const Json& peer : operation.job.at("peers"))
+    peers_.control(text_member(peer, "party"), message, kCallTimeout, [](const Json&) {});
 }
 
 // Starts the engines of the parties that do not have the attempt yet: all but this node and the third party.
@@ -205,12 +227,14 @@ void Starter::tell(OperationPtr operation, const std::string& attempt) {
 }
 
 // The job of this node for a study that a peer wants to run; Error when the peer means another digest.
-Json Starter::agreed_job(const Json& message) {
+Json Starter::agreed_job(const std::string& party, const Json& message) {
   Json job = tables::start_job(text_member(message, "study"));
   if (text_member(job, "digest") != text_member(message, "digest"))
     throw Error(ErrorCode::invalid_parameter, "the nodes hold different versions of the study", "",
                 "Compare the digests in mpc.studies on all nodes.");
-  return job;
+  for (const Json& peer : job.at("peers"))
+    if (text_member(peer, "party") == party) return job;
+  throw Error(ErrorCode::protocol_violation, "party " + party + " takes no part in the study");
 }
 
 // True when the party has been given the attempt in force here but cannot be in it any more. That it was only told of
@@ -220,9 +244,8 @@ bool Starter::lost(const Attempt& known, const std::string& party, const Json& m
 }
 
 Json Starter::peer_starts(const std::string& party, const Json& message) {
-  std::string study = text_member(message, "study"), id = text_member(message, "attempt");
-  if (from_hex(id).size() != 16) throw Error(ErrorCode::protocol_violation, "attempt id is not 16 bytes");
-  Json job = agreed_job(message);
+  std::string study = text_member(message, "study"), id = attempt_of(message);
+  Json job = agreed_job(party, message);
   Attempt* known = book_.in_force(study);
   if (known != nullptr && known->manual) throw by_hand(study);
   bool arbiter = text_member(job, "role") == "third_party";
@@ -236,9 +259,8 @@ Json Starter::peer_starts(const std::string& party, const Json& message) {
 }
 
 Json Starter::peer_joins(const std::string& party, const Json& message) {
-  std::string study = text_member(message, "study"), id = text_member(message, "attempt");
-  if (from_hex(id).size() != 16) throw Error(ErrorCode::protocol_violation, "attempt id is not 16 bytes");
-  Json job = agreed_job(message);
+  std::string study = text_member(message, "study"), id = attempt_of(message);
+  Json job = agreed_job(party, message);
   if (text_member(job, "role") != "third_party")
     throw Error(ErrorCode::wrong_state, "only the third party gives out attempts");
   Attempt* known = book_.in_force(study);

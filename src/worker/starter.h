@@ -45,11 +45,12 @@ class Starter {
   void round_over(OperationPtr operation);
   void arbitrate(OperationPtr operation);
   void launch(OperationPtr operation, const std::string& attempt);
+  void withdraw(const Operation& operation, const std::string& attempt);
   void tell(OperationPtr operation, const std::string& attempt);
   void end(OperationPtr operation, const Json& reply);
   void guarded(OperationPtr operation, const std::function<void()>& body);
   static bool lost(const Attempt& known, const std::string& party, const Json& message);
-  Json agreed_job(const Json& message);
+  Json agreed_job(const std::string& party, const Json& message);
 
   EventLoop& loop_;
   AttemptBook& book_;

@@ -29,6 +29,13 @@ std::string dump(const Json& value) { return value.dump(-1, ' ', false, Json::er
 
 bool extension_exists() { return !query("SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'pg_mpc'").empty(); }
 
+std::vector<std::pair<std::string, std::string>> running_attempts() {
+  std::vector<std::pair<std::string, std::string>> attempts;
+  for (auto& row : query("SELECT study, attempt FROM mpc_internal.studies WHERE run_state = 'running'"))
+    attempts.emplace_back(text_of(row[0]), text_of(row[1]));
+  return attempts;
+}
+
 void recover() { query("SELECT mpc_internal.recover()"); }
 
 std::vector<KnownPeer> peer_list() {

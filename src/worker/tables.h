@@ -4,6 +4,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "worker/message.h"
@@ -24,6 +25,8 @@ struct StudyState {
 };
 
 bool extension_exists();
+// Study and attempt of everything the tables call running: after a restart nobody runs it any more.
+std::vector<std::pair<std::string, std::string>> running_attempts();
 void recover();
 std::vector<KnownPeer> peer_list();
 void peer_seen(const std::string& party);

@@ -4,6 +4,7 @@
 package ThreeParties;
 use strict;
 use warnings;
+use Cwd qw(abs_path);
 use Exporter 'import';
 use File::Basename;
 use IPC::Run ();
@@ -48,9 +49,11 @@ sub _make_node {
 		'shared_preload_libraries' => 'pg_mpc',
 		'pg_mpc.party' => $party,
 		'pg_mpc.port' => $node->{pg_mpc_port},
-		'pg_mpc.certificate_file' => $node->basedir . "/$party.crt",
-		'pg_mpc.private_key_file' => $node->basedir . "/$party.key",
+		# A relative path would be taken from the data directory.
+		'pg_mpc.certificate_file' => abs_path($node->basedir) . "/$party.crt",
+		'pg_mpc.private_key_file' => abs_path($node->basedir) . "/$party.key",
 		'pg_mpc.step_timeout' => '60s',
+		'log_statement' => 'none',
 		%settings);
 	$node->append_conf('postgresql.conf', join('', map { "$_ = '$all{$_}'\n" } sort keys %all));
 	return $node;
@@ -104,7 +107,8 @@ sub refused {
 	return ($err, $state // '');
 }
 
-# refuses(NODE, SQL, SQLSTATE, PATTERN, NAME): one test that the statement fails exactly so (SQLSTATE: one or a|b).
+# refuses(NODE, SQL, SQLSTATE, PATTERN, NAME): one test that the statement fails exactly so (SQLSTATE: one or a|b) and,
+# unless the server itself cancelled it, that the user is told what was wrong and what to do. Returns what was said.
 sub refuses {
 	my ($self, $node, $sql, $sqlstate, $pattern, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -112,6 +116,10 @@ sub refuses {
 	subtest $name => sub {
 		like($state, qr/^(?:$sqlstate)$/, 'SQLSTATE');
 		like($text, $pattern, 'message');
+		if ($state ne '57014') {
+			like($text, qr/^DETAIL:  \S/m, 'detail: what was wrong');
+			like($text, qr/^HINT:  \S/m, 'hint: what to do');
+		}
 	};
 	return $text;
 }
@@ -122,12 +130,20 @@ sub become {
 	return $node->poll_query_until('postgres', $sql) || BAIL_OUT("never true on $node->{pg_mpc_party}: $sql");
 }
 
+# log_lines(NODE): what the server logged, without time, process id and the figures of checkpoints.
+sub log_lines {
+	my ($self, $node) = @_;
+	my @lines = grep { !/LOG:  (?:checkpoint|restartpoint)/ } split /\n/, slurp($node->logfile);
+	s/^\d{4}-\d\d-\d\d [\d:.]+ \S+ \[\d+\] // for @lines;
+	return @lines;
+}
+
 # --- data ---
 
 # load_diabetes(): each side 397 of the 442 persons, in its own order, other persons on each side.
 sub load_diabetes {
 	my ($self) = @_;
-	my ($header, @lines) = split /\n/, slurp("$root/data/diabetes.csv");
+	my ($header, @lines) = split /\r?\n/, slurp("$root/data/diabetes.csv");
 	my @names = split /,/, $header;
 	my @rows = map { my %row; @row{@names} = split /,/; \%row } @lines;
 	$self->_load_part($self->{hospital}, 'patients', 1, [qw(id age sex bmi bp tc)], \@rows);
@@ -141,7 +157,7 @@ sub _load_part {
 	my $values = join ",\n", map { my $row = $_; '(' . join(',', map { $row->{$_} } @list) . ')' } @$rows;
 	my $definition = join ', ', map { $_ eq 'id' ? 'id bigint' : "$_ float8" } @list;
 	$self->ask($node, "CREATE TABLE $relation ($definition);
-		INSERT INTO $relation SELECT * FROM (VALUES $values) AS v
+		INSERT INTO $relation SELECT * FROM (VALUES $values) AS v(@{[join ', ', @list]})
 		ORDER BY hashint8extended(id::bigint, $side) LIMIT 397");
 }
 
@@ -228,12 +244,13 @@ sub coefficients {
 
 # --- statements that run while the test goes on ---
 
-# start_sql(NODE, SQL): a psql session that runs the statement; see finish.
+# start_sql(NODE, SQL): a psql session that runs the statement; see finish. The statement is an argument, because
+# IPC::Run feeds standard input only while somebody pumps, and finish pumps one session after the other.
 sub start_sql {
 	my ($self, $node, $sql) = @_;
-	my $job = {in => $sql, out => '', err => '', node => $node};
+	my $job = {in => '', out => '', err => '', node => $node};
 	my @command = ($node->installed_command('psql'), '-XqAt', '-v', 'ON_ERROR_STOP=1', '-v', 'VERBOSITY=verbose',
-		'-h', $node->host, '-p', $node->port, '-U', 'analyst', '-d', 'postgres');
+		'-h', $node->host, '-p', $node->port, '-U', 'analyst', '-d', 'postgres', '-c', $sql);
 	$job->{timer} = IPC::Run::timeout(TIMEOUT);
 	$job->{run} = IPC::Run::start(\@command, '<', \$job->{in}, '>', \$job->{out}, '2>', \$job->{err}, $job->{timer});
 	return $job;

@@ -34,9 +34,15 @@ package_installed() {
   [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
+# apt_install PACKAGE...: what apt-get and the packages' scripts say is shown only when it fails.
 apt_install() {
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
-    die "apt-get could not install: $*"
+  local said status=0
+  said=$(mktemp)
+  as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 apt-get install -y -qq --no-install-recommends \
+    -o Dpkg::Use-Pty=0 "$@" >"$said" 2>&1 </dev/null || status=$?
+  [ "$status" -eq 0 ] || tail -n 30 "$said" >&2
+  rm -f "$said"
+  [ "$status" -eq 0 ] || die "apt-get could not install: $*"
 }
 
 # install_postgresql PACKAGE...: installs server packages without letting them create the cluster "main".

@@ -30,7 +30,8 @@ const Bytes& message(const MpcHarness& h, int from, int to) {
 }
 
 // Blocks a party can draw itself: it holds the pairwise key.
-SecretVector<u128> own_blocks(const MpcHarness& h, int party, Purpose purpose, int sender, int receiver, const GateLabel& gate) {
+SecretVector<u128> own_blocks(const MpcHarness& h, int party, Purpose purpose, int sender, int receiver,
+                              const GateLabel& gate) {
   LoopbackNetwork unused;
   TestRng rng(1);
   CancelToken cancel;
@@ -158,7 +159,9 @@ bool reshare_messages_are_linearly_related(std::uint64_t seed) {
   return relation == s1 + s1 - s2;
 }
 
-TEST(Attack, ReshareMessagesOfTheTwoEvaluatorsAreUnrelated) { EXPECT_FALSE(reshare_messages_are_linearly_related(401)); }
+TEST(Attack, ReshareMessagesOfTheTwoEvaluatorsAreUnrelated) {
+  EXPECT_FALSE(reshare_messages_are_linearly_related(401));
+}
 TEST(Attack, MutantOneReshareLabelGivesTheDealerALinearRelation) {
   WithMutant on(Mutant::reshare_one_label);
   EXPECT_TRUE(reshare_messages_are_linearly_related(402));
@@ -226,7 +229,8 @@ Histogram top_bytes_of_messages(i128 secret, int runs) {
     h.run([&](Session& s) { return truncate(s, kGate, shares[s.self()], 4, 80); });
     for (const RecordedMessage& m : h.network().recording()) {
       const auto values = elements(m.bytes);
-      for (std::size_t i = 0; i < values.size(); ++i) ++out[{m.from, m.to, i}][static_cast<std::size_t>(values[i].v >> 120)];
+      for (std::size_t i = 0; i < values.size(); ++i)
+        ++out[{m.from, m.to, i}][static_cast<std::size_t>(values[i].v >> 120)];
     }
   }
   return out;

@@ -18,7 +18,8 @@ std::vector<i128> test_values(TestRng& rng, int bits, int count) {
   std::vector<i128> out = {0, 1, -1, power_of_two(bits) - 1, -power_of_two(bits) + 1};
   while (static_cast<int>(out.size()) < count) {
     const int width = 1 + static_cast<int>(rng.below(bits));
-    i128 x = static_cast<i128>((static_cast<u128>(rng.u64()) << 64 | rng.u64()) & (static_cast<u128>(power_of_two(width)) - 1));
+    i128 x = static_cast<i128>((static_cast<u128>(rng.u64()) << 64 | rng.u64()) &
+                               (static_cast<u128>(power_of_two(width)) - 1));
     out.push_back(rng.below(2) ? x : -x);
   }
   return out;
@@ -118,7 +119,8 @@ TEST(Truncation, IsUnbiased) {
   const auto sx = h.deal(x);
   const auto out = h.run([&](Session& s) { return truncate(s, {1, 0, 1}, sx[s.self()], 20, 60); });
   double sum = 0;
-  for (i128 v : MpcHarness::reveal(out)) sum += static_cast<double>(v) - (std::ldexp(1.0, 20) + 12345 / std::ldexp(1.0, 20));
+  for (i128 v : MpcHarness::reveal(out))
+    sum += static_cast<double>(v) - (std::ldexp(1.0, 20) + 12345 / std::ldexp(1.0, 20));
   EXPECT_LT(std::fabs(sum / count), 6 * 0.5 / std::sqrt(count));
 }
 
@@ -129,7 +131,9 @@ TEST(Comparison, ThresholdBitsAreExact) {
   for (i128 t : thresholds)
     for (int d = -1; d <= 1; ++d) x.push_back(t + d);
   const auto sx = h.deal(x);
-  const auto bits = MpcHarness::reveal(h.run([&](Session& s) { return at_least(s, {2, 0, 1}, sx[s.self()], thresholds); }));
+  const auto bits = MpcHarness::reveal(h.run([&](Session& s) {
+    return at_least(s, {2, 0, 1}, sx[s.self()], thresholds);
+  }));
   for (std::size_t i = 0; i < x.size(); ++i)
     for (std::size_t k = 0; k < thresholds.size(); ++k)
       EXPECT_TRUE(bits[i * thresholds.size() + k] == (x[i] >= thresholds[k] ? 1 : 0)) << i << " " << k;
@@ -174,7 +178,9 @@ TEST(Relu, PositivePartTruncatedWithItsBit) {
     }
   }
   for (int i = 0; i < 30; ++i)
-    EXPECT_LT(std::fabs(static_cast<long double>(others[i]) - static_cast<long double>(x[relus + i]) / power_of_two(shift)), 1.6L);
+    EXPECT_LT(
+        std::fabs(static_cast<long double>(others[i]) - static_cast<long double>(x[relus + i]) / power_of_two(shift)),
+        1.6L);
   EXPECT_EQ(h.transcript(0).rounds, 2);
 }
 
@@ -182,10 +188,13 @@ TEST(ExactTruncation, RoundsExactlyAndZeroStaysZero) {
   MpcHarness h(11);
   const int shift = 44;
   auto x = test_values(h.rng(), 80, 100);
-  for (int d = -2; d <= 2; ++d) x.push_back((static_cast<i128>(5) << shift) + (static_cast<i128>(1) << (shift - 1)) + d);
+  for (int d = -2; d <= 2; ++d)
+    x.push_back((static_cast<i128>(5) << shift) + (static_cast<i128>(1) << (shift - 1)) + d);
   x.resize(x.size() + 200, 0);
   const auto sx = h.deal(x);
-  const auto y = MpcHarness::reveal(h.run([&](Session& s) { return exact_truncate(s, {4, 0, 1}, sx[s.self()], shift, 82); }));
+  const auto y = MpcHarness::reveal(h.run([&](Session& s) {
+    return exact_truncate(s, {4, 0, 1}, sx[s.self()], shift, 82);
+  }));
   for (std::size_t i = 0; i < x.size(); ++i)
     EXPECT_TRUE(y[i] == ((x[i] + (static_cast<i128>(1) << (shift - 1))) >> shift)) << i;
 }
@@ -195,7 +204,9 @@ TEST(ExactTruncation, MutantProbabilisticReleaseShowsNoiseOnZeros) {
   MpcHarness h(12);
   std::vector<i128> x(200, 0);
   const auto sx = h.deal(x);
-  const auto y = MpcHarness::reveal(h.run([&](Session& s) { return exact_truncate(s, {4, 0, 1}, sx[s.self()], 44, 82); }));
+  const auto y = MpcHarness::reveal(h.run([&](Session& s) {
+    return exact_truncate(s, {4, 0, 1}, sx[s.self()], 44, 82);
+  }));
   int noisy = 0;
   for (i128 v : y) noisy += v != 0;
   EXPECT_GT(noisy, 20);
@@ -206,7 +217,8 @@ TEST(Input, AdditiveSummandsBecomeASharing) {
   const auto a = test_values(h.rng(), 120, 50), b = test_values(h.rng(), 120, 50);
   const auto out = h.run([&](Session& s) {
     FpVector own(50);
-    for (int i = 0; i < 50; ++i) own[i] = s.self() == 0 ? Fp::from_signed(a[i]) : s.self() == 1 ? Fp::from_signed(b[i]) : Fp{};
+    for (int i = 0; i < 50; ++i)
+      own[i] = s.self() == 0 ? Fp::from_signed(a[i]) : s.self() == 1 ? Fp::from_signed(b[i]) : Fp{};
     return share_additive(s, {5, 0, 1}, 0, own);
   });
   const auto sum = MpcHarness::reveal(out);

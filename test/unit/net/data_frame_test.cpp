@@ -38,14 +38,19 @@ TEST(DataFrame, EveryFieldIsChecked) {
   for (std::size_t size = 0; size < kDataHeader; ++size)
     EXPECT_THROW(decode_data_frame(ByteView(good).first(size)), Error) << size;
   // {offset, bad value}: version, sender, receiver, receiver = sender, step, kind
-  for (auto [offset, value] : {std::pair{0, 2}, {49, 3}, {50, 3}, {50, 1}, {51, 9}, {52, 2}}) {
+  for (auto [offset, value] : {std::pair{0, 2}, {49, 3}, {50, 3}, {50, 1}, {51, 9}, {52, 3}}) {
     Bytes bad = good;
     bad[static_cast<std::size_t>(offset)] = static_cast<std::uint8_t>(value);
     EXPECT_THROW(decode_data_frame(bad), Error) << offset;
   }
-  Bytes abort_with_payload = good;
-  abort_with_payload[52] = 1;
-  EXPECT_THROW(decode_data_frame(abort_with_payload), Error);
+  for (FrameKind kind : {FrameKind::abort, FrameKind::alive}) {
+    DataHeader bare = header();
+    bare.kind = kind;
+    EXPECT_THROW(decode_data_frame(encode_data_frame(bare, {})), Error);  // has a sequence number
+    bare.sequence = 0;
+    EXPECT_THROW(decode_data_frame(encode_data_frame(bare, Bytes{9})), Error);
+    EXPECT_EQ(decode_data_frame(encode_data_frame(bare, {})).header.kind, kind);
+  }
 }
 
 TEST(Inbox, OrdersDropsDuplicatesAndBoundsTheWindow) {

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <condition_variable>
 #include <future>
+#include <mutex>
 
 #include "base/error.h"
 #include "test_node.h"
@@ -197,6 +199,106 @@ TEST_F(TransportTest, TimeoutsNameThePeerAndTheCause) {
   third->send(1, 3, {1});
   EXPECT_EQ(code_of([&] { third->flush(); }, &text), ErrorCode::peer_unreachable);
   EXPECT_NE(text.find("peer zilveren_kruis: connection refused"), std::string::npos) << text;
+}
+
+// The peer computes for several step_timeouts, in silence and with a full inbox: neither side gives it up.
+TEST_F(TransportTest, APartyThatComputesForLongIsNotTakenForLost) {
+  auto quick = [](TransportConfig& config) {
+    config.step_timeout = milliseconds(1500);
+    config.buffer_limit = 1000;
+  };
+  auto first = open(0, quick), busy = open(1, quick), third = open(2, quick);
+  std::atomic<bool> computed{false};
+  auto receiving = std::async(std::launch::async, [&] { return first->receive(1, 3); });
+  auto sending = std::async(std::launch::async, [&] {
+    for (int number = 0; number < 10; ++number) third->send(1, 3, message(2, 1, number, 2000));
+    third->flush();
+    return computed.load();
+  });
+  EXPECT_EQ(receiving.wait_for(milliseconds(4000)), std::future_status::timeout);
+  computed = true;
+  busy->send(0, 3, {7});
+  EXPECT_EQ(receiving.get(), Bytes{7});
+  for (int number = 0; number < 10; ++number) EXPECT_EQ(busy->receive(2, 3), message(2, 1, number, 2000));
+  EXPECT_TRUE(sending.get());
+}
+
+// Its engine ends without an abort (as in a crash) after it has been heard.
+TEST_F(TransportTest, APartyThatHasGoneIsNoticed) {
+  auto quick = [](TransportConfig& config) { config.step_timeout = milliseconds(1000); };
+  auto first = open(0, quick), second = open(1, quick);
+  second->send(0, 3, {1});
+  EXPECT_EQ(first->receive(1, 3), Bytes{1});
+  auto receiving = std::async(std::launch::async, [&] {
+    auto begun = Clock::now();
+    EXPECT_EQ(code_of([&] { first->receive(1, 3); }), ErrorCode::timeout);
+    return Clock::now() - begun;
+  });
+  EXPECT_EQ(receiving.wait_for(milliseconds(1500)), std::future_status::timeout);  // it still lives
+  second.reset();
+  EXPECT_GE(receiving.get(), milliseconds(1500));
+}
+
+// Party 1 hears party 0 but cannot reach it: it must not wait for ever because of that.
+TEST_F(TransportTest, APeerThatCanOnlyBeHeardIsUnreachable) {
+  auto first = open(0);
+  auto second = open(1, [](TransportConfig& config) {
+    config.step_timeout = milliseconds(1000);
+    config.peers[0].url = "https://127.0.0.1:1";
+  });
+  auto talking = std::async(std::launch::async, [&] {
+    try {
+      for (int number = 0;; ++number) first->send(1, 3, message(0, 1, number, 100)), first->flush();
+    } catch (const Error&) {
+      // until party 1 has left or this party is cancelled
+    }
+  });
+  std::string text;
+  EXPECT_EQ(code_of(
+                [&] {
+                  second->send(0, 3, {1});
+                  for (;;) second->receive(0, 3);
+                },
+                &text),
+            ErrorCode::peer_unreachable);
+  EXPECT_NE(text.find("connection refused"), std::string::npos) << text;
+  cancel_[0].cancel();
+}
+
+// Without timeouts (steps by hand) it can still be told for whom a call waits, and why that peer is not reached.
+TEST_F(TransportTest, LongWaitsNameThePeerAndTheCause) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<std::string> waits;
+  auto first = open(0, [&](TransportConfig& config) {
+    config.step_timeout = milliseconds(0);
+    config.on_wait = [&](const std::string& party, const std::string& cause) {
+      std::lock_guard lock(mutex);
+      waits.push_back(party + "|" + cause);
+      changed.notify_all();
+    };
+  });
+  auto told = [&](const std::string& text) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, seconds(20), [&] {
+      return std::ranges::any_of(waits, [&](const auto& wait) { return wait.find(text) != std::string::npos; });
+    });
+  };
+  nodes_[1].stop_listener();
+  first->send(1, 3, {1});
+  auto waiting = std::async(std::launch::async, [&] { return first->receive(1, 3); });
+  EXPECT_TRUE(told("zilveren_kruis|peer zilveren_kruis: connection refused"));
+  nodes_[1].start_listener();
+  EXPECT_TRUE(told("zilveren_kruis|peer zilveren_kruis: its engine is not running"));
+  auto second = open(1);
+  EXPECT_EQ(second->receive(0, 3), Bytes{1});
+  {
+    std::unique_lock lock(mutex);
+    EXPECT_TRUE(changed.wait_for(lock, seconds(20), [&] { return waits.back() == "zilveren_kruis|"; }));
+  }
+  second->send(0, 3, {2});
+  EXPECT_EQ(waiting.get(), Bytes{2});
+  EXPECT_EQ(waits.back(), "|");
 }
 
 TEST_F(TransportTest, WaitsWithoutEndWhenThereIsNoTimeout) {

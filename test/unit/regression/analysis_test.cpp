@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "regression/plan.h"
 #include "support/analysis_harness.h"
 #include "support/lasso_vectors.h"
 
@@ -38,8 +39,8 @@ TEST_P(Vectors, CoefficientsWithinOneMillionth) {
     for (std::size_t k = 0; k < fits.size(); ++k) {
       const Model& model = outcome.models[k];
       const VectorFit& fit = *fits[k];
-      SCOPED_TRACE(GetParam() + " lambda " + std::to_string(fit.lambda) + " standardize " + std::to_string(standardize) +
-                   " iterations " + std::to_string(model.iterations));
+      SCOPED_TRACE(GetParam() + " lambda " + std::to_string(fit.lambda) + " standardize " +
+                   std::to_string(standardize) + " iterations " + std::to_string(model.iterations));
       EXPECT_LE(test::coefficient_error(vector, fit, model.coefficients), 1e-6);
       EXPECT_NEAR(model.r_squared, fit.r_squared, 1e-6);
       EXPECT_NEAR(model.intercept, fit.intercept, 1e-5 * std::max(1.0, std::fabs(fit.intercept)));
@@ -53,6 +54,9 @@ TEST_P(Vectors, CoefficientsWithinOneMillionth) {
                 outcome.transcript.bytes_sent / 1e6, std::log2(outcome.transcript.exposure),
                 outcome.transcript.widest_opening);
     EXPECT_LE(outcome.transcript.exposure, 0x1p-24);
+    const PlannedAnalysis plan{vector.table.columns.size() + 1, vector.table.outcome.size(), lambdas.size(), 400};
+    EXPECT_LE(outcome.transcript.exposure, planned_exposure(plan)) << "explain_study promises at most this";
+    EXPECT_GE(outcome.transcript.exposure, planned_exposure(plan) / 256) << "a bound that says nothing";
   }
 }
 
@@ -103,7 +107,8 @@ TEST(Analysis, RandomProblemsInAnyUnits) {
       }
       EXPECT_LE(error, 1e-6 * largest + 2e-8 * outcome_unit);
       EXPECT_NEAR(outcome.models[k].r_squared, expected.r_squared, 1e-6);
-      EXPECT_NEAR(outcome.models[k].intercept, expected.intercept, 5e-6 * outcome_unit * (1 + 50 * largest / outcome_unit));
+      EXPECT_NEAR(outcome.models[k].intercept, expected.intercept,
+                  5e-6 * outcome_unit * (1 + 50 * largest / outcome_unit));
     }
   }
 }

@@ -28,7 +28,8 @@ u128 product_by_gmp(u128 a, u128 b) {
 
 TEST(Field, ProductsAgreeWithGmp) {
   TestRng rng(1);
-  std::vector<u128> operands = {0, 1, 2, kPrime - 1, kPrime - 2, kPrime >> 1, (kPrime >> 1) + 1, ~0ull, u128{1} << 64, u128{1} << 126};
+  std::vector<u128> operands = {
+      0, 1, 2, kPrime - 1, kPrime - 2, kPrime >> 1, (kPrime >> 1) + 1, ~0ull, u128{1} << 64, u128{1} << 126};
   for (int i = 0; i < 200; ++i) operands.push_back(random_element(rng).v);
   for (u128 a : operands)
     for (u128 b : operands) ASSERT_TRUE((Fp::reduce(a) * Fp::reduce(b)).v == product_by_gmp(a, b));
@@ -71,7 +72,8 @@ TEST(Shamir, SharesBelowTheThresholdAreUniform) {
     TestRng rng(4);
     std::array<int, 128> cells{};
     const int runs = 12800;
-    for (int i = 0; i < runs; ++i) ++cells[static_cast<std::size_t>(shamir_split(Fp::from_int(secret), 2, 3, rng)[0].v >> 120)];
+    for (int i = 0; i < runs; ++i)
+      ++cells[static_cast<std::size_t>(shamir_split(Fp::from_int(secret), 2, 3, rng)[0].v >> 120)];
     double chi = 0;
     for (int count : cells) chi += (count - 100.0) * (count - 100.0) / 100.0;
     EXPECT_LT(chi, 220) << "127 degrees of freedom: 220 is beyond 1e-6";
@@ -105,7 +107,8 @@ TEST(Shamir, AdditiveSharesOfTheSourceBecomeShamirShares) {
   const std::int64_t other[] = {-877854827, -57894680, 163547282, -840539025, -67690658, 9645437823};
   const std::int64_t expected[] = {12, 32, 17, 41, 72, 20};
   for (int i = 0; i < 6; ++i) {
-    const FpVector a = shamir_split(Fp::from_int(mine[i]), 2, 3, rng), b = shamir_split(Fp::from_int(other[i]), 2, 3, rng);
+    const FpVector a = shamir_split(Fp::from_int(mine[i]), 2, 3, rng),
+                   b = shamir_split(Fp::from_int(other[i]), 2, 3, rng);
     std::vector<std::pair<int, Fp>> sum;
     for (int party = 0; party < 3; ++party) sum.emplace_back(party + 1, a[party] + b[party]);
     EXPECT_TRUE(shamir_combine(sum, 2).to_signed() == expected[i]);

@@ -144,7 +144,8 @@ Records tiny(const std::string& column, int records, const std::string& prefix =
   return r;
 }
 
-constexpr const char* kTinySpec = R"({"controllers": {"a": {"attributes": ["x"]}, "b": {"attributes": [], "outcome": "y"}},
+constexpr const char* kTinySpec =
+    R"({"controllers": {"a": {"attributes": ["x"]}, "b": {"attributes": [], "outcome": "y"}},
   "third_party": "t", "key_bits": 2048, "analysis": {"lambda": 0.1}, "disclosure": {"min_matched": 2}})";
 
 TEST(Study, LocalDataErrorsNameTheColumnAndNothingIsSent) {
@@ -156,7 +157,11 @@ TEST(Study, LocalDataErrorsNameTheColumnAndNothingIsSent) {
       {"NaN", [](Records& r) { r.columns[0][3] = std::nan(""); }, ErrorCode::data_exception},
       {"infinity", [](Records& r) { r.columns[0][3] = HUGE_VAL; }, ErrorCode::data_exception},
       {"duplicate", [](Records& r) { r.identifiers[3] = r.identifiers[4]; }, ErrorCode::data_exception},
-      {"mean too large", [](Records& r) { for (double& x : r.columns[0]) x += 1e9; }, ErrorCode::out_of_range},
+      {"mean too large",
+       [](Records& r) {
+         for (double& x : r.columns[0]) x += 1e9;
+       },
+       ErrorCode::out_of_range},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.what);
@@ -171,13 +176,23 @@ TEST(Study, LocalDataErrorsNameTheColumnAndNothingIsSent) {
   }
 }
 
+TEST(Study, MoreRecordsThanTheMemoryAllowsAreRefusedBeforeAnythingIsSent) {
+  StudyHarness h(kTinySpec, tiny("x", 300), tiny("y", 60), true);
+  h.memory_limit = 100000;
+  EXPECT_THROW(h.run(), Error);
+  EXPECT_EQ(h.failures[0]->code(), ErrorCode::limit_exceeded);
+  for (const RecordedMessage& m : h.network().recording()) EXPECT_NE(m.from, 0);
+}
+
 TEST(Study, AColumnThatIsConstantAfterTheJoinGetsZero) {
   Records a = tiny("x", 200), b = tiny("y", 100);
   a.names.push_back("flag");
   a.columns.emplace_back();
-  for (int i = 0; i < 200; ++i) a.columns[1].push_back(i < 100 ? 5 : 5 + i % 3);  // varies only in records that do not join
+  for (int i = 0; i < 200; ++i)
+    a.columns[1].push_back(i < 100 ? 5 : 5 + i % 3);  // varies only in records that do not join
   StudyHarness h(R"({"controllers": {"a": {"attributes": ["x", "flag"]}, "b": {"attributes": [], "outcome": "y"}},
-    "third_party": "t", "key_bits": 2048, "analysis": {"lambda": 0.01}})", a, b);
+    "third_party": "t", "key_bits": 2048, "analysis": {"lambda": 0.01}})",
+                 a, b);
   h.run();
   EXPECT_EQ(h.results[0].coefficients[1].attribute, "flag");
   EXPECT_EQ(h.results[0].coefficients[1].value, 0);

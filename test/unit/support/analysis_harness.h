@@ -1,4 +1,5 @@
-// What: the analysis of regression/ on clear rows: encodes them as their owners would, deals shares, runs three parties.
+// What: the analysis of regression/ on clear rows: encodes them as their owners would, deals shares, runs three
+// parties.
 #pragma once
 #include <algorithm>
 #include <vector>

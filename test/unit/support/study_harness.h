@@ -55,26 +55,29 @@ class StudyHarness {
     network_ = std::make_unique<LoopbackNetwork>(options_);
   }
 
-  // Runs all eight steps; rethrows the first failure and keeps every party's own (code(party)).
+  // Runs all eight steps; keeps every party's failure and throws the first that is not the echo of another's.
   void run() {
     run_parties(*network_, [&](Channel& channel) {
       const int party = channel.self();
       TestRng rng(seed_ * 100 + static_cast<std::uint64_t>(party));
       ThreadPool pool(1);
       CancelToken cancel;
-      const StudyContext context{spec_, "study", channel, rng, pool, cancel, observers[party]};
+      const StudyContext context{spec_, "study", channel, rng, pool, cancel, observers[party], memory_limit};
       try {
         results[party] = party == kThirdParty ? run_third_party(context)
                                               : run_controller(context, make_source(party == 0 ? a_ : b_));
       } catch (const Error& error) {
-        failures[party] = std::make_unique<Error>(error);
-        throw;
+        failures[party] = std::make_unique<Error>(error);  // the run itself has told its peers what they must know
       }
     });
+    for (ErrorCode echo : {ErrorCode::peer_stopped, ErrorCode::internal})
+      for (const auto& failure : failures)
+        if (failure && failure->code() != echo) throw Error(*failure);
   }
 
   const Spec& spec() const { return spec_; }
   LoopbackNetwork& network() { return *network_; }
+  std::uint64_t memory_limit = 0;
   Recorder observers[kParties];
   StudyResult results[kParties];
   std::unique_ptr<Error> failures[kParties];

@@ -7,6 +7,7 @@ check_fuzz() {
   [ -z "${PG_MPC_FULL:-}" ] || seconds=300
   need_packages clang
   configure_core build-fuzz -DPG_MPC_FUZZ=ON -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_C_COMPILER=clang \
+    -DCMAKE_BUILD_TYPE=Sanitize "-DCMAKE_CXX_FLAGS_SANITIZE=-O1 -g1" \
     -DPG_MPC_SANITIZE=fuzzer-no-link,address,undefined || return 0
   for source in test/fuzz/*.cpp; do
     name=$(basename "$source" .cpp)

@@ -1,11 +1,17 @@
 # What: rules that are checked on the text of the project. Sourced by tools/check.
 # shellcheck shell=bash
 
+# project_files PATH...: what belongs to the project, also where git is missing or the tree was unpacked from an archive.
 project_files() {
-  if git rev-parse --git-dir >/dev/null 2>&1; then
-    git -c safe.directory="$PWD" ls-files --cached --others --exclude-standard -- "$@"
+  if git -c safe.directory="$PWD" rev-parse --git-dir >/dev/null 2>&1; then
+    git -c safe.directory="$PWD" ls-files --cached --others --exclude-standard -- "$@" | while read -r file; do
+      [ ! -f "$file" ] || echo "$file"
+    done
   else
-    find "$@" -type f 2>/dev/null | sed 's,^\./,,' | grep -v '^build' || true
+    # The rest of the line is what .gitignore says.
+    find "$@" \( -name .git -o -name 'build*' -o -name __pycache__ -o -name results -o -name tmp_check \) -prune -o \
+      -type f ! -name '*.o' ! -name '*.d' ! -name '*.so' ! -name '*.pyc' ! -name '*.bc' ! -name 'pg_mpc--*.sql' \
+      ! -name 'regression.*' ! -name .build.lock -print | sed 's,^\./,,'
   fi
 }
 

@@ -1,0 +1,24 @@
+-- Running studies: what a node answers on its own, without any peer (the runs themselves are TAP tests).
+\set VERBOSITY terse
+\set SHOW_CONTEXT never
+-- the coordinator answers; the extension is seen without a restart
+SELECT mpc_internal.coordinator_status() ->> 'party' AS party, mpc_internal.coordinator_status() ->> 'extension' AS extension,
+       mpc_internal.coordinator_status() ->> 'engines' AS engines;
+SELECT * FROM mpc.stat_study_progress;
+-- unknown studies and peers
+SELECT mpc.start_study('nowhere');
+SELECT * FROM mpc.run_study('nowhere');
+CALL mpc.run('nowhere');
+SELECT mpc.wait_for_study('nowhere');
+SELECT mpc.wait_for_study('nowhere', '-1 s');
+SELECT mpc.cancel_study('nowhere');
+SELECT * FROM mpc.prepare('nowhere');
+SELECT * FROM mpc.lasso('nowhere');
+SELECT * FROM mpc.ping_peer('nowhere');
+SELECT mpc.start_study(NULL) IS NULL AS strict;
+-- without a snapshot only outside of a transaction block
+BEGIN;
+CALL mpc.run('nowhere');
+ROLLBACK;
+-- step functions know the names of steps only
+SELECT * FROM mpc_internal.run_step('nowhere', 'dance');

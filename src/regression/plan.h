@@ -1,0 +1,24 @@
+// What: what an analysis will cost before it runs, from public numbers alone: the exposure of all its openings (an
+// upper
+//       bound, rule F13), its rounds and bytes (typical).
+// Invariant: exposure counts every masked opening of regression/ at the bound its gate declares, with all refreshes and
+//            iterations the spec allows: the session of a real run never books more (tested).
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace pgmpc {
+
+struct PlannedAnalysis {
+  std::size_t columns = 0;  // attributes and the outcome
+  std::size_t rows = 0;     // joined records, or the most there can be
+  std::size_t problems = 1;
+  int max_iterations = 200;
+};
+
+double planned_exposure(const PlannedAnalysis& plan);
+// For a problem that converges in about 30 iterations.
+std::int64_t typical_rounds();
+std::int64_t typical_bytes_per_party(const PlannedAnalysis& plan);
+
+}  // namespace pgmpc
