@@ -1,14 +1,21 @@
 // What: operations per second on one core of the Paillier batch interface, beside plain GMP and OpenSSL.
-// Names: paillier.{keygen,own_encrypt,mask_encrypt,decrypt,add}.{2048,3072}.
-// Baselines: keygen: BN_generate_prime_ex(safe) twice; encryptions: textbook (1+mN) r^N mod N^2 by mpz_powm;
+// Names: paillier.{keygen,own_encrypt,mask_encrypt,decrypt,add,tables}.{2048,3072,4096}, and the same with .portable
+// behind:
+//        the kernel for processors without AVX512-IFMA. Without that ending: the kernel that this processor takes.
+// Baselines: keygen: BN_generate_prime_ex(safe) twice, medians; encryptions: textbook (1+mN) r^N mod N^2 by mpz_powm;
 //            decrypt: CRT by mpz_powm; add: mpz_mul and mpz_mod. Results are compared, not only timed.
+// All times are processor times of the measuring thread: other work on the machine disturbs them little. Tables are
+// built before the clock starts; paillier.tables says how long that takes.
 #include <gmp.h>
 #include <openssl/bn.h>
+#include <time.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
+#include <vector>
 
+#include "crypto/kernel.h"
 #include "crypto/paillier.h"
 #include "report.h"
 
@@ -18,7 +25,32 @@ namespace {
 constexpr std::size_t kBatch = 64;
 constexpr std::size_t kPlainBatch = 4;  // of the slow baselines
 constexpr double kSeconds = 2.0;        // per side and operation
-constexpr int kKeys = 3;
+constexpr int kKeys = 20;               // below 4096 bits
+constexpr int kLargeKeys = 5;
+
+double thread_seconds() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+double cpu_seconds_of(const std::function<void()>& body) {
+  const double start = thread_seconds();
+  body();
+  return thread_seconds() - start;
+}
+
+// Processor time of two bodies run in turns until each has had `budget` seconds.
+Turns cpu_turns(double budget, const std::function<void()>& first, const std::function<void()>& second) {
+  Turns turns;
+  while (turns.count < 2 || turns.first < budget || turns.second < budget) {
+    turns.first += cpu_seconds_of(first);
+    turns.second += cpu_seconds_of(second);
+    ++turns.count;
+    if (turns.first + turns.second > 20 * budget) break;
+  }
+  return turns;
+}
 
 class Number {
  public:
@@ -45,7 +77,8 @@ struct Setting {
   const PaillierPrivateKey& key;
   ThreadPool& pool;
   const CancelToken& cancel;
-  std::string suffix() const { return "." + std::to_string(bits); }
+  std::string kernel;  // "" or ".portable"
+  std::string suffix() const { return "." + std::to_string(bits) + kernel; }
 };
 
 // Random plaintexts below N.
@@ -77,7 +110,7 @@ void bench_encryptor(const Setting& s, const std::string& name, const Encryptor&
   const PaillierPublicKey& key = s.key.public_key();
   const Bytes plaintexts = random_plaintexts(key, kBatch);
   Bytes ciphertexts(kBatch * key.ciphertext_size()), back(plaintexts.size());
-  const Turns turns = in_turns(
+  const Turns turns = cpu_turns(
       kSeconds, [&] { encryptor.encrypt(plaintexts, ciphertexts, s.pool, s.cancel); },
       [&] {
         for (std::size_t i = 0; i < kPlainBatch; ++i)
@@ -134,7 +167,7 @@ void bench_decrypt(const Setting& s, ByteView ciphertexts) {
   const PaillierDecryptor decryptor(s.key);
   PlainDecryptor plain(s.key);
   Bytes plaintexts(kBatch * key.plaintext_size());
-  const Turns turns = in_turns(
+  const Turns turns = cpu_turns(
       kSeconds, [&] { decryptor.decrypt(ciphertexts, plaintexts, s.pool, s.cancel); },
       [&] {
         for (std::size_t i = 0; i < kPlainBatch; ++i) {
@@ -158,7 +191,7 @@ void bench_add(const Setting& s, ByteView ciphertexts) {
     Number n(key.n());
     mpz_mul(square.get(), n.get(), n.get());
   }
-  const Turns turns = in_turns(
+  const Turns turns = cpu_turns(
       kSeconds / 4, [&] { evaluator.add(ciphertexts, ciphertexts, sums, s.pool, s.cancel); },
       [&] {
         for (std::size_t i = 0; i < kBatch; ++i) {
@@ -174,7 +207,7 @@ void bench_add(const Setting& s, ByteView ciphertexts) {
 }
 
 double plain_keygen_seconds(int bits) {
-  return seconds_of([&] {
+  return cpu_seconds_of([&] {
     for (int prime = 0; prime < 2; ++prime) {
       BIGNUM* p = BN_secure_new();
       require(p && BN_generate_prime_ex(p, bits / 2, 1, nullptr, nullptr, nullptr) == 1, "no prime was found");
@@ -183,38 +216,79 @@ double plain_keygen_seconds(int bits) {
   });
 }
 
-PaillierPrivateKey bench_keygen(int bits, bool wanted, const CancelToken& cancel) {
-  double own = 0, plain = 0;
-  PaillierPrivateKey key = PaillierPrivateKey::generate(bits, system_rng(), cancel);
-  for (int i = 0; wanted && i < kKeys; ++i) {
-    own += seconds_of([&] { key = PaillierPrivateKey::generate(bits, system_rng(), cancel); });
-    plain += plain_keygen_seconds(bits);
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t half = values.size() / 2;
+  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+struct Kernel {
+  KernelKind kind;
+  std::string suffix;
+};
+
+void bench_keygen(int bits, const std::vector<Kernel>& kernels, const CancelToken& cancel) {
+  std::vector<double> plain;
+  std::vector<std::vector<double>> own(kernels.size());
+  for (int i = 0; i < (bits < 4096 ? kKeys : kLargeKeys); ++i) {
+    for (std::size_t k = 0; k < kernels.size(); ++k) {
+      select_kernel(kernels[k].kind);
+      own[k].push_back(cpu_seconds_of([&] { PaillierPrivateKey::generate(bits, system_rng(), cancel); }));
+    }
+    plain.push_back(plain_keygen_seconds(bits));
   }
-  if (wanted) {
-    report("paillier.keygen." + std::to_string(bits), own / kKeys, "s",
-           {"OpenSSL BN_generate_prime_ex, two safe primes", plain / kKeys}, Better::less);
+  for (std::size_t k = 0; k < kernels.size(); ++k) {
+    report("paillier.keygen." + std::to_string(bits) + kernels[k].suffix, median(own[k]), "s",
+           {"OpenSSL BN_generate_prime_ex, two safe primes", median(plain)}, Better::less);
   }
-  return key;
+}
+
+void bench_operations(const Setting& s, const Selection& selection) {
+  const auto wants = [&](const std::string& name) { return selection.wants("paillier." + name + s.suffix()); };
+  const PaillierOwnEncryptor own(s.key, system_rng());
+  if (wants("own_encrypt")) bench_encryptor(s, "paillier.own_encrypt", own);
+  if (wants("mask_encrypt")) {
+    const PaillierMaskEncryptor mask(s.key.public_key(), system_rng());
+    bench_encryptor(s, "paillier.mask_encrypt", mask);
+  }
+  Bytes ciphertexts(kBatch * s.key.public_key().ciphertext_size());
+  own.encrypt(random_plaintexts(s.key.public_key(), kBatch), ciphertexts, s.pool, s.cancel);
+  if (wants("decrypt")) bench_decrypt(s, ciphertexts);
+  if (wants("add")) bench_add(s, ciphertexts);
+  if (wants("tables")) {
+    report("paillier.tables" + s.suffix(), cpu_seconds_of([&] {
+             const PaillierOwnEncryptor fresh(s.key, system_rng());
+             const PaillierMaskEncryptor fresh_mask(s.key.public_key(), system_rng());
+           }),
+           "s for both encryptors");
+  }
 }
 
 void bench_bits(int bits, const Selection& selection) {
-  const std::string suffix = "." + std::to_string(bits);
-  bool any = false;
-  for (const char* name : {"keygen", "own_encrypt", "mask_encrypt", "decrypt", "add"})
-    any = any || selection.wants("paillier." + std::string(name) + suffix);
-  if (!any) return;
-  CancelToken cancel;
+  const CancelToken cancel;
   ThreadPool pool(1);
-  const PaillierPrivateKey key = bench_keygen(bits, selection.wants("paillier.keygen" + suffix), cancel);
-  const Setting s{bits, key, pool, cancel};
-  const PaillierOwnEncryptor own(key, system_rng());
-  if (selection.wants("paillier.own_encrypt" + suffix)) bench_encryptor(s, "paillier.own_encrypt", own);
-  if (selection.wants("paillier.mask_encrypt" + suffix))
-    bench_encryptor(s, "paillier.mask_encrypt", PaillierMaskEncryptor(key.public_key(), system_rng()));
-  Bytes ciphertexts(kBatch * key.public_key().ciphertext_size());
-  own.encrypt(random_plaintexts(key.public_key(), kBatch), ciphertexts, pool, cancel);
-  if (selection.wants("paillier.decrypt" + suffix)) bench_decrypt(s, ciphertexts);
-  if (selection.wants("paillier.add" + suffix)) bench_add(s, ciphertexts);
+  const std::string size = "." + std::to_string(bits);
+  std::vector<Kernel> kernels, keygens, operations;
+  if (selected_kernel() == KernelKind::ifma) kernels.push_back({KernelKind::ifma, ""});
+  kernels.push_back({KernelKind::portable, ".portable"});
+  for (const Kernel& kernel : kernels) {
+    if (selection.wants("paillier.keygen" + size + kernel.suffix)) keygens.push_back(kernel);
+    for (const char* name : {"own_encrypt", "mask_encrypt", "decrypt", "add", "tables"}) {
+      if (!selection.wants("paillier." + std::string(name) + size + kernel.suffix)) continue;
+      operations.push_back(kernel);
+      break;
+    }
+  }
+  const KernelKind before = selected_kernel();
+  if (!keygens.empty()) bench_keygen(bits, keygens, cancel);
+  select_kernel(before);
+  if (operations.empty()) return;
+  const PaillierPrivateKey key = PaillierPrivateKey::generate(bits, system_rng(), cancel);
+  for (const Kernel& kernel : operations) {
+    select_kernel(kernel.kind);
+    bench_operations({bits, key, pool, cancel, kernel.suffix}, selection);
+  }
+  select_kernel(before);
 }
 
 }  // namespace
@@ -223,7 +297,7 @@ void bench_bits(int bits, const Selection& selection) {
 int main(int argc, char** argv) {
   try {
     const pgmpc::bench::Selection selection(argc, argv);
-    for (int bits : {2048, 3072}) pgmpc::bench::bench_bits(bits, selection);
+    for (int bits : {2048, 3072, 4096}) pgmpc::bench::bench_bits(bits, selection);
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "bench_paillier: %s\n", error.what());

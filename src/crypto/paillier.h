@@ -56,10 +56,15 @@ class PaillierPrivateKey {
   SecretBytes p_, q_;
 };
 
+// Memory for the fixed-base tables of one encryptor: the most it takes. Less memory makes encryption slower
+// (crypto/fixed_base.h); tables below a few megabytes are not made smaller still.
+inline constexpr std::size_t kPaillierTableBytes = 100'000'000;
+
 // Encrypts under the own key: CRT and fixed-base tables modulo p^2 and q^2, randomness uniform over the squares.
 class PaillierOwnEncryptor {
  public:
-  explicit PaillierOwnEncryptor(const PaillierPrivateKey& key, Rng& rng);
+  explicit PaillierOwnEncryptor(const PaillierPrivateKey& key, Rng& rng,
+                                std::size_t table_bytes = kPaillierTableBytes);
   ~PaillierOwnEncryptor();
   // plaintexts: count*plaintext_size bytes, ciphertexts: count*ciphertext_size bytes (out).
   void encrypt(ByteView plaintexts, std::span<std::uint8_t> ciphertexts, ThreadPool& pool,
@@ -73,7 +78,8 @@ class PaillierOwnEncryptor {
 // Encrypts under somebody else's key: (1 + mN) * h_s^r, r of bits+128 random bits, fixed-base table of h_s.
 class PaillierMaskEncryptor {
  public:
-  explicit PaillierMaskEncryptor(const PaillierPublicKey& key, Rng& rng);
+  explicit PaillierMaskEncryptor(const PaillierPublicKey& key, Rng& rng,
+                                 std::size_t table_bytes = kPaillierTableBytes);
   ~PaillierMaskEncryptor();
   void encrypt(ByteView plaintexts, std::span<std::uint8_t> ciphertexts, ThreadPool& pool,
                const CancelToken& cancel) const;

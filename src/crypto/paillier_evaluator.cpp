@@ -37,7 +37,7 @@ struct PaillierEvaluator::Context {
   // Throws unless every ciphertext of the range is valid.
   void check(ByteView ciphertexts) const {
     const std::size_t n = modulus.root().size();
-    Limbs work(size() + 2 * n + modulus.scratch());
+    Limbs work(2 * size() + 2 * n + modulus.root().scratch());
     mp_limb_t *c = work.data(), *product = c + size(), *residue = product + n, *rest = residue + n;
     product[0] = 1;
     for (std::size_t at = 0; at < ciphertexts.size(); at += key.ciphertext_size()) {

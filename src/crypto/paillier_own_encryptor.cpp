@@ -2,6 +2,7 @@
 // Terms: g_p = (a^2)^p mod p^2 for a random a: generates the squares among the p-th residues modulo p^2, a group of
 //        prime order (p-1)/2; rho_p = g_p^e, e uniform in [0, (p-1)/2). The same for q; (rho_p, rho_q) is a uniform
 //        square N-th residue modulo N^2, the randomness of the ciphertext.
+// Both residues are made in pair form; the kernel's last product multiplies by 1 + mN and leaves the Montgomery form.
 // The reduction of e has 128 bits more than the order: its distance from uniform is 2^-128.
 #include <algorithm>
 
@@ -53,28 +54,59 @@ Limbs other_prime(const Integer& q, const Integer& p, std::size_t limbs) {
 // One of the two primes.
 struct Side {
   SquareModulus modulus;
+  PairModulus pairs;
   Modulus order;   // (p-1)/2
   Limbs cofactor;  // q mod p: 1 + mN = 1 + p * (m * q) modulo p^2
   FixedBase table;
 
-  Side(const Integer& p, const Integer& q, std::size_t limbs, Rng& rng)
+  Side(const Integer& p, const Integer& q, std::size_t limbs, Rng& rng, std::size_t table_bytes)
       : modulus(p, limbs),
+        pairs(p, limbs, Timing::variable),
         order(half_order(p, limbs)),
         cofactor(other_prime(q, p, limbs)),
-        table(modulus.square(), draw_generator(p, limbs, rng), limbs * 64 - 1) {}
+        table(pairs, draw_generator(p, limbs, rng), limbs * 64 - 1, table_bytes) {}
 
   std::size_t limbs() const { return modulus.root().size(); }
+  std::size_t random_size() const { return (limbs() + kExtraLimbs) * 8; }
 
-  // out (2n limbs) = ciphertext of m modulo p^2. scratch: modulus.scratch() + 2n.
-  void encrypt(mp_limb_t* out, const mp_limb_t* m, const std::uint8_t* random, mp_limb_t* scratch) const {
+  // exponent (n limbs) = a uniform number below the order.
+  void draw_exponent(mp_limb_t* exponent, const std::uint8_t* random, mp_limb_t* scratch) const {
+    const std::size_t wide = limbs() + kExtraLimbs;
+    limbs_from_bytes(scratch, wide, random);
+    order.reduce(exponent, scratch, wide, scratch + wide);
+  }
+
+  // pair = (1, m * q mod p), m of 2n limbs.
+  void plaintext_factor(mp_limb_t* pair, const mp_limb_t* m, mp_limb_t* scratch) const {
     const std::size_t n = limbs();
-    mp_limb_t *t = scratch, *wide = scratch + n, *rest = scratch + 2 * n + kExtraLimbs;
-    limbs_from_bytes(wide, n + kExtraLimbs, random);
-    order.reduce(t, wide, n + kExtraLimbs, rest);
-    table.power(out, t, rest);
-    modulus.root().reduce(t, m, 2 * n, rest);
-    modulus.root().multiply(t, t, cofactor.data(), rest);
-    modulus.scale(out, t, rest);
+    std::fill_n(pair, n, mp_limb_t{0});
+    pair[0] = 1;
+    modulus.root().reduce(pair + n, m, 2 * n, scratch);
+    modulus.root().multiply(pair + n, pair + n, cofactor.data(), scratch);
+  }
+
+  // out (2n limbs per record) = ciphertexts of m (2n limbs per record) modulo p^2; at most 8 records. The random bytes
+  // of a record follow those of the record before after `stride`.
+  void encrypt(mp_limb_t* out, const mp_limb_t* m, const std::uint8_t* random, std::size_t stride,
+               std::size_t records) const {
+    const PairKernel& kernel = pairs.kernel();
+    const std::size_t n = limbs(), batch = kernel.batch_size();
+    KernelWork work = kernel.work(records);
+    KernelWords batches(5 * batch);
+    KernelWord *power = batches.data(), *factor = power + batch, *product = factor + batch, *tmp = product + batch;
+    Limbs work_limbs(records * n + 2 * n + std::max(modulus.root().scratch(), 2 * (n + kExtraLimbs) + 1));
+    mp_limb_t *exponents = work_limbs.data(), *pair = exponents + records * n, *scratch = pair + 2 * n;
+    for (std::size_t i = 0; i < records; ++i) {
+      draw_exponent(exponents + i * n, random + i * stride, scratch);
+      plaintext_factor(pair, m + i * 2 * n, scratch);
+      kernel.load(factor, i, pair);
+    }
+    table.power(power, exponents, work, tmp);
+    kernel.multiply(product, power, factor, work);
+    for (std::size_t i = 0; i < records; ++i) {
+      kernel.store(pair, product, i, work);
+      pairs.join(out + i * 2 * n, pair, scratch);
+    }
   }
 };
 
@@ -87,20 +119,19 @@ struct PaillierOwnEncryptor::Tables {
   Side p, q;
   Limbs inverse;  // of p^2 modulo q^2
 
-  Tables(const PaillierPrivateKey& private_key, const Integer& prime_p, const Integer& prime_q, Rng& generator)
+  Tables(const PaillierPrivateKey& private_key, const Integer& prime_p, const Integer& prime_q, Rng& generator,
+         std::size_t table_bytes)
       : key(private_key.public_key()),
         n(limbs_of(key.n())),
         rng(generator),
-        p(prime_p, prime_q, n.size() / 2, generator),
-        q(prime_q, prime_p, n.size() / 2, generator) {
+        p(prime_p, prime_q, n.size() / 2, generator, table_bytes / 2),
+        q(prime_q, prime_p, n.size() / 2, generator, table_bytes / 2) {
     Integer p2, q2;
     mpz_mul(p2, prime_p, prime_p);
     mpz_mul(q2, prime_q, prime_q);
     if (mpz_invert(p2, p2, q2) == 0) throw Error(ErrorCode::internal, "a private key with equal primes");
     inverse = limbs_of(p2, n.size());
   }
-
-  std::size_t prime_random() const { return (n.size() / 2 + kExtraLimbs) * 8; }
 
   // out (2n limbs) = the number below N^2 with the given residues modulo p^2 and q^2 (n limbs each).
   void combine(mp_limb_t* out, const mp_limb_t* c_p, const mp_limb_t* c_q, mp_limb_t* scratch) const {
@@ -114,29 +145,36 @@ struct PaillierOwnEncryptor::Tables {
     mpn_add(out, out, 2 * size, c_p, size);
   }
 
-  void encrypt(const std::uint8_t* plaintext, std::uint8_t* ciphertext, const std::uint8_t* random, Limbs& work) const {
-    const std::size_t size = n.size();
-    mp_limb_t *m = work.data(), *c_p = m + size, *c_q = c_p + size, *c = c_q + size, *rest = c + 2 * size;
-    limbs_from_bytes(m, size, plaintext);
-    check_plaintext(m, n);
-    p.encrypt(c_p, m, random, rest);
-    q.encrypt(c_q, m, random + prime_random(), rest);
-    combine(c, c_p, c_q, rest);
-    bytes_from_limbs(ciphertext, c, 2 * size);
-  }
+  std::size_t random_size() const { return p.random_size() + q.random_size(); }
 
-  std::size_t work_limbs() const { return 5 * n.size() + p.modulus.scratch() + 2 * n.size() + 16; }
+  // At most 8 records side by side.
+  void encrypt(const std::uint8_t* plaintexts, std::uint8_t* ciphertexts, const std::uint8_t* random,
+               std::size_t records) const {
+    const std::size_t size = n.size();
+    Limbs limbs(3 * records * size + 3 * size + q.modulus.square().scratch());
+    mp_limb_t *m = limbs.data(), *c_p = m + records * size, *c_q = c_p + records * size, *c = c_q + records * size;
+    for (std::size_t i = 0; i < records; ++i) {
+      limbs_from_bytes(m + i * size, size, plaintexts + i * key.plaintext_size());
+      check_plaintext(m + i * size, n);
+    }
+    p.encrypt(c_p, m, random, random_size(), records);
+    q.encrypt(c_q, m, random + p.random_size(), random_size(), records);
+    for (std::size_t i = 0; i < records; ++i) {
+      combine(c, c_p + i * size, c_q + i * size, c + 2 * size);
+      bytes_from_limbs(ciphertexts + i * key.ciphertext_size(), c, 2 * size);
+    }
+  }
 };
 
-PaillierOwnEncryptor::PaillierOwnEncryptor(const PaillierPrivateKey& key, Rng& rng)
-    : tables_(std::make_unique<Tables>(key, Integer(view_of(key.p())), Integer(view_of(key.q())), rng)) {}
+PaillierOwnEncryptor::PaillierOwnEncryptor(const PaillierPrivateKey& key, Rng& rng, std::size_t table_bytes)
+    : tables_(std::make_unique<Tables>(key, Integer(view_of(key.p())), Integer(view_of(key.q())), rng, table_bytes)) {}
 
 PaillierOwnEncryptor::~PaillierOwnEncryptor() = default;
 
 void PaillierOwnEncryptor::encrypt(ByteView plaintexts, std::span<std::uint8_t> ciphertexts, ThreadPool& pool,
                                    const CancelToken& cancel) const {
   const Tables& t = *tables_;
-  const std::size_t in = t.key.plaintext_size(), out = t.key.ciphertext_size(), random_size = 2 * t.prime_random();
+  const std::size_t in = t.key.plaintext_size(), out = t.key.ciphertext_size(), random_size = t.random_size();
   const std::size_t records = batch_records(plaintexts.size(), in, ciphertexts.size(), out);
   SecretBytes random;
   for (std::size_t first = 0; first < records; first += kPaillierChunk) {
@@ -144,10 +182,8 @@ void PaillierOwnEncryptor::encrypt(ByteView plaintexts, std::span<std::uint8_t> 
     random.resize(count * random_size);
     t.rng.fill(random);
     pool.for_ranges(count, kPaillierGrain, cancel, [&](std::size_t begin, std::size_t end) {
-      Limbs work(t.work_limbs());
-      for (std::size_t i = begin; i < end; ++i)
-        t.encrypt(plaintexts.data() + (first + i) * in, ciphertexts.data() + (first + i) * out,
-                  random.data() + i * random_size, work);
+      t.encrypt(plaintexts.data() + (first + begin) * in, ciphertexts.data() + (first + begin) * out,
+                random.data() + begin * random_size, end - begin);
     });
   }
 }

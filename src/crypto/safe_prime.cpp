@@ -5,12 +5,17 @@
 #include <cstdint>
 #include <vector>
 
+#include "crypto/kernel.h"
+
 namespace pgmpc {
 
 namespace {
 
-constexpr std::uint32_t kSieveBound = 1u << 20;  // small primes: more would cost more than the tests they save
-constexpr std::size_t kWindow = 1u << 14;
+// The sieve costs as much as some Fermat tests save; the slower the tests, the deeper it should go.
+std::uint32_t sieve_bound() { return selected_kernel() == KernelKind::ifma ? 1u << 20 : 1u << 22; }
+constexpr std::uint32_t kDeepest = 1u << 22;
+
+constexpr std::size_t kWindow = 1u << 17;
 constexpr mp_limb_t kStep = 12;
 constexpr int kDrawRounds = 40;  // Miller-Rabin rounds for a prime that is kept
 
@@ -18,13 +23,13 @@ struct SmallPrime {
   std::uint32_t prime, inverse_of_step;
 };
 
-// Primes from 5 to the bound with the inverse of 12 modulo each.
+// Primes from 5 to the deepest bound with the inverse of 12 modulo each.
 std::vector<SmallPrime> make_small_primes() {
-  std::vector<bool> composite(kSieveBound);
+  std::vector<bool> composite(kDeepest);
   std::vector<SmallPrime> out;
-  for (std::uint32_t r = 2; r < kSieveBound; ++r) {
+  for (std::uint32_t r = 2; r < kDeepest; ++r) {
     if (composite[r]) continue;
-    for (std::uint64_t m = static_cast<std::uint64_t>(r) * r; m < kSieveBound; m += r) composite[m] = true;
+    for (std::uint64_t m = static_cast<std::uint64_t>(r) * r; m < kDeepest; m += r) composite[m] = true;
     if (r < 5) continue;
     std::uint64_t inverse = 1;  // (1 + r*t) / 12 for the t that makes it whole
     while (inverse % kStep != 0) inverse += r;
@@ -111,25 +116,67 @@ Limbs draw_start(std::size_t limbs, Rng& rng) {
   return start;
 }
 
-// sieved[k] for the candidates p0 + 12k where a small prime divides p or (p-1)/2.
+// Marks the candidates p0 + 12k where r divides p or (p-1)/2; residue = p0 modulo r.
+void mark(std::vector<bool>& sieved, const SmallPrime& small, std::uint64_t residue) {
+  const std::uint64_t r = small.prime;
+  for (const std::uint64_t distance : {r - residue, r + 1 - residue})
+    for (std::uint64_t k = distance * small.inverse_of_step % r; k < kWindow; k += r) sieved[k] = true;
+}
+
+// sieved[k] for the candidates p0 + 12k where a small prime divides p or (p-1)/2. p0 is reduced modulo the product of
+// as many small primes as fit one limb, then the remainder modulo each of them.
 std::vector<bool> sieve(const Limbs& start) {
   static const std::vector<SmallPrime> small_primes = make_small_primes();
+  const std::uint32_t bound = sieve_bound();
   std::vector<bool> sieved(kWindow);
-  for (const auto& [r, inverse] : small_primes) {
-    const std::uint64_t residue = mpn_mod_1(start.data(), static_cast<mp_size_t>(start.size()), r);
-    const std::uint64_t divides_p = (r - residue) * inverse % r;
-    const std::uint64_t divides_half = (r + 1 - residue) * inverse % r;
-    for (std::uint64_t k = divides_p; k < kWindow; k += r) sieved[k] = true;
-    for (std::uint64_t k = divides_half; k < kWindow; k += r) sieved[k] = true;
+  for (std::size_t first = 0; first < small_primes.size() && small_primes[first].prime < bound;) {
+    mp_limb_t product = 1, wider = 1;
+    std::size_t last = first;
+    for (; last < small_primes.size(); ++last, product = wider)
+      if (__builtin_mul_overflow(product, mp_limb_t{small_primes[last].prime}, &wider)) break;
+    const mp_limb_t rest = mpn_mod_1(start.data(), static_cast<mp_size_t>(start.size()), product);
+    for (; first < last; ++first) mark(sieved, small_primes[first], rest % small_primes[first].prime);
   }
   return sieved;
 }
 
-// (p-1)/2 first: most candidates fail there.
-bool passes(const Limbs& p, Rng& rng) {
-  const Limbs half = half_of(p);
-  return Tester(half).fermat() && Tester(p).fermat() && check_safe_prime(p, kDrawRounds, rng) == PrimeCheck::safe_prime;
-}
+// The candidates that the sieve has left, in batches of at most 8.
+class Candidates {
+ public:
+  explicit Candidates(const Limbs& start) : start_(start), sieved_(sieve(start)), p_(kKernelLanes * start.size()) {}
+
+  // False when the window is at its end.
+  bool next() {
+    const auto n = static_cast<mp_size_t>(start_.size());
+    for (count_ = 0; at_ < kWindow && count_ < kKernelLanes; ++at_) {
+      if (sieved_[at_]) continue;
+      if (mpn_add_1(p_.data() + count_ * start_.size(), start_.data(), n, kStep * at_) != 0)
+        at_ = kWindow;  // over the top
+      else
+        ++count_;
+    }
+    return count_ != 0;
+  }
+  std::size_t count() const { return count_; }
+  Limbs p(std::size_t i) const { return Limbs(p_.begin() + offset(i), p_.begin() + offset(i + 1)); }
+  // Bit i: a Fermat test finds (p-1)/2 of candidate i prime. That number first: most candidates fail there.
+  unsigned fermat_halves() const {
+    Limbs halves(count_ * start_.size());
+    for (std::size_t i = 0; i < count_; ++i) {
+      const Limbs half = half_of(p(i));
+      std::copy_n(half.data(), half.size(), halves.data() + offset(i));
+    }
+    return fermat_base_two(halves.data(), start_.size(), count_);
+  }
+
+ private:
+  std::ptrdiff_t offset(std::size_t i) const { return static_cast<std::ptrdiff_t>(i * start_.size()); }
+
+  const Limbs& start_;
+  std::vector<bool> sieved_;
+  Limbs p_;
+  std::size_t at_ = 0, count_ = 0;
+};
 
 }  // namespace
 
@@ -149,17 +196,19 @@ SecretBytes draw_safe_prime(int bits, Rng& rng, const CancelToken& cancel) {
   for (;;) {
     cancel.check();
     const Limbs start = draw_start(limbs, rng);
-    const std::vector<bool> sieved = sieve(start);
-    Limbs p(limbs);
-    for (std::size_t k = 0; k < kWindow; ++k) {
-      if (sieved[k]) continue;
+    Candidates candidates(start);
+    while (candidates.next()) {
       cancel.check();
-      const mp_limb_t carry = mpn_add_1(p.data(), start.data(), static_cast<mp_size_t>(limbs), kStep * k);
-      if (carry != 0) break;  // ran over the top: another window
-      if (!passes(p, rng)) continue;
-      SecretBytes out(limbs * 8);
-      bytes_from_limbs(out.data(), p.data(), limbs);
-      return out;
+      const unsigned passed = candidates.fermat_halves();
+      for (std::size_t i = 0; i < candidates.count(); ++i) {
+        if ((passed >> i & 1) == 0) continue;
+        const Limbs p = candidates.p(i);
+        if (fermat_base_two(p.data(), limbs, 1) == 0) continue;
+        if (check_safe_prime(p, kDrawRounds, rng) != PrimeCheck::safe_prime) continue;
+        SecretBytes out(limbs * 8);
+        bytes_from_limbs(out.data(), p.data(), limbs);
+        return out;
+      }
     }
   }
 }

@@ -1,6 +1,5 @@
-// What: arithmetic modulo root^2, where root is p, q or N: the part that encryption and decryption share; and the size
-//       checks of the batch calls.
-// Terms: one-plus factor = 1 + root * t modulo root^2: what a plaintext becomes in a ciphertext.
+// What: a root (p, q or N) and its square as moduli for single numbers, and the checks of the batch calls. The inner
+//       loops are in crypto/kernel.h.
 #pragma once
 #include <cstdint>
 
@@ -14,9 +13,6 @@ class SquareModulus {
   SquareModulus(const Integer& root, std::size_t limbs);
   const Modulus& root() const { return root_; }
   const Modulus& square() const { return square_; }
-  std::size_t scratch() const { return 12 * root_.size() + 8; }  // limbs, for every member function
-  // x = x * (1 + root * t) mod root^2; x of 2n limbs, t of n limbs below root.
-  void scale(mp_limb_t* x, const mp_limb_t* t, mp_limb_t* scratch) const;
 
  private:
   Modulus root_, square_;
@@ -29,6 +25,6 @@ std::size_t batch_records(std::size_t in_bytes, std::size_t in_record, std::size
 void check_plaintext(const mp_limb_t* plaintext, const Limbs& n);
 
 inline constexpr std::size_t kPaillierChunk = 1024;  // records whose randomness is drawn at once
-inline constexpr std::size_t kPaillierGrain = 8;     // records per piece of work of one thread
+inline constexpr std::size_t kPaillierGrain = 8;     // records per piece of work of one thread: a kernel's batch
 
 }  // namespace pgmpc

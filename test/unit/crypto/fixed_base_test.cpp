@@ -1,13 +1,14 @@
-// What: the kernels against GMP's mpz functions: fixed-base powers, products modulo a square, and the length of the
+// What: powers against GMP's mpz functions, fixed-base and with a secret exponent, and the length of the
 //       mask exponent (a shorter one would leave the randomness recognisable to the key owner).
 #include "crypto/fixed_base.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "crypto/paillier.h"
-#include "crypto/square_modulus.h"
+#include "crypto/secret_power.h"
 #include "support/test_keys.h"
 #include "support/test_rng.h"
 
@@ -24,53 +25,90 @@ class ConstantRng final : public Rng {
   std::uint8_t value_;
 };
 
-TEST(FixedBase, AgreesWithPowm) {
+// All lanes, random exponents and the smallest and largest ones; one window count of each parity.
+void check_powers(std::size_t bits, std::size_t table_bytes, std::size_t lanes) {
   TestRng rng(1);
   const Integer p(view_of(test_key().p()));
-  const SquareModulus modulus(p, 16);
+  const PairModulus modulus(p, 16, Timing::variable);
+  const PairKernel& kernel = modulus.kernel();
   Integer square, base;
   mpz_mul(square, p, p);
   mpz_sub_ui(base, square, 12345);
-  for (std::size_t bits : {std::size_t{1}, std::size_t{6}, std::size_t{64}, std::size_t{127}, std::size_t{200}}) {
-    const FixedBase table(modulus.square(), limbs_of(base, 32), bits);
-    ASSERT_EQ(table.exponent_limbs(), (bits + 63) / 64);
-    Limbs scratch(modulus.scratch()), out(32);
-    for (int round = 0; round < 10; ++round) {
-      Bytes random(table.exponent_limbs() * 8);
-      if (round == 1) std::fill(random.begin(), random.end(), std::uint8_t{0xff});
-      if (round > 1) rng.fill(random);
-      Integer exponent{ByteView(random)}, expected;
-      mpz_tdiv_r_2exp(exponent, exponent, bits);
-      table.power(out.data(), limbs_of(exponent, table.exponent_limbs()).data(), scratch.data());
-      mpz_powm(expected, base, exponent, square);
-      EXPECT_EQ(mpn_cmp(out.data(), limbs_of(expected, 32).data(), 32), 0) << bits << " bits, round " << round;
-    }
+  const FixedBase table(modulus, limbs_of(base, 32), bits, table_bytes);
+  const std::size_t limbs = table.exponent_limbs(), size = kernel.batch_size();
+  ASSERT_EQ(limbs, (bits + 63) / 64);
+  Limbs exponents(lanes * limbs), pair(32), scratch(32), out(32);
+  std::vector<Integer> expected(lanes);
+  for (std::size_t lane = 0; lane < lanes; ++lane) {
+    Bytes random(limbs * 8);
+    if (lane == 1) std::fill(random.begin(), random.end(), std::uint8_t{0xff});
+    if (lane != 1 && lane != 3) rng.fill(random);
+    Integer exponent{ByteView(random)};
+    mpz_tdiv_r_2exp(exponent, exponent, bits);
+    std::copy_n(limbs_of(exponent, limbs).data(), limbs, exponents.data() + lane * limbs);
+    mpz_powm(expected[lane], base, exponent, square);
+  }
+  KernelWork work = kernel.work(lanes);
+  KernelWords power(size), plain(size), batches(2 * size);
+  table.power(power.data(), exponents.data(), work, batches.data());
+  kernel.multiply(plain.data(), power.data(), modulus.unit(), work);
+  for (std::size_t lane = 0; lane < lanes; ++lane) {
+    kernel.store(pair.data(), plain.data(), lane, work);
+    modulus.join(out.data(), pair.data(), scratch.data());
+    EXPECT_EQ(mpn_cmp(out.data(), limbs_of(expected[lane], 32).data(), 32), 0) << bits << " bits, lane " << lane;
   }
 }
 
-TEST(SquareModulus, ScaleMultipliesByOnePlusRootTimesT) {
+TEST(FixedBase, AgreesWithPowm) {
+  for (std::size_t bits : {1, 6, 64, 127, 200})
+    for (std::size_t lanes : {1, 3, 8}) {
+      check_powers(bits, 0, lanes);
+      check_powers(bits, kPaillierTableBytes, lanes);
+    }
+}
+
+TEST(FixedBase, StaysWithinItsMemory) {
+  const Integer p(view_of(test_key().p()));
+  const PairModulus modulus(p, 16, Timing::variable);
+  const Limbs base = limbs_of(Integer(4ul), 32);
+  std::size_t before = 0;
+  for (std::size_t bytes : {2'000'000, 4'000'000, 7'000'000, 40'000'000}) {
+    const FixedBase table(modulus, base, 1024, bytes);
+    EXPECT_LE(table.table_bytes(), bytes);
+    EXPECT_GT(table.table_bytes(), before);
+    before = table.table_bytes();
+  }
+}
+
+TEST(SecretPower, AgreesWithPowm) {
   TestRng rng(2);
-  const Integer n(ByteView(test_key().public_key().n()));
-  const SquareModulus modulus(n, 32);
+  const Integer p(view_of(test_key().p()));
+  const PairModulus modulus(p, 16, Timing::constant);
+  const PairKernel& kernel = modulus.kernel();
+  const std::size_t size = kernel.batch_size();
   Integer square;
-  mpz_mul(square, n, n);
-  Limbs scratch(modulus.scratch());
-  for (int round = 0; round < 20; ++round) {
-    Bytes random(512 + 256);
-    rng.fill(random);
-    Integer x{ByteView(random).first(512)}, t{ByteView(random).last(256)}, expected;
-    mpz_mod(x, x, square);
-    mpz_mod(t, t, n);
-    if (round == 0) mpz_sub_ui(x, square, 1);
-    if (round <= 1) mpz_sub_ui(t, n, 1);
-    if (round == 2) mpz_set_ui(t, 0);
-    Limbs value = limbs_of(x, 64);
-    modulus.scale(value.data(), limbs_of(t, 32).data(), scratch.data());
-    mpz_mul(expected, n, t);
-    mpz_add_ui(expected, expected, 1);
-    mpz_mul(expected, expected, x);
-    mpz_mod(expected, expected, square);
-    EXPECT_EQ(mpn_cmp(value.data(), limbs_of(expected, 64).data(), 64), 0) << round;
+  mpz_mul(square, p, p);
+  for (int round = 0; round < 4; ++round) {
+    Bytes random(8 + 256);
+    if (round == 0) random[7] = 1;  // the exponent 1
+    if (round == 1) std::fill(random.begin(), random.end(), std::uint8_t{0xff});
+    if (round > 1) rng.fill(random);
+    const Integer exponent{ByteView(random).first(8)};
+    Integer base{ByteView(random).last(256)}, expected;
+    if (round == 0) mpz_sub_ui(base, square, 1);
+    mpz_mod(base, base, square);
+    mpz_powm(expected, base, exponent, square);
+    const KernelWords spread = modulus.spread(limbs_of(base, 32));
+    KernelWork work = kernel.work();
+    KernelWords power(size), plain(size), batches(secret_power_scratch(kernel));
+    secret_power(power.data(), spread.data(), limbs_of(exponent, 1), modulus, work, batches.data());
+    kernel.multiply(plain.data(), power.data(), modulus.unit(), work);
+    Limbs pair(32), out(32), scratch(32);
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+      kernel.store(pair.data(), plain.data(), lane, work);
+      modulus.join(out.data(), pair.data(), scratch.data());
+      EXPECT_EQ(mpn_cmp(out.data(), limbs_of(expected, 32).data(), 32), 0) << round;
+    }
   }
 }
 

@@ -1,0 +1,293 @@
+// What: the AVX512-IFMA kernel (crypto/kernel.h): 8 lanes side by side in digits of 52 bits.
+// Layout: a batch is 10K vectors for the first part of the pair and 10K for the second, vector i = digit i of all
+// lanes;
+//         an entry is the 20K digits of one lane, padded to full cache lines.
+// Invariants: value ranges in kernel_ifma_reduce.h: what multiply and square return has a first part below 1.001 root
+//             and a second part below 2.001 root, and they take anything below 4 root. All code is free of branches and
+//             addresses that depend on numbers: constant time.
+#include "crypto/kernel.h"
+
+#if defined(__x86_64__)
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "crypto/kernel_ifma_reduce.h"
+
+namespace pgmpc {
+
+bool ifma_supported() noexcept { return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512ifma"); }
+
+namespace {
+
+using ifma::Constants;
+using ifma::kDigitBits;
+using ifma::kDigitMask;
+using ifma::kTile;
+using ifma::Vector;
+
+constexpr std::size_t kSlackBits = 16;
+
+Vector* vectors(KernelWord* words) { return reinterpret_cast<Vector*>(words); }
+const Vector* vectors(const KernelWord* words) { return reinterpret_cast<const Vector*>(words); }
+
+// One lane of a digit sequence from n limbs.
+void load_lane(KernelWord* words, std::size_t lane, std::size_t digits, const mp_limb_t* x, std::size_t n) {
+  for (std::size_t i = 0; i < digits; ++i) {
+    const std::size_t limb = i * kDigitBits / 64, shift = i * kDigitBits % 64;
+    mp_limb_t value = limb < n ? x[limb] >> shift : 0;
+    if (shift > 64 - kDigitBits && limb + 1 < n) value |= x[limb + 1] << (64 - shift);
+    words[i].lane[lane] = value & kDigitMask;
+  }
+}
+
+// One lane of a digit sequence into n limbs; what lies above them is lost.
+void store_lane(mp_limb_t* x, std::size_t n, const KernelWord* words, std::size_t lane, std::size_t digits) {
+  std::fill_n(x, n, mp_limb_t{0});
+  for (std::size_t i = 0; i < digits; ++i) {
+    const std::size_t limb = i * kDigitBits / 64, shift = i * kDigitBits % 64;
+    const mp_limb_t value = words[i].lane[lane];
+    if (limb < n) x[limb] |= value << shift;
+    if (shift > 64 - kDigitBits && limb + 1 < n) x[limb + 1] |= value >> (64 - shift);
+  }
+}
+
+template <int K>
+PGMPC_IFMA void multiply_pairs(Vector* out, const Vector* x, const Vector* y, const Constants<K>& c, Vector* q) {
+  constexpr int n = kTile * K;
+  ifma::reduce_product<K>(out, q, x, y, nullptr, nullptr, nullptr, c);
+  ifma::reduce_product<K>(out + n, q + n, x, y + n, x + n, y, q, c);
+}
+
+template <int K>
+PGMPC_IFMA void square_pairs(Vector* out, const Vector* x, const Constants<K>& c, Vector* q) {
+  constexpr int n = kTile * K;
+  ifma::reduce_square<K, true>(out, q, x, x, nullptr, c);
+  ifma::reduce_square<K, false>(out + n, q + n, x, x + n, q, c);
+}
+
+// Whole blocks of 8 words per lane; the last block may be padding beyond `words`.
+PGMPC_IFMA void gather_entries(Vector* out, const std::uint64_t* const* entries, int words) {
+  for (int at = 0; at < words; at += 8) {
+    Vector rows[8], columns[8];
+    for (int lane = 0; lane < 8; ++lane) rows[lane] = _mm512_load_si512(entries[lane] + at);
+    ifma::transpose(columns, rows);
+    for (int i = 0; i < 8 && at + i < words; ++i) out[at + i] = columns[i];
+  }
+}
+
+PGMPC_IFMA void scatter_entries(std::uint64_t* const* entries, const Vector* batch, int words, int lanes) {
+  for (int at = 0; at < words; at += 8) {
+    Vector rows[8], columns[8];
+    for (int i = 0; i < 8; ++i) rows[i] = at + i < words ? batch[at + i] : _mm512_setzero_si512();
+    ifma::transpose(columns, rows);
+    for (int lane = 0; lane < lanes; ++lane) _mm512_store_si512(entries[lane] + at, columns[lane]);
+  }
+}
+
+PGMPC_IFMA void select_batch(Vector* out, const Vector* table, std::size_t count, std::size_t index, int size) {
+  const Vector wanted = _mm512_set1_epi64(static_cast<long long>(index));
+  for (int at = 0; at < size; at += kTile) {
+    Vector chosen[kTile];
+    ifma::clear(chosen, kTile);
+    for (std::size_t entry = 0; entry < count; ++entry) {
+      const __mmask8 equal = _mm512_cmpeq_epi64_mask(_mm512_set1_epi64(static_cast<long long>(entry)), wanted);
+      const Vector* from = table + entry * static_cast<std::size_t>(size) + at;
+#pragma GCC unroll 16
+      for (int i = 0; i < kTile; ++i) chosen[i] = _mm512_mask_mov_epi64(chosen[i], equal, from[i]);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kTile; ++i) out[at + i] = chosen[i];
+  }
+}
+
+template <int K>
+class IfmaKernel final : public PairKernel {
+  static constexpr std::size_t kDigits = static_cast<std::size_t>(kTile) * K;
+
+ public:
+  explicit IfmaKernel(const Limbs& root)
+      : PairKernel(root, kDigits * kDigitBits, 2 * kDigits, (2 * kDigits + 7) / 8 * 8),
+        constants_(sizeof(Constants<K>) / sizeof(KernelWord)) {
+    scratch_words_ = 2 * kDigits;
+    scratch_limbs_ = 2 * root.size() + 2;
+    Limbs less_one = root.clone();
+    less_one[0] -= 1;
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+      load_lane(constants_.data(), lane, kDigits, root.data(), root.size());
+      load_lane(constants_.data() + kDigits, lane, kDigits, less_one.data(), root.size());
+      constants_[2 * kDigits].lane[lane] = negative_inverse(root[0]) & kDigitMask;
+    }
+  }
+
+  void multiply(KernelWord* out, const KernelWord* a, const KernelWord* b, KernelWork& work) const override {
+    multiply_pairs<K>(vectors(out), vectors(a), vectors(b), constants(), vectors(work.words.data()));
+  }
+
+  void square(KernelWord* out, const KernelWord* a, KernelWork& work) const override {
+    square_pairs<K>(vectors(out), vectors(a), constants(), vectors(work.words.data()));
+  }
+
+  void load(KernelWord* batch, std::size_t lane, const mp_limb_t* pair) const override {
+    load_lane(batch, lane, kDigits, pair, limbs());
+    load_lane(batch + kDigits, lane, kDigits, pair + limbs(), limbs());
+  }
+
+  // First part below 1.001 root: one subtraction, which adds 1 to the second, below 2.001 root: two.
+  void store(mp_limb_t* pair, const KernelWord* batch, std::size_t lane, KernelWork& work) const override {
+    const std::size_t n = limbs();
+    mp_limb_t *x = work.limbs.data(), *tmp = x + n + 1;
+    store_lane(x, n + 1, batch, lane, kDigits);
+    const mp_limb_t gain = subtract_once(x, x[n], root().data(), n, tmp);
+    std::copy_n(x, n, pair);
+    store_lane(x, n + 1, batch + kDigits, lane, kDigits);
+    mpn_sec_add_1(x, x, static_cast<mp_size_t>(n + 1), gain, tmp);
+    subtract_once(x, x[n], root().data(), n, tmp);
+    subtract_once(x, x[n], root().data(), n, tmp);
+    std::copy_n(x, n, pair + n);
+  }
+
+  void gather(KernelWord* batch, const std::uint64_t* const* entries, std::size_t lanes) const override {
+    const std::uint64_t* all[kKernelLanes];
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane) all[lane] = entries[lane < lanes ? lane : 0];
+    gather_entries(vectors(batch), all, 2 * kDigits);
+  }
+
+  void scatter(std::uint64_t* const* entries, const KernelWord* batch, std::size_t lanes) const override {
+    scatter_entries(entries, vectors(batch), 2 * kDigits, static_cast<int>(lanes));
+  }
+
+  void select(KernelWord* out, const KernelWord* table, std::size_t count, std::size_t index) const override {
+    select_batch(vectors(out), vectors(table), count, index, 2 * kDigits);
+  }
+
+ private:
+  const Constants<K>& constants() const { return *reinterpret_cast<const Constants<K>*>(constants_.data()); }
+
+  KernelWords constants_;  // a Constants<K>
+};
+
+// Fermat tests. The base is 2: a window of 3 exponent bits costs 3 squarings and a shift by up to 7 bits. The shifted
+// value is below 2^7 * 1.25 candidate, its square over R below 2^14 * 1.6 * 2^-16 = 0.4 candidate: inside the slack.
+constexpr std::size_t kShiftWindow = 3;
+
+// out = x * 2^shift, shift below 8 and different in every lane; digits stay below 2^52.
+PGMPC_IFMA void shift_up(Vector* out, const Vector* x, const Vector* shifts, int digits) {
+  const Vector mask = _mm512_set1_epi64(kDigitMask), shift = *shifts;
+  const Vector rest = _mm512_sub_epi64(_mm512_set1_epi64(kDigitBits), shift);
+  Vector below = _mm512_setzero_si512();
+  for (int i = 0; i < digits; ++i) {
+    const Vector digit = x[i];
+    out[i] = _mm512_or_si512(_mm512_and_si512(_mm512_sllv_epi64(digit, shift), mask), _mm512_srlv_epi64(below, rest));
+    below = digit;
+  }
+}
+
+template <int K>
+PGMPC_IFMA void square_numbers(Vector* out, const Vector* x, const Constants<K>& c, Vector* q) {
+  ifma::reduce_square<K, true>(out, q, x, x, nullptr, c);
+}
+
+template <int K>
+PGMPC_IFMA void leave_montgomery(Vector* out, const Vector* x, const Vector* one, const Constants<K>& c, Vector* q) {
+  ifma::reduce_product<K>(out, q, x, one, nullptr, nullptr, nullptr, c);
+}
+
+// Bits [bit, bit + 3) of m - 1, m odd.
+std::uint64_t window_of(const mp_limb_t* m, std::size_t n, std::size_t bit) {
+  const auto limb = [&](std::size_t i) { return i == 0 ? m[0] - 1 : i < n ? m[i] : mp_limb_t{0}; };
+  mp_limb_t value = limb(bit / 64) >> bit % 64;
+  if (bit % 64 > 64 - kShiftWindow) value |= limb(bit / 64 + 1) << (64 - bit % 64);
+  return value & ((1u << kShiftWindow) - 1);
+}
+
+// R modulo m.
+void montgomery_one(mp_limb_t* out, const mp_limb_t* m, std::size_t n, std::size_t radix_bits) {
+  const std::size_t size = radix_bits / 64 + 1;
+  Limbs power(size), quotient(size);
+  power[radix_bits / 64] = mp_limb_t{1} << radix_bits % 64;
+  mpn_tdiv_qr(quotient.data(), out, 0, power.data(), static_cast<mp_size_t>(size), m, static_cast<mp_size_t>(n));
+}
+
+template <int K>
+unsigned fermat_batch(const mp_limb_t* candidates, std::size_t n, std::size_t count) {
+  constexpr std::size_t digits = static_cast<std::size_t>(kTile) * K,
+                        constants = sizeof(Constants<K>) / sizeof(KernelWord);
+  KernelWords words(constants + 4 * digits + 1);
+  KernelWord *x = words.data() + constants, *y = x + digits, *q = y + digits, *one = q + digits, *shift = one + digits;
+  Limbs start(n);
+  for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+    const mp_limb_t* m = candidates + (lane < count ? lane : 0) * n;
+    load_lane(words.data(), lane, digits, m, n);
+    words[2 * digits].lane[lane] = negative_inverse(m[0]) & kDigitMask;
+    montgomery_one(start.data(), m, n, digits * kDigitBits);
+    load_lane(x, lane, digits, start.data(), n);
+    one[0].lane[lane] = 1;
+  }
+  const auto& c = *reinterpret_cast<const Constants<K>*>(words.data());
+  const std::size_t windows = (64 * n + kShiftWindow - 1) / kShiftWindow;
+  for (std::size_t w = windows; w-- > 0;) {
+    for (std::size_t i = 0; i < kShiftWindow; ++i) {
+      square_numbers<K>(vectors(y), vectors(x), c, vectors(q));
+      std::swap(x, y);
+    }
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
+      shift->lane[lane] = window_of(candidates + (lane < count ? lane : 0) * n, n, w * kShiftWindow);
+    shift_up(vectors(y), vectors(x), vectors(shift), static_cast<int>(digits));
+    std::swap(x, y);
+  }
+  // Out of the Montgomery form the value is at most the candidate, so it is 1 modulo the candidate only as 1.
+  leave_montgomery<K>(vectors(y), vectors(x), vectors(one), c, vectors(q));
+  unsigned passed = 0;
+  for (std::size_t lane = 0; lane < count; ++lane) {
+    std::uint64_t difference = y[0].lane[lane] ^ 1;
+    for (std::size_t i = 1; i < digits; ++i) difference |= y[i].lane[lane];
+    if (difference == 0) passed |= 1u << lane;
+  }
+  return passed;
+}
+
+bool fits(std::size_t bits, std::size_t tiles) { return bits + kSlackBits <= tiles * kTile * kDigitBits; }
+
+}  // namespace
+
+std::unique_ptr<PairKernel> make_ifma_kernel(const Limbs& root) {
+  if (!ifma_supported()) throw Error(ErrorCode::not_supported, "this processor has no AVX512-IFMA instructions");
+  const std::size_t bits = 64 * root.size();
+  if (fits(bits, 1)) return std::make_unique<IfmaKernel<1>>(root);
+  if (fits(bits, 2)) return std::make_unique<IfmaKernel<2>>(root);
+  if (fits(bits, 3)) return std::make_unique<IfmaKernel<3>>(root);
+  if (fits(bits, 4)) return std::make_unique<IfmaKernel<4>>(root);
+  if (fits(bits, 6)) return std::make_unique<IfmaKernel<6>>(root);
+  if (fits(bits, 8)) return std::make_unique<IfmaKernel<8>>(root);
+  throw Error(ErrorCode::internal, "a modulus that no kernel takes");
+}
+
+unsigned fermat_ifma(const mp_limb_t* candidates, std::size_t n, std::size_t count) {
+  const std::size_t bits = 64 * n;
+  if (fits(bits, 1)) return fermat_batch<1>(candidates, n, count);
+  if (fits(bits, 2)) return fermat_batch<2>(candidates, n, count);
+  if (fits(bits, 3)) return fermat_batch<3>(candidates, n, count);
+  if (fits(bits, 4)) return fermat_batch<4>(candidates, n, count);
+  throw Error(ErrorCode::internal, "a prime candidate that no kernel takes");
+}
+
+}  // namespace pgmpc
+
+#else
+
+#include "base/error.h"
+
+namespace pgmpc {
+
+bool ifma_supported() noexcept { return false; }
+std::unique_ptr<PairKernel> make_ifma_kernel(const Limbs&) {
+  throw Error(ErrorCode::not_supported, "this processor has no AVX512-IFMA instructions");
+}
+unsigned fermat_ifma(const mp_limb_t*, std::size_t, std::size_t) {
+  throw Error(ErrorCode::not_supported, "this processor has no AVX512-IFMA instructions");
+}
+
+}  // namespace pgmpc
+
+#endif

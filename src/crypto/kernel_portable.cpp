@@ -1,0 +1,183 @@
+// What: the portable kernel (crypto/kernel.h): one lane after the other on GMP's mpn functions, R = 2^(64n).
+// Layout: a batch holds its lanes one after the other, 2n limbs each; an entry is such a pair, padded.
+// Invariants (value ranges): all pairs are canonical. R has no slack above root (p and q have their top bits set), so
+//   the reductions end with subtractions, all of them in constant time:
+//   - first part: x0 y0 < root^2, so (x0 y0 + q root) / R < 2 root: one subtraction. Taking root off the first part
+//     means adding 1 to the second: the subtraction reports whether it happened.
+//   - second part: x0 y1 + x1 y0 - q lies in (-R, 2 root^2); root * R is added where it is negative. After the
+//     reduction it is below 3 root - 1, with the 1 from the first part below 3 root: two subtractions.
+//   In constant timing products are GMP's mpn_sec functions (schoolbook); else mpn_mul_n, which compares its operands
+//   above its Karatsuba threshold. mpn_addmul_1, mpn_add_n, mpn_sub_n and the mpn_cnd functions are constant-time.
+#include <algorithm>
+
+#include "crypto/kernel.h"
+
+namespace pgmpc {
+
+namespace {
+
+// product (2n limbs) = REDC(product) * R: the result stands in its upper half; returns the carry above it. The quotient
+// digits go to q.
+mp_limb_t reduce(mp_limb_t* product, mp_limb_t* q, const mp_limb_t* root, mp_size_t n, mp_limb_t k0) {
+  for (mp_size_t i = 0; i < n; ++i) {
+    q[i] = product[i] * k0;
+    product[i] = mpn_addmul_1(product + i, root, n, q[i]);  // the limb has become 0: room for the carry
+  }
+  return mpn_add_n(product + n, product + n, product, n);
+}
+
+class PortableKernel final : public PairKernel {
+ public:
+  PortableKernel(const Limbs& root, Timing timing)
+      : PairKernel(root, 64 * root.size(), 2 * root.size(), (2 * root.size() + 7) / 8 * 8),
+        constant_(timing == Timing::constant),
+        n_(static_cast<mp_size_t>(root.size())),
+        k0_(negative_inverse(root[0])) {
+    scratch_limbs_ = static_cast<std::size_t>(7 * n_ + std::max(mpn_sec_mul_itch(n_, n_), mpn_sec_sqr_itch(n_)));
+  }
+
+  void multiply(KernelWord* out, const KernelWord* a, const KernelWord* b, KernelWork& work) const override {
+    for (std::size_t lane = 0; lane < work.lanes; ++lane)
+      multiply_pair(pair_of(out, lane), pair_of(a, lane), pair_of(b, lane), scratch(work));
+  }
+
+  void square(KernelWord* out, const KernelWord* a, KernelWork& work) const override {
+    for (std::size_t lane = 0; lane < work.lanes; ++lane)
+      square_pair(pair_of(out, lane), pair_of(a, lane), scratch(work));
+  }
+
+  void load(KernelWord* batch, std::size_t lane, const mp_limb_t* pair) const override {
+    std::copy_n(pair, 2 * n_, pair_of(batch, lane));
+  }
+
+  void store(mp_limb_t* pair, const KernelWord* batch, std::size_t lane, KernelWork&) const override {
+    std::copy_n(pair_of(batch, lane), 2 * n_, pair);
+  }
+
+  void gather(KernelWord* batch, const std::uint64_t* const* entries, std::size_t lanes) const override {
+    for (std::size_t lane = 0; lane < lanes; ++lane) std::copy_n(entries[lane], 2 * n_, pair_of(batch, lane));
+  }
+
+  void scatter(std::uint64_t* const* entries, const KernelWord* batch, std::size_t lanes) const override {
+    for (std::size_t lane = 0; lane < lanes; ++lane) std::copy_n(pair_of(batch, lane), 2 * n_, entries[lane]);
+  }
+
+  void select(KernelWord* out, const KernelWord* table, std::size_t count, std::size_t index) const override {
+    const std::size_t words = batch_size() * kKernelLanes;
+    const auto* from = reinterpret_cast<const mp_limb_t*>(table);
+    auto* to = reinterpret_cast<mp_limb_t*>(out);
+    std::fill_n(to, words, mp_limb_t{0});
+    for (std::size_t entry = 0; entry < count; ++entry, from += words) {
+      const std::uint64_t difference = entry ^ index;
+      const mp_limb_t mask = ((difference | (0 - difference)) >> 63) - 1;  // all ones where they are equal
+      for (std::size_t i = 0; i < words; ++i) to[i] |= from[i] & mask;
+    }
+  }
+
+ private:
+  struct Scratch {
+    mp_limb_t *product, *second, *q, *tmp, *rest;
+  };
+
+  mp_limb_t* pair_of(KernelWord* batch, std::size_t lane) const {
+    return reinterpret_cast<mp_limb_t*>(batch) + lane * static_cast<std::size_t>(2 * n_);
+  }
+  const mp_limb_t* pair_of(const KernelWord* batch, std::size_t lane) const {
+    return reinterpret_cast<const mp_limb_t*>(batch) + lane * static_cast<std::size_t>(2 * n_);
+  }
+
+  Scratch scratch(KernelWork& work) const {
+    mp_limb_t* at = work.limbs.data();
+    return {at, at + 2 * n_, at + 4 * n_, at + 5 * n_, at + 7 * n_};
+  }
+
+  void product_of(mp_limb_t* out, const mp_limb_t* x, const mp_limb_t* y, mp_limb_t* rest) const {
+    if (constant_)
+      mpn_sec_mul(out, x, n_, y, n_, rest);
+    else
+      mpn_mul_n(out, x, y, n_);
+  }
+
+  // out = REDC(s.product), the quotient digits in s.q; returns what the second part gains.
+  mp_limb_t first_part(mp_limb_t* out, const Scratch& s) const {
+    mp_limb_t high = reduce(s.product, s.q, root().data(), n_, k0_);
+    const mp_limb_t taken = subtract_once(s.product + n_, high, root().data(), limbs(), s.tmp);
+    std::copy_n(s.product + n_, n_, out);
+    return taken;
+  }
+
+  // out = REDC(product + high * R^2 - s.q) + gain.
+  void second_part(mp_limb_t* out, mp_limb_t* product, mp_limb_t high, mp_limb_t gain, const Scratch& s) const {
+    const mp_limb_t borrow = mpn_sub_n(product, product, s.q, n_);
+    high -= mpn_sec_sub_1(product + n_, product + n_, n_, borrow, s.tmp);
+    high += mpn_cnd_add_n(high >> 63, product + n_, product + n_, root().data(), n_);
+    high += reduce(product, s.q, root().data(), n_, k0_);
+    high += mpn_sec_add_1(product + n_, product + n_, n_, gain, s.tmp);
+    subtract_once(product + n_, high, root().data(), limbs(), s.tmp);
+    subtract_once(product + n_, high, root().data(), limbs(), s.tmp);
+    std::copy_n(product + n_, n_, out);
+  }
+
+  void multiply_pair(mp_limb_t* out, const mp_limb_t* x, const mp_limb_t* y, const Scratch& s) const {
+    product_of(s.product, x, y, s.rest);
+    const mp_limb_t gain = first_part(out, s);
+    product_of(s.product, x, y + n_, s.rest);
+    product_of(s.second, x + n_, y, s.rest);
+    const mp_limb_t high = mpn_add_n(s.second, s.second, s.product, 2 * n_);
+    second_part(out + n_, s.second, high, gain, s);
+  }
+
+  void square_pair(mp_limb_t* out, const mp_limb_t* x, const Scratch& s) const {
+    if (constant_)
+      mpn_sec_sqr(s.product, x, n_, s.rest);
+    else
+      mpn_sqr(s.product, x, n_);
+    const mp_limb_t gain = first_part(out, s);
+    product_of(s.second, x, x + n_, s.rest);
+    const mp_limb_t high = mpn_lshift(s.second, s.second, 2 * n_, 1);
+    second_part(out + n_, s.second, high, gain, s);
+  }
+
+  bool constant_;
+  mp_size_t n_;
+  mp_limb_t k0_;
+};
+
+// 2^(m-1) modulo m by Montgomery squarings and doublings, from the top bit down.
+bool fermat_one(const mp_limb_t* m, std::size_t limbs) {
+  const auto n = static_cast<mp_size_t>(limbs);
+  Limbs scratch(6 * limbs + 2);
+  mp_limb_t *x = scratch.data(), *product = x + n, *q = product + 2 * n + 1, *tmp = q + n;
+  mp_limb_t* one = tmp + n;  // R modulo m
+  const mp_limb_t k0 = negative_inverse(m[0]);
+  product[n] = 1;
+  mpn_tdiv_qr(q, one, 0, product, n + 1, m, n);
+  std::copy_n(one, n, x);
+  mp_limb_t wrong = 0;
+  for (std::size_t bit = 64 * limbs; bit-- > 0;) {
+    mpn_sqr(product, x, n);
+    mp_limb_t high = reduce(product, q, m, n, k0);
+    subtract_once(product + n, high, m, limbs, tmp);
+    std::copy_n(product + n, n, x);
+    const mp_limb_t exponent = bit < 64 ? m[0] - 1 : m[bit / 64];
+    high = mpn_cnd_add_n(exponent >> bit % 64 & 1, x, x, x, n);
+    subtract_once(x, high, m, limbs, tmp);
+  }
+  for (std::size_t i = 0; i < limbs; ++i) wrong |= x[i] ^ one[i];
+  return wrong == 0;
+}
+
+}  // namespace
+
+std::unique_ptr<PairKernel> make_portable_kernel(const Limbs& root, Timing timing) {
+  return std::make_unique<PortableKernel>(root, timing);
+}
+
+unsigned fermat_portable(const mp_limb_t* candidates, std::size_t n, std::size_t count) {
+  unsigned passed = 0;
+  for (std::size_t i = 0; i < count; ++i)
+    if (fermat_one(candidates + i * n, n)) passed |= 1u << i;
+  return passed;
+}
+
+}  // namespace pgmpc

@@ -1,0 +1,285 @@
+// What: both kernels against GMP's mpz functions: products and squares of pairs, conversions, table access and Fermat
+//       tests, for random operands and for those that make carries run through all limbs.
+#include "crypto/kernel.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "support/test_keys.h"
+#include "support/test_rng.h"
+
+namespace pgmpc {
+namespace {
+
+constexpr KernelKind kKinds[] = {KernelKind::ifma, KernelKind::portable};
+
+Integer random_below(const Integer& bound, Rng& rng) {
+  Bytes random(bound.bits() / 8 + 16);
+  rng.fill(random);
+  Integer out{ByteView(random)};
+  mpz_mod(out, out, bound);
+  return out;
+}
+
+// 2^bits - 1: all limbs ones.
+Integer all_ones(std::size_t bits) {
+  Integer out;
+  mpz_setbit(out, bits);
+  mpz_sub_ui(out, out, 1);
+  return out;
+}
+
+struct Root {
+  std::string name;
+  Integer value;
+  std::size_t limbs;
+};
+
+// Primes and moduli of the sizes in use, and moduli with extreme limbs.
+std::vector<Root> roots() {
+  std::vector<Root> out;
+  for (int bits : {2048, 3072}) {
+    const auto& key = test_key("a", bits);
+    const auto size = static_cast<std::size_t>(bits) / 64;
+    out.push_back({"p of " + std::to_string(bits), Integer(view_of(key.p())), size / 2});
+    out.push_back({"N of " + std::to_string(bits), Integer(ByteView(key.public_key().n())), size});
+  }
+  for (std::size_t bits : {256, 1024, 1536, 2048, 3072, 4096}) {
+    out.push_back({"ones of " + std::to_string(bits), all_ones(bits), bits / 64});
+    Integer low(1ul), half;
+    mpz_setbit(low, bits - 1);
+    out.push_back({"lowest of " + std::to_string(bits), low, bits / 64});
+    mpz_setbit(half, bits);  // 2^bits - 2^(bits/2) + 1: a quotient of -1, digits of 0 and of ones
+    mpz_sub(half, half, all_ones(bits / 2));
+    out.push_back({"half of " + std::to_string(bits), half, bits / 64});
+  }
+  return out;
+}
+
+std::vector<Integer> parts(const Root& root, Rng& rng) {
+  std::vector<Integer> out = {Integer(), Integer(1ul), root.value, root.value, all_ones(root.limbs * 64 - 1),
+                              Integer()};
+  mpz_sub_ui(out[2], out[2], 1);
+  mpz_sub_ui(out[3], out[3], 2);
+  mpz_mod(out[4], out[4], root.value);
+  mpz_setbit(out[5], root.limbs * 32);
+  for (int i = 0; i < 3; ++i) out.push_back(random_below(root.value, rng));
+  return out;
+}
+
+class Kernel : public ::testing::TestWithParam<KernelKind> {
+ protected:
+  void SetUp() override {
+    if (GetParam() == KernelKind::ifma && !ifma_supported()) GTEST_SKIP() << "no AVX512-IFMA here";
+  }
+  TestRng rng_{21};
+};
+
+INSTANTIATE_TEST_SUITE_P(Both, Kernel, ::testing::ValuesIn(kKinds), [](const auto& kind) {
+  return std::string(kind.param == KernelKind::ifma ? "ifma" : "portable");
+});
+
+// A batch of 8 numbers modulo root^2, in step with a kernel's batch.
+struct Lanes {
+  explicit Lanes(const PairKernel& of) : kernel(of), batch(of.batch_size()), work(of.work()) {}
+
+  void set(std::size_t lane, const Integer& low, const Integer& high) {
+    Limbs pair(2 * kernel.limbs());
+    std::copy_n(limbs_of(low, kernel.limbs()).data(), kernel.limbs(), pair.data());
+    std::copy_n(limbs_of(high, kernel.limbs()).data(), kernel.limbs(), pair.data() + kernel.limbs());
+    kernel.load(batch.data(), lane, pair.data());
+  }
+  Integer get(std::size_t lane, const Integer& root) {
+    Limbs pair(2 * kernel.limbs());
+    kernel.store(pair.data(), batch.data(), lane, work);
+    Integer low, high;
+    mpz_import(low, kernel.limbs(), -1, 8, 0, 0, pair.data());
+    mpz_import(high, kernel.limbs(), -1, 8, 0, 0, pair.data() + kernel.limbs());
+    EXPECT_LT(mpz_cmp(low, root), 0) << "first part not canonical";
+    EXPECT_LT(mpz_cmp(high, root), 0) << "second part not canonical";
+    mpz_addmul(low, high, root);
+    return low;
+  }
+
+  const PairKernel& kernel;
+  KernelWords batch;
+  KernelWork work;
+};
+
+// a * b / R modulo root^2.
+Integer expected_product(const Integer& a, const Integer& b, const PairKernel& kernel, const Integer& square) {
+  Integer r, out;
+  mpz_setbit(r, kernel.radix_bits());
+  EXPECT_NE(mpz_invert(r, r, square), 0);
+  mpz_mul(out, a, b);
+  mpz_mod(out, out, square);
+  mpz_mul(out, out, r);
+  mpz_mod(out, out, square);
+  return out;
+}
+
+Integer number(const Integer& low, const Integer& high, const Integer& root) {
+  Integer out = low;
+  mpz_addmul(out, high, root);
+  return out;
+}
+
+TEST_P(Kernel, ProductsAndSquaresAgreeWithGmp) {
+  for (const Timing timing : {Timing::constant, Timing::variable})
+    for (const Root& root : roots()) {
+      SCOPED_TRACE(root.name);
+      const auto kernel = PairKernel::make(limbs_of(root.value, root.limbs), timing, GetParam());
+      Integer square;
+      mpz_mul(square, root.value, root.value);
+      const std::vector<Integer> values = parts(root, rng_);
+      Lanes x(*kernel), y(*kernel), product(*kernel), squared(*kernel);
+      for (std::size_t round = 0; round < values.size(); ++round) {
+        std::vector<Integer> a(kKernelLanes), b(kKernelLanes);
+        for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+          const Integer &a0 = values[round], &a1 = values[(lane + round) % values.size()];
+          const Integer &b0 = values[(2 * lane + round) % values.size()], &b1 = values[(lane * round) % values.size()];
+          x.set(lane, a0, a1);
+          y.set(lane, b0, b1);
+          a[lane] = number(a0, a1, root.value);
+          b[lane] = number(b0, b1, root.value);
+        }
+        kernel->multiply(product.batch.data(), x.batch.data(), y.batch.data(), x.work);
+        kernel->square(squared.batch.data(), x.batch.data(), x.work);
+        for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+          ASSERT_EQ(mpz_cmp(product.get(lane, root.value), expected_product(a[lane], b[lane], *kernel, square)), 0)
+              << "product, round " << round << ", lane " << lane;
+          ASSERT_EQ(mpz_cmp(squared.get(lane, root.value), expected_product(a[lane], a[lane], *kernel, square)), 0)
+              << "square, round " << round << ", lane " << lane;
+        }
+      }
+    }
+}
+
+// Results go in again without any reduction: the ranges of the kernels' headers must hold for as long as one likes.
+TEST_P(Kernel, LongChainsStayInRange) {
+  for (const Root& root : roots()) {
+    SCOPED_TRACE(root.name);
+    const auto kernel = PairKernel::make(limbs_of(root.value, root.limbs), Timing::constant, GetParam());
+    Integer square, largest = root.value;
+    mpz_mul(square, root.value, root.value);
+    mpz_sub_ui(largest, largest, 1);
+    Lanes x(*kernel), y(*kernel), base(*kernel);
+    std::vector<Integer> value(kKernelLanes), factor(kKernelLanes);
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+      const Integer low = lane == 0 ? largest : random_below(root.value, rng_);
+      const Integer high = lane <= 1 ? largest : random_below(root.value, rng_);
+      x.set(lane, low, high);
+      base.set(lane, low, high);
+      value[lane] = factor[lane] = number(low, high, root.value);
+    }
+    for (int step = 0; step < 24; ++step) {
+      kernel->square(y.batch.data(), x.batch.data(), x.work);
+      kernel->multiply(x.batch.data(), y.batch.data(), base.batch.data(), x.work);
+      for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+        value[lane] = expected_product(value[lane], value[lane], *kernel, square);
+        value[lane] = expected_product(value[lane], factor[lane], *kernel, square);
+        ASSERT_EQ(mpz_cmp(x.get(lane, root.value), value[lane]), 0) << "step " << step << ", lane " << lane;
+      }
+    }
+  }
+}
+
+TEST_P(Kernel, EntriesAndSelectionKeepTheLanes) {
+  const Integer root(view_of(test_key("a", 3072).p()));
+  const auto kernel = PairKernel::make(limbs_of(root, 24), Timing::constant, GetParam());
+  constexpr std::size_t kBatches = 5;
+  std::vector<std::vector<Integer>> values(kBatches);
+  KernelWords table(kBatches * kernel->batch_size()), one(kernel->batch_size());
+  const Limbs unit = limbs_of(Integer(1ul), 2 * 24);
+  for (std::size_t lane = 0; lane < kKernelLanes; ++lane) kernel->load(one.data(), lane, unit.data());
+  for (std::size_t b = 0; b < kBatches; ++b) {
+    Lanes lanes(*kernel);
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
+      lanes.set(lane, random_below(root, rng_), random_below(root, rng_));
+    kernel->multiply(table.data() + b * kernel->batch_size(), lanes.batch.data(), one.data(), lanes.work);
+  }
+  const auto read = [&](const KernelWord* batch, std::size_t lane) {
+    Lanes lanes(*kernel);
+    std::copy_n(batch, kernel->batch_size(), lanes.batch.data());
+    return lanes.get(lane, root);
+  };
+  KernelWords out(kernel->batch_size()), entries(kKernelLanes * kernel->entry_size() / kKernelLanes);
+  for (std::size_t index = 0; index < kBatches; ++index) {
+    const KernelWord* wanted = table.data() + index * kernel->batch_size();
+    kernel->select(out.data(), table.data(), kBatches, index);
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
+      EXPECT_EQ(mpz_cmp(read(out.data(), lane), read(wanted, lane)), 0);
+    std::uint64_t* to[kKernelLanes];
+    const std::uint64_t* reversed[kKernelLanes];
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
+      to[lane] = reinterpret_cast<std::uint64_t*>(entries.data()) + lane * kernel->entry_size();
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane) reversed[lane] = to[kKernelLanes - 1 - lane];
+    kernel->scatter(to, wanted, kKernelLanes);
+    kernel->gather(out.data(), reversed, kKernelLanes);
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
+      EXPECT_EQ(mpz_cmp(read(out.data(), lane), read(wanted, kKernelLanes - 1 - lane)), 0);
+  }
+}
+
+TEST_P(Kernel, FermatAgreesWithPowm) {
+  int primes = 0;
+  for (const std::size_t limbs : {std::size_t{4}, std::size_t{16}, std::size_t{24}, std::size_t{32}}) {
+    std::vector<Integer> numbers;
+    if (limbs == 16) numbers.emplace_back(view_of(test_key().p()));
+    if (limbs == 24) numbers.emplace_back(view_of(test_key("a", 3072).q()));
+    numbers.push_back(all_ones(limbs * 64));
+    Integer prime;
+    mpz_setbit(prime, 64 * limbs - 2);
+    mpz_nextprime(prime, prime);
+    numbers.push_back(prime);
+    while (numbers.size() < 11) {
+      Integer odd = random_below(all_ones(limbs * 64), rng_);
+      mpz_setbit(odd, 0);
+      mpz_setbit(odd, limbs * 64 - 1);
+      numbers.push_back(odd);
+    }
+    for (std::size_t count = 1; count <= kKernelLanes; ++count) {
+      Limbs candidates(count * limbs);
+      unsigned expected = 0;
+      for (std::size_t i = 0; i < count; ++i) {
+        const Integer &m = numbers[(i + count) % numbers.size()], two(2ul);
+        std::copy_n(limbs_of(m, limbs).data(), limbs, candidates.data() + i * limbs);
+        Integer exponent, power;
+        mpz_sub_ui(exponent, m, 1);
+        mpz_powm(power, two, exponent, m);
+        if (mpz_cmp_ui(static_cast<mpz_srcptr>(power), 1) == 0) expected |= 1u << i;
+      }
+      EXPECT_EQ(fermat_base_two(candidates.data(), limbs, count, GetParam()), expected);
+      primes += __builtin_popcount(expected);
+    }
+  }
+  EXPECT_GT(primes, 20);
+}
+
+TEST(KernelChoice, CanBeForcedAndRefusesWhatTheProcessorLacks) {
+  const KernelKind before = selected_kernel();
+  select_kernel(KernelKind::portable);
+  EXPECT_EQ(selected_kernel(), KernelKind::portable);
+  if (ifma_supported()) {
+    EXPECT_NO_THROW(select_kernel(KernelKind::ifma));
+    EXPECT_EQ(selected_kernel(), KernelKind::ifma);
+  } else {
+    EXPECT_THROW(select_kernel(KernelKind::ifma), Error);
+  }
+  select_kernel(before);
+}
+
+TEST(KernelChoice, RefusesEvenAndOversizedModuli) {
+  for (const KernelKind kind : kKinds) {
+    EXPECT_THROW(PairKernel::make(limbs_of(Integer(6ul), 1), Timing::constant, kind), Error);
+    EXPECT_THROW(PairKernel::make(limbs_of(Integer(7ul), 2), Timing::constant, kind), Error);
+    EXPECT_THROW(PairKernel::make(limbs_of(all_ones(65 * 64), 65), Timing::constant, kind), Error);
+  }
+}
+
+}  // namespace
+}  // namespace pgmpc
