@@ -144,8 +144,11 @@ void validate_ciphertext(ByteView payload) {
   validate("mpc.paillier_ciphertext", [&] { evaluation_context(parts.n).check_ciphertext(parts.c); });
 }
 
+// A session keeps the tables of the keys that it uses: smaller ones than an engine, which encrypts in bulk.
+constexpr std::size_t kSessionTableBytes = 20'000'000;
+
 EncryptionContext::EncryptionContext(ByteView public_key)
-    : key(PaillierPublicKey::decode(public_key)), encryptor(key, system_rng()), evaluator(key) {}
+    : key(PaillierPublicKey::decode(public_key)), encryptor(key, system_rng(), kSessionTableBytes), evaluator(key) {}
 
 DecryptionContext::DecryptionContext(ByteView private_key)
     : key(PaillierPrivateKey::decode(private_key)), decryptor(key) {}
