@@ -54,17 +54,20 @@ void AttemptBook::step_done(Attempt& attempt, const Json& row) {
                     pg::current_fault().message);
   }
   bool last = attempt.next_step().empty();  // answered by finish(), when the result is stored
+  bool seen = false;
   std::vector<Attempt::Waiter> left;
   for (const Attempt::Waiter& waiter : std::exchange(attempt.waiters, {})) {  // sending may close a connection
     if (waiter.step.empty()) {
       hooks_.send(waiter.connection, {{"event", "step"}, {"row", row}});
     } else if (waiter.step == step && !last) {
       hooks_.send(waiter.connection, ok_reply(attempt.rows_of(step)));
+      seen = true;
       continue;
     }
     left.push_back(waiter);
   }
   attempt.waiters = std::move(left);
+  if (!seen) attempt.unseen.insert(step);
 }
 
 void AttemptBook::released(Attempt& attempt, const Json& result) {

@@ -47,7 +47,8 @@ struct Attempt {
   std::vector<Waiter> waiters;
 
   std::set<std::string> permits;
-  std::string held_at;  // step before which the engine waits
+  std::set<std::string> unseen;  // steps by hand that ended while nobody waited (their caller timed out)
+  std::string held_at;           // step before which the engine waits
   // By hand: the peer that the engine has been waiting for, and why it cannot be reached; empty: none.
   std::string awaited, awaited_cause;
 

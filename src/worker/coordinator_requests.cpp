@@ -11,7 +11,14 @@ namespace {
 constexpr std::chrono::seconds kSeenPause{10};  // last_seen of a peer is no finer
 
 Error not_running(const std::string& study) {
-  return Error(ErrorCode::wrong_state, "study \"" + study + "\" is not running on this node");
+  return Error(ErrorCode::wrong_state, "study \"" + study + "\" is not running on this node",
+               "No attempt of it is in force here.", "mpc.studies shows its state.");
+}
+
+Error unknown_study(const std::string& study) {
+  return Error(ErrorCode::undefined_object, "study \"" + study + "\" does not exist",
+               "This node has neither proposed it nor received it from a peer.",
+               "View mpc.studies lists the studies that this node knows.");
 }
 
 std::string call_of(const std::string& step, const std::string& study) {
@@ -23,6 +30,16 @@ bool is_step(const std::string& name) {
     for (const auto& [number, step] : steps_of(third_party))
       if (step == name) return true;
   return false;
+}
+
+// Which steps are this node's, and which of them are done.
+std::string progress_of(const Attempt& attempt) {
+  std::string all, done;
+  for (const auto& [number, step] : steps_of(text_member(attempt.job, "role") == "third_party")) {
+    all += (all.empty() ? "" : ", ") + step;
+    if (!attempt.rows_of(step).empty()) done += (done.empty() ? "" : ", ") + step;
+  }
+  return "The steps of this node are " + all + "; done: " + (done.empty() ? "none" : done) + ".";
 }
 
 }  // namespace
@@ -64,14 +81,15 @@ void Coordinator::wait(ConnectionId connection, const Json& request) {
 
 void Coordinator::wait_by_table(ConnectionId connection, const std::string& study) {
   auto found = tables::study_state(study);
-  if (!found) throw Error(ErrorCode::undefined_object, "study \"" + study + "\" does not exist");
+  if (!found) throw unknown_study(study);
   if (found->state == "released") return send(connection, ok_reply({{"state", found->state}}));
   if (found->state == "proposed" || found->state == "approved") return book_.wait_for_study(study, connection);
   if (found->state == "failed" || found->state == "cancelled")
     return send(connection, error_reply({found->sqlstate.empty() ? "XX000" : found->sqlstate,
                                          found->last_error.empty() ? "the study has failed" : found->last_error, "",
                                          "mpc.start_study may start it again."}));
-  throw Error(ErrorCode::wrong_state, "study \"" + study + "\" is " + found->state);
+  throw Error(ErrorCode::wrong_state, "study \"" + study + "\" is " + found->state,
+              "It does not run in this version any more.", "Propose it again: a new version needs new approvals.");
 }
 
 // Whoever waits for a study that has not begun learns that it was rejected, withdrawn or has expired.
@@ -98,7 +116,8 @@ void Coordinator::step(ConnectionId connection, const Json& request) {
       throw Error(ErrorCode::wrong_state, "the attempt of study \"" + study + "\" has ended: " + ended->fault->message,
                   ended->fault->detail, "A new attempt begins with mpc.prepare('" + study + "').");
     tables::start_job(study);  // unknown or unapproved studies are named before the order of steps
-    throw Error(ErrorCode::wrong_state, "step " + name + " is out of order", "", call_of("prepare", study));
+    throw Error(ErrorCode::wrong_state, "step " + name + " is out of order",
+                "No attempt of the study runs on this node.", call_of("prepare", study));
   }
   starter_.prepare(study, [this, study, name, connection](const Json& reply) {
     if (reply.contains("error")) return send(connection, reply);
@@ -113,13 +132,16 @@ void Coordinator::step(ConnectionId connection, const Json& request) {
 // A step of an attempt whose engine runs: only the next one, perhaps again after an earlier call timed out.
 void Coordinator::step_in(Attempt& attempt, const std::string& name, ConnectionId connection) {
   if (!attempt.manual)
-    throw Error(ErrorCode::wrong_state, "study \"" + attempt.study + "\" runs by itself", "",
+    throw Error(ErrorCode::wrong_state, "study \"" + attempt.study + "\" runs by itself",
+                "It was started with mpc.run_study, mpc.run or mpc.start_study.",
                 "Wait for it with mpc.wait_for_study.");
+  // A call that timed out may be repeated, also when the step has ended meanwhile.
+  if (attempt.unseen.erase(name) != 0) return send(connection, ok_reply(attempt.rows_of(name)));
   std::string next = attempt.next_step();
   if (name != next)
     throw Error(ErrorCode::wrong_state,
-                "step " + name + (attempt.rows_of(name).empty() ? " is out of order" : " is done already"), "",
-                next.empty() ? "All steps of this node are done." : call_of(next, attempt.study));
+                "step " + name + (attempt.rows_of(name).empty() ? " is out of order" : " is done already"),
+                progress_of(attempt), next.empty() ? "All steps of this node are done." : call_of(next, attempt.study));
   book_.wait_for_step(attempt, name, connection);
   book_.permit(attempt, name);
 }
@@ -135,7 +157,7 @@ void Coordinator::cancel(ConnectionId connection, const std::string& study) {
   bool given_up = starter_.give_up(study);
   Attempt* attempt = book_.in_force(study);
   if (attempt == nullptr && !given_up) {
-    if (!tables::study_state(study)) throw Error(ErrorCode::undefined_object, "study \"" + study + "\" does not exist");
+    if (!tables::study_state(study)) throw unknown_study(study);
     throw not_running(study);
   }
   if (attempt != nullptr)

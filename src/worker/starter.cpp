@@ -32,8 +32,8 @@ std::string attempt_of(const Json& message) {
 }
 
 Error by_hand(const std::string& study) {
-  return Error(ErrorCode::wrong_state, "study \"" + study + "\" is being run by hand", "",
-               "Go on with its next step, or end it with mpc.cancel_study.");
+  return Error(ErrorCode::wrong_state, "study \"" + study + "\" is being run by hand",
+               "Its parties do the steps one by one.", "Go on with its next step, or end it with mpc.cancel_study.");
 }
 
 }  // namespace
@@ -69,7 +69,8 @@ void Starter::prepare(const std::string& study, Done done) {
   Attempt* attempt = book_.in_force(study);
   if (attempt != nullptr && attempt->state == Attempt::State::running) {
     if (!attempt->manual)
-      throw Error(ErrorCode::wrong_state, "study \"" + study + "\" is already running", "",
+      throw Error(ErrorCode::wrong_state, "study \"" + study + "\" is already running",
+                  "It was started with mpc.run_study, mpc.run or mpc.start_study.",
                   "Wait for it with mpc.wait_for_study, or end it with mpc.cancel_study.");
     return done(ok_reply(started(attempt->id)));
   }

@@ -157,7 +157,7 @@ TEST_F(TransportTest, AbortEndsTheWaitOfThePeers) {
   auto waiting = std::async(std::launch::async, [&] {
     std::string text;
     ErrorCode code = code_of([&] { second->receive(0, 2); }, &text);
-    EXPECT_EQ(text, "party erasmus_mc stopped the attempt: ");
+    EXPECT_EQ(text.rfind("party erasmus_mc stopped the attempt: ", 0), 0u) << text;
     return code;
   });
   auto start = Clock::now();
