@@ -63,8 +63,7 @@ inline constexpr std::size_t kPaillierTableBytes = 100'000'000;
 // Encrypts under the own key: CRT and fixed-base tables modulo p^2 and q^2, randomness uniform over the squares.
 class PaillierOwnEncryptor {
  public:
-  explicit PaillierOwnEncryptor(const PaillierPrivateKey& key, Rng& rng,
-                                std::size_t table_bytes = kPaillierTableBytes);
+  explicit PaillierOwnEncryptor(const PaillierPrivateKey& key, Rng& rng, std::size_t table_bytes = kPaillierTableBytes);
   ~PaillierOwnEncryptor();
   // plaintexts: count*plaintext_size bytes, ciphertexts: count*ciphertext_size bytes (out).
   void encrypt(ByteView plaintexts, std::span<std::uint8_t> ciphertexts, ThreadPool& pool,
@@ -78,8 +77,7 @@ class PaillierOwnEncryptor {
 // Encrypts under somebody else's key: (1 + mN) * h_s^r, r of bits+128 random bits, fixed-base table of h_s.
 class PaillierMaskEncryptor {
  public:
-  explicit PaillierMaskEncryptor(const PaillierPublicKey& key, Rng& rng,
-                                 std::size_t table_bytes = kPaillierTableBytes);
+  explicit PaillierMaskEncryptor(const PaillierPublicKey& key, Rng& rng, std::size_t table_bytes = kPaillierTableBytes);
   ~PaillierMaskEncryptor();
   void encrypt(ByteView plaintexts, std::span<std::uint8_t> ciphertexts, ThreadPool& pool,
                const CancelToken& cancel) const;
