@@ -15,8 +15,8 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-constexpr milliseconds kLong{1200};  // longer than any lateness that could be taken for a busy machine
-constexpr milliseconds kLatest{600};
+constexpr milliseconds kLong{2500};  // longer than any lateness that could be taken for a busy machine
+constexpr milliseconds kLatest{1500};
 
 // Work outside the channel. Most pauses lie around the moment at which the I/O thread takes over.
 void compute(std::minstd_rand& random, bool long_now) {
@@ -62,7 +62,7 @@ Clock::duration latest_of(TransportChannel& channel, int rounds) {
   for (int round = 0; round < rounds; ++round) {
     bool long_now = round % 97 == 50 && round / 97 % kParties == self;
     for (int to = 0; to < kParties; ++to)
-      if (to != self) channel.send(to, 8, stamped(round, long_now ? 4000000 : 0));
+      if (to != self) channel.send(to, 8, stamped(round, long_now ? 1000000 : 0));
     compute(random, long_now);
     for (int from = 0; from < kParties; ++from)
       if (from != self) latest = std::max(latest, receive_late(channel, from, round));
