@@ -2,32 +2,47 @@
 
 namespace pgmpc {
 
-FpVector share_additive(Session& session, const GateLabel& label, std::uint16_t part, std::span<const Fp> additive) {
+namespace {
+// This party's shares of one column, and at controllers the other one's shares of the own summands, appended to out.
+FpVector share_column(Session& session, const GateLabel& label, std::uint16_t part, std::span<const Fp> additive,
+                      Bytes* out) {
   const int self = session.self();
   const std::size_t count = additive.size();
   FpVector shares(count);
-  Exchange round;
-  auto& [out, in, expected] = round;
   if (self == kThirdParty) {
     for (int owner = 0; owner < 2; ++owner) {
       const auto blocks = session.blocks(Purpose::input, owner, kThirdParty, label, 0, 1, count, part);
       for (std::size_t i = 0; i < count; ++i) shares[i] += Fp::reduce(blocks[i]);
     }
-  } else {
-    const int other = 1 - self;
-    const auto blocks = session.blocks(Purpose::input, self, kThirdParty, label, 0, 1, count, part);
-    const Fp per_point = inverse(Fp::from_int(kThirdParty + 1));
-    for (std::size_t i = 0; i < count; ++i) {
-      // f(0) = own summand, f(3) = PRF: the line is fixed, the other controller gets its value there.
-      const Fp slope = (Fp::reduce(blocks[i]) - additive[i]) * per_point;
-      shares[i] = additive[i] + slope * Fp::from_int(self + 1);
-      append(out[other], additive[i] + slope * Fp::from_int(other + 1));
-    }
-    expected[other] = count * kFpBytes;
+    return shares;
   }
+  const auto blocks = session.blocks(Purpose::input, self, kThirdParty, label, 0, 1, count, part);
+  const Fp per_point = inverse(Fp::from_int(kThirdParty + 1));
+  const Fp own_point = Fp::from_int(self + 1), other_point = Fp::from_int(2 - self);
+  for (std::size_t i = 0; i < count; ++i) {
+    // f(0) = own summand, f(3) = PRF: the line is fixed, the other controller gets its value there.
+    const Fp slope = (Fp::reduce(blocks[i]) - additive[i]) * per_point;
+    shares[i] = additive[i] + slope * own_point;
+    append(*out, additive[i] + slope * other_point);
+  }
+  return shares;
+}
+}  // namespace
+
+std::vector<FpVector> share_additive(Session& session, const GateLabel& label,
+                                     std::span<const std::span<const Fp>> columns) {
+  const int self = session.self();
+  Exchange round;
+  std::vector<FpVector> shares;
+  Bytes* out = self == kThirdParty ? nullptr : &round.out[1 - self];
+  for (std::size_t part = 0; part < columns.size(); ++part)
+    shares.push_back(share_column(session, label, static_cast<std::uint16_t>(part), columns[part], out));
+  if (self != kThirdParty) round.expected[1 - self] = out->size();
   session.exchange(round);
-  if (self != kThirdParty)
-    for (std::size_t i = 0; i < count; ++i) shares[i] += element(in[1 - self], i);
+  if (self == kThirdParty) return shares;
+  std::size_t at = 0;
+  for (FpVector& column : shares)
+    for (Fp& share : column) share += element(round.in[1 - self], at++);
   return shares;
 }
 

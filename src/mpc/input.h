@@ -4,14 +4,16 @@
 //         controllers.
 #pragma once
 #include <span>
+#include <vector>
 
 #include "mpc/session.h"
 
 namespace pgmpc {
 
-// At controllers: own additive summand of each value (0 where the other holds the whole value). At the third party:
-// additive.size() = count with any contents. One round. Values are processed as one message: callers stream blocks by
-// giving each block its own part number (< 65536) under one label.
-FpVector share_additive(Session& session, const GateLabel& label, std::uint16_t part, std::span<const Fp> additive);
+// columns: vectors of any lengths; at controllers the own additive summand of each value (0 where the other holds the
+// whole value), at the third party vectors of the same lengths with any contents. One round for all of them. At most
+// 65536 columns per label; callers that stream blocks of rows give each block its own label.
+std::vector<FpVector> share_additive(Session& session, const GateLabel& label,
+                                     std::span<const std::span<const Fp>> columns);
 
 }  // namespace pgmpc

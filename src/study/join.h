@@ -16,7 +16,7 @@ namespace pgmpc {
 
 inline constexpr std::size_t kHashBlock = 16384;                  // hashes per message
 inline constexpr std::size_t kBlockBytes = std::size_t{1} << 20;  // about this much ciphertext per message
-inline constexpr std::size_t kShareBlock = 65536;                 // values per message and column
+inline constexpr std::size_t kShareBlock = 262144;                // values per message of step 7
 inline constexpr std::uint64_t kMostRecords = std::uint64_t{1} << 31;
 
 struct JoinedColumn {

@@ -99,6 +99,23 @@ std::vector<AnalysisColumn> Run::exchange_descriptions(std::vector<AnalysisColum
   return joined;
 }
 
+// Blocks of rows of all columns: one round each, messages of a few megabytes.
+std::vector<FpVector> Run::share_columns(Session& session, std::size_t rows, std::vector<FpVector>& additive) {
+  std::vector<FpVector> shares(additive.size());
+  const std::size_t block = std::max<std::size_t>(1, kShareBlock / additive.size());
+  for (std::size_t first = 0; first < rows; first += block) {
+    const std::size_t count = std::min(block, rows - first);
+    std::vector<std::span<const Fp>> part;
+    for (const FpVector& column : additive) part.emplace_back(column.data() + first, count);
+    const auto made = share_additive(session, label(Phase::input, static_cast<std::uint32_t>(first / block), 1), part);
+    for (std::size_t column = 0; column < made.size(); ++column)
+      shares[column].insert(shares[column].end(), made[column].begin(), made[column].end());
+    context_.observer.progress("share", first + count, rows);
+  }
+  for (FpVector& column : additive) column.wipe();
+  return shares;
+}
+
 void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, FpVector means,
                             std::vector<AnalysisColumn> own) {
   AnalysisRequest request;
@@ -109,21 +126,9 @@ void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, Fp
   Session session(channel(), 7, std::move(keys), context_.rng, context_.cancel);
   step(7, "share", [&](StepRow& row) {
     request.described = exchange_descriptions(std::move(own));
-    for (std::size_t column = 0; column < additive.size(); ++column) {
-      FpVector shares;
-      shares.reserve(rows);
-      for (std::size_t first = 0; first < rows; first += kShareBlock) {
-        const std::size_t count = std::min(kShareBlock, rows - first);
-        const FpVector block =
-            share_additive(session, label(Phase::input, static_cast<std::uint32_t>(first / kShareBlock), 1),
-                           static_cast<std::uint16_t>(column), {additive[column].data() + first, count});
-        shares.insert(shares.end(), block.begin(), block.end());
-      }
-      additive[column].wipe();
-      request.columns.push_back(std::move(shares));
-      context_.observer.progress("share", column + 1, additive.size());
-    }
-    request.means = share_additive(session, label(Phase::input, 0, 2), 0, means);
+    request.columns = share_columns(session, rows, additive);
+    const std::span<const Fp> all_means[] = {means};
+    request.means = std::move(share_additive(session, label(Phase::input, 0, 2), all_means)[0]);
     means.wipe();
     channel().flush();
     row.records = static_cast<std::int64_t>(rows);

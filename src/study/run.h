@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "crypto/sealed_channel.h"
+#include "mpc/session.h"
 #include "sharing/field.h"
 #include "study/join.h"
 #include "study/protocol.h"
@@ -47,6 +48,7 @@ class Run {
   StudyResult result_;
 
  private:
+  std::vector<FpVector> share_columns(Session& session, std::size_t rows, std::vector<FpVector>& additive);
   std::vector<AnalysisColumn> exchange_descriptions(std::vector<AnalysisColumn> own);
   void record(const std::vector<Model>& models, std::int64_t rounds);
 

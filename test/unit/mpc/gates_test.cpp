@@ -212,6 +212,12 @@ TEST(ExactTruncation, MutantProbabilisticReleaseShowsNoiseOnZeros) {
   EXPECT_GT(noisy, 20);
 }
 
+FpVector concatenated(const FpVector& a, const FpVector& b) {
+  FpVector out = a.clone();
+  out.insert(out.end(), b.begin(), b.end());
+  return out;
+}
+
 TEST(Input, AdditiveSummandsBecomeASharing) {
   MpcHarness h(13);
   const auto a = test_values(h.rng(), 120, 50), b = test_values(h.rng(), 120, 50);
@@ -219,7 +225,9 @@ TEST(Input, AdditiveSummandsBecomeASharing) {
     FpVector own(50);
     for (int i = 0; i < 50; ++i)
       own[i] = s.self() == 0 ? Fp::from_signed(a[i]) : s.self() == 1 ? Fp::from_signed(b[i]) : Fp{};
-    return share_additive(s, {5, 0, 1}, 0, own);
+    const std::span<const Fp> columns[] = {std::span<const Fp>(own).first(20), std::span<const Fp>(own).subspan(20)};
+    auto shares = share_additive(s, {5, 0, 1}, columns);
+    return concatenated(shares[0], shares[1]);
   });
   const auto sum = MpcHarness::reveal(out);
   for (int i = 0; i < 50; ++i) EXPECT_TRUE(sum[i] == a[i] + b[i]);
