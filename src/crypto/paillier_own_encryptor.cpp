@@ -9,6 +9,7 @@
 #include "base/mutants.h"
 #include "crypto/fixed_base.h"
 #include "crypto/paillier.h"
+#include "crypto/paillier_chunks.h"
 #include "crypto/square_modulus.h"
 
 namespace pgmpc {
@@ -173,19 +174,7 @@ PaillierOwnEncryptor::~PaillierOwnEncryptor() = default;
 
 void PaillierOwnEncryptor::encrypt(ByteView plaintexts, std::span<std::uint8_t> ciphertexts, ThreadPool& pool,
                                    const CancelToken& cancel) const {
-  const Tables& t = *tables_;
-  const std::size_t in = t.key.plaintext_size(), out = t.key.ciphertext_size(), random_size = t.random_size();
-  const std::size_t records = batch_records(plaintexts.size(), in, ciphertexts.size(), out);
-  SecretBytes random;
-  for (std::size_t first = 0; first < records; first += kPaillierChunk) {
-    const std::size_t count = std::min(kPaillierChunk, records - first);
-    random.resize(count * random_size);
-    t.rng.fill(random);
-    pool.for_ranges(count, kPaillierGrain, cancel, [&](std::size_t begin, std::size_t end) {
-      t.encrypt(plaintexts.data() + (first + begin) * in, ciphertexts.data() + (first + begin) * out,
-                random.data() + begin * random_size, end - begin);
-    });
-  }
+  encrypt_in_chunks(*tables_, plaintexts, ciphertexts, pool, cancel);
 }
 
 }  // namespace pgmpc
