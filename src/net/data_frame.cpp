@@ -41,8 +41,10 @@ DataFrame decode_data_frame(ByteView bytes) {
   if (kind > static_cast<std::uint8_t>(FrameKind::alive)) malformed("unknown kind");
   frame.header.kind = static_cast<FrameKind>(kind);
   frame.payload = reader.raw(reader.left());
-  if (frame.header.kind != FrameKind::data && (!frame.payload.empty() || frame.header.sequence != 0))
-    malformed("this kind carries no data");
+  if (frame.header.kind == FrameKind::data) return frame;
+  if (!frame.payload.empty()) malformed("this kind carries no data");
+  if (frame.header.sequence >= (frame.header.kind == FrameKind::abort ? std::uint64_t{kParties} : 1))
+    malformed("impossible sequence of this kind");
   return frame;
 }
 

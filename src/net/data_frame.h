@@ -28,6 +28,8 @@ struct DataHeader {
   int sender = 0, receiver = 0;  // party indices, different
   int step = 0;                  // 0..8
   FrameKind kind = FrameKind::data;
+  // data: number of the message in its direction; abort: index of the party that left first, as far as the sender
+  // knows (itself, unless it leaves because another one did); alive: 0.
   std::uint64_t sequence = 0;
 };
 

@@ -179,11 +179,23 @@ void TransportChannel::check() {
   if (failure_) throw *failure_;
   for (int i = 0; i < kParties; ++i) {
     if (i == config_.self) continue;
-    if (peers_[i].stopped)
-      throw Error(ErrorCode::peer_stopped, "party " + config_.peers[i].party + " stopped the attempt",
+    if (peers_[i].stopped_by >= 0) {
+      const int first = peers_[i].stopped_by == config_.self ? i : peers_[i].stopped_by;
+      throw Error(ErrorCode::peer_stopped, "party " + config_.peers[first].party + " stopped the attempt",
                   "The reason is known on the node of that party only.", "Ask it to look at mpc.studies there.");
+    }
     check_progress(peers_[i]);
   }
+}
+
+// Who ended the attempt, for the abort that this party sends: whoever it heard or found to be gone, else itself.
+int TransportChannel::who_left() const {
+  for (int i = 0; i < kParties; ++i) {
+    if (i == config_.self) continue;
+    if (peers_[i].stopped_by >= 0 && peers_[i].stopped_by != config_.self) return peers_[i].stopped_by;
+    if (peers_[i].out->refused()) return i;
+  }
+  return config_.self;
 }
 
 void TransportChannel::check_progress(const PeerState& state) const {
@@ -201,9 +213,9 @@ void TransportChannel::check_progress(const PeerState& state) const {
 }
 
 // A frame without payload, beside the queue.
-void TransportChannel::post_bare(int to, FrameKind kind, std::chrono::milliseconds timeout,
+void TransportChannel::post_bare(int to, FrameKind kind, int about, std::chrono::milliseconds timeout,
                                  HttpClient::Callback callback) {
-  DataHeader header{config_.digest, config_.attempt, config_.self, to, 0, kind, 0};
+  DataHeader header{config_.digest, config_.attempt, config_.self, to, 0, kind, static_cast<std::uint64_t>(about)};
   client_->post(config_.peers[to], "/v1/data/" + to_hex(config_.attempt), encode_data_frame(header, {}), timeout,
                 std::move(callback));
 }
@@ -213,7 +225,7 @@ void TransportChannel::send_alive() {
   for (int i = 0; i < kParties; ++i) {
     if (i == config_.self || peers_[i].alive_unanswered) continue;
     peers_[i].alive_unanswered = true;
-    post_bare(i, FrameKind::alive, kAliveTime, [this, i](HttpResult result) {
+    post_bare(i, FrameKind::alive, 0, kAliveTime, [this, i](HttpResult result) {
       PeerState& state = peers_[i];
       state.alive_unanswered = false;
       state.alive_cause = cause_of(config_.peers[i], result);
@@ -279,11 +291,12 @@ void TransportChannel::abort() noexcept {
     Driving driving(*this);
     if (failure_) return;
     auto unanswered = std::make_shared<int>(0);
+    const int left = who_left();
     for (int i = 0; i < kParties; ++i) {
       if (i == config_.self) continue;
       peers_[i].out->clear();
       ++*unanswered;
-      post_bare(i, FrameKind::abort, kAbortTime, [unanswered](HttpResult) { --*unanswered; });
+      post_bare(i, FrameKind::abort, left, kAbortTime, [unanswered](HttpResult) { --*unanswered; });
     }
     auto deadline = Clock::now() + kAbortTime;
     while (*unanswered > 0 && Clock::now() < deadline) drive();
@@ -326,7 +339,7 @@ int TransportChannel::judge(const std::string& party, const DataFrame& frame, bo
   PeerState& state = peers_[header.sender];
   state.heard = Clock::now();
   if (header.kind == FrameKind::abort) {
-    state.stopped = true;
+    state.stopped_by = static_cast<int>(header.sequence);
     return 200;
   }
   if (header.kind == FrameKind::alive) return 200;

@@ -78,7 +78,7 @@ class TransportChannel : public Channel {
     std::vector<Verdict> unanswered;  // accepted, not acknowledged yet
     Clock::time_point heard{};        // the latest frame of the peer's engine
     Clock::time_point reached{};      // its latest answer to our alive
-    bool stopped = false;
+    int stopped_by = -1;              // after its abort: the party that left first
     bool alive_unanswered = false;
     std::string alive_cause;  // why our latest alive did not reach it
     std::uint64_t sent = 0;
@@ -92,8 +92,9 @@ class TransportChannel : public Channel {
   void send_verdicts();
   void drive();
   void check();
+  int who_left() const;
   void check_progress(const PeerState& state) const;
-  void post_bare(int to, FrameKind kind, std::chrono::milliseconds timeout, HttpClient::Callback callback);
+  void post_bare(int to, FrameKind kind, int about, std::chrono::milliseconds timeout, HttpClient::Callback callback);
   void send_alive();
   void stop_io() noexcept;
 

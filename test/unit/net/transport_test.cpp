@@ -167,6 +167,17 @@ TEST_F(TransportTest, AbortEndsTheWaitOfThePeers) {
   EXPECT_EQ(code_of([&] { second->send(2, 2, {}); }), ErrorCode::peer_stopped);
 }
 
+TEST_F(TransportTest, APartyThatLeavesBecauseAnotherOneDidNamesThatOne) {
+  auto first = open(0), second = open(1);
+  first->abort();
+  EXPECT_EQ(code_of([&] { second->receive(0, 2); }), ErrorCode::peer_stopped);
+  auto third = open(2);  // too late for the abort of party 0: hears of it from party 1 only
+  second->abort();
+  std::string text;
+  EXPECT_EQ(code_of([&] { third->receive(1, 2); }, &text), ErrorCode::peer_stopped);
+  EXPECT_EQ(text.rfind("party erasmus_mc stopped the attempt: ", 0), 0u) << text;
+}
+
 TEST_F(TransportTest, CancelAndLifelineEndTheWait) {
   int lifeline[2];
   ASSERT_EQ(pipe(lifeline), 0);
