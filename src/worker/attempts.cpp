@@ -148,8 +148,13 @@ void AttemptBook::answer_end(const Attempt& attempt, ConnectionId waiter) {
   hooks_.send(waiter, attempt.fault ? error_reply(*attempt.fault) : ok_reply({{"state", name_of(attempt.state)}}));
 }
 
-void AttemptBook::peer_stopped(Attempt& attempt, const std::string& party, const std::string& reason) {
-  bool cancelled = reason == "cancelled";
+void AttemptBook::peer_stopped(Attempt& attempt, const std::string& sender, const std::string& reason,
+                               const std::string& left) {
+  bool cancelled = reason == "cancelled", known = false;
+  if (attempt.job.is_object())
+    for (const Json& peer : attempt.job.at("peers")) known = known || text_member(peer, "party") == left;
+  const std::string& party = known ? left : sender;
+  if (attempt.left.empty()) attempt.left = party;
   pg::Fault fault{"MP002", "party " + party + (cancelled ? " cancelled the study" : " stopped the attempt"),
                   "The reason is known on the node of that party only.", "Ask it to look at mpc.studies there."};
   if (cancelled) return finish(attempt, Attempt::State::cancelled, fault);

@@ -39,6 +39,7 @@ struct Attempt {
   std::set<std::string> joined;  // third party: who has been given this id
   std::optional<pg::Fault> fault;
   std::optional<pg::Fault> stopping;  // a peer has left: how the attempt ends unless its engine says why itself
+  std::string left;                   // that peer, or the one because of which it left
 
   pg::EngineHandle* engine = nullptr;
   int pid = 0;
@@ -82,7 +83,8 @@ class AttemptBook {
   Attempt& launch(const std::string& study, const std::string& id, bool manual, Json job);
   void finish(Attempt& attempt, Attempt::State state, std::optional<pg::Fault> fault);
   // A peer says that the attempt is over for it.
-  void peer_stopped(Attempt& attempt, const std::string& party, const std::string& reason);
+  // left: the party that left first, as the sender knows; empty: the sender itself.
+  void peer_stopped(Attempt& attempt, const std::string& sender, const std::string& reason, const std::string& left);
 
   void engine_connected(ConnectionId connection, const std::string& id);
   bool is_engine(ConnectionId connection) const { return engines_.contains(connection); }

@@ -147,6 +147,7 @@ void Coordinator::dispatch(ConnectionId connection, const std::string& op, const
 void Coordinator::stop_peers(const Attempt& attempt, const std::string& reason) {
   if (!attempt.job.is_object()) return;
   Json message{{"type", "cancel"}, {"study", attempt.study}, {"attempt", attempt.id}, {"reason", reason}};
+  if (!attempt.left.empty()) message["left"] = attempt.left;
   for (const Json& peer : attempt.job.at("peers"))
     peers_.control(text_member(peer, "party"), message, kStopTimeout, [](const Json&) {});
 }

@@ -212,7 +212,7 @@ Json Coordinator::peer_message(const std::string& party, const Json& message) {
   else
     member = attempt->joined.contains(party);
   if (!member) throw Error(ErrorCode::protocol_violation, "party " + party + " does not take part in the attempt");
-  book_.peer_stopped(*attempt, party, message.value("reason", "failed"));
+  book_.peer_stopped(*attempt, party, message.value("reason", "failed"), message.value("left", ""));
   return Json::object();
 }
 
