@@ -152,14 +152,14 @@ RETURNS TABLE (party text, step integer, name text, peer text, records bigint, b
                data_status text, destroyed text[])
 LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT * FROM mpc_internal.run_step($1, 'agree_key') $$;
-COMMENT ON FUNCTION mpc.agree_key(text) IS 'step 2 by hand, controllers: the halves of the joint key are exchanged';
+COMMENT ON FUNCTION mpc.agree_key(text) IS 'step 2 by hand, controllers: the halves of the joint key are exchanged, identifiers hashed, the key erased';
 
 CREATE FUNCTION mpc.scramble(study text)
 RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
                data_status text, destroyed text[])
 LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT * FROM mpc_internal.run_step($1, 'scramble') $$;
-COMMENT ON FUNCTION mpc.scramble(text) IS 'step 3 by hand, controllers: identifiers hashed, values encrypted under the own public key';
+COMMENT ON FUNCTION mpc.scramble(text) IS 'step 3 by hand, controllers: values encrypted under the own public key';
 
 CREATE FUNCTION mpc.push(study text)
 RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
