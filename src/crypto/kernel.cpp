@@ -46,19 +46,4 @@ unsigned fermat_base_two(const mp_limb_t* candidates, std::size_t n, std::size_t
   return kind == KernelKind::ifma ? fermat_ifma(candidates, n, count) : fermat_portable(candidates, n, count);
 }
 
-mp_limb_t subtract_once(mp_limb_t* x, mp_limb_t& high, const mp_limb_t* root, std::size_t n, mp_limb_t* tmp) {
-  const auto size = static_cast<mp_size_t>(n);
-  const mp_limb_t borrow = mpn_sub_n(tmp, x, root, size);
-  const mp_limb_t below = borrow & ((high - 1) >> 63);  // high is small: its top bit is set after -1 only for 0
-  mpn_cnd_add_n(below, x, tmp, root, size);
-  high = high - borrow + below;
-  return 1 - below;
-}
-
-mp_limb_t negative_inverse(mp_limb_t x) {
-  mp_limb_t inverse = x;  // 3 bits, doubled by each step
-  for (int i = 0; i < 5; ++i) inverse *= 2 - x * inverse;
-  return 0 - inverse;
-}
-
 }  // namespace pgmpc

@@ -15,7 +15,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "crypto/mpz.h"
+#include "crypto/montgomery.h"
 
 namespace pgmpc {
 
@@ -91,10 +91,5 @@ std::unique_ptr<PairKernel> make_ifma_kernel(const Limbs& root);
 std::unique_ptr<PairKernel> make_portable_kernel(const Limbs& root, Timing timing);
 unsigned fermat_ifma(const mp_limb_t* candidates, std::size_t n, std::size_t count);
 unsigned fermat_portable(const mp_limb_t* candidates, std::size_t n, std::size_t count);
-
-// x + high * 2^(64n) loses root once if it is not below root; constant time. Returns 1 if it did. tmp: n limbs.
-mp_limb_t subtract_once(mp_limb_t* x, mp_limb_t& high, const mp_limb_t* root, std::size_t n, mp_limb_t* tmp);
-// -1/x modulo 2^64, x odd.
-mp_limb_t negative_inverse(mp_limb_t x);
 
 }  // namespace pgmpc

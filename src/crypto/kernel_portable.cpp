@@ -16,16 +16,6 @@ namespace pgmpc {
 
 namespace {
 
-// product (2n limbs) = REDC(product) * R: the result stands in its upper half; returns the carry above it. The quotient
-// digits go to q.
-mp_limb_t reduce(mp_limb_t* product, mp_limb_t* q, const mp_limb_t* root, mp_size_t n, mp_limb_t k0) {
-  for (mp_size_t i = 0; i < n; ++i) {
-    q[i] = product[i] * k0;
-    product[i] = mpn_addmul_1(product + i, root, n, q[i]);  // the limb has become 0: room for the carry
-  }
-  return mpn_add_n(product + n, product + n, product, n);
-}
-
 class PortableKernel final : public PairKernel {
  public:
   PortableKernel(const Limbs& root, Timing timing)
@@ -100,7 +90,7 @@ class PortableKernel final : public PairKernel {
 
   // out = REDC(s.product), the quotient digits in s.q; returns what the second part gains.
   mp_limb_t first_part(mp_limb_t* out, const Scratch& s) const {
-    mp_limb_t high = reduce(s.product, s.q, root().data(), n_, k0_);
+    mp_limb_t high = montgomery_reduce(s.product, s.q, root().data(), n_, k0_);
     const mp_limb_t taken = subtract_once(s.product + n_, high, root().data(), limbs(), s.tmp);
     std::copy_n(s.product + n_, n_, out);
     return taken;
@@ -111,7 +101,7 @@ class PortableKernel final : public PairKernel {
     const mp_limb_t borrow = mpn_sub_n(product, product, s.q, n_);
     high -= mpn_sec_sub_1(product + n_, product + n_, n_, borrow, s.tmp);
     high += mpn_cnd_add_n(high >> 63, product + n_, product + n_, root().data(), n_);
-    high += reduce(product, s.q, root().data(), n_, k0_);
+    high += montgomery_reduce(product, s.q, root().data(), n_, k0_);
     high += mpn_sec_add_1(product + n_, product + n_, n_, gain, s.tmp);
     subtract_once(product + n_, high, root().data(), limbs(), s.tmp);
     subtract_once(product + n_, high, root().data(), limbs(), s.tmp);
@@ -156,7 +146,7 @@ bool fermat_one(const mp_limb_t* m, std::size_t limbs) {
   mp_limb_t wrong = 0;
   for (std::size_t bit = 64 * limbs; bit-- > 0;) {
     mpn_sqr(product, x, n);
-    mp_limb_t high = reduce(product, q, m, n, k0);
+    mp_limb_t high = montgomery_reduce(product, q, m, n, k0);
     subtract_once(product + n, high, m, limbs, tmp);
     std::copy_n(product + n, n, x);
     const mp_limb_t exponent = bit < 64 ? m[0] - 1 : m[bit / 64];

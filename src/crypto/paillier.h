@@ -116,6 +116,9 @@ class PaillierDecryptor {
   ~PaillierDecryptor();
   void decrypt(ByteView ciphertexts, std::span<std::uint8_t> plaintexts, ThreadPool& pool,
                const CancelToken& cancel) const;
+#ifdef PG_MPC_CTIME
+  void mark_secrets() const;  // everything derived from p and q, for the constant-time tests (base/constant_time.h)
+#endif
 
  private:
   struct Context;

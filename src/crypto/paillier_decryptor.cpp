@@ -3,10 +3,11 @@
 // The exponent is p-1, not (p-1)/2, so that ciphertexts of other libraries, which need not be squares, decrypt as well.
 // Both residues are always used: decryption modulo p^2 alone would hand out m mod p for an m above p.
 // The powers are taken 8 at a time in pair form (crypto/kernel.h), where L is free: u = u0 + p * u1 with u0 = 1.
-// Everything that touches p and q is in constant time: the kernels' constant timing, secret_power and GMP's mpn_sec
-// functions.
+// Everything that touches p and q is in constant time: the kernels' constant timing, secret_power and SecretModulus
+// (test/ctime shows it). Set-up from the key is not.
 #include <algorithm>
 
+#include "base/constant_time.h"
 #include "crypto/paillier.h"
 #include "crypto/secret_power.h"
 #include "crypto/square_modulus.h"
@@ -21,59 +22,65 @@ Limbs minus_one(const Integer& p, std::size_t limbs) {
   return limbs_of(out, limbs);
 }
 
-Limbs inverse_of(const Integer& a, const Integer& modulus, bool negative, std::size_t limbs) {
+Integer inverse_of(const Integer& a, const Integer& modulus) {
   Integer out;
   if (mpz_invert(out, a, modulus) == 0) throw Error(ErrorCode::internal, "a private key with equal primes");
-  if (negative) mpz_sub(out, modulus, out);
-  return limbs_of(out, limbs);
+  return out;
 }
 
-Limbs square_of(const Integer& p, std::size_t limbs) {
+Integer negative(const Integer& a, const Integer& modulus) {
+  Integer out;
+  mpz_sub(out, modulus, a);
+  return out;
+}
+
+Integer square_of(const Integer& p) {
   Integer out;
   mpz_mul(out, p, p);
-  return limbs_of(out, 2 * limbs);
+  return out;
 }
 
-// out = a * b mod m, all of n limbs, constant time.
-// scratch: 2n + mpn_sec_div_r_itch(2n, n).
-void multiply_secretly(mp_limb_t* out, const mp_limb_t* a, const mp_limb_t* b, const Modulus& m, mp_limb_t* scratch) {
-  const auto n = static_cast<mp_size_t>(m.size());
-  mpn_sec_mul(scratch, a, n, b, n, scratch + 2 * n);
-  mpn_sec_div_r(scratch, 2 * n, m.limbs(), n, scratch + 2 * n);
-  std::copy_n(scratch, n, out);
+Integer power_of_two(std::size_t bits) {
+  Integer out;
+  mpz_setbit(out, bits);
+  return out;
 }
 
 // One of the two primes.
 struct Side {
-  Modulus root;
-  Limbs square;
+  SecretModulus root, square;
   PairModulus pairs;
-  Limbs exponent;  // p - 1
-  Limbs constant;  // h_p
+  Limbs exponent;        // p - 1
+  Limbs constant;        // h_p in Montgomery form
+  Limbs exact;           // 1/p modulo R
+  Limbs back_to_root;    // R^2 modulo p: takes x / R to x
+  Limbs back_to_square;  // the same modulo p^2, with its own R
 
   Side(const Integer& p, const Integer& q, std::size_t limbs)
-      : root(limbs_of(p, limbs)),
-        square(square_of(p, limbs)),
+      : root(p, limbs),
+        square(square_of(p), 2 * limbs),
         pairs(p, limbs, Timing::constant),
         exponent(minus_one(p, limbs)),
-        constant(inverse_of(q, p, true, limbs)) {}
+        constant(root.form(negative(inverse_of(q, p), p))),
+        exact(limbs_of(inverse_of(p, power_of_two(64 * limbs)), limbs)),
+        back_to_root(root.form(power_of_two(64 * limbs))),
+        back_to_square(square.form(power_of_two(128 * limbs))) {}
 
   mp_size_t limbs() const { return static_cast<mp_size_t>(root.size()); }
+  std::size_t scratch() const { return 2 * root.size() + square.scratch(); }
 
-  std::size_t scratch() const {
-    const mp_size_t n = limbs();
-    return static_cast<std::size_t>(4 * n + std::max(mpn_sec_div_r_itch(4 * n, 2 * n), mpn_sec_div_qr_itch(2 * n, n)) +
-                                    n + 1);
-  }
-
-  // pair = the ciphertext c (4n limbs) modulo p^2.
+  // pair = the ciphertext c (4n limbs) modulo p^2. c is below N^2, hence below R p^2 for the R of p^2.
   void split(mp_limb_t* pair, const mp_limb_t* c, mp_limb_t* scratch) const {
     const mp_size_t n = limbs();
-    std::copy_n(c, 4 * n, scratch);
-    mpn_sec_div_r(scratch, 4 * n, square.data(), 2 * n, scratch + 4 * n);
-    // The quotient by p is below p: the limb above it, which the function returns, is 0.
-    mpn_sec_div_qr(pair + n, scratch, 2 * n, root.limbs(), n, scratch + 4 * n);
-    std::copy_n(scratch, n, pair);
+    mp_limb_t *x = scratch, *rest = scratch + 2 * n;
+    square.reduce(x, c, rest);
+    square.multiply(x, x, back_to_square.data(), rest);
+    root.reduce(pair, x, rest);
+    root.multiply(pair, pair, back_to_root.data(), rest);
+    // x - (x mod p) is a multiple of p below p^2: one product modulo R divides it.
+    mpn_sub_n(x, x, pair, n);
+    mpn_sec_mul(rest, x, n, exact.data(), n, rest + 2 * n);
+    std::copy_n(rest, n, pair + n);
   }
 
   // out (n limbs per record) = m mod p of the ciphertexts c (4n limbs per record), at most 8. False when p divides one.
@@ -97,10 +104,20 @@ struct Side {
       kernel.store(pair, base, i, work);
       wrong |= pair[0] ^ 1;  // 1 modulo p unless p divides c
       for (std::size_t j = 1; j < n; ++j) wrong |= pair[j];
-      multiply_secretly(out + i * n, pair + n, constant.data(), root, tmp);
+      root.multiply(out + i * n, pair + n, constant.data(), tmp);
     }
+    declassify(wrong);  // whether a ciphertext is refused is shown to whoever sent it
     return wrong == 0;
   }
+
+#ifdef PG_MPC_CTIME
+  void mark_secrets() const {
+    for (const Limbs* limbs : {&root.limbs(), &square.limbs(), &exponent, &constant, &exact, &back_to_root,
+                               &back_to_square, &pairs.kernel().root()})
+      mark_secret(limbs->data(), limbs->size() * sizeof(mp_limb_t));
+    mark_secret(pairs.one(), pairs.kernel().batch_size() * sizeof(KernelWord));
+  }
+#endif
 };
 
 }  // namespace
@@ -108,27 +125,27 @@ struct Side {
 struct PaillierDecryptor::Context {
   PaillierPublicKey key;
   Side p, q;
-  Limbs inverse;        // of p modulo q
+  Limbs inverse;        // of p modulo q, in Montgomery form
+  Limbs across;         // 1 modulo q, in Montgomery form: its product with m_p is m_p modulo q
   Limbs public_square;  // N^2
 
   Context(const PaillierPrivateKey& private_key, const Integer& prime_p, const Integer& prime_q, std::size_t limbs)
       : key(private_key.public_key()),
         p(prime_p, prime_q, limbs),
         q(prime_q, prime_p, limbs),
-        inverse(inverse_of(prime_p, prime_q, false, limbs)),
-        public_square(square_of(Integer(ByteView(key.n())), 2 * limbs)) {}
+        inverse(q.root.form(inverse_of(prime_p, prime_q))),
+        across(q.root.form(Integer(1ul))),
+        public_square(limbs_of(square_of(Integer(ByteView(key.n()))), 4 * limbs)) {}
 
   // out (2n limbs) = m_p + p * ((m_q - m_p) / p mod q); constant time.
   void combine(mp_limb_t* out, const mp_limb_t* m_p, const mp_limb_t* m_q, mp_limb_t* scratch) const {
     const mp_size_t n = p.limbs();
-    const Modulus &root_p = p.root, &root_q = q.root;
     mp_limb_t *d = scratch, *rest = scratch + n;
-    std::copy_n(m_p, n, d);
-    mpn_sec_div_r(d, n, root_q.limbs(), n, rest);
+    q.root.multiply(d, m_p, across.data(), rest);
     const mp_limb_t borrow = mpn_sub_n(d, m_q, d, n);
-    mpn_cnd_add_n(borrow, d, d, root_q.limbs(), n);
-    multiply_secretly(d, d, inverse.data(), root_q, rest);
-    mpn_sec_mul(out, d, n, root_p.limbs(), n, rest);
+    mpn_cnd_add_n(borrow, d, d, q.root.limbs().data(), n);
+    q.root.multiply(d, d, inverse.data(), rest);
+    mpn_sec_mul(out, d, n, p.root.limbs().data(), n, rest);
     const mp_limb_t carry = mpn_add_n(out, out, m_p, n);
     mpn_sec_add_1(out + n, out + n, n, carry, rest);
   }
@@ -160,6 +177,15 @@ PaillierDecryptor::PaillierDecryptor(const PaillierPrivateKey& key)
           std::make_unique<Context>(key, Integer(view_of(key.p())), Integer(view_of(key.q())), key.p().size() / 8)) {}
 
 PaillierDecryptor::~PaillierDecryptor() = default;
+
+#ifdef PG_MPC_CTIME
+void PaillierDecryptor::mark_secrets() const {
+  context_->p.mark_secrets();
+  context_->q.mark_secrets();
+  for (const Limbs* limbs : {&context_->inverse, &context_->across})
+    mark_secret(limbs->data(), limbs->size() * sizeof(mp_limb_t));
+}
+#endif
 
 void PaillierDecryptor::decrypt(ByteView ciphertexts, std::span<std::uint8_t> plaintexts, ThreadPool& pool,
                                 const CancelToken& cancel) const {
