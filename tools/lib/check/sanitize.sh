@@ -1,5 +1,6 @@
-# What: the unit tests under AddressSanitizer with UndefinedBehaviorSanitizer, and the parts with threads (thread pool,
-#       network, task groups) under ThreadSanitizer; the full run takes every test through both. Sourced by tools/check.
+# What: the unit tests under AddressSanitizer with UndefinedBehaviorSanitizer, the parts with threads (thread pool,
+#       network, task groups) under ThreadSanitizer (the full run takes every test through both), and the constant-time
+#       test of the IFMA kernel under MemorySanitizer. Sourced by tools/check.
 # shellcheck shell=bash
 . tools/lib/check/unit.sh
 
@@ -22,6 +23,7 @@ check_sanitize() {
   else
     run_thread_tests "${options[@]}"
   fi
+  run_constant_time_test
   unset ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
 }
 
@@ -42,4 +44,18 @@ run_thread_tests() {
 thread_test() {
   "$1" --gtest_brief=1 --gtest_filter="$2" | tee "$scratch/thread_test.log" &&
     grep -qE '^\[  PASSED  \] [1-9]' "$scratch/thread_test.log"
+}
+
+# run_constant_time_test: the IFMA kernel under MemorySanitizer, because valgrind cannot run AVX-512 (the portable kernel
+# runs under valgrind with the unit tests). Where the processor lacks the instructions there is nothing to test.
+run_constant_time_test() {
+  local core_targets=(ctime_paillier)
+  if ! grep -qw avx512ifma /proc/cpuinfo; then
+    say "no AVX512-IFMA here: its constant-time test does not apply"
+    return 0
+  fi
+  need_packages clang
+  configure_core build-msan -DPG_MPC_TESTING=ON -DPG_MPC_SANITIZE=memory -DCMAKE_CXX_COMPILER=clang++ \
+    -DCMAKE_BUILD_TYPE=Sanitize '-DCMAKE_CXX_FLAGS_SANITIZE=-O1 -g1' || return 0
+  run_ctest build-msan -R ctime
 }
