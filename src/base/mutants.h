@@ -11,6 +11,10 @@ enum class Mutant {
   reshare_one_label,               // F1: both directions of a reshare share one label
   no_zero_sharing,                 // F4: masked opening without the zero sharing
   no_opening_mask,                 // masks R left out
+  no_input_mask,                   // inputs shared with 0 in place of the third party's pseudorandom share
+  no_reshare_mask,                 // evaluators reshare their outputs with 0 in place of the pseudorandom share
+  no_key_share_mask,               // F29: the constants beside a comparison key reach one evaluator in clear
+  fixed_dcf_seeds,                 // F29: comparison keys made from seeds everybody knows
   inexact_release,                 // F16: release by probabilistic truncation
   textbook_own_randomness,         // own-key encryption with r^N instead of squares
   join_masks_reused,               // F2: the same masks in two attempts

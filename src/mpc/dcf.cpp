@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "base/mutants.h"
 
 namespace pgmpc {
 
@@ -50,7 +51,7 @@ void Dcf::generate(const DcfShape& shape, std::span<const u128> alphas, std::spa
   };
   std::vector<Gate> state(gates);
   std::vector<u128> roots(2 * gates);
-  rng.fill({reinterpret_cast<std::uint8_t*>(roots.data()), roots.size() * 16});
+  if (!mutant(Mutant::fixed_dcf_seeds)) rng.fill({reinterpret_cast<std::uint8_t*>(roots.data()), roots.size() * 16});
   for (std::size_t g = 0; g < gates; ++g) {
     state[g].seed = {roots[2 * g] & ~static_cast<u128>(1), roots[2 * g + 1] & ~static_cast<u128>(1)};
     state[g].value.resize(static_cast<std::size_t>(w));

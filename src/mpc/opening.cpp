@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/mutants.h"
 
 namespace pgmpc {
 
@@ -16,7 +15,6 @@ std::size_t class_size(std::size_t count, int first) {
 // This party's additive share of zero at every coordinate: f(self, next) - f(previous, self).
 FpVector zero_shares(Session& session, const GateLabel& label, std::size_t count) {
   FpVector out(count);
-  if (mutant(Mutant::no_zero_sharing)) return out;
   const int self = session.self(), next = (self + 1) % kParties, previous = (self + 2) % kParties;
   const auto plus = session.blocks(Purpose::zero, self, next, label, 0, 1, count);
   const auto minus = session.blocks(Purpose::zero, previous, self, label, 0, 1, count);
@@ -32,8 +30,7 @@ Masks opening_masks(Session& session, const GateLabel& label, std::size_t count)
     if (session.self() != evaluator && session.self() != dealer) return;
     const auto blocks = session.blocks(Purpose::mask, evaluator, dealer, label, static_cast<std::uint32_t>(dealer),
                                        kParties, class_size(count, dealer));
-    for (std::size_t i = 0; i < blocks.size(); ++i)
-      out[dealer + i * kParties] = mutant(Mutant::no_opening_mask) ? 0 : blocks[i] & kMask;
+    for (std::size_t i = 0; i < blocks.size(); ++i) out[dealer + i * kParties] = blocks[i] & kMask;
   };
   for (int dealer = 0; dealer < kParties; ++dealer) {
     draw(masks.r1, (dealer + 1) % kParties, dealer);

@@ -216,42 +216,6 @@ TEST(Attack, ADealerReceivesOnlyReshareElements) {
   EXPECT_EQ(bytes, 2 * kFpBytes);
 }
 
-// Uniformity (test 3): every transmitted element, over many sessions with fixed secrets, and its difference between two
-// very different secrets: chi-square on the top byte. alpha below 1e-6 per cell of the table.
-using Histogram = std::map<std::tuple<int, int, std::size_t>, std::array<int, 128>>;
-
-Histogram top_bytes_of_messages(i128 secret, int runs) {
-  Histogram out;
-  for (int run = 0; run < runs; ++run) {
-    MpcHarness h(10000 + run + (secret != 0 ? 1000000 : 0), true);
-    RangeProbe::enable(false);
-    const auto shares = h.deal({secret, secret, secret});
-    h.run([&](Session& s) { return truncate(s, kGate, shares[s.self()], 4, 80); });
-    for (const RecordedMessage& m : h.network().recording()) {
-      const auto values = elements(m.bytes);
-      for (std::size_t i = 0; i < values.size(); ++i)
-        ++out[{m.from, m.to, i}][static_cast<std::size_t>(values[i].v >> 120)];
-    }
-  }
-  return out;
-}
-
-double worst_chi_square(const Histogram& histogram, int runs) {
-  double worst = 0;
-  for (const auto& [key, cells] : histogram) {
-    double chi = 0;
-    for (int count : cells) chi += std::pow(count - runs / 128.0, 2) / (runs / 128.0);
-    worst = std::max(worst, chi);
-  }
-  return worst;
-}
-
-TEST(Uniformity, EveryTransmittedElementOfATruncation) {
-  const int runs = 2560;
-  EXPECT_LT(worst_chi_square(top_bytes_of_messages(0, runs), runs), 235) << "127 degrees of freedom";
-  EXPECT_LT(worst_chi_square(top_bytes_of_messages(static_cast<i128>(1) << 79, runs), runs), 235);
-}
-
 // s7, scaled down and exhaustive: the law of c = x + R1 + R2 given R1, over all masks, for the widths of a toy field
 // (value 2 bits, mask 5 bits): the distance between two secrets equals the bound the session books.
 TEST(Exposure, ToyFieldDistanceEqualsTheBookedBound) {
