@@ -1,4 +1,4 @@
--- What: the parties that this node knows, each with its URL and its one certificate.
+-- What: the parties that this node knows, each with its URL and its certificate (two while it is being changed).
 -- Terms: party = a name in studies; peer = another party that this node has been told of; fingerprint = hex SHA-256
 --        of the DER form of the certificate, the identity of a peer.
 -- Invariants: every write goes through the functions below; each of them wakes the coordinator at COMMIT.
@@ -101,10 +101,14 @@ CREATE TABLE mpc_internal.peers (
   certificate text NOT NULL,
   fingerprint text NOT NULL UNIQUE,
   not_after timestamptz NOT NULL,
+  next_certificate text,
+  next_fingerprint text UNIQUE,
+  next_not_after timestamptz,
   added_at timestamptz NOT NULL DEFAULT now(),
   last_seen timestamptz
 );
-COMMENT ON TABLE mpc_internal.peers IS 'peers of this node; a peer is exactly its certificate';
+COMMENT ON TABLE mpc_internal.peers IS
+'peers of this node; a peer is exactly its certificate; next_certificate is accepted too while the peer changes to it';
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.peers', '');
 
 -- checks shared by add_peer and alter_peer
@@ -157,7 +161,7 @@ BEGIN
       HINT = 'Ask the peer for its own certificate: mpc.node_status() on its node names the file.';
   END IF;
   SELECT p.party INTO holder FROM mpc_internal.peers AS p
-   WHERE p.fingerprint = parsed.fingerprint AND p.party <> check_peer_certificate.party;
+   WHERE parsed.fingerprint IN (p.fingerprint, p.next_fingerprint) AND p.party <> check_peer_certificate.party;
   IF FOUND THEN
     RAISE EXCEPTION USING ERRCODE = '42710',
       MESSAGE = format('certificate already belongs to peer "%s"', holder),
@@ -212,7 +216,8 @@ $$;
 COMMENT ON FUNCTION mpc.add_peer(text, text, text) IS
 'makes another party known to this node: name, https url of its listener, PEM text of its certificate. Returns the fingerprint (hex SHA-256): compare it with the peer''s mpc.node_status() by another channel. Errors: 22023 name, url or certificate not usable; 42710 known already; 54000 pg_mpc.max_peers';
 
-CREATE FUNCTION mpc.alter_peer(party text, url text DEFAULT NULL, certificate text DEFAULT NULL) RETURNS text
+CREATE FUNCTION mpc.alter_peer(
+  party text, url text DEFAULT NULL, certificate text DEFAULT NULL, next_certificate text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -230,17 +235,35 @@ BEGIN
     known.certificate := certificate;
     known.fingerprint := parsed.fingerprint;
     known.not_after := parsed.not_after;
+    -- The change is over: only the certificates named in this call count from now on.
+    known.next_certificate := NULL;
+    known.next_fingerprint := NULL;
+    known.next_not_after := NULL;
+  END IF;
+  IF next_certificate IS NOT NULL THEN
+    parsed := mpc_internal.check_peer_certificate(party, next_certificate);
+    IF parsed.fingerprint = known.fingerprint THEN
+      RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('next certificate of peer "%s" is the one it has', party),
+        DETAIL = format('Its fingerprint is %s.', parsed.fingerprint),
+        HINT = 'Pass the certificate that the peer is going to install as next_certificate.';
+    END IF;
+    known.next_certificate := next_certificate;
+    known.next_fingerprint := parsed.fingerprint;
+    known.next_not_after := parsed.not_after;
   END IF;
   UPDATE mpc_internal.peers AS p
-     SET url = known.url, certificate = known.certificate, fingerprint = known.fingerprint, not_after = known.not_after
+     SET url = known.url, certificate = known.certificate, fingerprint = known.fingerprint, not_after = known.not_after,
+         next_certificate = known.next_certificate, next_fingerprint = known.next_fingerprint,
+         next_not_after = known.next_not_after
    WHERE p.party = alter_peer.party;
-  PERFORM mpc_internal.record_event(NULL, NULL, 'peer_altered', party, jsonb_build_object('fingerprint', known.fingerprint));
+  PERFORM mpc_internal.record_event(NULL, NULL, 'peer_altered', party, jsonb_strip_nulls(jsonb_build_object(
+    'fingerprint', known.fingerprint, 'next_fingerprint', known.next_fingerprint)));
   PERFORM mpc_internal.wake_coordinator('reload');
   RETURN known.fingerprint;
 END
 $$;
-COMMENT ON FUNCTION mpc.alter_peer(text, text, text) IS
-'changes the url or the certificate of a peer (NULL keeps it); connections under the old certificate are closed. Returns the fingerprint in force. Errors: 42704 unknown peer, 22023 as mpc.add_peer';
+COMMENT ON FUNCTION mpc.alter_peer(text, text, text, text) IS
+'changes the url or the certificate of a peer (NULL keeps it). certificate takes effect at once: connections under another one are closed. next_certificate is accepted besides it, so that the peer can change to it while studies run; the call with certificate => ends that. Returns the fingerprint in force. Errors: 42704 unknown peer, 22023 as mpc.add_peer';
 
 CREATE FUNCTION mpc.remove_peer(party text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -287,11 +310,12 @@ $$;
 COMMENT ON FUNCTION mpc_internal.peer(text) IS 'row of a peer; error 42704 when unknown';
 
 CREATE FUNCTION mpc_internal.peer_list(
-  OUT party text, OUT role text, OUT url text, OUT certificate text, OUT fingerprint text) RETURNS SETOF record
+  OUT party text, OUT role text, OUT url text, OUT certificate text, OUT fingerprint text,
+  OUT next_fingerprint text) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  RETURN QUERY SELECT p.party, v.role, p.url, p.certificate, p.fingerprint
+  RETURN QUERY SELECT p.party, v.role, p.url, p.certificate, p.fingerprint, p.next_fingerprint
     FROM mpc_internal.peers AS p JOIN mpc.parties AS v USING (party) ORDER BY p.party;
 END
 $$;

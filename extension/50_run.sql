@@ -218,7 +218,8 @@ BEGIN
       'relation', approval.source::bigint, 'identifier', to_jsonb(approval.identifier),
       'approver', approval.approver::bigint) END,
     'peers', (SELECT jsonb_agg(jsonb_build_object('party', p.party, 'url', p.url, 'certificate', p.certificate,
-                       'fingerprint', p.fingerprint, 'index', array_position(held.parties, p.party) - 1)
+                       'fingerprint', p.fingerprint, 'next_fingerprint', coalesce(p.next_fingerprint, ''),
+                       'index', array_position(held.parties, p.party) - 1)
                        ORDER BY array_position(held.parties, p.party))
                 FROM mpc_internal.peers AS p WHERE p.party = ANY (held.parties)));
 END

@@ -22,9 +22,11 @@ CREATE VIEW mpc.parties AS
 SELECT p.party,
        (SELECT string_agg(DISTINCT CASE WHEN s.parties[3] = p.party THEN 'third_party' ELSE 'controller' END, ', ')
           FROM mpc_internal.studies AS s WHERE p.party = ANY (s.parties)) AS role,
-       p.url, p.fingerprint, p.not_after, p.last_seen
+       p.url, p.fingerprint, p.not_after, p.last_seen,
+       floor(extract(epoch FROM p.not_after - now()) / 86400)::integer AS days_to_expiry,
+       p.next_fingerprint, p.next_not_after
   FROM mpc_internal.peers AS p;
-COMMENT ON VIEW mpc.parties IS 'peers of this node; role as in the studies known here (controller, third_party), NULL before the first';
+COMMENT ON VIEW mpc.parties IS 'peers of this node; role as in the studies known here (controller, third_party), NULL before the first; next_fingerprint is accepted too while the peer changes its certificate';
 
 CREATE VIEW mpc.steps AS
 SELECT s.study, s.attempt, s.party, s.step, s.name, s.peer, s.records, s.bytes, s.seconds, s.data_status, s.destroyed,

@@ -115,12 +115,14 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   answer record;
+  renew boolean := coalesce(peer.next_not_after, peer.not_after) < now() + interval '30 days';
 BEGIN
   SELECT * INTO answer FROM mpc.ping_peer(peer.party);
-  status := CASE WHEN answer.ok THEN 'ok' ELSE 'problem' END;
+  status := CASE WHEN answer.ok AND NOT renew THEN 'ok' ELSE 'problem' END;
   detail := CASE WHEN answer.ok THEN format('answers at %s; its certificate expires on %s', peer.url, peer.not_after)
             ELSE answer.cause END;
-  hint := CASE WHEN NOT answer.ok THEN 'Both nodes need each other''s certificate and url; mpc.node_status() on the peer''s node shows its side.' END;
+  hint := CASE WHEN answer.ok AND renew THEN 'Ask the peer for its next certificate: mpc.alter_peer(…, next_certificate => …) accepts both.'
+               WHEN NOT answer.ok THEN 'Both nodes need each other''s certificate and url; mpc.node_status() on the peer''s node shows its side.' END;
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.peer_check(mpc_internal.peers) IS 'row of a peer in mpc.node_status';

@@ -18,6 +18,17 @@ $$;
 
 -- Certificates of parties that exist in these tests only; their private keys were thrown away.
 CREATE TABLE test_certificates (name text, certificate text);
+INSERT INTO test_certificates VALUES ('next', '-----BEGIN CERTIFICATE-----
+MIIBdTCCARugAwIBAgIUC+mi1JO3Gb0Dh7Hlgb7izRMcQMowCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEbmV4dDAgFw0yNjExMjMwMzM0MjNaGA8yMTI2MTAzMDAzMzQy
+M1owDzENMAsGA1UEAwwEbmV4dDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABO+i
+gTGv2bpCFHw6NlJo3xcy6BkZJRQXiCLZ3WYEYe6gjy203L+mvchvVzSPDNESMO8f
+fXIi78Xh7wCfK6gop2yjUzBRMB0GA1UdDgQWBBR7ro6OFm3lxvXplCUejPl3TyYv
+wjAfBgNVHSMEGDAWgBR7ro6OFm3lxvXplCUejPl3TyYvwjAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCA0gAMEUCIQD4ZKJjbPI6YvEX538Fvti7YCnY2kL3vzpe
+U1w5e6HntwIgLg3K/O/0gAYHHGbBJ7+jL7pkobVmSdDXLDfKru1Et0g=
+-----END CERTIFICATE-----
+');
 INSERT INTO test_certificates VALUES
 ('zilveren_kruis', '-----BEGIN CERTIFICATE-----
 MIIBqDCCAU6gAwIBAgIUV51V3PEyxRHdIxjxO/D7MAzAr/MwCgYIKoZIzj0EAwIw
@@ -97,6 +108,15 @@ SELECT mpc.add_peer('other', 'https://[::1]:1', certificate => certificate_of('o
 SELECT mpc.alter_peer('other', url => 'https://node4.example.org') = fingerprint FROM mpc.parties WHERE party = 'other';
 SELECT url FROM mpc.parties WHERE party = 'other';
 SELECT fails($$SELECT mpc.alter_peer('other', certificate => certificate_of('zorgttp'))$$);
+-- two certificates while the peer changes its own
+SELECT mpc.alter_peer('other', next_certificate => certificate_of('next')) = fingerprint FROM mpc.parties WHERE party = 'other';
+SELECT party, length(next_fingerprint), next_not_after > now(), days_to_expiry > 18000 FROM mpc.parties ORDER BY party;
+SELECT party, next_fingerprint IS NOT NULL FROM mpc_internal.peer_list();
+SELECT fails($$SELECT mpc.alter_peer('other', next_certificate => certificate_of('other'))$$);
+SELECT fails($$SELECT mpc.alter_peer('other', next_certificate => certificate_of('zorgttp'))$$);
+SELECT fails($$SELECT mpc.alter_peer('zorgttp', certificate => certificate_of('next'))$$);
+SELECT length(mpc.alter_peer('other', certificate => certificate_of('next')));
+SELECT party, next_fingerprint FROM mpc.parties ORDER BY party;
 SELECT fails($$SELECT mpc.alter_peer('nobody', url => 'https://localhost')$$);
 SELECT fails($$SELECT mpc.alter_peer('other', url => 'ftp://localhost')$$);
 SELECT mpc.remove_peer('other');

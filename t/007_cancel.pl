@@ -12,24 +12,6 @@ my $mpc = ThreeParties->new('pg_mpc.step_timeout' => '30s');
 my ($hospital, $insurer, $third) = $mpc->nodes;
 $mpc->load_small(300);
 
-# hold(): a session that keeps the insurer's engine from reading its source, so that a study stays in the middle of
-# its run, the others waiting for the insurer, for as long as the test wants.
-sub hold {
-	my $session = {in => "BEGIN; LOCK TABLE small_b;\n\\echo held\n", out => ''};
-	my @command = ($insurer->installed_command('psql'), '-XqAt', '-h', $insurer->host, '-p', $insurer->port, '-U',
-		'analyst', '-d', 'postgres');
-	$session->{run} = IPC::Run::start(\@command, '<', \$session->{in}, '>', \$session->{out}, '2>', '/dev/null',
-		IPC::Run::timeout(ThreeParties::TIMEOUT));
-	$session->{run}->pump until $session->{out} =~ /held/;
-	return $session;
-}
-
-sub release {
-	my ($session) = @_;
-	$session->{in} .= "COMMIT;\n\\q\n";
-	$session->{run}->finish;
-}
-
 # start(STUDY, NODE, SQL): approved, running on every node; returns the session that waits.
 sub start {
 	my ($study, $node, $sql) = @_;
@@ -49,7 +31,7 @@ sub ended {
 	}
 }
 
-my $held = hold();
+my $held = $mpc->hold($insurer, 'small_b');
 my $job = start('cancelled', $hospital, "SELECT * FROM mpc.run_study('cancelled')");
 $mpc->ask($insurer, "SELECT mpc.cancel_study('cancelled')");
 my ($code, $out, $err) = $mpc->finish($job);
@@ -61,19 +43,19 @@ $job = start('timeout', $hospital, "SET statement_timeout = '4s'; SELECT * FROM 
 ($code, $out, $err) = $mpc->finish($job);
 like($err, qr/57014.*statement timeout/s, 'statement_timeout ends run_study');
 ended('timeout', 'cancelled|failed', 'statement_timeout');
-release($held);
+$mpc->release($held);
 
 # wait_for_study only stops waiting.
-$held = hold();
+$held = $mpc->hold($insurer, 'small_b');
 $mpc->prepare_study('waited', $mpc->small_spec, 'small_a', 'small_b');
 $mpc->ask($hospital, "SELECT mpc.start_study('waited')");
 $mpc->refuses($hospital, "SET statement_timeout = '300ms'; SELECT mpc.wait_for_study('waited')", '57014',
 	qr/statement timeout/, 'wait_for_study under statement_timeout');
-release($held);
+$mpc->release($held);
 is($mpc->ask($hospital, "SELECT mpc.wait_for_study('waited')"), 'released', 'the study went on and was released');
 
 # A peer that stops: the others name it.
-my $lost = hold();
+my $lost = $mpc->hold($insurer, 'small_b');
 $job = start('stopped', $hospital, "SELECT * FROM mpc.run_study('stopped')");
 $insurer->stop('fast');
 $lost->{run}->finish;
@@ -84,7 +66,7 @@ $insurer->start;
 ended('stopped', 'cancelled|failed', 'a stopped peer');
 
 # A peer that crashes.
-$held = hold();
+$held = $mpc->hold($insurer, 'small_b');
 $job = start('crashed', $hospital, "SELECT * FROM mpc.run_study('crashed')");
 $third->stop('immediate');
 ($code, $out, $err) = $mpc->finish($job);
@@ -92,7 +74,7 @@ like($err, qr/MP00[123]/, 'a peer that crashes: its own SQLSTATE');
 like($err, qr/zorgttp|zilveren_kruis/, 'and a name') or diag($err);
 $third->start;
 ended('crashed', 'cancelled|failed', 'a crashed peer');
-release($held);
+$mpc->release($held);
 like($mpc->ask($third, "SELECT last_error FROM mpc.studies WHERE study = 'crashed'"), qr/restart/,
 	'the crashed node says why its study failed');
 
@@ -101,11 +83,11 @@ $mpc->ask($third, "SELECT * FROM mpc.run_study('crashed')");
 is($mpc->state($third, 'crashed'), 'released', 'the same study runs again');
 
 # A node whose engine runs stops at once when asked to.
-$held = hold();
+$held = $mpc->hold($insurer, 'small_b');
 $job = start('shutdown', $hospital, "SELECT * FROM mpc.run_study('shutdown')");
 ok($third->stop('fast'), 'a fast shutdown does not wait for the study');
 $mpc->finish($job);
-release($held);
+$mpc->release($held);
 
 $mpc->stop;
 done_testing();

@@ -49,6 +49,7 @@ class Identity {
   static std::shared_ptr<const Identity> load(const std::string& certificate_file, const std::string& key_file);
 
   const Certificate& certificate() const noexcept { return description_; }
+  X509* x509() const noexcept { return certificate_.get(); }
   void use_in(SSL_CTX* context) const;
 
  private:

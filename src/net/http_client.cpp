@@ -47,6 +47,18 @@ std::string without_slash(std::string url) {
   return url;
 }
 
+// What a TLS alert of the peer says about the certificate that we presented, ready to follow "peer NAME".
+std::string refusal_text(const std::string& alert, const Certificate& own) {
+  const std::string refused = " refused our certificate: ";
+  if (alert == "certificate expired") return refused + "expired on " + utc_date(own.not_after);
+  if (alert == "certificate revoked") return refused + "revoked";
+  if (alert == "unsupported certificate") return refused + "its key usage does not allow TLS clients";
+  if (alert == "unknown ca") return refused + "it does not know the fingerprint " + own.fingerprint;
+  if (alert == "bad certificate") return refused + "its server log has the reason";
+  if (alert.find("certificate") != std::string::npos) return refused + alert;
+  return " ended the TLS handshake: " + alert;
+}
+
 int on_new_socket(void*, curl_socket_t fd, curlsocktype) {
   int timeout = kUnackedTimeoutMs;
   setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
@@ -79,6 +91,7 @@ class HttpClient::Link : public std::enable_shared_from_this<HttpClient::Link> {
   void collect();
   void finish(Transfer& transfer, CURLcode code);
   std::string cause_of(const Transfer& transfer, CURLcode code);
+  std::string plain_cause_of(const Transfer& transfer, CURLcode code, const std::string& text);
   static int on_socket(CURL*, curl_socket_t fd, int what, void* self, void*);
   static int on_timer(CURLM*, long ms, void* self);
   static std::size_t on_body(char* data, std::size_t, std::size_t size, void* transfer);
@@ -101,7 +114,7 @@ class HttpClient::Link : public std::enable_shared_from_this<HttpClient::Link> {
 HttpClient::Link::Link(HttpClient& client, Peer peer)
     : client_(client), loop_(client.loop_), peer_(std::move(peer)), multi_(curl_multi_init()) {
   if (multi_ == nullptr) throw Error(ErrorCode::out_of_memory, "out of memory");
-  pin_ = {client.identity_, client.trust_, peer_.party, peer_.fingerprint, {}};
+  pin_ = {client.identity_, client.trust_, peer_.party, peer_.fingerprint, peer_.next_fingerprint, {}};
   curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, on_socket);
   curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
   curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, on_timer);
@@ -224,7 +237,7 @@ void HttpClient::Link::finish(Transfer& transfer, CURLcode code) {
   if (code == CURLE_OK) {
     transfer.result.status = static_cast<int>(status);
   } else {
-    transfer.result.error_cause = "peer " + peer_.party + ": " + cause_of(transfer, code);
+    transfer.result.error_cause = "peer " + peer_.party + cause_of(transfer, code);
     transfer.result.body.clear();
   }
   {
@@ -235,15 +248,19 @@ void HttpClient::Link::finish(Transfer& transfer, CURLcode code) {
   if (transfer.callback) transfer.callback(std::move(transfer.result));
 }
 
+// The cause, ready to follow "peer NAME".
 std::string HttpClient::Link::cause_of(const Transfer& transfer, CURLcode code) {
+  std::string text = transfer.error[0] != 0 ? transfer.error : curl_easy_strerror(code);
+  bool tls = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR || code == CURLE_SSL_CERTPROBLEM;
+  if (tls && !pin_.cause.empty()) return ": " + pin_.cause;
+  std::size_t alert = text.find("alert ");
+  if (alert == std::string::npos) return ": " + plain_cause_of(transfer, code, text);
+  return refusal_text(text.substr(alert + 6, text.find(',', alert) - alert - 6), client_.identity_->certificate());
+}
+
+std::string HttpClient::Link::plain_cause_of(const Transfer& transfer, CURLcode code, const std::string& text) {
   long os_error = 0;
   curl_easy_getinfo(transfer.easy, CURLINFO_OS_ERRNO, &os_error);
-  std::string text = transfer.error[0] != 0 ? transfer.error : curl_easy_strerror(code);
-  bool tls = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR;
-  if (tls && !pin_.cause.empty()) return pin_.cause;
-  std::size_t alert = text.find("alert ");
-  if (alert != std::string::npos)
-    return "the peer refused our certificate (" + text.substr(alert, text.find(',', alert) - alert) + ")";
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
       return "host name of " + peer_.url + " cannot be resolved";

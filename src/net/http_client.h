@@ -1,6 +1,7 @@
 // What: the HTTPS client of a node: libcurl's multi interface inside an EventLoop.
-// Terms: peer = party, URL and pinned fingerprint; error cause = one line that names the peer and the reason.
-// Invariants: connections are kept open and never shared between two peers; only https, HTTP/1.1, no redirect, no
+// Terms: peer = party, URL and pinned fingerprint (two while it changes its certificate); error cause = one line that
+// names the peer and the reason. Invariants: connections are kept open and never shared between two peers; only https,
+// HTTP/1.1, no redirect, no
 //             proxy (the environment is ignored), no signal; the answer's size is limited; callbacks run from
 //             EventLoop::step(), never inside post() or get(), and not at all once the client is destroyed.
 //             Threads that libcurl starts (name resolution) have every signal blocked.
@@ -18,8 +19,10 @@ namespace pgmpc {
 
 struct Peer {
   std::string party, url, fingerprint;
+  std::string next_fingerprint = {};  // also accepted, where not empty
   bool operator<(const Peer& other) const {
-    return std::tie(party, url, fingerprint) < std::tie(other.party, other.url, other.fingerprint);
+    return std::tie(party, url, fingerprint, next_fingerprint) <
+           std::tie(other.party, other.url, other.fingerprint, other.next_fingerprint);
   }
 };
 

@@ -23,6 +23,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   bool closed() const noexcept { return fd_ < 0; }
   const std::string& party() const noexcept { return check_.party; }
   const std::string& fingerprint() const noexcept { return fingerprint_; }
+  const std::string& remote() const noexcept { return remote_; }
+  SSL* ssl() const noexcept { return ssl_.get(); }
   EventLoop& loop() const noexcept;
 
  private:

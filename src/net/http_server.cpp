@@ -218,6 +218,14 @@ void HttpServer::set_identity(std::shared_ptr<const Identity> identity, TrustSto
   auto fresh = std::make_shared<TlsServer>(std::move(identity), std::move(trust));
   fresh->set_peers(peers_);
   tls_ = std::move(fresh);
+  auto snapshot = connections_;
+  for (auto& connection : snapshot) {
+    if (!connection->authenticated()) continue;
+    std::string problem = tls_->problem_of(connection->ssl());
+    if (problem.empty()) continue;
+    refused("closed connection of peer " + connection->party() + " from " + connection->remote() + ": " + problem);
+    connection->close();
+  }
 }
 
 void HttpServer::refused(const std::string& line) {

@@ -69,7 +69,8 @@ class HttpServer {
   // Replaces who may connect; connections of parties that are not pinned any more are closed.
   void set_peers(PinnedPeers peers);
   const PinnedPeers& peers() const noexcept { return peers_; }
-  // For new connections (certificate renewed, ca_file changed).
+  // For new connections (certificate renewed, ca_file or crl_file changed). Open ones go on unless their peer would be
+  // refused now.
   void set_identity(std::shared_ptr<const Identity> identity, TrustStore trust);
   int port() const noexcept { return port_; }
   std::size_t connections() const noexcept { return connections_.size(); }

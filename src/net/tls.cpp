@@ -26,9 +26,12 @@ void no_tickets_no_secrets(SSL_CTX* context) {
 
 // The alert that the other side will see.
 int alert_error(const std::string& cause) {
-  if (cause.find("expired") != std::string::npos) return X509_V_ERR_CERT_HAS_EXPIRED;
-  if (cause.find("not valid before") != std::string::npos) return X509_V_ERR_CERT_NOT_YET_VALID;
-  return X509_V_ERR_CERT_REJECTED;
+  auto says = [&](const char* words) { return cause.find(words) != std::string::npos; };
+  if (says("is not known")) return X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT;  // unknown_ca
+  if (says("is revoked")) return X509_V_ERR_CERT_REVOKED;
+  if (says("certificate expired")) return X509_V_ERR_CERT_HAS_EXPIRED;
+  if (says("key usage")) return X509_V_ERR_INVALID_PURPOSE;  // unsupported_certificate
+  return X509_V_ERR_CERT_REJECTED;                           // bad_certificate
 }
 
 std::string trust_problem(X509* leaf, STACK_OF(X509) * untrusted, X509_STORE* trust, PeerRole role) {
@@ -38,7 +41,11 @@ std::string trust_problem(X509* leaf, STACK_OF(X509) * untrusted, X509_STORE* tr
   if (X509_verify_cert(check.get()) == 1) return {};
   int error = X509_STORE_CTX_get_error(check.get());
   ERR_clear_error();
-  return std::string("certificate does not satisfy ca_file: ") + X509_verify_cert_error_string(error);
+  if (error == X509_V_ERR_CERT_REVOKED) return "certificate is revoked by crl_file";
+  bool list = error == X509_V_ERR_UNABLE_TO_GET_CRL || error == X509_V_ERR_CRL_HAS_EXPIRED ||
+              error == X509_V_ERR_CRL_NOT_YET_VALID || error == X509_V_ERR_CRL_SIGNATURE_FAILURE;
+  return std::string("certificate does not satisfy ") + (list ? "crl_file: " : "ca_file: ") +
+         X509_verify_cert_error_string(error);
 }
 
 int finish(X509_STORE_CTX* store, const std::string& cause) {
@@ -52,8 +59,9 @@ int verify_server(X509_STORE_CTX* store, void* data) {
   try {
     X509* leaf = X509_STORE_CTX_get0_cert(store);
     std::string seen = certificate_fingerprint(leaf);
-    if (seen != pin.fingerprint) {
+    if (seen != pin.fingerprint && seen != pin.next_fingerprint) {
       pin.cause = "certificate fingerprint differs: it presents " + seen + ", this node knows " + pin.fingerprint;
+      if (!pin.next_fingerprint.empty()) pin.cause += " and " + pin.next_fingerprint;
     } else {
       pin.cause = certificate_problem(leaf, PeerRole::server, std::time(nullptr));
       if (pin.cause.empty() && pin.trust)
@@ -105,11 +113,19 @@ BIO* new_socket_bio(int fd) {
 }
 }  // namespace
 
-TrustStore load_trust_store(const std::string& ca_file) {
+TrustStore load_trust_store(const std::string& ca_file, const std::string& crl_file) {
+  if (ca_file.empty() && !crl_file.empty())
+    throw Error(ErrorCode::configuration, "a revocation list needs the authority that signed it",
+                "crl_file is \"" + crl_file + "\", ca_file is empty",
+                "set pg_mpc.ca_file too; peers with self-signed certificates are removed or altered instead");
   if (ca_file.empty()) return nullptr;
   TrustStore store(X509_STORE_new(), X509_STORE_free);
   if (!store || X509_STORE_load_file(store.get(), ca_file.c_str()) != 1)
     throw Error(ErrorCode::configuration, "could not load CA file \"" + ca_file + "\"", openssl_cause());
+  if (crl_file.empty()) return store;
+  if (X509_STORE_load_file(store.get(), crl_file.c_str()) != 1)
+    throw Error(ErrorCode::configuration, "could not load CRL file \"" + crl_file + "\"", openssl_cause());
+  X509_STORE_set_flags(store.get(), X509_V_FLAG_CRL_CHECK);
   return store;
 }
 
@@ -145,6 +161,14 @@ OpenSslPtr<SSL> TlsServer::accept(int fd, PeerCheck& check) {
   return ssl;
 }
 
+std::string TlsServer::problem_of(SSL* ssl) const {
+  OpenSslPtr<X509> leaf(SSL_get1_peer_certificate(ssl));
+  if (!leaf) return "certificate is missing";
+  std::string problem = certificate_problem(leaf.get(), PeerRole::client, std::time(nullptr));
+  if (!problem.empty() || !trust_) return problem;
+  return trust_problem(leaf.get(), SSL_get_peer_cert_chain(ssl), trust_.get(), PeerRole::client);
+}
+
 int TlsServer::verify(X509_STORE_CTX* store, void* data) {
   auto& self = *static_cast<TlsServer*>(data);
   auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
@@ -173,8 +197,10 @@ int TlsServer::verify(X509_STORE_CTX* store, void* data) {
 
 void prepare_client_context(SSL_CTX* context, TlsClientPin& pin) {
   no_tickets_no_secrets(context);
-  pin.identity->use_in(context);
   pin.cause.clear();
+  std::string problem = certificate_problem(pin.identity->x509(), PeerRole::client, std::time(nullptr));
+  if (!problem.empty()) throw Error(ErrorCode::configuration, "not connected, because this node's own " + problem);
+  pin.identity->use_in(context);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_cert_verify_callback(context, verify_server, &pin);
 }

@@ -3,7 +3,8 @@
 // Invariants: TLS 1.3 only, both sides present certificates; no session tickets, no session cache, no 0-RTT, no key
 //             log, so that nothing recorded can be decrypted later (forward secrecy is what destruction rests on);
 //             a certificate counts only if its fingerprint is pinned, its dates and key usage fit and, where a
-//             ca_file is set, it also chains to it. Host names play no part.
+//             ca_file is set, it also chains to it and (crl_file) its authority has not revoked it. Host names play
+//             no part.
 #pragma once
 #include <map>
 #include <memory>
@@ -17,8 +18,9 @@ namespace pgmpc {
 using PinnedPeers = std::map<std::string, std::string>;
 
 using TrustStore = std::shared_ptr<X509_STORE>;
-// Empty file name: no store. Error(configuration) names the file.
-TrustStore load_trust_store(const std::string& ca_file);
+// Empty ca_file: no store. With a crl_file every certificate must be absent from a valid list of its issuer.
+// Error(configuration) names the file.
+TrustStore load_trust_store(const std::string& ca_file, const std::string& crl_file);
 
 // What the check of one handshake found; lives as long as the handshake.
 struct PeerCheck {
@@ -39,6 +41,8 @@ class TlsServer {
   const PinnedPeers& peers() const noexcept { return peers_; }
   // A server-side SSL whose outcome is written to `check`, which must outlive it.
   OpenSslPtr<SSL> accept(int fd, PeerCheck& check);
+  // Why the client of an accepted connection would be refused now (dates, authority, revocation); empty: it would not.
+  std::string problem_of(SSL* ssl) const;
 
  private:
   static int verify(X509_STORE_CTX* store, void* self);
@@ -53,8 +57,10 @@ struct TlsClientPin {
   std::shared_ptr<const Identity> identity;
   TrustStore trust;
   std::string party, fingerprint;
-  std::string cause;  // of the latest refused handshake, empty after an accepted one
+  std::string next_fingerprint;  // the certificate that the peer is about to change to; may be empty
+  std::string cause;             // of the latest refused handshake, empty after an accepted one
 };
+// Error(configuration): this node's own certificate cannot be used now.
 void prepare_client_context(SSL_CTX* context, TlsClientPin& pin);
 
 }  // namespace pgmpc

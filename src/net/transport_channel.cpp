@@ -78,7 +78,7 @@ class TransportChannel::Waiting {
 TransportChannel::TransportChannel(TransportConfig config, CancelToken& cancel)
     : config_(std::move(config)), cancel_(cancel) {
   client_ = std::make_unique<HttpClient>(loop_, Identity::load(config_.certificate_file, config_.private_key_file),
-                                         load_trust_store(config_.ca_file), kConnections);
+                                         load_trust_store(config_.ca_file, config_.crl_file), kConnections);
   std::string path = "/v1/data/" + to_hex(config_.attempt);
   for (int i = 0; i < kParties; ++i)
     if (i != config_.self) peers_[i].out = std::make_unique<SendQueue>(loop_, *client_, config_.peers[i], path);

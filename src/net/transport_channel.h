@@ -40,7 +40,7 @@ struct TransportConfig {
   StudyDigest digest{};
   std::string socket_path;           // directory + "/" + engine_socket_name(hex of attempt)
   std::array<Peer, kParties> peers;  // by party index; the entry of self is not used
-  std::string certificate_file, private_key_file, ca_file;
+  std::string certificate_file, private_key_file, ca_file, crl_file;
   std::chrono::milliseconds step_timeout{300000};  // 0: none (manual mode)
   // Protocol thread: which peer a call has been waiting for, and why that peer cannot be reached (empty: it can, as
   // far as is known); an empty party when that wait is over. Only for waits that people would notice.

@@ -14,6 +14,7 @@ char* listen_addresses_value = nullptr;
 char* certificate_file_value = nullptr;
 char* private_key_file_value = nullptr;
 char* ca_file_value = nullptr;
+char* crl_file_value = nullptr;
 int port_value = 7443;
 int max_studies_value = 8;
 int max_peers_value = 16;
@@ -64,6 +65,8 @@ const StringSetting string_settings[] = {
      PGC_SIGHUP, GUC_SUPERUSER_ONLY, nullptr},
     {"pg_mpc.ca_file", "File with certificates that the peers' certificates must also chain to (optional).",
      &ca_file_value, "", PGC_SIGHUP, 0, nullptr},
+    {"pg_mpc.crl_file", "File with revocation lists of the authorities in pg_mpc.ca_file (optional).", &crl_file_value,
+     "", PGC_SIGHUP, 0, nullptr},
 };
 
 const IntSetting int_settings[] = {
@@ -112,6 +115,7 @@ int max_peers() { return max_peers_value; }
 const char* certificate_file() { return text_or(certificate_file_value, ""); }
 const char* private_key_file() { return text_or(private_key_file_value, ""); }
 const char* ca_file() { return text_or(ca_file_value, ""); }
+const char* crl_file() { return text_or(crl_file_value, ""); }
 int step_timeout_ms() { return step_timeout_value; }
 int memory_kb() { return memory_value; }
 int threads() { return threads_value; }

@@ -16,6 +16,7 @@ int max_peers();
 const char* certificate_file();  // "" when not set; relative paths start at the data directory
 const char* private_key_file();
 const char* ca_file();
+const char* crl_file();
 int step_timeout_ms();  // how long an awaited peer may make no progress
 int memory_kb();        // bound of an engine's working memory
 int threads();          // of one engine

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "net/certificate.h"
+#include "net/tls.h"
 #include "pg/guard.h"
 #include "pg/guc.h"
 
@@ -77,6 +77,7 @@ CertificateRow own_certificate() {
     if (!row.usable)
       return problem_row("the certificate does not allow both TLS server and TLS client authentication",
                          "Issue it with extendedKeyUsage = serverAuth, clientAuth.");
+    load_trust_store(guc::ca_file(), guc::crl_file());
     return row;
   } catch (const pg::ServerError&) {
     throw;

@@ -85,8 +85,10 @@ void Coordinator::reload() {
 void Coordinator::push_peers() {
   if (!listener_) return;
   Json list = Json::array();
-  for (const auto& [party, peer] : peers_.peers())
+  for (const auto& [party, peer] : peers_.peers()) {
     list.push_back({{"party", party}, {"fingerprint", peer.fingerprint}});
+    if (!peer.next_fingerprint.empty()) list.push_back({{"party", party}, {"fingerprint", peer.next_fingerprint}});
+  }
   send(*listener_, {{"op", "peers"}, {"peers", list}});
 }
 

@@ -68,10 +68,12 @@ TransportConfig transport_of(const Json& job, const std::string& attempt, bool m
   config.socket_path = std::string(kPrivateDirectory) + "/" + engine_socket_name(attempt);
   for (const Json& peer : job.at("peers"))
     config.peers.at(peer.at("index").get<int>()) =
-        Peer{text_member(peer, "party"), text_member(peer, "url"), text_member(peer, "fingerprint")};
+        Peer{text_member(peer, "party"), text_member(peer, "url"), text_member(peer, "fingerprint"),
+             peer.value("next_fingerprint", "")};
   config.certificate_file = guc::certificate_file();
   config.private_key_file = guc::private_key_file();
   config.ca_file = guc::ca_file();
+  config.crl_file = guc::crl_file();
   // By hand, people pace the steps: nobody can say how long a peer may take.
   config.step_timeout = std::chrono::milliseconds(manual ? 0 : guc::step_timeout_ms());
   return config;

@@ -34,7 +34,7 @@ void Listener::open() {
     HttpServerConfig config;
     config.addresses = addresses_of(guc::listen_addresses());
     config.port = guc::port();
-    server_ = std::make_unique<HttpServer>(loop_, config, identity, load_trust_store(guc::ca_file()),
+    server_ = std::make_unique<HttpServer>(loop_, config, identity, load_trust_store(guc::ca_file(), guc::crl_file()),
                                            [](const std::string& line) { pg::log_line(line); });
     RouterConfig routes;
     routes.directory = kPrivateDirectory;
@@ -63,7 +63,7 @@ void Listener::settings_changed() {
   if (!server_) return open();
   try {
     auto identity = Identity::load(guc::certificate_file(), guc::private_key_file());
-    server_->set_identity(identity, load_trust_store(guc::ca_file()));
+    server_->set_identity(identity, load_trust_store(guc::ca_file(), guc::crl_file()));
     last_problem_.clear();
   } catch (...) {
     problem("the earlier certificate stays in use: " + pg::current_fault().message);

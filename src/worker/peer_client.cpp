@@ -29,6 +29,10 @@ Json reply_of(const std::string& party, const HttpResult& result) {
   }
 }
 
+Peer address_of(const tables::KnownPeer& peer) {
+  return {peer.party, peer.url, peer.fingerprint, peer.next_fingerprint};
+}
+
 double milliseconds_since(EventLoop::Clock::time_point begun) {
   return std::chrono::duration<double, std::milli>(EventLoop::Clock::now() - begun).count();
 }
@@ -38,7 +42,7 @@ double milliseconds_since(EventLoop::Clock::time_point begun) {
 void PeerClient::load_identity() {
   try {
     auto identity = Identity::load(guc::certificate_file(), guc::private_key_file());
-    trust_ = load_trust_store(guc::ca_file());
+    trust_ = load_trust_store(guc::ca_file(), guc::crl_file());
     identity_ = std::move(identity);
     if (client_)
       client_->set_identity(identity_, trust_);
@@ -73,14 +77,14 @@ void PeerClient::control(const std::string& party, const Json& message, std::chr
                          Callback callback) {
   const tables::KnownPeer* peer = callee(party, callback);
   if (peer == nullptr) return;
-  client_->post(Peer{peer->party, peer->url, peer->fingerprint}, "/v1/control", to_frame(message), timeout,
+  client_->post(address_of(*peer), "/v1/control", to_frame(message), timeout,
                 [party, callback](HttpResult result) { callback(reply_of(party, result)); });
 }
 
 void PeerClient::ping(const std::string& party, std::chrono::milliseconds timeout, Callback callback) {
   const tables::KnownPeer* peer = callee(party, callback);
   if (peer == nullptr) return;
-  Peer target{peer->party, peer->url, peer->fingerprint};
+  Peer target = address_of(*peer);
   // The first request opens the connection; the second one, on the open connection, is the round trip.
   auto probe = std::make_shared<HttpClient>(loop_, identity_, trust_, 1);
   auto done = [this, probe, callback](const Json& reply) {

@@ -40,8 +40,8 @@ void recover() { query("SELECT mpc_internal.recover()"); }
 
 std::vector<KnownPeer> peer_list() {
   std::vector<KnownPeer> peers;
-  for (auto& row : query("SELECT party, url, certificate, fingerprint FROM mpc_internal.peer_list()"))
-    peers.push_back({text_of(row[0]), text_of(row[1]), text_of(row[2]), text_of(row[3])});
+  for (auto& row : query("SELECT party, url, certificate, fingerprint, next_fingerprint FROM mpc_internal.peer_list()"))
+    peers.push_back({text_of(row[0]), text_of(row[1]), text_of(row[2]), text_of(row[3]), text_of(row[4])});
   return peers;
 }
 

@@ -12,7 +12,7 @@
 namespace pgmpc::tables {
 
 struct KnownPeer {
-  std::string party, url, certificate, fingerprint;
+  std::string party, url, certificate, fingerprint, next_fingerprint;  // the last one may be empty
 };
 
 struct OutboxEntry {

@@ -244,6 +244,26 @@ sub coefficients {
 
 # --- statements that run while the test goes on ---
 
+# hold(NODE, RELATION): a session that keeps the engine of that node from reading its source, so that a study stays in
+# the middle of its run, the others waiting for that node, for as long as the test wants; see release.
+sub hold {
+	my ($self, $node, $relation) = @_;
+	my $session = {in => "BEGIN; LOCK TABLE $relation;\n\\echo held\n", out => ''};
+	my @command = ($node->installed_command('psql'), '-XqAt', '-h', $node->host, '-p', $node->port, '-U',
+		'analyst', '-d', 'postgres');
+	$session->{run} = IPC::Run::start(\@command, '<', \$session->{in}, '>', \$session->{out}, '2>', '/dev/null',
+		IPC::Run::timeout(TIMEOUT));
+	$session->{run}->pump until $session->{out} =~ /held/;
+	return $session;
+}
+
+# release(SESSION): the held relation is free again.
+sub release {
+	my ($self, $session) = @_;
+	$session->{in} .= "COMMIT;\n\\q\n";
+	$session->{run}->finish;
+}
+
 # start_sql(NODE, SQL): a psql session that runs the statement; see finish. The statement is an argument, because
 # IPC::Run feeds standard input only while somebody pumps, and finish pumps one session after the other.
 sub start_sql {

@@ -186,37 +186,6 @@ TEST_F(HttpsTest, DeferredAnswers) {
   thread_.call([&] { requests_.back().respond(200); });  // the client has gone: no effect
 }
 
-TEST_F(HttpsTest, UnknownClientIsToldAndLogged) {
-  start_server();
-  start_client(test::make_certificate(directory_, "stranger"));
-  HttpResult result = post("/v1/x", {});
-  EXPECT_EQ(result.status, 0);
-  EXPECT_NE(result.error_cause.find("peer zorgttp: the peer refused our certificate"), std::string::npos)
-      << result.error_cause;
-  EXPECT_NE(log().find("is not known"), std::string::npos) << log();
-  EXPECT_TRUE(requests_.empty());
-}
-
-TEST_F(HttpsTest, ClientCertificateDatesAndUsage) {
-  struct Case {
-    test::CertificateOptions options;
-    std::string cause;
-  };
-  std::time_t now = std::time(nullptr);
-  std::vector<Case> cases{{{1000000000, 1600000000, ""}, "peer erasmus_mc: certificate expired on 2020-09-13"},
-                          {{4000000000, 4100000000, ""}, "peer erasmus_mc: certificate is not valid before 2096-10-02"},
-                          {{now - 10, now + 1000, "serverAuth"}, "certificate key usage does not allow TLS clients"}};
-  start_server();
-  for (std::size_t i = 0; i < cases.size(); ++i) {
-    auto certificate = test::make_certificate(directory_, "client" + std::to_string(i), cases[i].options);
-    pin(certificate);
-    start_client(certificate);
-    EXPECT_EQ(post("/v1/x", {}).status, 0);
-    EXPECT_NE(log().find(cases[i].cause), std::string::npos) << log();
-  }
-  EXPECT_TRUE(requests_.empty());
-}
-
 TEST_F(HttpsTest, ServerCertificateIsPinnedAndChecked) {
   start_server();
   start_client(client_certificate_);
