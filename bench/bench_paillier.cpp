@@ -28,17 +28,11 @@ constexpr double kSeconds = 2.0;        // per side and operation
 constexpr int kKeys = 20;               // below 4096 bits
 constexpr int kLargeKeys = 5;
 
-double thread_seconds() {
-  timespec t{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
-double cpu_seconds_of(const std::function<void()>& body) {
-  const double start = thread_seconds();
-  body();
-  return thread_seconds() - start;
-}
+// Processor time that each of two bodies took, and the number of turns.
+struct Turns {
+  int count = 0;
+  double first = 0, second = 0;
+};
 
 // Processor time of two bodies run in turns until each has had `budget` seconds.
 Turns cpu_turns(double budget, const std::function<void()>& first, const std::function<void()>& second) {

@@ -2,6 +2,8 @@
 // Terms: ratio = how many times better than the baseline measured in the same run; null where none runs.
 // Names given as program arguments choose what runs: a name, or the beginning of one up to a dot; none: everything.
 #pragma once
+#include <time.h>
+
 #include <chrono>
 #include <cstdio>
 #include <functional>
@@ -60,21 +62,16 @@ inline double seconds_of(const std::function<void()>& body) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Seconds that each of two bodies took, run in turns so that a busy machine slows both alike, until each has had
-// `budget` seconds; returns the number of turns.
-struct Turns {
-  int count = 0;
-  double first = 0, second = 0;
-};
-inline Turns in_turns(double budget, const std::function<void()>& first, const std::function<void()>& second) {
-  Turns turns;
-  while (turns.count < 2 || turns.first < budget || turns.second < budget) {
-    turns.first += seconds_of(first);
-    turns.second += seconds_of(second);
-    ++turns.count;
-    if (turns.first + turns.second > 20 * budget) break;
-  }
-  return turns;
+// Processor time of this thread: on a busy machine it says what a body costs, not how long it had to wait.
+inline double cpu_seconds_of(const std::function<void()>& body) {
+  auto now = [] {
+    timespec t{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+  };
+  const double start = now();
+  body();
+  return now() - start;
 }
 
 }  // namespace pgmpc::bench

@@ -1,26 +1,29 @@
 #include "regression/matrix.h"
 
-#include <algorithm>
-
 namespace pgmpc {
 
 namespace {
-// Lazy sum of folded products: low 128 bits and a count of carries (2^128 = 2 mod p).
+// Unreduced sum of numbers below 2^128: its low 128 bits and how often 2^128 was left (2^128 = 2 mod p).
 struct Accumulator {
   u128 low = 0;
   std::uint64_t carries = 0;
-  void add(u128 x) {
-    low += x;
-    carries += low < x;
-  }
+  void add(u128 x) { carries += __builtin_add_overflow(low, x, &low); }
   Fp value() const { return Fp::reduce(low) + Fp::reduce(static_cast<u128>(carries) << 1); }
 };
 }  // namespace
 
+// (a0 + 2^64 a1)(b0 + 2^64 b1) = a0 b0 + (2 a1) b1 + 2^64 (a0 b1 + a1 b0), because 2^128 = 2. Canonical elements have
+// a1, b1 < 2^63: 2 a1 fits 64 bits and the sum in brackets 128.
 Fp inner_product(std::span<const Fp> a, std::span<const Fp> b) {
-  Accumulator sum;
-  for (std::size_t i = 0; i < a.size(); ++i) sum.add(multiply_folded(a[i].v, b[i].v));
-  return sum.value();
+  Accumulator sum, upper_sum;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const std::uint64_t a0 = static_cast<std::uint64_t>(a[i].v), a1 = static_cast<std::uint64_t>(a[i].v >> 64);
+    const std::uint64_t b0 = static_cast<std::uint64_t>(b[i].v), b1 = static_cast<std::uint64_t>(b[i].v >> 64);
+    sum.add(static_cast<u128>(a0) * b0);
+    sum.add(static_cast<u128>(2 * a1) * b1);
+    upper_sum.add(static_cast<u128>(a0) * b1 + static_cast<u128>(a1) * b0);
+  }
+  return sum.value() + upper_sum.value() * Fp::reduce(static_cast<u128>(1) << 64);
 }
 
 FpVector upper_product(const Matrix& a, const Matrix& b) {
@@ -52,21 +55,6 @@ FpVector multiply(const Matrix& a, std::span<const Fp> v) {
   FpVector out(a.size);
   for (std::size_t i = 0; i < a.size; ++i) out[i] = inner_product({&a.at[i * a.size], a.size}, v);
   return out;
-}
-
-FpVector gram(std::span<const FpVector> columns, const CancelToken& cancel) {
-  const std::size_t d = columns.size(), rows = columns.empty() ? 0 : columns[0].size();
-  FpVector sums(triangle_size(d));
-  constexpr std::size_t kBlock = 4096;  // rows of all columns that stay in cache together
-  for (std::size_t first = 0; first < rows; first += kBlock) {
-    cancel.check();
-    const std::size_t count = std::min(kBlock, rows - first);
-    std::size_t at = 0;
-    for (std::size_t i = 0; i < d; ++i)
-      for (std::size_t j = i; j < d; ++j)
-        sums[at++] += inner_product({columns[i].data() + first, count}, {columns[j].data() + first, count});
-  }
-  return sums;
 }
 
 }  // namespace pgmpc

@@ -4,7 +4,6 @@
 #pragma once
 #include <span>
 
-#include "base/cancel.h"
 #include "sharing/field.h"
 
 namespace pgmpc {
@@ -33,8 +32,5 @@ Matrix from_upper(const FpVector& triangle, std::size_t size);
 inline std::size_t triangle_size(std::size_t n) { return n * (n + 1) / 2; }
 
 FpVector multiply(const Matrix& a, std::span<const Fp> v);
-
-// Gram matrix over columns of equal length: upper triangle of sum_r x_i[r]*x_j[r], degree 2.
-FpVector gram(std::span<const FpVector> columns, const CancelToken& cancel);
 
 }  // namespace pgmpc

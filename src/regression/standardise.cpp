@@ -1,6 +1,7 @@
 #include "regression/standardise.h"
 
 #include "mpc/comparison.h"
+#include "regression/gram.h"
 
 namespace pgmpc {
 
