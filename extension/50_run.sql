@@ -18,6 +18,8 @@ CREATE TABLE mpc_internal.steps (
   records bigint,
   bytes bigint,
   seconds float8,
+  cpu_seconds float8,
+  kernel_seconds float8,
   data_status text,
   destroyed text[] NOT NULL,
   finished_at timestamptz NOT NULL DEFAULT now()

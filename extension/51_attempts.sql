@@ -31,12 +31,13 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout
 AS $$
 BEGIN
   INSERT INTO mpc_internal.steps (study, version, attempt, party, step, name, peer, records, bytes, seconds,
-                                  data_status, destroyed)
+                                  cpu_seconds, kernel_seconds, data_status, destroyed)
   SELECT s.study, s.version, s.attempt, r.party, r.step, r.name, nullif(r.peer, ''), r.records, r.bytes, r.seconds,
-         r.data_status, coalesce(r.destroyed, '{}')
+         r.cpu_seconds, r.kernel_seconds, r.data_status, coalesce(r.destroyed, '{}')
     FROM mpc_internal.studies AS s,
          jsonb_to_record(attempt_step."row") AS r (party text, step integer, name text, peer text, records bigint,
-                                                   bytes bigint, seconds float8, data_status text, destroyed text[])
+                                                   bytes bigint, seconds float8, cpu_seconds float8,
+                                                   kernel_seconds float8, data_status text, destroyed text[])
    WHERE s.study = attempt_step.study AND s.attempt = attempt_step.attempt AND s.run_state = 'running';
   IF FOUND THEN
     PERFORM mpc_internal.record_event(study, attempt, 'step', "row" ->> 'party', jsonb_build_object(

@@ -30,9 +30,9 @@ COMMENT ON VIEW mpc.parties IS 'peers of this node; role as in the studies known
 
 CREATE VIEW mpc.steps AS
 SELECT s.study, s.attempt, s.party, s.step, s.name, s.peer, s.records, s.bytes, s.seconds, s.data_status, s.destroyed,
-       s.finished_at, s.version
+       s.finished_at, s.version, s.cpu_seconds, s.kernel_seconds
   FROM mpc_internal.steps AS s ORDER BY s.id;
-COMMENT ON VIEW mpc.steps IS 'finished steps of this node in the order in which they ended: what the data was then, what was destroyed';
+COMMENT ON VIEW mpc.steps IS 'finished steps of this node in the order in which they ended: what the data was then, what was destroyed; processor seconds of the engine, and of them in batch computations (kernels)';
 
 CREATE VIEW mpc.models AS
 SELECT f.study, f.version, f.lambda, f.n, m.attribute, m.party, m.coefficient, m.intercept, f.nonzero, f.r_squared,

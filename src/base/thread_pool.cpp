@@ -1,6 +1,7 @@
 #include "base/thread_pool.h"
 
 #include <signal.h>
+#include <time.h>
 
 #include <algorithm>
 #include <atomic>
@@ -13,16 +14,30 @@
 namespace pgmpc {
 
 namespace {
+
+std::uint64_t thread_nanoseconds() noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
 // One for_ranges call: the ranges are handed out by an atomic counter.
 struct Job {
   std::size_t count = 0, grain = 1;
   const CancelToken* cancel = nullptr;
   const std::function<void(std::size_t, std::size_t)>* body = nullptr;
   std::atomic<std::size_t> next{0};
+  std::atomic<std::uint64_t>* cpu = nullptr;
   std::mutex mutex;
   std::exception_ptr failure;
 
   void work() noexcept {
+    const std::uint64_t begin = thread_nanoseconds();
+    take_ranges();
+    cpu->fetch_add(thread_nanoseconds() - begin, std::memory_order_relaxed);
+  }
+
+  void take_ranges() noexcept {
     for (;;) {
       std::size_t begin = next.fetch_add(grain);
       if (begin >= count) return;
@@ -43,6 +58,7 @@ struct ThreadPool::State {
   std::mutex mutex;
   std::condition_variable wake, done;
   std::vector<std::thread> threads;
+  std::atomic<std::uint64_t> cpu{0};
   Job* job = nullptr;
   std::uint64_t generation = 0;
   int busy = 0;
@@ -96,6 +112,10 @@ ThreadPool::~ThreadPool() {
 
 int ThreadPool::threads() const noexcept { return static_cast<int>(state_->threads.size()) + 1; }
 
+double ThreadPool::cpu_seconds() const noexcept {
+  return static_cast<double>(state_->cpu.load(std::memory_order_relaxed)) * 1e-9;
+}
+
 void ThreadPool::for_ranges(std::size_t count, std::size_t grain, const CancelToken& cancel,
                             const std::function<void(std::size_t, std::size_t)>& body) {
   Job job;
@@ -103,6 +123,7 @@ void ThreadPool::for_ranges(std::size_t count, std::size_t grain, const CancelTo
   job.grain = std::max<std::size_t>(grain, 1);
   job.cancel = &cancel;
   job.body = &body;
+  job.cpu = &state_->cpu;
   {
     std::lock_guard lock(state_->mutex);
     state_->job = &job;

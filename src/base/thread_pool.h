@@ -18,6 +18,8 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
   int threads() const noexcept;
+  // Processor time of all threads inside bodies so far.
+  double cpu_seconds() const noexcept;
 
   // Calls body(begin, end) for consecutive ranges of at most `grain` indices that cover [0, count).
   // Polls the cancel token between ranges.

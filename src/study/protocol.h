@@ -45,6 +45,9 @@ struct StepRow {
   std::optional<std::int64_t> records;  // this node's own counts only (F5)
   std::optional<std::int64_t> bytes;
   double seconds = 0;
+  // Processor time of this process since the row before: all of it, and that of the pool's batches (the kernels of
+  // steps 2-6 run there).
+  double cpu_seconds = 0, kernel_seconds = 0;
   std::string data_status;  // personal, pseudonymised, anonymous, aggregate
   std::vector<std::string> destroyed;
 };

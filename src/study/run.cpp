@@ -1,6 +1,9 @@
 #include "study/run.h"
 
+#include <time.h>
+
 #include <limits>
+#include <utility>
 
 #include "base/error.h"
 #include "mpc/input.h"
@@ -20,6 +23,12 @@ unsigned recipient_set(const Spec& spec) {
   unsigned set = 0;
   for (const std::string& party : spec.recipients) set |= 1u << spec.party_index(party);
   return set;
+}
+
+double process_cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 }  // namespace
 
@@ -47,7 +56,9 @@ Run::Run(const StudyContext& context)
     : context_(context),
       spec_(context.spec),
       self_(context.transport.self()),
-      step_start_(std::chrono::steady_clock::now()) {
+      step_start_(std::chrono::steady_clock::now()),
+      cpu_before_(process_cpu_seconds()),
+      kernel_before_(context.pool.cpu_seconds()) {
   if (spec_.kind != AnalysisKind::lasso || spec_.keep_shares)
     throw Error(ErrorCode::not_supported, "this version runs the lasso without kept shares only");
 }
@@ -66,6 +77,9 @@ StepRow Run::begin_row(int number, const char* name) {
 void Run::finish_row(StepRow& row) {
   row.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - step_start_).count();
   row.bytes = static_cast<std::int64_t>(context_.transport.bytes_sent() - bytes_before_);
+  const double cpu = process_cpu_seconds(), kernel = context_.pool.cpu_seconds();
+  row.cpu_seconds = cpu - std::exchange(cpu_before_, cpu);
+  row.kernel_seconds = kernel - std::exchange(kernel_before_, kernel);
   context_.observer.after_step(row);
 }
 

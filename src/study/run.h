@@ -54,6 +54,7 @@ class Run {
 
   std::chrono::steady_clock::time_point step_start_;
   std::uint64_t bytes_before_ = 0;
+  double cpu_before_, kernel_before_;
 };
 
 // Runs a party's part. A failure is told to the peers by an abort; an outcome that all three reach by themselves

@@ -19,11 +19,17 @@ constexpr std::chrono::seconds kLocalPatience{30};        // for the coordinator
 constexpr std::chrono::milliseconds kProgressPause{200};  // between two progress events of one phase
 
 Json row_json(const StepRow& row) {
-  Json json{{"party", row.party},        {"step", row.step},
-            {"name", row.name},          {"peer", row.peer.empty() ? Json() : Json(row.peer)},
-            {"records", nullptr},        {"bytes", nullptr},
-            {"seconds", row.seconds},    {"data_status", row.data_status},
-            {"destroyed", row.destroyed}};
+  Json json{{"party", row.party},
+            {"step", row.step},
+            {"name", row.name},
+            {"peer", row.peer.empty() ? Json() : Json(row.peer)},
+            {"records", nullptr},
+            {"bytes", nullptr},
+            {"seconds", row.seconds},
+            {"data_status", row.data_status},
+            {"destroyed", row.destroyed},
+            {"cpu_seconds", row.cpu_seconds},
+            {"kernel_seconds", row.kernel_seconds}};
   if (row.records) json["records"] = *row.records;
   if (row.bytes) json["bytes"] = *row.bytes;
   return json;

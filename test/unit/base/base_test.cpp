@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <ctime>
 #include <thread>
 
 #include "base/bytes.h"
@@ -132,6 +133,22 @@ TEST(ThreadPool, ACancelledTokenStopsBetweenRanges) {
     EXPECT_EQ(e.code(), ErrorCode::cancelled);
   }
   EXPECT_LT(ranges, 100);
+}
+
+TEST(ThreadPool, CountsTheProcessorTimeOfItsBodies) {
+  ThreadPool pool(2);
+  const CancelToken cancel;
+  EXPECT_EQ(pool.cpu_seconds(), 0);
+  const auto work = [](std::size_t, std::size_t) {
+    const std::clock_t begin = std::clock();
+    while (std::clock() - begin < CLOCKS_PER_SEC / 50) {
+    }
+  };
+  const std::clock_t begin = std::clock();
+  pool.for_ranges(4, 1, cancel, work);
+  const double all = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+  EXPECT_GT(pool.cpu_seconds(), 0.02) << "four times 0.02 s of the process, on two threads at once";
+  EXPECT_LT(pool.cpu_seconds(), all + 0.01);
 }
 
 TEST(ThreadPool, SignalsStayWithTheMainThread) {
