@@ -42,7 +42,7 @@ struct Root {
 // Primes and moduli of the sizes in use, and moduli with extreme limbs.
 std::vector<Root> roots() {
   std::vector<Root> out;
-  for (int bits : {2048, 3072}) {
+  for (int bits : {2048, 3072, 4096}) {
     const auto& key = test_key("a", bits);
     const auto size = static_cast<std::size_t>(bits) / 64;
     out.push_back({"p of " + std::to_string(bits), Integer(view_of(key.p())), size / 2});

@@ -102,16 +102,21 @@ TEST_F(Paillier, AgreesWithTheTextbookFormula) {
   EXPECT_EQ(mpz_cmp_ui(static_cast<mpz_srcptr>(u), 987654321ul), 0);
 }
 
-TEST_F(Paillier, RoundTripAt3072) {
-  const auto& key = test_key("b", 3072);
-  const PaillierOwnEncryptor own(key, rng_);
-  Bytes plaintexts(5 * key.public_key().plaintext_size()), back(plaintexts.size());
-  rng_.fill(plaintexts);
-  for (int i = 0; i < 5; ++i) plaintexts[static_cast<std::size_t>(i) * key.public_key().plaintext_size()] = 0x7f;
-  Bytes ciphertexts(2 * plaintexts.size());
-  own.encrypt(plaintexts, ciphertexts, pool_, kNoCancel);
-  PaillierDecryptor(key).decrypt(ciphertexts, back, pool_, kNoCancel);
-  EXPECT_EQ(back, plaintexts);
+TEST_F(Paillier, RoundTripAtLongerKeys) {
+  for (const int bits : {3072, 4096}) {
+    SCOPED_TRACE(bits);
+    const auto& key = test_key("b", bits);
+    const std::size_t size = key.public_key().plaintext_size();
+    Bytes plaintexts(5 * size), back(plaintexts.size()), ciphertexts(2 * plaintexts.size());
+    rng_.fill(plaintexts);
+    for (std::size_t i = 0; i < 5; ++i) plaintexts[i * size] = 0x7f;
+    PaillierOwnEncryptor(key, rng_).encrypt(plaintexts, ciphertexts, pool_, kNoCancel);
+    PaillierDecryptor(key).decrypt(ciphertexts, back, pool_, kNoCancel);
+    EXPECT_EQ(back, plaintexts);
+    PaillierMaskEncryptor(key.public_key(), rng_).encrypt(plaintexts, ciphertexts, pool_, kNoCancel);
+    PaillierDecryptor(key).decrypt(ciphertexts, back, pool_, kNoCancel);
+    EXPECT_EQ(back, plaintexts);
+  }
 }
 
 TEST_F(Paillier, Homomorphism) {

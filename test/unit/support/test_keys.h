@@ -2,8 +2,10 @@
 //       knows these keys: they protect nothing.
 #pragma once
 #include <fstream>
+#include <map>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "base/bytes.h"
 #include "crypto/paillier.h"
@@ -17,17 +19,15 @@ inline Bytes test_vector(const std::string& file) {
   return from_hex(hex);
 }
 
-// name: "a" or "b"; bits: 2048 or 3072. Validated once, then kept for the process.
+// name: "a" or "b"; bits: 2048, 3072 or 4096. Validated once, then kept for the process.
 inline const PaillierPrivateKey& test_key(const std::string& name = "a", int bits = 2048) {
   const auto load = [](const std::string& which, int size) {
     return PaillierPrivateKey::decode(test_vector("paillier_" + std::to_string(size) + "_" + which + ".key"));
   };
-  static const PaillierPrivateKey a = load("a", 2048), b = load("b", 2048);
-  if (bits == 3072) {
-    static const PaillierPrivateKey a_3072 = load("a", 3072), b_3072 = load("b", 3072);
-    return name == "a" ? a_3072 : b_3072;
-  }
-  return name == "a" ? a : b;
+  static std::map<std::pair<std::string, int>, PaillierPrivateKey> keys;
+  const auto at = std::make_pair(name, bits);
+  if (!keys.contains(at)) keys.emplace(at, load(name, bits));
+  return keys.at(at);
 }
 
 }  // namespace pgmpc
