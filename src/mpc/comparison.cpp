@@ -36,8 +36,9 @@ FpVector reshare(Session& session, const GateLabel& label, DcfOutput output) {
     else
       from[peer] = session.blocks(Purpose::reshare, peer, self, label, 0, 1, count);
   }
-  Exchange round;
-  auto& [out, in, expected] = round;
+  Exchange round{.phase = label.phase};
+  auto& out = round.out;
+  auto& expected = round.expected;
   FpVector shares(count);
   for (std::size_t i = 0; i < count; ++i) {
     const int dealer = dealer_of(i / output.per_gate_);
@@ -57,7 +58,7 @@ FpVector reshare(Session& session, const GateLabel& label, DcfOutput output) {
   for (std::size_t i = 0; i < count; ++i) {
     if (dealer_of(i / output.per_gate_) != self) continue;
     for (int peer = 0; peer < kParties; ++peer)
-      if (peer != self) shares[i] += element(in[peer], at[peer]++);
+      if (peer != self) shares[i] += element(round.in[peer], at[peer]++);
   }
   return shares;
 }

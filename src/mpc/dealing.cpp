@@ -29,6 +29,7 @@ void deal(Session& session, const GateLabel& label, const Masks& masks, std::siz
     dealing.secrets(masks.r1[own[i]], masks.r2[own[i]], alphas[i], &betas[i * dealing.shape.width],
                     shared.data() + i * constants);
   Dcf(generator(session)).generate(dealing.shape, alphas, betas, session.rng(), messages.out[e1], messages.out[e2]);
+  for (int evaluator : {e1, e2}) messages.key_bytes[evaluator] = messages.out[evaluator].size();
   const auto halves = session.blocks(Purpose::key_share, self, e1, label, 0, 1, shared.size());
   for (std::size_t i = 0; i < shared.size(); ++i) append(messages.out[e2], shared[i] - Fp::reduce(halves[i]));
 }

@@ -32,7 +32,7 @@ FpVector share_column(Session& session, const GateLabel& label, std::uint16_t pa
 std::vector<FpVector> share_additive(Session& session, const GateLabel& label,
                                      std::span<const std::span<const Fp>> columns) {
   const int self = session.self();
-  Exchange round;
+  Exchange round{.phase = label.phase};
   std::vector<FpVector> shares;
   Bytes* out = self == kThirdParty ? nullptr : &round.out[1 - self];
   for (std::size_t part = 0; part < columns.size(); ++part)

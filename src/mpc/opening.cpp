@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/mutants.h"
 
 namespace pgmpc {
 
@@ -20,6 +21,11 @@ FpVector zero_shares(Session& session, const GateLabel& label, std::size_t count
   const auto minus = session.blocks(Purpose::zero, previous, self, label, 0, 1, count);
   for (std::size_t j = 0; j < count; ++j) out[j] = Fp::reduce(plus[j]) - Fp::reduce(minus[j]);
   return out;
+}
+
+Error inconsistent(std::string message) {
+  return Error(ErrorCode::inconsistent_shares, std::move(message), {},
+               "a fault of memory or software at one of the parties; start the study again");
 }
 }  // namespace
 
@@ -59,8 +65,9 @@ Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp>
   for (std::size_t j = 0; j < count; ++j) additive[j] = values[j] * session.weight();
   session.book_opening(label, additive, bounds);
   const FpVector zero = zero_shares(session, label, count);
-  Exchange round;
-  auto& [out, in, expected] = round;
+  Exchange round{.phase = label.phase};
+  auto& out = round.out;
+  auto& in = round.in;
   for (std::size_t j = 0; j < count; ++j) {
     const int dealer = dealer_of(j), e1 = (dealer + 1) % kParties, e2 = (dealer + 2) % kParties;
     additive[j] += zero[j];
@@ -77,9 +84,10 @@ Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp>
     if (peer == self) continue;
     // From this peer: coordinates it deals, and those dealt by the third one.
     elements[peer] = class_size(count, peer) + class_size(count, 3 - peer - self);
-    expected[peer] = elements[peer] * kFpBytes;
+    round.expected[peer] = elements[peer] * kFpBytes;
     if (dealer_messages != nullptr) {
-      expected[peer] += dealer_messages->expected[peer];
+      round.expected[peer] += dealer_messages->expected[peer];
+      round.key_bytes += dealer_messages->key_bytes[peer];
       out[peer].insert(out[peer].end(), dealer_messages->out[peer].begin(), dealer_messages->out[peer].end());
     }
   }
@@ -87,14 +95,22 @@ Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp>
   Opened opened;
   opened.offset = offset;
   opened.c.resize(count);
+  // c - own mask = x + 2^offset + the other mask: what lies outside is not the sum of three right messages.
+  const u128 most = (static_cast<u128>(1) << kMaskBits) + (static_cast<u128>(1) << (offset + 1));
+  bool in_range = true;
   std::array<std::size_t, kParties> at{};
   for (std::size_t j = 0; j < count; ++j) {
     const int dealer = dealer_of(j);
     if (self == dealer) continue;
     const int other = 3 - dealer - self;
     const Fp sum = additive[j] + element(in[dealer], at[dealer]++) + element(in[other], at[other]++);
-    opened.c[j] = (sum + Fp::reduce(static_cast<u128>(1) << offset)).v;
+    const Fp c = sum + Fp::reduce(static_cast<u128>(1) << offset);
+    const Fp own_mask = Fp::reduce(self == (dealer + 1) % kParties ? masks.r1[j] : masks.r2[j]);
+    in_range &= (c - own_mask).v <= most;
+    opened.c[j] = c.v;
   }
+  if (!in_range && !mutant(Mutant::unchecked_openings))
+    throw inconsistent("the masked values opened in phase " + session.phase_name(label.phase) + " are out of range");
   if (dealer_messages != nullptr)
     for (int peer = 0; peer < kParties; ++peer)
       if (peer != self)
@@ -130,16 +146,15 @@ FpVector truncate(Session& session, const GateLabel& label, std::span<const Fp> 
   return truncated(session, masked_open(session, label, values, bound), shift);
 }
 
-std::vector<Fp> open(Session& session, std::span<const Fp> shares, unsigned recipients) {
+std::vector<Fp> open(Session& session, std::uint16_t phase, std::span<const Fp> shares, unsigned recipients) {
   const int self = session.self();
   const bool receives = (recipients >> self & 1) != 0;
-  Exchange round;
-  auto& [out, in, expected] = round;
+  Exchange round{.phase = phase};
   for (int peer = 0; peer < kParties; ++peer) {
     if (peer == self) continue;
     if (recipients >> peer & 1)
-      for (const Fp& share : shares) append(out[peer], share);
-    if (receives) expected[peer] = shares.size() * kFpBytes;
+      for (const Fp& share : shares) append(round.out[peer], share);
+    if (receives) round.expected[peer] = shares.size() * kFpBytes;
   }
   session.exchange(round);
   if (!receives) return {};
@@ -148,15 +163,22 @@ std::vector<Fp> open(Session& session, std::span<const Fp> shares, unsigned reci
   bool consistent = true;
   for (std::size_t i = 0; i < shares.size(); ++i) {
     std::array<Fp, kParties> f;
-    for (int party = 0; party < kParties; ++party) f[party] = party == self ? shares[i] : element(in[party], i);
+    for (int party = 0; party < kParties; ++party) f[party] = party == self ? shares[i] : element(round.in[party], i);
     values[i] = f[0] + f[0] - f[1];                       // line through points 1 and 2, at 0
     const Fp check = (f[0] + f[0] + f[0] - f[2]) * half;  // through points 1 and 3
     consistent &= values[i] == check;
   }
-  if (!consistent)
-    throw Error(ErrorCode::inconsistent_shares, "the shares of an opened value do not agree", {},
-                "a transport or memory fault at one of the parties; start the study again");
+  if (!consistent && !mutant(Mutant::unchecked_openings))
+    throw inconsistent("the shares opened in phase " + session.phase_name(phase) + " do not agree");
   return values;
+}
+
+bool open_bit(Session& session, std::uint16_t phase, std::span<const Fp> share) {
+  const Fp value = open(session, phase, share).at(0);
+  const bool set = value == Fp::from_int(1);
+  if (!set && !(value == Fp{}) && !mutant(Mutant::unchecked_openings))
+    throw inconsistent("the bit opened in phase " + session.phase_name(phase) + " is neither 0 nor 1");
+  return set;
 }
 
 }  // namespace pgmpc

@@ -27,12 +27,16 @@ struct Opened {
 
 // Extra bytes a dealer sends to each evaluator in the same round (comparison keys). Sizes are public.
 struct DealerMessages {
-  std::array<Bytes, kParties> out;                         // to each peer
-  std::array<std::size_t, kParties> expected = {0, 0, 0};  // from each peer
+  std::array<Bytes, kParties> out;                          // to each peer
+  std::array<std::size_t, kParties> key_bytes = {0, 0, 0};  // of out: comparison keys, at the front
+  std::array<std::size_t, kParties> expected = {0, 0, 0};   // from each peer
   std::array<Bytes, kParties> in;
 };
 
 // values: this party's local values of a polynomial of degree <= 2 (unweighted), |value| < 2^bound. One round.
+// Two evaluators and three shares of degree 2: nothing is left over to check them against. But an evaluator knows its
+// own mask and the range of the other one, a quarter of the field: a message of anything else than the sender's share
+// is found in three of four coordinates, Error(inconsistent_shares).
 Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp> values, int bound);
 
 // The same where stretches of the values have bounds of their own: each is booked at its own width, which matters where
@@ -60,8 +64,12 @@ inline FpVector truncated(Session& session, const Opened& opened, int shift) {
 FpVector truncate(Session& session, const GateLabel& label, std::span<const Fp> values, int shift, int bound);
 
 // Opens degree-1 sharings to the parties of the bit set `recipients` (bit i = party i). One round. Everybody who
-// receives checks the third share; Error(inconsistent_shares) on a mismatch (fixed text, rule F22).
+// receives checks the third share; Error(inconsistent_shares) names the phase and no value (rule F22).
 // Returns the values at recipients, an empty vector elsewhere.
-std::vector<Fp> open(Session& session, std::span<const Fp> shares, unsigned recipients = 7);
+std::vector<Fp> open(Session& session, std::uint16_t phase, std::span<const Fp> shares, unsigned recipients = 7);
+
+// Opens one sharing of 0 or 1 to all three. Another value is an Error(inconsistent_shares): only a wrong message or a
+// wrong comparison key on the way to it can have made it.
+bool open_bit(Session& session, std::uint16_t phase, std::span<const Fp> share);
 
 }  // namespace pgmpc

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <tuple>
+#include <utility>
 
 #include "base/error.h"
 #include "base/mutants.h"
@@ -42,19 +43,35 @@ Session::Session(Channel& channel, int step, SessionKeys keys, Rng& rng, const C
 Session::~Session() = default;
 
 void Session::exchange(Exchange& round) {
-  if (group_ != nullptr)
-    group_->exchange(round);
-  else
-    exchange_now(round);
+  if (group_ != nullptr) return group_->exchange(round);
+  book_traffic(round);
+  exchange_now(round);
+}
+
+std::string Session::phase_name(std::uint16_t phase) const {
+  return phase_names_ != nullptr ? phase_names_(phase) : std::to_string(phase);
+}
+
+// Books what is about to be sent in the coming round.
+void Session::book_traffic(const Exchange& round) {
+  std::size_t bytes = 0;
+  for (const Bytes& out : round.out) bytes += out.size();
+  Traffic& phase = transcript_.phases[round.phase];
+  for (Traffic* traffic : {&phase, static_cast<Traffic*>(&transcript_)}) {
+    traffic->bytes_sent += static_cast<std::int64_t>(bytes);
+    traffic->elements_sent += static_cast<std::int64_t>((bytes - round.key_bytes) / kFpBytes);
+  }
+  const std::int64_t number = transcript_.rounds + 1;
+  if (std::exchange(latest_round_[round.phase], number) != number) ++phase.rounds;
 }
 
 void Session::exchange_now(Exchange& round) {
-  auto& [out, in, expected] = round;
+  auto& out = round.out;
+  auto& in = round.in;
+  const auto& expected = round.expected;
   cancel_.check();
   for (int peer = 0; peer < kParties; ++peer) {
     if (peer == self_ || out[peer].empty()) continue;
-    transcript_.bytes_sent += static_cast<std::int64_t>(out[peer].size());
-    transcript_.elements_sent += static_cast<std::int64_t>(out[peer].size() / kFpBytes);
     channel_.send(peer, step_, std::move(out[peer]));
     out[peer].clear();
   }
@@ -68,6 +85,7 @@ void Session::exchange_now(Exchange& round) {
                       std::to_string(expected[peer]));
   }
   ++transcript_.rounds;
+  if (watch_) watch_();
 }
 
 namespace {

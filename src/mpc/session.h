@@ -9,6 +9,8 @@
 // Security: passive, at most one corrupt party; traffic between two evaluators never passes the dealer (Channel).
 #pragma once
 #include <array>
+#include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -35,10 +37,15 @@ struct SessionKeys {
   std::array<std::uint8_t, 32> sid{};  // public: identifies the attempt
 };
 
-struct Transcript {
+struct Traffic {
   std::int64_t rounds = 0;
-  std::int64_t elements_sent = 0;
+  std::int64_t elements_sent = 0;  // field elements, without those inside comparison keys
   std::int64_t bytes_sent = 0;
+};
+
+struct Transcript : Traffic {
+  // By phase of the gate labels. A round that several phases share counts in each of them.
+  std::map<std::uint16_t, Traffic> phases;
   double exposure = 0;     // union bound over all openings
   int widest_opening = 0;  // testing flavour: bits of the widest value opened
 };
@@ -53,6 +60,8 @@ struct Stretch {
 
 // The messages of one round at one party.
 struct Exchange {
+  std::uint16_t phase = 0;    // whose traffic it is
+  std::size_t key_bytes = 0;  // of out: comparison keys
   std::array<Bytes, kParties> out, in;
   std::array<std::size_t, kParties> expected{};
 };
@@ -68,6 +77,11 @@ class Session {
   const Transcript& transcript() const { return transcript_; }
   Rng& rng() { return rng_; }
   void set_step(int step) { step_ = step; }
+  // What the phases of the labels are called in errors and results.
+  void name_phases(std::string (*names)(std::uint16_t phase)) { phase_names_ = names; }
+  std::string phase_name(std::uint16_t phase) const;
+  // Called after every round, in the thread that owns the session.
+  void on_round(std::function<void()> watch) { watch_ = std::move(watch); }
   const std::array<std::uint8_t, 32>& sid() const { return sid_; }
 
   // One round: sends out[peer] where it is not empty, receives in[peer] of exactly expected[peer] bytes where that is
@@ -90,6 +104,7 @@ class Session {
 
  private:
   friend class TaskGroup;
+  void book_traffic(const Exchange& round);
   void exchange_now(Exchange& round);
 
   TaskGroup* group_ = nullptr;
@@ -100,6 +115,9 @@ class Session {
   const CancelToken& cancel_;
   std::array<std::uint8_t, 32> sid_;
   Transcript transcript_;
+  std::map<std::uint16_t, std::int64_t> latest_round_;  // of each phase
+  std::string (*phase_names_)(std::uint16_t) = nullptr;
+  std::function<void()> watch_;
   struct Streams;
   std::unique_ptr<Streams> streams_;
 };

@@ -79,12 +79,14 @@ struct TaskGroup::State {
       if (task->status == Task::Status::in_round) waiting.push_back(task.get());
     if (waiting.empty()) throw Error(ErrorCode::internal, "all tasks of a group wait for each other");
     Exchange all;
-    for (Task* task : waiting)
+    for (Task* task : waiting) {
+      session.book_traffic(*task->round);
       for (int peer = 0; peer < kParties; ++peer) {
         Bytes& out = task->round->out[peer];
         all.out[peer].insert(all.out[peer].end(), out.begin(), out.end());
         all.expected[peer] += task->round->expected[peer];
       }
+    }
     lock.unlock();
     session.exchange_now(all);
     lock.lock();

@@ -221,7 +221,7 @@ std::vector<Model> release(const Fixed& fixed, const Prepared& p, const std::vec
         "checked together under MPC: the outcome varies over the joined rows, the variance of every column is in "
         "range, the coefficients and R^2 are plausible; which one failed is not known to any party",
         "leave out columns that are almost constant or hold extreme values, then propose a new version");
-  const std::vector<Fp> opened = open(fixed.session, values, request.recipients);
+  const std::vector<Fp> opened = open(fixed.session, static_cast<std::uint16_t>(Phase::release), values, request.recipients);
   const std::size_t d = p.b.size();
   const int outcome = request.described[d].exponent;
   std::vector<Model> models;

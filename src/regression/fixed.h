@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <string>
 
 #include "mpc/opening.h"
 
@@ -32,6 +33,9 @@ enum class Phase : std::uint16_t {
   validity,
   release
 };
+
+// What they are called in errors, mpc.transcript and mpc.stat_study_progress.
+std::string phase_name(std::uint16_t phase);
 
 struct Fixed {
   Session& session;

@@ -37,7 +37,7 @@ bool no_faults(const Fixed& fixed, Phase phase, std::uint32_t iteration, int gat
   const FpVector negated = {-fault_sum};
   const std::vector<i128> zero = {0};
   const FpVector bit = at_least(fixed.session, label(phase, iteration, gate), negated, zero);
-  return open(fixed.session, bit)[0] == Fp::from_int(1);
+  return open_bit(fixed.session, static_cast<std::uint16_t>(phase), bit);
 }
 
 void precheck(const Fixed& fixed, const Moments& moments, const std::vector<AnalysisColumn>& columns,

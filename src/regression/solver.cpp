@@ -136,7 +136,7 @@ class SamAdmm {
     const FpVector gap = {bound[0] - step[0] + slack};
     const std::vector<i128> zero = {0};
     const FpVector bit = at_least(s_, label(Phase::stop, iteration(k), 2), gap, zero);
-    return open(s_, bit)[0] == Fp::from_int(1);
+    return open_bit(s_, static_cast<std::uint16_t>(Phase::stop), bit);
   }
 
   const Fixed& fixed_;

@@ -138,6 +138,7 @@ void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, Fp
   for (int peer = 0; peer < kParties; ++peer)
     if (peer != self_) keys.pair[peer] = sealed_->pairwise_key(peer, "pg_mpc sharing");
   Session session(channel(), 7, std::move(keys), context_.rng, context_.cancel);
+  session.name_phases(phase_name);
   step(7, "share", [&](StepRow& row) {
     request.described = exchange_descriptions(std::move(own));
     request.columns = share_columns(session, rows, additive);

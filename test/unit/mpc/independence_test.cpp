@@ -256,7 +256,7 @@ std::vector<Gate> gates() {
                      [](Session& s, FpVector x, Fp) {
                        const Opened length = masked_open(s, kLabel, x, 88);
                        FpVector gap = truncated(s, length, 8);
-                       open(s, at_least(s, kSecond, gap, kZero));
+                       open(s, 9, at_least(s, kSecond, gap, kZero));
                        return gap;
                      },
                  .layout = {{2 * kFpBytes}, {2 * kFpBytes, kCompareKey, kFpBytes}, {kFpBytes}, {kParties * kFpBytes}},
@@ -273,7 +273,7 @@ std::vector<Gate> gates() {
                      [](Session& s, FpVector x, Fp) {
                        FpVector negated = at_least(s, kLabel, x, kZero);
                        for (Fp& bit : negated) bit -= Fp::from_int(1);
-                       open(s, at_least(s, kSecond, negated, kZero), 0b011);
+                       open(s, 9, at_least(s, kSecond, negated, kZero), 0b011);
                        return x;
                      },
                  .layout = {{2 * kFpBytes, kCompareKey, kFpBytes},
@@ -356,7 +356,7 @@ TEST(Independence, AnOpeningShowsItsValueToItsRecipientsAndNothingElse) {
     MpcHarness h(900 + recipients, true);
     const auto shares = h.deal({4711, -3});
     h.run([&](Session& s) {
-      open(s, shares[s.self()], recipients);
+      open(s, 9, shares[s.self()], recipients);
       return 0;
     });
     for (const RecordedMessage& m : h.network().recording()) {

@@ -77,6 +77,7 @@ class MpcHarness {
   }
 
   const LoopbackNetwork& network() const { return *network_; }
+  LoopbackNetwork& network() { return *network_; }
   const Transcript& transcript(int party) const { return transcripts_[party]; }
   TestRng& rng() { return rng_; }
 
