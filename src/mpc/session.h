@@ -62,7 +62,7 @@ struct Stretch {
 struct Exchange {
   std::uint16_t phase = 0;    // whose traffic it is
   std::size_t key_bytes = 0;  // of out: comparison keys
-  std::array<Bytes, kParties> out, in;
+  std::array<Bytes, kParties> out{}, in{};
   std::array<std::size_t, kParties> expected{};
 };
 
