@@ -1,0 +1,89 @@
+// What: the data of the lasso benchmarks (".d30"): 5000 records of 30 attributes, 10 of them in the model, as shares of
+//       the three parties; lambda = 0.1 lambda_max, standardised.
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "base/rng.h"
+#include "linkage/encoding.h"
+#include "regression/analysis.h"
+#include "sharing/shamir.h"
+
+namespace pgmpc::bench {
+
+inline constexpr std::size_t kLassoRows = 5000, kLassoAttributes = 30, kLassoInformative = 10;
+
+struct LassoData {
+  std::vector<std::vector<double>> columns;  // the outcome last
+  double lambda = 0;
+};
+
+// Independent standard normal attributes, coefficients up to 100, noise 10: as scikit-learn's make_regression.
+inline LassoData make_lasso_data() {
+  std::mt19937_64 generator(1);
+  std::normal_distribution<double> normal;
+  LassoData data;
+  data.columns.assign(kLassoAttributes + 1, std::vector<double>(kLassoRows));
+  std::vector<double> beta(kLassoAttributes);
+  for (std::size_t j = 0; j < kLassoInformative; ++j)
+    beta[j * 3] = 100 * std::generate_canonical<double, 53>(generator);
+  double mean = 0;
+  for (std::size_t r = 0; r < kLassoRows; ++r) {
+    double y = 10 * normal(generator);
+    for (std::size_t j = 0; j < kLassoAttributes; ++j) y += beta[j] * (data.columns[j][r] = normal(generator));
+    mean += (data.columns[kLassoAttributes][r] = y) / kLassoRows;
+  }
+  for (std::size_t j = 0; j < kLassoAttributes; ++j) {
+    double sum = 0, squares = 0, product = 0;
+    for (std::size_t r = 0; r < kLassoRows; ++r) {
+      const double x = data.columns[j][r];
+      sum += x;
+      squares += x * x;
+      product += x * (data.columns[kLassoAttributes][r] - mean);
+    }
+    const double sd = std::sqrt(squares / kLassoRows - sum * sum / kLassoRows / kLassoRows);
+    data.lambda = std::max(data.lambda, 0.1 * std::fabs(product) / kLassoRows / sd);
+  }
+  return data;
+}
+
+using LassoRequests = std::array<AnalysisRequest, kParties>;
+
+inline LassoRequests make_lasso_requests() {
+  const LassoData data = make_lasso_data();
+  LassoRequests requests;
+  for (auto& request : requests) request.lambdas = {data.lambda};
+  for (const auto& values : data.columns) {
+    const EncodedColumn column = encode_column("x", values, false);
+    for (auto& request : requests) {
+      request.columns.emplace_back(kLassoRows);
+      request.described.push_back({column.exponent, column.binary});
+    }
+    for (std::size_t r = 0; r <= kLassoRows; ++r) {
+      const FpVector shares =
+          shamir_split(Fp::from_int(r < kLassoRows ? column.values[r] : column.scaled_mean), 2, kParties, system_rng());
+      for (std::size_t party = 0; party < kParties; ++party) {
+        if (r < kLassoRows)
+          requests[party].columns.back()[r] = shares[party];
+        else
+          requests[party].means.push_back(shares[party]);
+      }
+    }
+  }
+  return requests;
+}
+
+// analyse() consumes its request.
+inline AnalysisRequest copy_of(const AnalysisRequest& request) {
+  AnalysisRequest out;
+  for (const FpVector& column : request.columns) out.columns.push_back(column.clone());
+  out.means = request.means.clone();
+  out.described = request.described;
+  out.lambdas = request.lambdas;
+  return out;
+}
+
+}  // namespace pgmpc::bench
