@@ -196,12 +196,6 @@ BEGIN
   canonical := mpc_internal.parse_spec(spec);
   digest := mpc_internal.study_digest(study, canonical);
   filled := canonical::jsonb;
-  IF filled -> 'analysis' ->> 'kind' <> 'lasso' THEN
-    RAISE EXCEPTION USING ERRCODE = '0A000',
-      MESSAGE = format('analysis.kind "%s" is not supported', filled -> 'analysis' ->> 'kind'),
-      DETAIL = 'The kind is known, but this version has no protocol for it.',
-      HINT = 'This version runs analysis.kind "lasso".';
-  END IF;
   IF (filled -> 'keep_shares')::boolean THEN
     RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = 'keep_shares true is not supported',
       DETAIL = 'No shares outlive a study.',

@@ -8,7 +8,8 @@ CREATE FUNCTION proposed(path text[], value jsonb) RETURNS SETOF text LANGUAGE s
 SELECT fails(format('SELECT mpc.propose_study(''trial'', %L)', jsonb_set(test_spec(), path, value)))
 $$;
 SELECT proposed('{analysis,lambda}', '-1');
-SELECT proposed('{analysis,kind}', '"ridge"');
+SELECT proposed('{analysis,kind}', '"logistic"');
+SELECT proposed('{analysis,alpha}', '0.5');
 SELECT proposed('{analysis,colour}', '"blue"');
 SELECT proposed('{keep_shares}', 'true');
 SELECT proposed('{third_party}', '"nobody"');

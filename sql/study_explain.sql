@@ -2,6 +2,7 @@
 SELECT mpc.propose_study('explained', test_spec()) IS NOT NULL AS proposed;
 SELECT step, name, party, peer, data_status, destroyed FROM mpc.explain_study('explained') WHERE step > 0;
 SELECT name FROM mpc.explain_study('explained') WHERE step = 0;
+SELECT learns FROM mpc.explain_study('explained') WHERE name = 'penalty';
 -- without expected_records nothing that depends on the number of records is estimated
 SELECT count(*) FILTER (WHERE step BETWEEN 3 AND 6) AS rows, count(bytes) FILTER (WHERE step BETWEEN 3 AND 6) AS bytes,
        count(records) AS records, count(seconds) AS seconds FROM mpc.explain_study('explained');

@@ -25,6 +25,7 @@ struct AnalysisRequest {
   FpVector means;                         // shares of the owners' means in local units, 36 fractional bits
   std::vector<AnalysisColumn> described;  // public, one per column
   std::vector<double> lambdas;
+  double alpha = 1;  // 1 = lasso, 0 = ridge, between them elastic net (penalty.h)
   bool standardize = true;
   int max_iterations = 200;
   std::int64_t min_level_count = 10;

@@ -30,6 +30,10 @@ std::string phase_name(std::uint16_t phase) {
       return "validity";
     case Phase::release:
       return "release";
+    case Phase::penalty:
+      return "penalty";
+    case Phase::ridge:
+      return "ridge";
   }
   return std::to_string(phase);
 }

@@ -31,7 +31,9 @@ enum class Phase : std::uint16_t {
   refresh,
   fit,
   validity,
-  release
+  release,
+  penalty,
+  ridge
 };
 
 // What they are called in errors, mpc.transcript and mpc.stat_study_progress.

@@ -7,12 +7,14 @@
 #include "mpc/dcf.h"
 #include "regression/fixed.h"
 #include "regression/matrix.h"
+#include "regression/penalty.h"
+#include "regression/ridge.h"
 #include "regression/solver.h"
 
 namespace pgmpc {
 
 namespace {
-constexpr int kTypicalIterations = 30, kRefreshLength = 10, kTypicalSetupRounds = 40;
+constexpr int kTypicalIterations = 30, kTypicalRidge = 10, kRefreshLength = 10, kTypicalSetupRounds = 40;
 
 // Sums count * 2^(bound + 1 - 125) over the openings named.
 class Openings {
@@ -55,8 +57,17 @@ void add_setup(Openings& o, double columns, double rows, int bits) {
   o.add(pairs, 2 * bits + 3);
 }
 
-void add_problem(Openings& o, double d, int bits, int max_iterations) {
-  o.add(2 * d, kCompareBound);
+// The quadratic part on the scale of the solver, see penalty.cpp.
+void add_quadratic(Openings& o, double d, int bits, bool standardize) {
+  const double pairs = d * (d + 1) / 2;
+  if (standardize) return o.add(pairs + d, 2 * bits + 1);
+  o.add(d, bits + 13);
+  o.add(17 * d, kCompareBound);  // spline and its corrections
+  o.add(pairs + d, 2 * bits + 13);
+  o.add(pairs + d, 2 * bits + 7);
+}
+
+void add_iterations(Openings& o, double d, int bits, int max_iterations) {
   add_metric(o, d, bits);
   const int refreshes = std::clamp((max_iterations - kRefreshLength) / kRefreshLength + 1, 0, 12);
   for (int k = 0; k < refreshes; ++k) {
@@ -66,37 +77,73 @@ void add_problem(Openings& o, double d, int bits, int max_iterations) {
     o.add(d, 70);
   }
   o.add(3 * d * max_iterations, 2 * bits + 9);
-  const double checks = max_iterations / kCheckEvery + 1;
-  o.add(2 * checks, 88);
+}
+
+void add_ridge(Openings& o, double d, int bits, double least, int max_iterations) {
+  add_inverse(o, d, bits, std::max(least, kRidgeMetric));
+  o.add(d * d, 2 * bits + 1);
+  o.add(d, 2 * bits + 6);
+  o.add(d * max_iterations, ridge_bound(bits, max_iterations));
+}
+
+void add_problem(Openings& o, double d, int bits, const Penalty& penalty, const PlannedAnalysis& plan) {
+  const bool quadratic = penalty.quadratic > 0;
+  if (quadratic) add_quadratic(o, d, bits, plan.standardize);
+  if (penalty.l1 > 0) {
+    o.add(2 * d, kCompareBound);
+    if (quadratic) add_inverse(o, d, bits, kStartMetric);
+    add_iterations(o, d, bits, plan.max_iterations);
+  } else {
+    const double least = plan.standardize ? penalty.quadratic / (1 + penalty.quadratic) : 0;
+    add_ridge(o, d, bits, least, plan.max_iterations);
+  }
+  const double checks = plan.max_iterations / kCheckEvery + 1;
+  o.add(2 * checks, kLengthBound);
   o.add(checks, kCompareBound);
-  o.add(2 * d + 1, 2 * bits + 15);          // unscale
-  o.add(1 + 4 + 3 * d + 2, kCompareBound);  // fit, faults, release
+  o.add(2 * d, 2 * bits + 15);  // unscale
+  o.add(1, kLengthBound);
+  o.add(1 + 4 + 2 * d + 2, kCompareBound);  // fit, faults, release
+  o.add(d, quadratic ? 88 : 60);            // means
   o.add(1, 84);                             // intercept
+}
+
+// Bytes of an inverse, of an iteration with comparisons, and of one without.
+struct Parts {
+  double inverse, iteration, ridge_iteration;
+};
+
+Parts parts_of(double d) {
+  const double pairs = d * (d + 1) / 2, elements = 16.0 * 4 / 3;
+  const double key_bytes = DcfShape{kCompareBound - 46, 2}.key_bytes() * 2.0 / 3;
+  return {2 * doublings(d, 1.0 / 64) * pairs * elements, 2 * d * (key_bytes + elements * 1.5) + d * elements,
+          d * elements};
 }
 }  // namespace
 
 double planned_exposure(const PlannedAnalysis& plan) {
-  const int bits = Fixed::bits_for(plan.columns, plan.rows, plan.problems);
+  const int bits = Fixed::bits_for(plan.columns, plan.rows, plan.lambdas.size());
   const auto columns = static_cast<double>(plan.columns), d = std::max(columns - 1, 1.0);
   Openings o;
   add_setup(o, columns, static_cast<double>(plan.rows), bits);
-  add_inverse(o, d, bits, kStartMetric);
-  for (std::size_t k = 0; k < plan.problems; ++k) add_problem(o, d, bits, plan.max_iterations);
+  if (plan.alpha == 1) add_inverse(o, d, bits, kStartMetric);
+  for (double lambda : plan.lambdas) add_problem(o, d, bits, penalty_of(lambda, plan.alpha), plan);
   o.add(1, kCompareBound);
   return o.exposure();
 }
 
-std::int64_t typical_rounds() { return kTypicalSetupRounds + 2 * kTypicalIterations; }
+std::int64_t typical_rounds(const PlannedAnalysis& plan) {
+  const bool own_roots = plan.alpha < 1 && !plan.standardize;
+  return kTypicalSetupRounds + (own_roots ? 16 : 0) + (plan.alpha > 0 ? 2 * kTypicalIterations : 10 + kTypicalRidge);
+}
 
 std::int64_t typical_bytes_per_party(const PlannedAnalysis& plan) {
   const auto columns = static_cast<double>(plan.columns), d = std::max(columns - 1, 1.0);
   const double pairs = d * (d + 1) / 2, elements = 16.0 * 4 / 3;
-  const double key_bytes = DcfShape{kCompareBound - 46, 2}.key_bytes() * 2.0 / 3;
-  const double per_iteration = 2 * d * (key_bytes + elements * 1.5) + d * elements;
-  const double inverses = 3 * 2 * doublings(d, 1.0 / 64) * pairs * elements;
+  const Parts parts = parts_of(d);
   const double setup = 6 * pairs * elements + columns * DcfShape{kCompareBound, 1}.key_bytes() * 2.0 / 3;
-  return static_cast<std::int64_t>(setup + static_cast<double>(plan.problems) *
-                                               (kTypicalIterations * per_iteration + inverses));
+  const double problem = plan.alpha > 0 ? kTypicalIterations * parts.iteration + 3 * parts.inverse
+                                        : kTypicalRidge * parts.ridge_iteration + 2 * parts.inverse;
+  return static_cast<std::int64_t>(setup + static_cast<double>(plan.lambdas.size()) * problem);
 }
 
 }  // namespace pgmpc

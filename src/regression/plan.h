@@ -6,19 +6,22 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace pgmpc {
 
 struct PlannedAnalysis {
-  std::size_t columns = 0;  // attributes and the outcome
-  std::size_t rows = 0;     // joined records, or the most there can be
-  std::size_t problems = 1;
+  std::size_t columns = 0;      // attributes and the outcome
+  std::size_t rows = 0;         // joined records, or the most there can be
+  std::vector<double> lambdas;  // with alpha and standardize as in AnalysisRequest
+  double alpha = 1;
+  bool standardize = true;
   int max_iterations = 200;
 };
 
 double planned_exposure(const PlannedAnalysis& plan);
-// For a problem that converges in about 30 iterations.
-std::int64_t typical_rounds();
+// For problems that converge in about 30 iterations, 10 without an l1 part.
+std::int64_t typical_rounds(const PlannedAnalysis& plan);
 std::int64_t typical_bytes_per_party(const PlannedAnalysis& plan);
 
 }  // namespace pgmpc

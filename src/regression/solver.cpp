@@ -2,7 +2,6 @@
 
 #include <optional>
 
-#include "base/error.h"
 #include "mpc/comparison.h"
 #include "regression/metric.h"
 
@@ -11,22 +10,17 @@ namespace pgmpc {
 namespace {
 constexpr int kFirstRefresh = 10, kRefreshes = 12;
 constexpr int kThresholdResolution = 27;  // fractional bits at which soft thresholds decide (continuous there)
-constexpr std::uint32_t kIterationsPerProblem = 1u << 16, kInversesPerProblem = 64;
+constexpr std::uint32_t kInversesPerProblem = 64;
 
 // Relative step below which a run counts as converged: 2^-24, and less strict once all refreshes are long done. With
 // equal columns the split between them drifts for ever at the rounding of the correlations (about 2^-24 per step);
 // steps of 2^-20 still mean errors below 5e-7 (lasso report, stop rule).
 int step_bits(int k) { return k < 80 ? 24 : k < 120 ? 22 : 20; }
 
-// The stop bit as a background task: |w' - w|^2 <= 2^-(2 step_bits) |z|^2 (+ the rounding of d coordinates).
-struct StopCheck {
-  TaskGroup::Handle task;
-  bool converged = false;
-};
-
 class SamAdmm {
  public:
-  SamAdmm(const Fixed& fixed, TaskGroup& tasks, const LassoProblem& problem, const CancelToken& cancel)
+  SamAdmm(const Fixed& fixed, TaskGroup& tasks, const Problem& problem, const Matrix& inverse,
+          const CancelToken& cancel)
       : fixed_(fixed),
         s_(fixed.session),
         tasks_(tasks),
@@ -35,10 +29,10 @@ class SamAdmm {
         d_(problem.b.size()),
         z_(d_),
         w_(d_),
-        metric_(start_metric(fixed, next_inverse(), problem.inverse, problem.b, problem.thresholds)) {}
+        metric_(start_metric(fixed, next_inverse(), inverse, problem.b, problem.thresholds)),
+        stop_(fixed, tasks, problem.index, d_) {}
   ~SamAdmm() {
     if (refresh_) tasks_.cancel(refresh_);
-    if (check_.task) tasks_.cancel(check_.task);
   }
 
   Solution run(int max_iterations, const IterationCallback& progress) {
@@ -50,24 +44,14 @@ class SamAdmm {
       if (progress) progress(k);
       if (start_refresh) begin_refresh();
       if (refresh_ && tasks_.done(refresh_)) install();
-      if (check_.task && tasks_.done(check_.task)) {
-        solution.converged = check_.converged;
-        check_.task.reset();
-      }
-      if (!check_.task && (k % kCheckEvery == 0 || k == max_iterations)) begin_check(k);
+      solution.converged = stop_.after(k, k == max_iterations, z_, w_, previous_w_, step_bits(k));
     }
-    if (!solution.converged && check_.task) {
-      tasks_.join(check_.task);
-      solution.converged = check_.converged;
-    }
+    if (!solution.converged) solution.converged = stop_.wait();
     solution.z = std::move(z_);
     return solution;
   }
 
  private:
-  std::uint32_t iteration(int k) const {
-    return problem_.index * kIterationsPerProblem + static_cast<std::uint32_t>(k);
-  }
   std::uint32_t next_inverse() { return problem_.index * kInversesPerProblem + ++inverses_; }
 
   // One over-relaxed step: two rounds. |w| <= |z| + t/R and t/R <= 96: raw values and thresholds together stay below
@@ -86,8 +70,9 @@ class SamAdmm {
       values[2 * d_ + j] = raw;
     }
     const int shift = fixed_.bits + 1;
-    ReluResult r = relu_and_truncate(s_, label(Phase::solver, iteration(k), 1), values, 2 * d_, shift,
-                                     shift + fixed_.bits - kThresholdResolution, 2 * fixed_.bits + 9, want_gates);
+    ReluResult r =
+        relu_and_truncate(s_, label(Phase::solver, iteration_label(problem_.index, k), 1), values, 2 * d_, shift,
+                          shift + fixed_.bits - kThresholdResolution, 2 * fixed_.bits + 9, want_gates);
     previous_w_ = std::move(w_);
     w_ = std::move(r.rest);
     for (std::size_t j = 0; j < d_; ++j) z_[j] = r.relu[j] - r.relu[d_ + j];
@@ -98,7 +83,7 @@ class SamAdmm {
     ++refreshes_;
     refresh_ = tasks_.spawn([this, id = next_inverse(), gates = std::make_shared<FpVector>(std::move(gates_))] {
       next_metric_ =
-          support_metric(fixed_, id, problem_.gram, problem_.b, problem_.thresholds, *gates, metric_.weight, cancel_);
+          support_metric(fixed_, id, *problem_.gram, problem_.b, problem_.thresholds, *gates, metric_.weight, cancel_);
     });
   }
 
@@ -114,35 +99,10 @@ class SamAdmm {
     next_metric_.reset();
   }
 
-  void begin_check(int k) {
-    Fp moved, length;
-    for (std::size_t j = 0; j < d_; ++j) {
-      const Fp step = w_[j] - previous_w_[j];
-      moved += step * step;
-      length += z_[j] * z_[j];
-    }
-    check_.task = tasks_.spawn([this, k, moved, length] { check_.converged = converged(k, moved, length); });
-  }
-
-  bool converged(int k, Fp moved, Fp length) {
-    constexpr int kKeep = 64;  // fractional bits of the comparison
-    const int drop = 2 * fixed_.bits - kKeep;
-    const FpVector both = {moved, length};
-    const Opened opened = masked_open(s_, label(Phase::stop, iteration(k), 1), both, 88);
-    const FpVector step = truncated(s_, opened, drop, 0, 1);
-    const FpVector bound = truncated(s_, opened, drop + 2 * step_bits(k), 1, 1);
-    // Each coordinate of w carries a few units of rounding noise: (8 * 2^-F)^2 per coordinate.
-    const Fp slack = Fp::from_int(static_cast<std::int64_t>(d_) << std::max(0, 6 - drop));
-    const FpVector gap = {bound[0] - step[0] + slack};
-    const std::vector<i128> zero = {0};
-    const FpVector bit = at_least(s_, label(Phase::stop, iteration(k), 2), gap, zero);
-    return open_bit(s_, static_cast<std::uint16_t>(Phase::stop), bit);
-  }
-
   const Fixed& fixed_;
   Session& s_;
   TaskGroup& tasks_;
-  const LassoProblem& problem_;
+  const Problem& problem_;
   const CancelToken& cancel_;
   std::size_t d_;
   std::uint32_t inverses_ = 0;
@@ -151,17 +111,18 @@ class SamAdmm {
   Metric metric_;
   std::optional<Metric> next_metric_;
   TaskGroup::Handle refresh_;
-  StopCheck check_;
+  StopBit stop_;
 };
 }  // namespace
 
 std::uint32_t start_inverse_id() { return 0; }
 
-Solution solve_lasso(const Fixed& fixed, TaskGroup& tasks, const LassoProblem& problem, int max_iterations,
-                     const CancelToken& cancel, const IterationCallback& progress) {
-  if (max_iterations >= static_cast<int>(kIterationsPerProblem))
-    throw Error(ErrorCode::invalid_parameter, "too many iterations");
-  return SamAdmm(fixed, tasks, problem, cancel).run(max_iterations, progress);
+std::uint32_t own_inverse_id(std::uint32_t problem) { return problem * kInversesPerProblem + kInversesPerProblem - 1; }
+
+Solution solve_lasso(const Fixed& fixed, TaskGroup& tasks, const Problem& problem, const Matrix& inverse,
+                     int max_iterations, const CancelToken& cancel, const IterationCallback& progress) {
+  check_iterations(max_iterations);
+  return SamAdmm(fixed, tasks, problem, inverse, cancel).run(max_iterations, progress);
 }
 
 }  // namespace pgmpc

@@ -12,35 +12,23 @@
 #include <functional>
 
 #include "mpc/task_group.h"
+#include "regression/convergence.h"
 #include "regression/fixed.h"
 #include "regression/matrix.h"
+#include "regression/penalty.h"
 
 namespace pgmpc {
 
-inline constexpr double kMostThreshold = 1.5;  // |b_j| <= 1: above 1 every coefficient is zero
-inline constexpr int kCheckEvery = 5;
 inline constexpr double kStartMetric = 0.5;
-
-struct LassoProblem {
-  std::uint32_t index = 0;  // keeps the labels of several problems apart
-  const Matrix& gram;       // d x d, F bits
-  const Matrix& inverse;    // (gram + kStartMetric I)^-1, F bits
-  const FpVector& b;        // d values, F bits
-  FpVector thresholds;      // d values, F bits
-};
-
-struct Solution {
-  FpVector z;  // F bits
-  int iterations = 0;
-  bool converged = false;
-};
 
 using IterationCallback = std::function<void(int iteration)>;
 
-Solution solve_lasso(const Fixed& fixed, TaskGroup& tasks, const LassoProblem& problem, int max_iterations,
-                     const CancelToken& cancel, const IterationCallback& progress);
+// inverse: (problem.gram + kStartMetric I)^-1, F bits.
+Solution solve_lasso(const Fixed& fixed, TaskGroup& tasks, const Problem& problem, const Matrix& inverse,
+                     int max_iterations, const CancelToken& cancel, const IterationCallback& progress);
 
-// Label number of the inverse of the start metric; no problem uses it.
+// Label numbers of inverses: of the start metric of all problems without a quadratic part, and of one problem with it.
 std::uint32_t start_inverse_id();
+std::uint32_t own_inverse_id(std::uint32_t problem);
 
 }  // namespace pgmpc

@@ -23,22 +23,18 @@ FpVector product(std::span<const Fp> a, std::span<const Fp> b) {
   return out;
 }
 
-struct Start {
-  FpVector root;
-  FpVector faults;
-};
+constexpr std::uint32_t kLabelsPerCall = 32;
 
 // First approximation of 1/sqrt(v) by comparison with every power of two, one key per value.
-Start spline(const Fixed& fixed, std::span<const Fp> variance) {
+InverseRoots spline(const Fixed& fixed, std::uint32_t first, std::span<const Fp> variance) {
   std::vector<i128> edges;
   for (int k = kLowest; k <= kHighest; ++k) edges.push_back(static_cast<i128>(1) << (fixed.bits + k));
   edges.push_back(static_cast<i128>(1) << (fixed.bits + kConstant));
   const std::size_t count = edges.size(), pieces = count - 2;
-  const FpVector bits = at_least(fixed.session, label(Phase::root, 0, 1), variance, edges);
-  Start start;
+  const FpVector bits = at_least(fixed.session, label(Phase::root, first, 1), variance, edges);
+  InverseRoots start;
   FpVector slope_product(variance.size());
-  start.root.resize(variance.size());
-  start.faults.resize(variance.size());
+  for (FpVector* part : {&start.root, &start.varies, &start.between, &start.above}) part->resize(variance.size());
   for (std::size_t j = 0; j < variance.size(); ++j) {
     const Fp* bit = &bits[j * count];
     Fp slope;
@@ -49,32 +45,34 @@ Start spline(const Fixed& fixed, std::span<const Fp> variance) {
       slope += inside * fixed.constant(kLine1 * scale * scale * scale);
     }
     slope_product[j] = slope * variance[j];
-    start.faults[j] = (bit[count - 1] - bit[0]) + bit[pieces];  // no-man's-land, or at least 2^kHighest
+    start.varies[j] = bit[0];
+    start.between[j] = bit[count - 1] - bit[0];  // no-man's-land
+    start.above[j] = bit[pieces];
   }
-  const FpVector sloped = truncate(fixed.session, label(Phase::root, 0, 2), slope_product, fixed.bits, 82);
+  const FpVector sloped = truncate(fixed.session, label(Phase::root, first, 2), slope_product, fixed.bits, 82);
   for (std::size_t j = 0; j < variance.size(); ++j) start.root[j] += sloped[j];
   return start;
 }
 
 // Goldschmidt iterations for 1/sqrt(v), then one Newton step on the fresh v.
-FpVector refine(const Fixed& fixed, std::span<const Fp> variance, FpVector root) {
+FpVector refine(const Fixed& fixed, std::uint32_t first, std::span<const Fp> variance, FpVector root) {
   Session& s = fixed.session;
   const std::size_t n = variance.size();
-  FpVector g = truncate(s, label(Phase::root, 1, 1), product(variance, root), fixed.bits, 82);
+  FpVector g = truncate(s, label(Phase::root, first + 1, 1), product(variance, root), fixed.bits, 82);
   for (int k = 0; k < kCorrections; ++k) {
-    FpVector rest = truncate(s, label(Phase::root, 2 + k, 1), product(g, root), fixed.bits, 82);
+    FpVector rest = truncate(s, label(Phase::root, first + 2 + k, 1), product(g, root), fixed.bits, 82);
     for (Fp& r : rest) r = fixed.one() - r;
-    const FpVector both = truncate(s, label(Phase::root, 2 + k, 2), concatenate(product(g, rest), product(root, rest)),
-                                   fixed.bits + 1, 82);
+    const FpVector both = truncate(s, label(Phase::root, first + 2 + k, 2),
+                                   concatenate(product(g, rest), product(root, rest)), fixed.bits + 1, 82);
     for (std::size_t j = 0; j < n; ++j) {
       g[j] += both[j];
       root[j] += both[n + j];
     }
   }
-  const FpVector t = truncate(s, label(Phase::root, 20, 1), product(variance, root), fixed.bits, 82);
-  FpVector rest = truncate(s, label(Phase::root, 20, 2), product(t, root), fixed.bits, 82);
+  const FpVector t = truncate(s, label(Phase::root, first + 20, 1), product(variance, root), fixed.bits, 82);
+  FpVector rest = truncate(s, label(Phase::root, first + 20, 2), product(t, root), fixed.bits, 82);
   for (Fp& r : rest) r = fixed.one() - r;
-  const FpVector step = truncate(s, label(Phase::root, 20, 3), product(root, rest), fixed.bits + 1, 82);
+  const FpVector step = truncate(s, label(Phase::root, first + 20, 3), product(root, rest), fixed.bits + 1, 82);
   for (std::size_t j = 0; j < n; ++j) root[j] += step[j];
   return root;
 }
@@ -104,6 +102,12 @@ Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, co
   return m;
 }
 
+InverseRoots inverse_roots(const Fixed& fixed, std::uint32_t id, std::span<const Fp> values) {
+  InverseRoots out = spline(fixed, id * kLabelsPerCall, values);
+  out.root = refine(fixed, id * kLabelsPerCall, values, std::move(out.root));
+  return out;
+}
+
 Standardised standardise(const Fixed& fixed, const Moments& moments) {
   Session& s = fixed.session;
   const std::size_t d = moments.mean.size();
@@ -117,13 +121,15 @@ Standardised standardise(const Fixed& fixed, const Moments& moments) {
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = i; j < d; ++j, ++at)
       raw[at] = shifted(scaled[at], fixed.bits) - moments.mean[i] * moments.mean[j];
-  const FpVector covariance = truncate(s, label(Phase::correlation, 0, 2), raw, fixed.bits, 2 * fixed.bits + 13);
-  FpVector variance(d);
-  for (std::size_t i = 0; i < d; ++i) variance[i] = covariance[diagonal(i, d)];
-  Start start = spline(fixed, variance);
   Standardised out;
-  out.variance_faults = std::move(start.faults);
-  out.root = refine(fixed, variance, std::move(start.root));
+  out.covariance = truncate(s, label(Phase::correlation, 0, 2), raw, fixed.bits, 2 * fixed.bits + 13);
+  FpVector variance(d);
+  for (std::size_t i = 0; i < d; ++i) variance[i] = out.covariance[diagonal(i, d)];
+  InverseRoots roots_of = inverse_roots(fixed, 0, variance);
+  out.root = std::move(roots_of.root);
+  out.varies = std::move(roots_of.varies);
+  out.variance_faults.resize(d);
+  for (std::size_t i = 0; i < d; ++i) out.variance_faults[i] = roots_of.between[i] + roots_of.above[i];
   FpVector roots;
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = i; j < d; ++j) roots.push_back(out.root[i] * out.root[j]);
@@ -131,7 +137,7 @@ Standardised standardise(const Fixed& fixed, const Moments& moments) {
   const FpVector both = truncate(s, label(Phase::correlation, 0, 3), values, fixed.bits, 2 * fixed.bits + 1 - kLowest);
   out.sd = FpVector(both.begin() + static_cast<std::ptrdiff_t>(roots.size()), both.end());
   const FpVector correlation =
-      truncate(s, label(Phase::correlation, 0, 4), product(covariance, {both.data(), roots.size()}), fixed.bits,
+      truncate(s, label(Phase::correlation, 0, 4), product(out.covariance, {both.data(), roots.size()}), fixed.bits,
                2 * fixed.bits + 3);
   out.correlation = from_upper(correlation, d);
   for (std::size_t i = 0; i < d; ++i) out.correlation(i, i) = fixed.one();

@@ -23,11 +23,24 @@ struct Standardised {
   Matrix correlation;        // (d+1) x (d+1), F bits, ones on the diagonal
   FpVector root;             // 1/sd in local units, F bits
   FpVector sd;               // sd in local units, F bits
+  FpVector covariance;       // upper triangle, F bits
+  FpVector varies;           // 0/1 per column: it has a variance
   FpVector variance_faults;  // 0/1 per column: variance in no-man's-land or above the range (see standardise.cpp)
+};
+
+// 1/sqrt of secret values in [2^-12, 2^10), 0 below.
+struct InverseRoots {
+  FpVector root;
+  FpVector varies;   // 0/1: at least 2^-12
+  FpVector between;  // 0/1: below that, and still not the 0 of a constant column
+  FpVector above;    // 0/1: at least 2^10, where the root is not valid
 };
 
 // One round.
 Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, const CancelToken& cancel);
+
+// 13 rounds. id: a number no other call of this analysis uses.
+InverseRoots inverse_roots(const Fixed& fixed, std::uint32_t id, std::span<const Fp> values);
 
 // About 20 rounds. Its bounds follow from |x| <= 2^6; the precheck may run at the same time.
 Standardised standardise(const Fixed& fixed, const Moments& moments);

@@ -137,6 +137,20 @@ void fit(Rows& rows, const Spec& spec, int party) {
       estimate_fit(spec));
 }
 
+// What the fit minimises, in words: the numbers of the spec with the unit of each.
+std::string penalty_of(const Spec& spec) {
+  const std::string lambdas = spec.lambdas.size() == 1 ? canonical_number(spec.lambdas[0])
+                                                       : "each of " + std::to_string(spec.lambdas.size()) + " lambdas";
+  const std::string alpha = canonical_number(spec.alpha);
+  const std::string scale = spec.standardize ? "coefficients times the deviation of their column" : "coefficients";
+  std::string text = std::string(kind_name(spec.kind)) + ": least squares";
+  if (spec.alpha > 0)
+    text += " + " + lambdas + (spec.alpha < 1 ? " * " + alpha : "") + " * sum of the absolute " + scale;
+  if (spec.alpha < 1)
+    text += " + " + lambdas + (spec.alpha > 0 ? " * (1 - " + alpha + ")" : "") + " / 2 * sum of the squared " + scale;
+  return text;
+}
+
 void note(Rows& rows, std::string subject, std::string statement) {
   ExplainRow row;
   row.name = std::move(subject);
@@ -240,6 +254,7 @@ std::vector<ExplainRow> explain(const Spec& spec, int own_party) {
     share(rows, spec, party);
     fit(rows, spec, party);
   }
+  note(rows, "penalty", penalty_of(spec));
   note_public(rows, spec);
   note_trust(rows, spec);
   note_rules(rows, spec);

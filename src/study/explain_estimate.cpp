@@ -26,8 +26,12 @@ constexpr double kRoundSeconds = 8e-4;        // between processes of one machin
 constexpr std::int64_t kMostRows = 10000000;  // where the spec does not say how many records to expect
 
 PlannedAnalysis plan_of(const Spec& spec) {
-  return {spec.attribute_count() + 1, static_cast<std::size_t>(spec.expected_records.value_or(kMostRows)),
-          spec.lambdas.size(), spec.max_iterations};
+  return {spec.attribute_count() + 1,
+          static_cast<std::size_t>(spec.expected_records.value_or(kMostRows)),
+          spec.lambdas,
+          spec.alpha,
+          spec.standardize,
+          spec.max_iterations};
 }
 
 std::int64_t ciphertext_bytes(const Spec& spec) { return 2 * spec.key_bits / 8; }
@@ -102,7 +106,7 @@ StepEstimate estimate_share(const Spec& spec, int party) {
 }
 
 StepEstimate estimate_fit(const Spec& spec) {
-  const std::int64_t pairs = columns_of(spec) * (columns_of(spec) + 1) / 2, rounds = typical_rounds();
+  const std::int64_t pairs = columns_of(spec) * (columns_of(spec) + 1) / 2, rounds = typical_rounds(plan_of(spec));
   Seconds seconds = work(spec.expected_records, kRecordSeconds * static_cast<double>(pairs) / 250);
   if (seconds) *seconds += static_cast<double>(rounds) * kRoundSeconds;
   return {spec.expected_records, typical_bytes_per_party(plan_of(spec)), rounds, seconds};

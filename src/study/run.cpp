@@ -59,8 +59,7 @@ Run::Run(const StudyContext& context)
       step_start_(std::chrono::steady_clock::now()),
       cpu_before_(process_cpu_seconds()),
       kernel_before_(context.pool.cpu_seconds()) {
-  if (spec_.kind != AnalysisKind::lasso || spec_.keep_shares)
-    throw Error(ErrorCode::not_supported, "this version runs the lasso without kept shares only");
+  if (spec_.keep_shares) throw Error(ErrorCode::not_supported, "this version keeps no shares");
 }
 
 StepRow Run::begin_row(int number, const char* name) {
@@ -152,6 +151,7 @@ void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, Fp
   step(8, "lasso", [&](StepRow& row) {
     session.set_step(8);
     request.lambdas = spec_.lambdas;
+    request.alpha = spec_.alpha;
     request.standardize = spec_.standardize;
     request.max_iterations = spec_.max_iterations;
     request.min_level_count = spec_.disclosure.min_level_count;
@@ -182,11 +182,14 @@ void Run::record(const std::vector<Model>& models, std::int64_t rounds) {
     fit.bytes_sent = static_cast<std::int64_t>(context_.transport.bytes_sent());
     fit.r_squared = fit.adjusted_r_squared = std::numeric_limits<double>::quiet_NaN();
     if (model.received) {
+      // Without an l1 part nothing is left out, even if a coefficient rounds to zero.
+      const bool all = model.lambda * spec_.alpha == 0;
       for (std::size_t j = 0; j + 1 < columns.size(); ++j) {
         const double value = model.coefficients[j];
-        fit.nonzero += value != 0;
+        const bool selected = all || value != 0;
+        fit.nonzero += selected;
         result_.coefficients.push_back(
-            {model.lambda, columns[j].name, spec_.party_name(columns[j].party), value, value != 0});
+            {model.lambda, columns[j].name, spec_.party_name(columns[j].party), value, selected});
       }
       result_.coefficients.push_back({model.lambda, "(intercept)", "", model.intercept, true});
       fit.r_squared = model.r_squared;

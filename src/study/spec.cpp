@@ -27,18 +27,6 @@ constexpr int kMaxScaleExponent = 60;
 constexpr double kMaxParameterRatio = 1000;
 constexpr const char* kDocument = "study spec";
 
-const char* kind_name(AnalysisKind kind) {
-  switch (kind) {
-    case AnalysisKind::lasso:
-      return "lasso";
-    case AnalysisKind::ridge:
-      return "ridge";
-    case AnalysisKind::elastic_net:
-      return "elastic_net";
-  }
-  return "";
-}
-
 // Names of an array, each once.
 std::vector<std::string> read_names(const json& value, const std::string& pointer, std::size_t low, std::size_t high,
                                     std::string_view what) {
@@ -159,16 +147,22 @@ void read_lambdas(Spec& spec, const SpecReader& analysis) {
   }
 }
 
+// The kinds without a choice have their alpha written out: 1 is the lasso, 0 ridge.
+void read_alpha(Spec& spec, const SpecReader& analysis) {
+  const double own = spec.kind == AnalysisKind::ridge ? 0 : 1;
+  spec.alpha = analysis.number("alpha", own, 0, 1, true);
+  if (spec.alpha == 0) spec.alpha = 0;  // no minus zero
+  if (spec.alpha == own || spec.kind == AnalysisKind::elastic_net) return;
+  refuse_spec("alpha applies to elastic_net only", analysis.at("alpha"), canonical_number(spec.alpha),
+              "leave alpha out or set analysis.kind to elastic_net");
+}
+
 void read_analysis(Spec& spec, const SpecReader& root) {
   const SpecReader analysis(root.required("analysis"), root.at("analysis"),
                             {"kind", "lambda", "alpha", "standardize", "max_iterations"});
   read_kind(spec, analysis);
   read_lambdas(spec, analysis);
-  spec.alpha = analysis.number("alpha", spec.alpha, 0, 1);
-  if (spec.alpha != 1 && spec.kind != AnalysisKind::elastic_net) {
-    refuse_spec("alpha applies to elastic_net only", analysis.at("alpha"), canonical_number(spec.alpha),
-                "leave alpha out or set analysis.kind to elastic_net");
-  }
+  read_alpha(spec, analysis);
   spec.standardize = analysis.boolean("standardize", spec.standardize);
   spec.max_iterations = static_cast<int>(analysis.integer("max_iterations", spec.max_iterations, 1, kMaxIterations));
 }
@@ -280,6 +274,18 @@ json filled(const Spec& spec) {
 }
 
 }  // namespace
+
+const char* kind_name(AnalysisKind kind) {
+  switch (kind) {
+    case AnalysisKind::lasso:
+      return "lasso";
+    case AnalysisKind::ridge:
+      return "ridge";
+    case AnalysisKind::elastic_net:
+      return "elastic_net";
+  }
+  return "";
+}
 
 std::vector<std::string> ControllerSpec::columns() const {
   std::vector<std::string> result = attributes;

@@ -20,6 +20,7 @@ inline constexpr std::size_t kMaxSpecBytes = 64 * 1024;
 inline constexpr std::size_t kMaxAttributes = 200;
 
 enum class AnalysisKind { lasso, ridge, elastic_net };
+const char* kind_name(AnalysisKind kind);
 
 struct ControllerSpec {
   std::string party;
@@ -48,7 +49,7 @@ struct Spec {
   std::vector<std::string> normalise;  // of trim, upper, digits, applied in this order
   AnalysisKind kind = AnalysisKind::lasso;
   std::vector<double> lambdas;
-  double alpha = 1;
+  double alpha = 1;  // what runs: 1 for the lasso, 0 for ridge
   bool standardize = true;
   int max_iterations = 200;
   std::vector<std::string> recipients;

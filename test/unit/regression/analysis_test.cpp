@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 
 #include "base/error.h"
 #include "regression/plan.h"
@@ -20,52 +21,63 @@ using test::AnalysisOutcome;
 using test::EncodedRows;
 
 AnalysisOutcome run(const EncodedRows& rows, std::vector<double> lambdas, bool standardize, int max_iterations = 400,
-                    std::int64_t min_level_count = 10) {
-  return test::analyse_rows(rows, {std::move(lambdas), standardize, max_iterations, min_level_count, 7});
+                    std::int64_t min_level_count = 10, double alpha = 1) {
+  return test::analyse_rows(rows, {std::move(lambdas), standardize, max_iterations, min_level_count, 7, alpha});
 }
 
 class Vectors : public ::testing::TestWithParam<std::string> {};
 
+void compare(const LassoVector& vector, const VectorFit& fit, const Model& model) {
+  SCOPED_TRACE(vector.name + " lambda " + std::to_string(fit.lambda) + " alpha " + std::to_string(fit.alpha) +
+               " standardize " + std::to_string(fit.standardize) + " iterations " + std::to_string(model.iterations));
+  EXPECT_LE(test::coefficient_error(vector, fit, model.coefficients), 1e-6);
+  EXPECT_NEAR(model.r_squared, fit.r_squared, 1e-6);
+  EXPECT_NEAR(model.intercept, fit.intercept, 1e-5 * std::max(1.0, std::fabs(fit.intercept)));
+  for (std::size_t j = 0; j < fit.coefficients.size(); ++j)
+    if (fit.coefficients[j] == 0 && (vector.identical.empty() || fit.alpha < 1)) {
+      EXPECT_EQ(model.coefficients[j], 0) << "column " << j;
+    }
+}
+
+// All fits of one penalty in the same rounds.
+void compare_all(const LassoVector& vector, const EncodedRows& data, const std::vector<const VectorFit*>& fits) {
+  std::vector<double> lambdas;
+  for (const VectorFit* fit : fits) lambdas.push_back(fit->lambda);
+  const double alpha = fits[0]->alpha;
+  const bool standardize = fits[0]->standardize;
+  const AnalysisOutcome outcome = run(data, lambdas, standardize, 400, 10, alpha);
+  double error = 0;
+  int iterations = 0;
+  for (std::size_t k = 0; k < fits.size(); ++k) {
+    compare(vector, *fits[k], outcome.models[k]);
+    error = std::max(error, test::coefficient_error(vector, *fits[k], outcome.models[k].coefficients));
+    iterations = std::max(iterations, outcome.models[k].iterations);
+  }
+  std::printf("%s alpha %g standardize %d: error %.1e, iterations %d, rounds %lld, MB %.2f, exposure 2^%.1f, %d bits\n",
+              vector.name.c_str(), alpha, standardize, error, iterations,
+              static_cast<long long>(outcome.transcript.rounds), outcome.transcript.bytes_sent / 1e6,
+              std::log2(outcome.transcript.exposure), outcome.transcript.widest_opening);
+  EXPECT_LE(outcome.transcript.exposure, 0x1p-24);
+  const double planned = planned_exposure(
+      {vector.table.columns.size() + 1, vector.table.outcome.size(), lambdas, alpha, standardize, 400});
+  EXPECT_LE(outcome.transcript.exposure, planned) << "explain_study promises at most this";
+  EXPECT_GE(outcome.transcript.exposure, planned / 256) << "a bound that says nothing";
+}
+
 TEST_P(Vectors, CoefficientsWithinOneMillionth) {
   const LassoVector vector = test::load_lasso_vector(GetParam());
   const EncodedRows data = test::encode_rows(vector.table);
-  for (bool standardize : {true, false}) {
-    std::vector<double> lambdas;
-    std::vector<const VectorFit*> fits;
-    for (const VectorFit& fit : vector.fits)
-      if (fit.standardize == standardize) lambdas.push_back(fit.lambda), fits.push_back(&fit);
-    if (lambdas.empty()) continue;
-    const AnalysisOutcome outcome = run(data, lambdas, standardize);
-    for (std::size_t k = 0; k < fits.size(); ++k) {
-      const Model& model = outcome.models[k];
-      const VectorFit& fit = *fits[k];
-      SCOPED_TRACE(GetParam() + " lambda " + std::to_string(fit.lambda) + " standardize " +
-                   std::to_string(standardize) + " iterations " + std::to_string(model.iterations));
-      EXPECT_LE(test::coefficient_error(vector, fit, model.coefficients), 1e-6);
-      EXPECT_NEAR(model.r_squared, fit.r_squared, 1e-6);
-      EXPECT_NEAR(model.intercept, fit.intercept, 1e-5 * std::max(1.0, std::fabs(fit.intercept)));
-      for (std::size_t j = 0; j < fit.coefficients.size(); ++j)
-        if (fit.coefficients[j] == 0 && vector.identical.empty()) {
-          EXPECT_EQ(model.coefficients[j], 0) << "column " << j;
-        }
-    }
-    std::printf("%s standardize %d: rounds %lld, MB sent by one party %.2f, exposure 2^%.1f, widest %d bits\n",
-                GetParam().c_str(), standardize, static_cast<long long>(outcome.transcript.rounds),
-                outcome.transcript.bytes_sent / 1e6, std::log2(outcome.transcript.exposure),
-                outcome.transcript.widest_opening);
-    EXPECT_LE(outcome.transcript.exposure, 0x1p-24);
-    const PlannedAnalysis plan{vector.table.columns.size() + 1, vector.table.outcome.size(), lambdas.size(), 400};
-    EXPECT_LE(outcome.transcript.exposure, planned_exposure(plan)) << "explain_study promises at most this";
-    EXPECT_GE(outcome.transcript.exposure, planned_exposure(plan) / 256) << "a bound that says nothing";
-  }
+  std::map<std::pair<double, bool>, std::vector<const VectorFit*>> groups;
+  for (const VectorFit& fit : vector.fits) groups[{fit.alpha, fit.standardize}].push_back(&fit);
+  for (const auto& [key, fits] : groups) compare_all(vector, data, fits);
 }
 
 INSTANTIATE_TEST_SUITE_P(Lasso, Vectors, ::testing::ValuesIn(test::lasso_vector_names()),
                          [](const auto& test) { return test.param; });
 
 // Random problems in awkward units and shapes against the clear-text solver.
-TEST(Analysis, RandomProblemsInAnyUnits) {
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+void random_problems(std::uint64_t first, std::uint64_t last, double alpha) {
+  for (std::uint64_t seed = first; seed <= last; ++seed) {
     TestRng rng(seed);
     const auto uniform = [&] { return (static_cast<double>(rng.below(2000001)) - 1e6) / 1e6; };
     const std::size_t d = 1 + rng.below(8), n = 20 + rng.below(300);
@@ -92,12 +104,12 @@ TEST(Analysis, RandomProblemsInAnyUnits) {
     const test::PlainLasso plain(table);
     std::vector<double> lambdas;
     for (double f : {0.0, 0.003, 0.1, 0.6, 1.2}) lambdas.push_back(f * plain.lambda_max(standardize));
-    const AnalysisOutcome outcome = run(test::encode_rows(table), lambdas, standardize);
+    const AnalysisOutcome outcome = run(test::encode_rows(table), lambdas, standardize, 400, 10, alpha);
     for (std::size_t k = 0; k < lambdas.size(); ++k) {
       SCOPED_TRACE("seed " + std::to_string(seed) + " lambda " + std::to_string(k) + " n " + std::to_string(n) + " d " +
                    std::to_string(d) + " standardize " + std::to_string(standardize) + " iterations " +
                    std::to_string(outcome.models[k].iterations));
-      const test::PlainFit expected = plain.fit(lambdas[k], standardize);
+      const test::PlainFit expected = plain.fit(lambdas[k], standardize, alpha);
       // Compared in standard deviations: a column in tiny units alone would hide the others. Released values have 28
       // fractional bits of the local units (at least half a standard deviation, at most 64 times as fine).
       double error = 0, largest = 0;
@@ -113,6 +125,12 @@ TEST(Analysis, RandomProblemsInAnyUnits) {
   }
 }
 
+TEST(Analysis, RandomProblemsInAnyUnits) { random_problems(1, 60, 1); }
+
+TEST(Analysis, RandomElasticNetsInAnyUnits) { random_problems(101, 130, 0.5); }
+
+TEST(Analysis, RandomRidgesInAnyUnits) { random_problems(201, 230, 0); }
+
 TEST(Analysis, OnlyRecipientsReceiveTheModel) {
   const EncodedRows data = test::encode_rows(test::load_lasso_vector("diabetes").table);
   const AnalysisOutcome outsider = test::analyse_rows(data, {{1.0}, true, 400, 10, 0b011}, 2);
@@ -121,14 +139,21 @@ TEST(Analysis, OnlyRecipientsReceiveTheModel) {
   EXPECT_TRUE(test::analyse_rows(data, {{1.0}, true, 400, 10, 0b011}, 1).models[0].received);
 }
 
+// Lists of lambdas of which some converge at once: still nothing is opened.
 TEST(Analysis, TheIterationCapIsAnErrorAndOpensNothing) {
   const EncodedRows data = test::encode_rows(test::load_lasso_vector("ar1_99").table);
-  try {
-    run(data, {0.01}, true, 5);
-    FAIL();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), ErrorCode::not_converged);
-  }
+  const auto code = [&](const std::vector<double>& lambdas, double alpha) {
+    try {
+      run(data, lambdas, true, 5, 10, alpha);
+    } catch (const Error& e) {
+      return e.code();
+    }
+    return ErrorCode::internal;
+  };
+  EXPECT_EQ(code({0.01}, 1), ErrorCode::not_converged);
+  EXPECT_EQ(code({1e6, 0.01}, 1), ErrorCode::not_converged);
+  EXPECT_EQ(code({0.001}, 0.5), ErrorCode::not_converged);
+  EXPECT_EQ(code({1, 0.0001}, 0), ErrorCode::not_converged);
 }
 
 test::PlainTable small_table(std::uint64_t seed, std::size_t n, std::size_t d) {
@@ -165,6 +190,42 @@ TEST(Analysis, AConstantColumnGetsCoefficientZero) {
   const AnalysisOutcome outcome = run(test::encode_rows(table), {0.01}, true);
   EXPECT_EQ(outcome.models[0].coefficients[1], 0);
   EXPECT_NE(outcome.models[0].coefficients[0], 0);
+}
+
+// Rule F23: where no other coefficient is zero, a zero would say that the column is constant.
+TEST(Analysis, WithoutAnL1PartAConstantColumnIsRefused) {
+  test::PlainTable table = small_table(2, 200, 3);
+  EXPECT_EQ(run(test::encode_rows(table), {0.01}, true, 400, 10, 0).models.size(), 1U);
+  for (double& x : table.columns[1]) x = 17;
+  const EncodedRows data = test::encode_rows(table);
+  for (bool standardize : {true, false}) {
+    try {
+      run(data, {0.01}, standardize, 400, 10, 0);
+      FAIL();
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ErrorCode::refused);
+    }
+    EXPECT_EQ(run(data, {0.01}, standardize, 400, 10, 0.5).models[0].coefficients[1], 0);
+  }
+}
+
+// Quadratic parts far beyond use: coefficients shrink in proportion, and their digits stay.
+TEST(Analysis, HugeQuadraticPartsStayExact) {
+  const test::PlainTable table = small_table(4, 300, 3);
+  const test::PlainLasso plain(table);
+  const std::vector<double> lambdas = {30, 1e3, 1e5, 1e12, 1e20};
+  for (bool standardize : {true, false}) {
+    const AnalysisOutcome outcome = run(test::encode_rows(table), lambdas, standardize, 400, 10, 0);
+    for (std::size_t k = 0; k < lambdas.size(); ++k) {
+      const test::PlainFit expected = plain.fit(lambdas[k], standardize, 0);
+      for (std::size_t j = 0; j < 3; ++j)
+        EXPECT_NEAR(outcome.models[k].coefficients[j], expected.coefficients[j],
+                    (k < 2 ? 1e-6 : 1e-4) * std::fabs(expected.coefficients[0]))
+            << lambdas[k];
+      EXPECT_NEAR(outcome.models[k].intercept, expected.intercept, 1e-6);
+      EXPECT_NEAR(outcome.models[k].r_squared, expected.r_squared, 1e-6);
+    }
+  }
 }
 
 // Security review, F11: a rare level, and two 0/1 columns that differ in one record.

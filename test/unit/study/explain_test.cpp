@@ -57,6 +57,23 @@ TEST(Explain, HasEveryStepOfEveryParty) {
   EXPECT_EQ(steps, (std::set<int>{0, 1, 2, 3, 4, 5, 6, 7, 8}));
 }
 
+TEST(Explain, NamesThePenalty) {
+  const auto penalty = [](const std::string& analysis) {
+    const Spec spec = parse_spec(
+        R"({"controllers":{"a":{"attributes":["x"]},"b":{"attributes":["z"],"outcome":"y"}},"third_party":"t","analysis":)" +
+        analysis + "}");
+    return statement(explain(spec, 0), "penalty");
+  };
+  EXPECT_EQ(penalty(R"({"lambda":0.1})"),
+            "lasso: least squares + 0.1 * sum of the absolute coefficients times the deviation of their column");
+  EXPECT_EQ(penalty(R"({"kind":"ridge","lambda":2,"standardize":false})"),
+            "ridge: least squares + 2 / 2 * sum of the squared coefficients");
+  EXPECT_EQ(penalty(R"({"kind":"elastic_net","lambda":[1,2],"alpha":0.5,"standardize":false})"),
+            "elastic_net: least squares + each of 2 lambdas * 0.5 * sum of the absolute coefficients + each of 2 "
+            "lambdas * (1 - 0.5) / 2 "
+            "* sum of the squared coefficients");
+}
+
 TEST(Explain, DataStatusFollowsTheProtocol) {
   for (const ExplainRow& row : explain(spec_of(3, 2), -1)) {
     const char* expected = row.step == 0   ? ""

@@ -15,12 +15,12 @@ TEST_P(ReferenceVector, IsWhatThePlainSolverFinds) {
   const PlainLasso lasso(vector.table);
   ASSERT_FALSE(vector.fits.empty());
   for (const VectorFit& expected : vector.fits) {
-    const PlainFit fit = lasso.fit(expected.lambda, expected.standardize);
+    const PlainFit fit = lasso.fit(expected.lambda, expected.standardize, expected.alpha);
     SCOPED_TRACE(vector.name + " lambda " + std::to_string(expected.lambda));
     EXPECT_LT(coefficient_error(vector, expected, fit.coefficients), 1e-12);
     EXPECT_NEAR(fit.r_squared, expected.r_squared, 1e-13);
     EXPECT_NEAR(fit.intercept, expected.intercept, 1e-11 * std::max(1.0, std::fabs(expected.intercept)));
-    const std::vector<double> found = merged(vector, fit.coefficients);
+    const std::vector<double> found = expected.alpha == 1 ? merged(vector, fit.coefficients) : fit.coefficients;
     EXPECT_EQ(found.size() - static_cast<std::size_t>(std::count(found.begin(), found.end(), 0.0)),
               static_cast<std::size_t>(expected.nonzero));
     EXPECT_LT(fit.kkt, 1e-14);
@@ -31,9 +31,10 @@ TEST_P(ReferenceVector, SatisfiesTheOptimalityConditions) {
   const LassoVector vector = load_lasso_vector(GetParam());
   const PlainLasso lasso(vector.table);
   for (const VectorFit& fit : vector.fits) {
-    EXPECT_LT(lasso.kkt(fit.coefficients, fit.lambda, fit.standardize), 1e-14);
+    EXPECT_LT(lasso.kkt(fit.coefficients, fit.lambda, fit.standardize, fit.alpha), 1e-14);
     EXPECT_NEAR(lasso.r_squared(fit.coefficients), fit.r_squared, 1e-13);
-    EXPECT_NEAR(fit.lambda / lasso.lambda_max(fit.standardize), fit.lambda_over_max, 1e-5 * fit.lambda_over_max);
+    EXPECT_NEAR(fit.lambda * fit.alpha / lasso.lambda_max(fit.standardize), fit.lambda_over_max,
+                1e-5 * fit.lambda_over_max);
     EXPECT_EQ(fit.lambda_over_max > 1, fit.nonzero == 0);
   }
 }

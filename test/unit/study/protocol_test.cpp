@@ -105,6 +105,23 @@ TEST(Study, DiabetesEndToEnd) {
   }
 }
 
+// The kinds of the spec reach the solver; ridge selects every column.
+TEST(Study, ElasticNetAndRidgeEndToEnd) {
+  const Split split = split_diabetes(2);
+  std::string spec = kDiabetesSpec;
+  const std::string lasso = R"({"kind": "lasso", "lambda": 1})";
+  const auto with = [&](const std::string& analysis) {
+    return std::string(spec).replace(spec.find(lasso), lasso.size(), analysis);
+  };
+  StudyHarness net(with(R"({"kind": "elastic_net", "lambda": 4, "alpha": 0.75})").c_str(), split.a, split.b);
+  net.run();
+  expect_solution(net.results[0], test::PlainLasso(split.joined).fit(4.0, true, 0.75), split.joined.outcome.size());
+  StudyHarness ridge(with(R"({"kind": "ridge", "lambda": 0.1})").c_str(), split.a, split.b);
+  ridge.run();
+  expect_solution(ridge.results[1], test::PlainLasso(split.joined).fit(0.1, true, 0), split.joined.outcome.size());
+  EXPECT_EQ(ridge.results[1].fits.at(0).nonzero, 10);
+}
+
 // Table 1 of the source with its second controller: two matched records are enough to see the join (PROTOCOL.md).
 TEST(Study, BelowTheMinimumEverybodyLearnsOnlyTheRefusal) {
   auto message_sizes = [](std::size_t common) {

@@ -95,6 +95,24 @@ TEST(Spec, CanonicalTextIsItsOwnCanonicalText) {
   EXPECT_TRUE(spec.keep_shares);
 }
 
+TEST(Spec, EveryKindHasItsAlpha) {
+  json document = example();
+  const auto alpha_of = [&](const json& analysis) {
+    document["analysis"] = analysis;
+    const Spec spec = parse_spec(document.dump());
+    EXPECT_EQ(parse_spec(spec.canonical_json).canonical_json, spec.canonical_json);
+    return spec.alpha;
+  };
+  EXPECT_EQ(alpha_of({{"lambda", 1}}), 1);
+  EXPECT_EQ(alpha_of({{"kind", "ridge"}, {"lambda", 1}}), 0);
+  EXPECT_EQ(alpha_of({{"kind", "ridge"}, {"lambda", 1}, {"alpha", -0.0}}), 0);
+  EXPECT_EQ(alpha_of({{"kind", "elastic_net"}, {"lambda", 1}}), 1);
+  EXPECT_EQ(alpha_of({{"kind", "elastic_net"}, {"lambda", 1}, {"alpha", 0.25}}), 0.25);
+  EXPECT_EQ(alpha_of({{"kind", "elastic_net"}, {"lambda", 1}, {"alpha", 0}}), 0);
+  document["analysis"] = {{"kind", "ridge"}, {"lambda", 1}, {"alpha", 1}};
+  EXPECT_THROW(parse_spec(document.dump()), Error);
+}
+
 TEST(Spec, NullStandsForADefaultOfNull) {
   json document = example();
   document["expected_records"] = nullptr;
@@ -191,7 +209,8 @@ constexpr BadValue kBadValues[] = {
     {"/analysis/lambda", "[1,2,1.0]", "duplicate lambda in study spec", "/analysis/lambda/2"},
     {"/analysis/lambda", "\"0.1\"", kType, nullptr},
     {"/analysis/lambda", "null", kType, nullptr},
-    {"/analysis/alpha", "0", kRange, nullptr},
+    {"/analysis/alpha", "-0.1", kRange, nullptr},
+    {"/analysis/alpha", "0", "alpha applies to elastic_net only", nullptr},
     {"/analysis/alpha", "1.01", kRange, nullptr},
     {"/analysis/alpha", "0.5", "alpha applies to elastic_net only", nullptr},
     {"/analysis/standardize", "1", kType, nullptr},

@@ -44,6 +44,7 @@ struct AnalysisSettings {
   int max_iterations = 400;
   std::int64_t min_level_count = 10;
   unsigned recipients = 7;
+  double alpha = 1;
 };
 
 struct AnalysisOutcome {
@@ -64,6 +65,7 @@ inline AnalysisOutcome analyse_rows(const EncodedRows& rows, const AnalysisSetti
     request.means = means[s.self()].clone();
     request.described = rows.described;
     request.lambdas = settings.lambdas;
+    request.alpha = settings.alpha;
     request.standardize = settings.standardize;
     request.max_iterations = settings.max_iterations;
     request.min_level_count = settings.min_level_count;

@@ -1,6 +1,6 @@
 // What: the reference vectors test/vectors/lasso/*.json with their data, for every test of the regression.
 // Terms: vector = a data set with exact solutions (recipe: tools/vectors/lasso_vectors.py); identical = pairs of equal
-//        columns, of which only the sum of the coefficients is determined.
+//        columns, of which the lasso determines the sum of the coefficients only.
 // Invariants: synthetic data is made from integers exactly as the recipe makes it; the stored checksum is compared.
 #pragma once
 #include <cstdint>
@@ -18,8 +18,9 @@ namespace pgmpc::test {
 
 struct VectorFit {
   double lambda = 0;
+  double alpha = 1;
   bool standardize = true;
-  double lambda_over_max = 0;
+  double lambda_over_max = 0;  // lambda * alpha over the smallest one without any nonzero coefficient
   double intercept = 0;
   std::vector<double> coefficients;
   double r_squared = 0;
@@ -34,8 +35,8 @@ struct LassoVector {
 };
 
 inline const std::vector<std::string>& lasso_vector_names() {
-  static const std::vector<std::string> names = {"diabetes", "ar1_50",    "ar1_90", "ar1_99", "wide",
-                                                 "constant", "duplicate", "zero",   "binary"};
+  static const std::vector<std::string> names = {"diabetes", "ar1_50",   "ar1_90",    "ar1_99", "wide",
+                                                 "hundred",  "constant", "duplicate", "zero",   "binary"};
   return names;
 }
 
@@ -179,8 +180,9 @@ inline LassoVector load_lasso_vector(const std::string& name) {
     vector.identical = synthetic_data(document.at("data").at("generator")).duplicate;
   }
   for (const auto& fit : document.at("fits")) {
-    vector.fits.push_back({fit.at("lambda"), fit.at("standardize"), fit.at("lambda_over_max"), fit.at("intercept"),
-                           fit.at("coefficients").get<std::vector<double>>(), fit.at("r_squared"), fit.at("nonzero")});
+    vector.fits.push_back({fit.at("lambda"), fit.at("alpha"), fit.at("standardize"), fit.at("lambda_over_max"),
+                           fit.at("intercept"), fit.at("coefficients").get<std::vector<double>>(), fit.at("r_squared"),
+                           fit.at("nonzero")});
   }
   return vector;
 }
@@ -196,7 +198,7 @@ inline std::vector<double> merged(const LassoVector& vector, std::vector<double>
 
 // max|b - b*| / max|b*| in original units, the intercept left out. For an all-zero solution: max|b|.
 inline double coefficient_error(const LassoVector& vector, const VectorFit& fit, const std::vector<double>& found) {
-  const std::vector<double> coefficients = merged(vector, found);
+  const std::vector<double> coefficients = fit.alpha == 1 ? merged(vector, found) : found;
   double worst = 0, scale = 0;
   for (std::size_t j = 0; j < fit.coefficients.size(); ++j) {
     worst = std::max(worst, std::fabs(coefficients.at(j) - fit.coefficients[j]));

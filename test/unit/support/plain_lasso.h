@@ -1,7 +1,9 @@
-// What: the lasso in the clear, for tests to compare with. Coordinate descent in long double on the moments.
-// Terms: problem = 1/(2n) ||y - b0 - X b||^2 + lambda * sum_j s_j |b_j|; s_j = population standard deviation of column
-//        j when standardize, else 1; coefficients in original units. KKT residual = the largest violation of the
-//        optimality conditions, divided by s_j and by the smallest lambda with an all-zero solution.
+// What: lasso, elastic net and ridge in the clear, for tests to compare with. Coordinate descent in long double on the
+// moments. Terms: problem = 1/(2n) ||y - b0 - X b||^2 + lambda * sum_j (alpha s_j |b_j| + (1 - alpha)/2 (s_j b_j)^2);
+// s_j =
+//        population standard deviation of column j when standardize, else 1; coefficients in original units. KKT
+//        residual = the largest violation of the optimality conditions, divided by s_j and by the smallest lambda with
+//        an all-zero solution.
 // Invariants: columns without variation get coefficient 0.
 #pragma once
 #include <algorithm>
@@ -47,7 +49,7 @@ class PlainLasso {
     return standardize ? static_cast<double>(std::sqrt(moment_[j][j])) : 1;
   }
 
-  // The smallest lambda with an all-zero solution.
+  // The smallest lambda with an all-zero solution of the lasso.
   double lambda_max(bool standardize) const {
     long double largest = 0;
     for (std::size_t j = 0; j < size_; ++j) {
@@ -57,32 +59,33 @@ class PlainLasso {
     return static_cast<double>(largest);
   }
 
-  PlainFit fit(double lambda, bool standardize, int max_sweeps = 1000000) const {
+  PlainFit fit(double lambda, bool standardize, double alpha = 1, int max_sweeps = 1000000) const {
     std::vector<long double> b(size_, 0);
     int sweeps = 0;
     long double change = 1, scale = 1;
     while (sweeps < max_sweeps && change > 1e-18L * scale) {
-      std::tie(change, scale) = sweep(b, lambda, standardize);
+      std::tie(change, scale) = sweep(b, lambda, standardize, alpha);
       ++sweeps;
     }
     PlainFit result = report(b);
-    result.kkt = kkt(result.coefficients, lambda, standardize);
+    result.kkt = kkt(result.coefficients, lambda, standardize, alpha);
     result.sweeps = sweeps;
     return result;
   }
 
-  double kkt(const std::vector<double>& coefficients, double lambda, bool standardize) const {
+  double kkt(const std::vector<double>& coefficients, double lambda, bool standardize, double alpha = 1) const {
+    const long double l1 = static_cast<long double>(lambda) * alpha;
     const std::vector<long double> b(coefficients.begin(), coefficients.end());
     long double worst = 0;
     for (std::size_t j = 0; j < size_; ++j) {
-      const long double s = exact_weight(j, standardize), g = gradient(b, j);
+      const long double s = exact_weight(j, standardize);
+      const long double g = gradient(b, j) - static_cast<long double>(lambda) * (1 - alpha) * s * s * b[j];
       if (s == 0) {
         if (b[j] != 0) return INFINITY;
         continue;
       }
       const long double sign = b[j] > 0 ? 1 : -1;
-      const long double excess = b[j] != 0 ? std::fabs(g / s - sign * lambda)
-                                           : std::max(0.0L, std::fabs(g / s) - static_cast<long double>(lambda));
+      const long double excess = b[j] != 0 ? std::fabs(g / s - sign * l1) : std::max(0.0L, std::fabs(g / s) - l1);
       worst = std::max(worst, excess);
     }
     return static_cast<double>(worst / lambda_max(standardize));
@@ -124,15 +127,16 @@ class PlainLasso {
   }
 
   // One pass over all columns; largest change and largest coefficient, both in units of the columns' deviations.
-  std::pair<long double, long double> sweep(std::vector<long double>& b, long double lambda, bool standardize) const {
+  std::pair<long double, long double> sweep(std::vector<long double>& b, long double lambda, bool standardize,
+                                            long double alpha) const {
     long double change = 0, scale = 0;
     for (std::size_t j = 0; j < size_; ++j) {
       const long double variance = moment_[j][j];
       if (variance <= 0) continue;
-      const long double threshold = lambda * exact_weight(j, standardize);
+      const long double weight = exact_weight(j, standardize), threshold = lambda * alpha * weight;
       const long double full = gradient(b, j) + variance * b[j];
       const long double shrunk = std::max(std::fabs(full) - threshold, 0.0L);
-      const long double next = std::copysign(shrunk, full) / variance;
+      const long double next = std::copysign(shrunk, full) / (variance + lambda * (1 - alpha) * weight * weight);
       change = std::max(change, std::fabs(next - b[j]) * std::sqrt(variance));
       scale = std::max(scale, std::fabs(next) * std::sqrt(variance));
       b[j] = next;
