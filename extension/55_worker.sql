@@ -23,13 +23,15 @@ COMMENT ON FUNCTION mpc_internal.coordinator_progress() IS 'array of the running
 
 CREATE FUNCTION mpc_internal.progress()
 RETURNS TABLE (pid integer, study text, attempt text, phase text, done bigint, total bigint, step integer,
-               bytes_sent bigint, started_at timestamptz)
+               bytes_sent bigint, started_at timestamptz, rounds bigint, rounds_estimated bigint, seconds float8,
+               awaited text)
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT p.pid, p.study, p.attempt, p.phase, p.done, p.total, p.step, p.bytes_sent, to_timestamp(p.started_at)
+  SELECT p.pid, p.study, p.attempt, p.phase, p.done, p.total, p.step, p.bytes_sent, to_timestamp(p.started_at),
+         p.rounds, p.rounds_estimated, extract(epoch FROM clock_timestamp() - to_timestamp(p.phase_since))::float8, p.awaited
     FROM jsonb_to_recordset(mpc_internal.coordinator_progress()) AS p (
       pid integer, study text, attempt text, phase text, done bigint, total bigint, step integer,
-      bytes_sent bigint, started_at float8)
+      bytes_sent bigint, started_at float8, rounds bigint, rounds_estimated bigint, phase_since float8, awaited text)
 $$;
 COMMENT ON FUNCTION mpc_internal.progress() IS 'rows of view mpc.stat_study_progress';
 

@@ -39,6 +39,19 @@ COMMENT ON TABLE mpc_internal.coefficients IS
 'coefficients in original units; the intercept is attribute "(intercept)" without a party';
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.coefficients', '');
 
+CREATE TABLE mpc_internal.traffic (
+  study text NOT NULL,
+  version integer NOT NULL,
+  place integer NOT NULL,
+  phase text NOT NULL,
+  rounds bigint NOT NULL,
+  elements bigint NOT NULL,
+  bytes_sent bigint NOT NULL,
+  CONSTRAINT traffic_pkey PRIMARY KEY (study, version, place)
+);
+COMMENT ON TABLE mpc_internal.traffic IS 'what the engine of this node sent in steps 7 and 8, by phase';
+SELECT pg_catalog.pg_extension_config_dump('mpc_internal.traffic', '');
+
 -- private functions
 
 CREATE FUNCTION mpc_internal.store_result(study text, version integer, result jsonb) RETURNS void
@@ -55,7 +68,11 @@ AS $$
   SELECT $1, $2, c.lambda, row_number() OVER (PARTITION BY c.lambda ORDER BY c.ordinality), c.attribute,
          nullif(c.party, ''), c.coefficient, c.selected
     FROM ROWS FROM (jsonb_to_recordset(coalesce($3 -> 'coefficients', '[]')) AS (
-           lambda float8, attribute text, party text, coefficient float8, selected boolean)) WITH ORDINALITY AS c
+           lambda float8, attribute text, party text, coefficient float8, selected boolean)) WITH ORDINALITY AS c;
+  INSERT INTO mpc_internal.traffic (study, version, place, phase, rounds, elements, bytes_sent)
+  SELECT $1, $2, t.ordinality, t.phase, t.rounds, t.elements, t.bytes_sent
+    FROM ROWS FROM (jsonb_to_recordset(coalesce($3 -> 'traffic', '[]')) AS (
+           phase text, rounds bigint, elements bigint, bytes_sent bigint)) WITH ORDINALITY AS t
 $$;
 COMMENT ON FUNCTION mpc_internal.store_result(text, integer, jsonb) IS 'stores what the engine of this node got released';
 
@@ -139,6 +156,21 @@ END
 $$;
 COMMENT ON FUNCTION mpc.fit(text) IS
 'measures of fit of a released study, a row per lambda: n matched records, parameters with the intercept, R squared, and what the run took at this node. Errors: 42704 unknown study, 55000 not released';
+
+CREATE FUNCTION mpc.transcript(study text)
+RETURNS TABLE (phase text, rounds bigint, elements bigint, bytes_sent bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  number integer := mpc_internal.released_version(study);
+BEGIN
+  RETURN QUERY SELECT t.phase, t.rounds, t.elements, t.bytes_sent FROM mpc_internal.traffic AS t
+                WHERE t.study = transcript.study AND t.version = number ORDER BY t.place;
+END
+$$;
+COMMENT ON FUNCTION mpc.transcript(text) IS
+'what this node sent in steps 7 and 8 of a released study, by phase of the computation: rounds it took part in (phases share rounds, so their sum exceeds the rounds in mpc.fit), field elements without those inside comparison keys, bytes before encryption. Errors: 42704 unknown study, 55000 not released';
 
 CREATE FUNCTION mpc_internal.predictor_value(study text, key text, value jsonb) RETURNS float8
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp

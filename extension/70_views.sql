@@ -54,7 +54,8 @@ COMMENT ON VIEW mpc.ledger IS
 'append-only record of this node: proposals, decisions, attempts, steps with what they destroyed; hash chain, see mpc.verify_ledger()';
 
 CREATE VIEW mpc.stat_study_progress AS
-SELECT p.pid, p.study, p.attempt, p.phase, p.done, p.total, p.step, p.bytes_sent, p.started_at
+SELECT p.pid, p.study, p.attempt, p.phase, p.done, p.total, p.step, p.bytes_sent, p.started_at,
+       p.rounds, p.rounds_estimated, p.seconds, p.awaited
   FROM mpc_internal.progress() AS p;
 COMMENT ON VIEW mpc.stat_study_progress IS
-'running engines of this node and how far they are; total is 0 where it is unknown or not this node''s to know';
+'running engines of this node and how far they are; total is 0 where it is unknown or not this node''s to know; rounds = messages exchanged in steps 7 and 8 and how many a study of this kind typically takes; seconds = time in this phase; awaited = the peer whose message is awaited, if that takes noticeably long';

@@ -18,6 +18,7 @@ SELECT fails($$SELECT mpc.predict('heart', '[1]')$$);
 SELECT fails($$SELECT mpc.predict('heart', '{}', 0.7)$$);
 SELECT fails($$SELECT mpc.predict('nothing', '{}')$$);
 SELECT fails($$SELECT * FROM mpc.fit('lungs')$$);
+SELECT fails($$SELECT * FROM mpc.transcript('lungs')$$);
 -- several lambdas: one has to be named
 SELECT mpc_internal.store_result('path', 1, '{"coefficients": [
   {"lambda": 1, "attribute": "(intercept)", "party": "", "coefficient": 1, "selected": true},
@@ -25,9 +26,12 @@ SELECT mpc_internal.store_result('path', 1, '{"coefficients": [
   {"lambda": 0.5, "attribute": "(intercept)", "party": "", "coefficient": 2, "selected": true},
   {"lambda": 0.5, "attribute": "age", "party": "regress", "coefficient": 0.5, "selected": true}],
   "fits": [{"lambda": 1, "n": 150, "parameters": 2, "nonzero": 1, "iterations": 5, "converged": true, "r_squared": 0, "adjusted_r_squared": 0, "rounds": 9, "bytes_sent": 9},
-           {"lambda": 0.5, "n": 150, "parameters": 2, "nonzero": 2, "iterations": 5, "converged": true, "r_squared": 0.1, "adjusted_r_squared": 0.1, "rounds": 9, "bytes_sent": 9}]}');
+           {"lambda": 0.5, "n": 150, "parameters": 2, "nonzero": 2, "iterations": 5, "converged": true, "r_squared": 0.1, "adjusted_r_squared": 0.1, "rounds": 9, "bytes_sent": 9}],
+  "traffic": [{"phase": "input", "rounds": 2, "elements": 40, "bytes_sent": 640}, {"phase": "solver", "rounds": 7, "elements": 10, "bytes_sent": 4160}]}');
+SELECT * FROM mpc.transcript('path');
 SELECT fails($$SELECT mpc.predict('path', '{"age": 3}')$$);
 SELECT mpc.predict('path', '{"age": 3}', lambda => 1), mpc.predict('path', '{"age": 3}', lambda => 0.5);
 SELECT lambda, attribute, coefficient, intercept FROM mpc.models WHERE study = 'path' ORDER BY lambda;
 DELETE FROM mpc_internal.fits WHERE study = 'path';
 DELETE FROM mpc_internal.coefficients WHERE study = 'path';
+DELETE FROM mpc_internal.traffic WHERE study = 'path';

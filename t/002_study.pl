@@ -44,6 +44,13 @@ my $fit = JSON::PP->new->decode($mpc->ask($hospital, "SELECT row_to_json(f) FROM
 is($fit->{n}, $expected->{n}, 'n');
 cmp_ok(abs($fit->{r_squared} - $expected->{r_squared}), '<=', 1e-6, 'R squared');
 ok($fit->{converged}, 'converged');
+for my $node ($hospital, $insurer, $third) {
+	is($mpc->ask($node, "SELECT count(*) FROM mpc.transcript('diabetes') WHERE rounds > 0 AND phase IN
+		('input', 'moments', 'precheck', 'inverse', 'solver', 'stop', 'release')"), '7', 'transcript: rounds by phase');
+	is($mpc->ask($node, "SELECT bool_and(bytes_sent >= 16 * elements) AND
+		max(rounds) <= (SELECT rounds FROM mpc.fit('diabetes')) FROM mpc.transcript('diabetes')"), 't',
+		'transcript: bytes and rounds fit together');
+}
 is($fit->{nonzero}, scalar(grep { $_ ne '(intercept)' && $found->{$_} != 0 } keys %$found), 'nonzero coefficients');
 is($mpc->ask($hospital, "SELECT bool_and(selected = (coefficient <> 0)) FROM mpc.coefficients('diabetes')
 	WHERE attribute <> '(intercept)'"), 't', 'selected = not zero');

@@ -69,11 +69,18 @@ struct FitRow {
   std::int64_t rounds = 0, bytes_sent = 0;
 };
 
+// What this party sent in steps 7 and 8, by phase of the computation.
+struct TrafficRow {
+  std::string phase;
+  std::int64_t rounds = 0, elements = 0, bytes_sent = 0;
+};
+
 // What a party holds after step 8. Empty coefficients where the party is not a recipient.
 struct StudyResult {
   std::int64_t matched = 0;
   std::vector<Coefficient> coefficients;
   std::vector<FitRow> fits;
+  std::vector<TrafficRow> traffic;
 };
 
 class StudyObserver {
@@ -84,6 +91,8 @@ class StudyObserver {
   virtual void after_step(const StepRow& row) {}
   // Counts that any reader of this node may see; total 0 = unknown.
   virtual void progress(const std::string& phase, std::uint64_t done, std::uint64_t total) {}
+  // After every round of steps 7 and 8; estimated for a problem that converges as most do.
+  virtual void round(std::int64_t done, std::int64_t estimated) {}
   virtual void matched(std::int64_t records) {}
 };
 

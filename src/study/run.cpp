@@ -9,6 +9,7 @@
 #include "mpc/input.h"
 #include "mpc/session.h"
 #include "regression/fixed.h"
+#include "regression/plan.h"
 
 namespace pgmpc {
 
@@ -18,6 +19,9 @@ const char* data_status(int step, bool third_party) {
   if (step <= 3) return "pseudonymised";
   return step == 8 ? "aggregate" : "anonymous";
 }
+
+// Rows per message of step 7.
+std::size_t share_block(std::size_t columns) { return std::max<std::size_t>(1, kShareBlock / columns); }
 
 unsigned recipient_set(const Spec& spec) {
   unsigned set = 0;
@@ -115,7 +119,7 @@ std::vector<AnalysisColumn> Run::exchange_descriptions(std::vector<AnalysisColum
 // Blocks of rows of all columns: one round each, messages of a few megabytes.
 std::vector<FpVector> Run::share_columns(Session& session, std::size_t rows, std::vector<FpVector>& additive) {
   std::vector<FpVector> shares(additive.size());
-  const std::size_t block = std::max<std::size_t>(1, kShareBlock / additive.size());
+  const std::size_t block = share_block(additive.size());
   for (std::size_t first = 0; first < rows; first += block) {
     const std::size_t count = std::min(block, rows - first);
     std::vector<std::span<const Fp>> part;
@@ -138,6 +142,8 @@ void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, Fp
     if (peer != self_) keys.pair[peer] = sealed_->pairwise_key(peer, "pg_mpc sharing");
   Session session(channel(), 7, std::move(keys), context_.rng, context_.cancel);
   session.name_phases(phase_name);
+  const std::int64_t estimated = static_cast<std::int64_t>(rows / share_block(additive.size()) + 2) + typical_rounds();
+  session.on_round([&, estimated] { context_.observer.round(session.transcript().rounds, estimated); });
   step(7, "share", [&](StepRow& row) {
     request.described = exchange_descriptions(std::move(own));
     request.columns = share_columns(session, rows, additive);
@@ -162,6 +168,8 @@ void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, Fp
                                               });
     result_.matched = static_cast<std::int64_t>(rows);
     record(models, session.transcript().rounds);
+    for (const auto& [phase, traffic] : session.transcript().phases)
+      result_.traffic.push_back({session.phase_name(phase), traffic.rounds, traffic.elements_sent, traffic.bytes_sent});
     channel().flush();
     sealed_->wipe();
     row.records = static_cast<std::int64_t>(rows);

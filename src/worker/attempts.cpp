@@ -202,6 +202,7 @@ Json AttemptBook::progress() {
     row["study"] = attempt->study;
     row["attempt"] = id;
     row["started_at"] = attempt->started_at;
+    row["awaited"] = attempt->awaited.empty() ? Json() : Json(attempt->awaited);
     row["step"] = attempt->rows.empty() ? Json(0) : attempt->rows.back().value("step", Json());
     rows.push_back(std::move(row));
   }

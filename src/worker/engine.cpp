@@ -36,7 +36,13 @@ Json row_json(const StepRow& row) {
 }
 
 Json result_json(const StudyResult& result) {
-  Json json{{"matched", result.matched}, {"coefficients", Json::array()}, {"fits", Json::array()}};
+  Json json{{"matched", result.matched},
+            {"coefficients", Json::array()},
+            {"fits", Json::array()},
+            {"traffic", Json::array()}};
+  for (const TrafficRow& row : result.traffic)
+    json["traffic"].push_back(
+        {{"phase", row.phase}, {"rounds", row.rounds}, {"elements", row.elements}, {"bytes_sent", row.bytes_sent}});
   for (const Coefficient& c : result.coefficients)
     json["coefficients"].push_back({{"lambda", c.lambda},
                                     {"attribute", c.attribute},
@@ -106,21 +112,46 @@ class Engine::Observer final : public StudyObserver {
   void after_step(const StepRow& row) override { engine_.send({{"event", "step"}, {"row", row_json(row)}}); }
   void matched(std::int64_t records) override { engine_.send({{"event", "matched"}, {"records", records}}); }
   void progress(const std::string& phase, std::uint64_t done, std::uint64_t total) override {
-    auto now = Clock::now();
-    if (phase == phase_ && done != total && now - reported_ < kProgressPause) return;
+    const bool news = phase != phase_ || done == total;
+    if (phase != phase_)
+      phase_since_ = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
     phase_ = phase;
-    reported_ = now;
-    engine_.send({{"event", "progress"},
-                  {"phase", phase},
-                  {"done", done},
-                  {"total", total},
-                  {"bytes_sent", channel_.bytes_sent()}});
+    done_ = done;
+    total_ = total;
+    report(news);
+  }
+  void round(std::int64_t done, std::int64_t estimated) override {
+    rounds_ = done;
+    rounds_estimated_ = estimated;
+    report(false);
   }
 
  private:
+  void report(bool at_once) {
+    const auto now = Clock::now();
+    if (phase_.empty() || (!at_once && now - reported_ < kProgressPause)) return;
+    reported_ = now;
+    Json event{{"event", "progress"},
+               {"phase", phase_},
+               {"done", done_},
+               {"total", total_},
+               {"rounds", nullptr},
+               {"rounds_estimated", nullptr},
+               {"phase_since", phase_since_},
+               {"bytes_sent", channel_.bytes_sent()}};
+    if (rounds_ > 0) {
+      event["rounds"] = rounds_;
+      event["rounds_estimated"] = std::max(rounds_, rounds_estimated_);
+    }
+    engine_.send(event);
+  }
+
   Engine& engine_;
   Channel& channel_;
   std::string phase_;
+  double phase_since_ = 0;
+  std::uint64_t done_ = 0, total_ = 0;
+  std::int64_t rounds_ = 0, rounds_estimated_ = 0;
   Clock::time_point reported_{};
 };
 
@@ -176,10 +207,9 @@ void Engine::run() noexcept {
 Json Engine::run_protocol() {
   TransportConfig config = transport_of(job_, attempt_, manual_);
   config.lifeline_fd = lifeline_fd_;
-  if (manual_)
-    config.on_wait = [this](const std::string& party, const std::string& cause) {
-      send({{"event", "waiting"}, {"peer", party}, {"cause", cause}});
-    };
+  config.on_wait = [this](const std::string& party, const std::string& cause) {
+    send({{"event", "waiting"}, {"peer", party}, {"cause", cause}});
+  };
   TransportChannel channel(std::move(config), cancel_);
   ThreadPool pool(guc::threads());
   Observer observer(*this, channel);
