@@ -9,7 +9,7 @@
 #include "mpc/input.h"
 #include "mpc/session.h"
 #include "regression/fixed.h"
-#include "regression/plan.h"
+#include "study/explain_estimate.h"
 
 namespace pgmpc {
 
@@ -142,7 +142,8 @@ void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, Fp
     if (peer != self_) keys.pair[peer] = sealed_->pairwise_key(peer, "pg_mpc sharing");
   Session session(channel(), 7, std::move(keys), context_.rng, context_.cancel);
   session.name_phases(phase_name);
-  const std::int64_t estimated = static_cast<std::int64_t>(rows / share_block(additive.size()) + 2) + typical_rounds();
+  const std::int64_t estimated =
+      static_cast<std::int64_t>(rows / share_block(additive.size()) + 2) + estimate_fit(spec_).rounds.value_or(0);
   session.on_round([&, estimated] { context_.observer.round(session.transcript().rounds, estimated); });
   step(7, "share", [&](StepRow& row) {
     request.described = exchange_descriptions(std::move(own));
