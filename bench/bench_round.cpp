@@ -1,8 +1,11 @@
 // What: messages of 128 bytes between engines on one machine, against a blocking TLS 1.3 ping-pong on one connection,
-//       interleaved in the same run. Values are the median in microseconds.
-//       round.loopback          one message and one back: engine A send -> HTTPS -> listener -> engine B receive, and
-//                               the reverse (two messages)
-//       round.loopback.message  one message until its sender has the 200 that says it was applied
+//       interleaved in the same run. Values are the median of 5000 in microseconds.
+//       round.loopback           one message until its sender has the 200 that says it was applied: engine -> libcurl
+//       ->
+//                                listener -> engine, and back
+//       round.loopback.exchange  one message and one in answer to it, from engine to engine (two such messages)
+//       round.loopback.hop       the least that the way through a listener can take: the ping-pong, answered by a third
+//                                thread that the second one asks over a pair of Unix sockets
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -22,7 +25,7 @@ namespace {
 using namespace pgmpc;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kSize = 128;
+constexpr int kSize = 128;
 constexpr int kWarmUp = 200, kBlocks = 25, kRounds = 200;
 
 double microseconds_since(Clock::time_point start) {
@@ -38,10 +41,36 @@ void require(bool condition, const char* what) {
   if (!condition) throw std::runtime_error(what);
 }
 
-// Two blocking ends of one TLS 1.3 connection with certificates on both sides.
+// A thread that returns what it gets over a pair of Unix sockets.
+class Hop {
+ public:
+  Hop() {
+    require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_) == 0, "socketpair");
+    thread_ = std::thread([this] {
+      char buffer[kSize];
+      while (recv(ends_[1], buffer, kSize, MSG_WAITALL) == kSize) ::send(ends_[1], buffer, kSize, MSG_NOSIGNAL);
+    });
+  }
+  ~Hop() {
+    shutdown(ends_[0], SHUT_RDWR);
+    thread_.join();
+    for (int end : ends_) ::close(end);
+  }
+  void round(char* buffer) {
+    require(::send(ends_[0], buffer, kSize, MSG_NOSIGNAL) == kSize, "send");
+    require(recv(ends_[0], buffer, kSize, MSG_WAITALL) == kSize, "recv");
+  }
+
+ private:
+  int ends_[2];
+  std::thread thread_;
+};
+
+// Two blocking ends of one TLS 1.3 connection with certificates on both sides; the second one answers at once, or when
+// the hop has answered.
 class PingPong {
  public:
-  explicit PingPong(const Identity& identity) {
+  explicit PingPong(const Identity& identity, Hop* hop = nullptr) {
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -50,11 +79,14 @@ class PingPong {
     auto* raw = reinterpret_cast<sockaddr*>(&address);
     require(bind(listener, raw, size) == 0 && listen(listener, 1) == 0, "listen");
     require(getsockname(listener, raw, &size) == 0, "getsockname");
-    echo_ = std::thread([&, listener] {
+    echo_ = std::thread([&identity, listener, hop] {
       auto server = make(identity, TLS_server_method(), accept(listener, nullptr, nullptr));
       require(SSL_accept(server.get()) == 1, "accept");
       char buffer[kSize];
-      while (read_all(server.get(), buffer)) SSL_write(server.get(), buffer, kSize);
+      while (read_all(server.get(), buffer)) {
+        if (hop != nullptr) hop->round(buffer);
+        SSL_write(server.get(), buffer, kSize);
+      }
       ::close(SSL_get_fd(server.get()));
     });
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -87,8 +119,8 @@ class PingPong {
     return ssl;
   }
   static bool read_all(SSL* ssl, char* buffer) {
-    for (int have = 0; have < static_cast<int>(kSize);) {
-      int got = SSL_read(ssl, buffer + have, static_cast<int>(kSize) - have);
+    for (int have = 0; have < kSize;) {
+      int got = SSL_read(ssl, buffer + have, kSize - have);
       if (got <= 0) return false;
       have += got;
     }
@@ -127,15 +159,16 @@ int run(const bench::Selection& selection) {
   test::ThreeNodes nodes;
   CancelToken cancel;
   TransportChannel first(nodes.config(0), cancel), second(nodes.config(1), cancel);
-  PingPong baseline(*nodes[0].identity());
+  Hop hop;
+  PingPong baseline(*nodes[0].identity()), behind_hop(*nodes[0].identity(), &hop);
   const int total = kWarmUp + kBlocks * kRounds;
   std::thread echo([&] {
     for (int i = 0; i < total; ++i) second.send(0, 8, second.receive(0, 8));
     for (int i = 0; i < total; ++i) second.receive(0, 8);
   });
-  auto round = [&] {
+  auto exchange = [&] {
     first.send(1, 8, Bytes(kSize));
-    require(first.receive(1, 8).size() == kSize, "round");
+    require(first.receive(1, 8).size() == kSize, "exchange");
   };
   auto message = [&] {
     first.send(1, 8, Bytes(kSize));
@@ -144,9 +177,11 @@ int run(const bench::Selection& selection) {
   auto report = [](const char* name, Medians medians) {
     bench::report(name, medians.ours, "us", {"blocking TLS 1.3 ping-pong", medians.theirs}, bench::Better::less);
   };
-  report("round.loopback", interleave(round, [&] { baseline.round(); }));
+  auto ping_pong = [&] { baseline.round(); };
+  report("round.loopback.exchange", interleave(exchange, ping_pong));
   first.flush();
-  report("round.loopback.message", interleave(message, [&] { baseline.round(); }));
+  report("round.loopback", interleave(message, ping_pong));
+  report("round.loopback.hop", interleave([&] { behind_hop.round(); }, ping_pong));
   echo.join();
   return 0;
 }

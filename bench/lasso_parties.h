@@ -4,7 +4,7 @@
 //        party, from the moment when all have said that they are ready until its last message is acknowledged.
 // Invariants: the parent has no thread when it forks; every child ends when its end of the line to the parent closes.
 #pragma once
-#include <signal.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -89,6 +89,7 @@ inline const char* const kLassoParties[] = {"erasmus_mc", "zilveren_kruis", "zor
 
 // The listener of one party. Says where it is, hears who the peers are, and serves until the line closes.
 inline void lasso_listener(Child& parent, int self) {
+  mallopt(M_ARENA_MAX, 1);  // the listener of a server is single-threaded
   test::TestNode node(kLassoParties[self]);
   const Peer peer = node.peer();
   parent.say({{"url", peer.url},
@@ -140,15 +141,13 @@ inline void lasso_engine(Child& parent, TransportConfig config, const AnalysisRe
     AnalysisRequest own = copy_of(request);
     parent.say({{"ready", true}});
     parent.hear();
-    const std::uint64_t before = channel.bytes_sent();
     const double busy = seconds_of_process();
     const double seconds = seconds_of([&] {
       Session session(channel, 8, std::move(keys), system_rng(), cancel);
       analyse(session, std::move(own), cancel, {});
       channel.flush();
     });
-    parent.say(
-        {{"seconds", seconds}, {"processor", seconds_of_process() - busy}, {"bytes", transport.bytes_sent() - before}});
+    parent.say({{"seconds", seconds}, {"processor", seconds_of_process() - busy}});
     parent.hear();  // nobody leaves before all are done
   }
 }

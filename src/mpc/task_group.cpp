@@ -25,6 +25,7 @@ struct TaskGroup::Task {
   Exchange* round = nullptr;  // while in_round
   Handle target;              // while joining
   bool cancelled = false;
+  std::condition_variable turn;  // the baton has come: each task waits for itself, so that passing wakes one thread
   std::function<void()> body;
   std::thread thread;
 };
@@ -32,9 +33,9 @@ struct TaskGroup::Task {
 struct TaskGroup::State {
   Session& session;
   std::mutex mutex;
-  std::condition_variable changed;
-  std::vector<Handle> tasks;  // by id; finished ones stay until the end
-  int baton = 0;              // id of the running task; kTurn: task 0 does the network round
+  std::condition_variable unwound;  // a cancelled task has finished
+  std::vector<Handle> tasks;        // by id; finished ones stay until the end
+  int baton = 0;                    // id of the running task; kTurn: task 0 does the network round
   std::exception_ptr failure;
 
   explicit State(Session& s) : session(s) {}
@@ -58,13 +59,16 @@ struct TaskGroup::State {
 
   void pass(int to) {
     baton = to;
-    changed.notify_all();
+    if (to == kNobody)
+      unwound.notify_all();
+    else
+      tasks[to == kTurn ? 0 : static_cast<std::size_t>(to)]->turn.notify_one();
   }
 
   // Blocks the running task until it has the baton again.
   void wait_turn(std::unique_lock<std::mutex>& lock, Task& self) {
     for (;;) {
-      changed.wait(lock, [&] { return baton == self.id || (self.id == 0 && (baton == kTurn || failure)); });
+      self.turn.wait(lock, [&] { return baton == self.id || (self.id == 0 && (baton == kTurn || failure)); });
       if (self.cancelled) throw Unwind{};
       if (self.id == 0 && failure) std::rethrow_exception(failure);
       if (baton == self.id) return;
@@ -106,7 +110,7 @@ struct TaskGroup::State {
   void run(const Handle& task) noexcept {
     {
       std::unique_lock lock(mutex);
-      changed.wait(lock, [&] { return baton == task->id; });
+      task->turn.wait(lock, [&] { return baton == task->id; });
     }
     try {
       if (!task->cancelled) task->body();
@@ -132,7 +136,7 @@ struct TaskGroup::State {
     if (task->status != Task::Status::finished) {
       task->cancelled = true;
       pass(task->id);
-      changed.wait(lock, [&] { return task->status == Task::Status::finished; });
+      unwound.wait(lock, [&] { return task->status == Task::Status::finished; });
       baton = own;
     }
     lock.unlock();

@@ -196,7 +196,7 @@ HttpConnection::Progress HttpConnection::write_some() {
     return linger();
   }
   enter(Phase::reading);
-  return Progress::again;
+  return SSL_has_pending(ssl_.get()) ? Progress::again : Progress::wait;  // nothing here: the socket will say when
 }
 
 HttpConnection::Progress HttpConnection::linger() {

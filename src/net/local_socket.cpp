@@ -82,6 +82,16 @@ void LocalServer::send(ConnectionId to, ByteView frame) {
   if (found != streams_.end()) found->second->send(frame);
 }
 
+void LocalServer::queue(ConnectionId to, ByteView frame) {
+  auto found = streams_.find(to);
+  if (found != streams_.end()) found->second->queue(frame);
+}
+
+void LocalServer::flush(ConnectionId to) {
+  auto found = streams_.find(to);
+  if (found != streams_.end()) found->second->flush();
+}
+
 void LocalServer::close(ConnectionId id) {
   auto found = streams_.find(id);
   if (found == streams_.end()) return;

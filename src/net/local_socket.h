@@ -31,6 +31,9 @@ class LocalServer {
   LocalServer(EventLoop& loop, std::string path, Handlers handlers);
   ~LocalServer();
   void send(ConnectionId to, ByteView frame);  // no effect when that connection has gone
+  // As send, but the frames leave with the next flush().
+  void queue(ConnectionId to, ByteView frame);
+  void flush(ConnectionId to);
   void close(ConnectionId id);
 
  private:

@@ -13,6 +13,10 @@
 
 namespace pgmpc {
 
+namespace {
+constexpr std::size_t kJoined = 4096;
+}  // namespace
+
 void FrameAssembler::take(const std::uint8_t* data, std::size_t size, std::deque<Bytes>& frames) {
   while (size > 0) {
     if (header_size_ < 4) {
@@ -66,11 +70,11 @@ bool FrameAssembler::read_from(int fd, std::deque<Bytes>& frames, std::size_t li
 
 void FrameQueue::push(ByteView frame) {
   if (frame.size() > kMaxLocalFrame) throw Error(ErrorCode::limit_exceeded, "local frame is too long");
-  Bytes whole;
-  whole.reserve(frame.size() + 4);
-  Writer(whole).u32(static_cast<std::uint32_t>(frame.size())).raw(frame);
-  bytes_ += whole.size();
-  queue_.push_back(std::move(whole));
+  const std::size_t size = frame.size() + 4;
+  // Short frames go into one buffer, so that one system call sends them all.
+  if (queue_.empty() || queue_.back().size() + size > kJoined) queue_.emplace_back().reserve(size);
+  Writer(queue_.back()).u32(static_cast<std::uint32_t>(frame.size())).raw(frame);
+  bytes_ += size;
 }
 
 bool FrameQueue::write_to(int fd) {
@@ -131,6 +135,11 @@ void LocalStream::start(OnFrame on_frame, OnClose on_close) {
 void LocalStream::send(ByteView frame) {
   if (!open()) return;
   out_.push(frame);
+  flush();
+}
+
+void LocalStream::flush() {
+  if (!open()) return;
   // A write error is left to ready(): the socket then reports a hang-up, and no handler runs inside send().
   if (out_.write_to(fd_)) arm();
 }

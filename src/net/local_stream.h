@@ -62,6 +62,11 @@ class LocalStream : public std::enable_shared_from_this<LocalStream> {
   ~LocalStream();
   void start(OnFrame on_frame, OnClose on_close);  // on_close is not called for close()
   void send(ByteView frame);
+  // Several frames in few system calls: queue them, then flush.
+  void queue(ByteView frame) {
+    if (open()) out_.push(frame);
+  }
+  void flush();
   void close();
   bool open() const noexcept { return fd_ >= 0; }
 

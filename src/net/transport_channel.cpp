@@ -170,7 +170,8 @@ void TransportChannel::drive() {
 
 void TransportChannel::send_verdicts() {
   for (const Verdict& verdict : verdicts_)
-    server_->send(verdict.connection, encode_verdict(verdict.id, verdict.status));
+    server_->queue(verdict.connection, encode_verdict(verdict.id, verdict.status));
+  for (const Verdict& verdict : verdicts_) server_->flush(verdict.connection);
   verdicts_.clear();
 }
 

@@ -73,9 +73,12 @@ class CertificatePolicyTest : public ::testing::Test {
     std::size_t at = cause.find("alert ");
     return at == std::string::npos ? cause : cause.substr(at + 6);
   }
+  // On the loop's thread: the handler that sent an alert has then written its line too.
   bool logged(const std::string& text) {
-    std::lock_guard lock(log_mutex_);
-    return log_.find(text) != std::string::npos;
+    return thread_.call([&] {
+      std::lock_guard lock(log_mutex_);
+      return log_.find(text) != std::string::npos;
+    });
   }
 
   test::TemporaryDirectory directory_;

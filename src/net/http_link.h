@@ -1,0 +1,68 @@
+// What: the requests of an HttpClient to one peer, in libcurl's words. Only net/http_client.cpp and net/http_link.cpp
+//       include this.
+// Terms: transfer = one request on its way; idle connection = open, with no transfer.
+// Invariants: one multi handle per peer; idle connections stay watched, so that the next transfer costs no system call
+//             for it.
+#pragma once
+#include <curl/curl.h>
+
+#include <map>
+#include <set>
+#include <vector>
+
+#include "net/http_client.h"
+
+namespace pgmpc {
+
+// All requests to one peer: one multi handle, so that connections of two peers never mix.
+class HttpClient::Link : public std::enable_shared_from_this<HttpClient::Link> {
+ public:
+  Link(HttpClient& client, Peer peer);
+  ~Link();
+  void start(const std::string& path, SharedBytes body, std::chrono::milliseconds timeout, Callback callback);
+  bool busy() const noexcept { return !transfers_.empty(); }
+  void stop();  // no callback after this
+
+ private:
+  struct Transfer {
+    CURL* easy = nullptr;
+    SharedBytes body;
+    HttpResult result;
+    Callback callback;
+    std::size_t limit = 0;
+    std::chrono::milliseconds timeout{0};
+    char error[CURL_ERROR_SIZE] = "";
+  };
+
+  CURL* new_easy();
+  void act(curl_socket_t fd, int events);
+  void act_and_collect(curl_socket_t fd, int events);
+  void ready(int fd, std::uint32_t events);
+  void unwatch(int fd);
+  void collect();
+  void finish(Transfer& transfer, CURLcode code);
+  std::string cause_of(const Transfer& transfer, CURLcode code);
+  std::string plain_cause_of(const Transfer& transfer, CURLcode code, const std::string& text);
+  static int on_socket(CURL*, curl_socket_t fd, int what, void* self, void*);
+  static int on_open(void* self, curl_socket_t fd, curlsocktype);
+  static int on_close(void* self, curl_socket_t fd);
+  static int on_timer(CURLM*, long ms, void* self);
+  static std::size_t on_body(char* data, std::size_t, std::size_t size, void* transfer);
+  static CURLcode on_context(CURL*, void* context, void* self);
+
+  HttpClient& client_;
+  EventLoop& loop_;
+  Peer peer_;
+  TlsClientPin pin_;
+  CURLM* multi_;
+  curl_slist* headers_ = nullptr;
+  EventLoop::TimerId timer_ = 0;
+  int running_ = 0;  // requests that libcurl has not finished
+  bool kick_ = false, stopped_ = false;
+  std::map<int, bool> watched_;  // false: the connection is idle, libcurl does not ask for its events
+  std::set<int> connections_;    // the open sockets; libcurl also lets watch the end of a pipe of its resolver
+  std::map<CURL*, std::unique_ptr<Transfer>> transfers_;
+  std::vector<CURL*> spare_;
+};
+
+}  // namespace pgmpc
