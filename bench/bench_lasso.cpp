@@ -9,6 +9,7 @@
 
 #include "lasso_data.h"
 #include "lasso_parties.h"
+#include "regression/fixed.h"
 #include "report.h"
 #include "support/loopback_channel.h"
 
@@ -36,6 +37,10 @@ void measure_counts(const bench::Selection& selection, const bench::LassoRequest
   });
   std::int64_t most = 0;
   for (const Transcript& transcript : transcripts) most = std::max(most, transcript.bytes_sent);
+  for (const auto& [phase, traffic] : transcripts[0].phases)
+    std::fprintf(stderr, "%s: %lld rounds, %lld elements, %lld bytes\n", phase_name(phase).c_str(),
+                 static_cast<long long>(traffic.rounds), static_cast<long long>(traffic.elements_sent),
+                 static_cast<long long>(traffic.bytes_sent));
   if (selection.wants("lasso.rounds.d30"))
     bench::report("lasso.rounds.d30", static_cast<double>(transcripts[0].rounds), "rounds");
   if (selection.wants("lasso.bytes_per_party.d30"))
