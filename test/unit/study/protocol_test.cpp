@@ -87,6 +87,28 @@ TEST(Study, DiabetesEndToEnd) {
     expect_solution(h.results[party], expected, split.joined.outcome.size());
     EXPECT_EQ(h.observers[party].match_count, static_cast<std::int64_t>(split.joined.outcome.size()));
   }
+  // Rounds as they happen and traffic by phase agree with what the result says.
+  for (int party = 0; party < kParties; ++party) {
+    SCOPED_TRACE(party);
+    const test::Recorder& observer = h.observers[party];
+    EXPECT_TRUE(observer.rounds_in_order);
+    EXPECT_EQ(observer.rounds, h.results[party].fits.at(0).rounds);
+    EXPECT_GT(observer.rounds_estimated, observer.rounds / 3);
+    EXPECT_LT(observer.rounds_estimated, observer.rounds * 3);
+    std::map<std::string, TrafficRow> traffic;
+    std::int64_t bytes = 0;
+    for (const TrafficRow& row : h.results[party].traffic) {
+      EXPECT_GE(row.rounds, 1) << row.phase;
+      EXPECT_LE(row.rounds, observer.rounds) << row.phase;
+      EXPECT_GE(row.bytes_sent, 16 * row.elements) << row.phase;
+      bytes += row.bytes_sent;
+      traffic[row.phase] = row;
+    }
+    EXPECT_LE(bytes, h.results[party].fits[0].bytes_sent);
+    // The third party's shares of the inputs come from the pairwise keys: it sends nothing in step 7.
+    const auto inputs = static_cast<std::int64_t>(11 * (split.joined.outcome.size() + 1));
+    EXPECT_EQ(traffic.at("input").elements, party == kThirdParty ? 0 : inputs);
+  }
   // Every step of each role is reported once, in order, with what it destroyed.
   for (int party = 0; party < kParties; ++party) {
     std::vector<std::pair<int, std::string>> seen;

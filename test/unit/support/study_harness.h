@@ -43,8 +43,15 @@ class Recorder : public StudyObserver {
  public:
   void after_step(const StepRow& row) override { rows.push_back(row); }
   void matched(std::int64_t records) override { match_count = records; }
+  void round(std::int64_t done, std::int64_t estimated) override {
+    rounds_in_order = rounds_in_order && done == rounds + 1;
+    rounds = done;
+    rounds_estimated = estimated;
+  }
   std::vector<StepRow> rows;
   std::int64_t match_count = -1;
+  std::int64_t rounds = 0, rounds_estimated = 0;
+  bool rounds_in_order = true;
 };
 
 class StudyHarness {
