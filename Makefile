@@ -7,6 +7,7 @@ EXTENSION = pg_mpc
 EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" pg_mpc.control)
 MODULE_big = pg_mpc
 CORE_BUILD = build-core
+CORE_OPTIONS =
 
 OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/module.cpp src/pg/*.cpp src/udf/*.cpp src/worker/*.cpp)))
 DATA_built = pg_mpc--$(EXTVERSION).sql
@@ -29,12 +30,12 @@ include $(PGXS)
 
 -include $(OBJS:.o=.d)
 
-pg_mpc.so: $(CORE_BUILD)/core.stamp src/exports.map
+$(MODULE_big).so: $(CORE_BUILD)/core.stamp src/exports.map
 
 # The stamp moves only when an archive changed, so that an up-to-date core does not relink the module.
 $(CORE_BUILD)/core.stamp: FORCE
 	@test -f $(CORE_BUILD)/CMakeCache.txt || cmake -S . -B $(CORE_BUILD) $$(command -v ninja >/dev/null && echo -G Ninja) \
-		-DPG_MPC_TESTING=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo
+		-DPG_MPC_TESTING=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo $(CORE_OPTIONS)
 	@cmake --build $(CORE_BUILD) --parallel $$(nproc)
 	@if ! test -f $@ || test -n "$$(find $(CORE_BUILD) -maxdepth 1 -name "*.a" -newer $@)"; then touch $@; fi
 

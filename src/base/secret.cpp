@@ -1,11 +1,23 @@
 #include "base/secret.h"
 
 #include <openssl/crypto.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 namespace pgmpc {
 
 void cleanse(void* memory, std::size_t size) noexcept {
   if (memory != nullptr && size != 0) OPENSSL_cleanse(memory, size);
+}
+
+void exclude_from_dumps(void* memory, std::size_t size) noexcept {
+  constexpr std::size_t kLarge = std::size_t{1} << 20;
+  if (size < kLarge) return;
+  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+  const std::uintptr_t begin = (reinterpret_cast<std::uintptr_t>(memory) + page - 1) / page * page;
+  const std::uintptr_t end = (reinterpret_cast<std::uintptr_t>(memory) + size) / page * page;
+  // A refusal is no error: the engine makes no core files anyway.
+  if (begin < end) (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTDUMP);
 }
 
 bool equal_constant_time(ByteView a, ByteView b) noexcept {

@@ -1,19 +1,24 @@
 // What: holders for everything that must be destroyed later (keys, seeds, masks, shares, hashed identifiers).
 // Invariants: memory is cleansed (OPENSSL_cleanse) before it is given back, on every path including exceptions
-//             and reallocation; holders cannot be copied by accident, printed or compared with ==.
+//             and reallocation; holders cannot be copied by accident, printed or compared with ==. Keys and seeds lie
+//             in the locked arena; bulk is too much for the usual limit of locked memory, large blocks of it are left
+//             out of dumps.
 #pragma once
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/locked_arena.h"
 
 namespace pgmpc {
 
 void cleanse(void* memory, std::size_t size) noexcept;
+// Keeps whole pages of a block out of core files; small blocks are left alone (each costs a mapping of its own).
+void exclude_from_dumps(void* memory, std::size_t size) noexcept;
 // Constant time in the contents; false at once when the sizes differ (sizes are public).
 bool equal_constant_time(ByteView a, ByteView b) noexcept;
 
@@ -24,7 +29,11 @@ struct CleansingAllocator {
   CleansingAllocator() = default;
   template <typename U>
   CleansingAllocator(const CleansingAllocator<U>&) noexcept {}
-  T* allocate(std::size_t n) { return std::allocator<T>{}.allocate(n); }
+  T* allocate(std::size_t n) {
+    T* block = std::allocator<T>{}.allocate(n);
+    exclude_from_dumps(block, n * sizeof(T));
+    return block;
+  }
   void deallocate(T* p, std::size_t n) noexcept {
     cleanse(p, n * sizeof(T));
     std::allocator<T>{}.deallocate(p, n);
@@ -61,31 +70,32 @@ using SecretBytes = SecretVector<std::uint8_t>;
 
 inline ByteView view_of(const SecretBytes& secret) { return {secret.data(), secret.size()}; }
 
-// A key or seed of fixed size. Cleansed on destruction and on move; not copyable.
+// A key or seed of fixed size, in the locked arena of the process. Not copyable; a move hands the block over, so that
+// there is only ever one copy. A moved-from object holds nothing and may only be destroyed, wiped or assigned to.
 template <std::size_t N>
 class SecretArray {
  public:
-  SecretArray() noexcept { bytes_.fill(0); }
-  ~SecretArray() { cleanse(bytes_.data(), N); }
-  SecretArray(SecretArray&& other) noexcept : bytes_(other.bytes_) { cleanse(other.bytes_.data(), N); }
+  SecretArray() : bytes_(static_cast<std::uint8_t*>(process_arena().allocate(N))) {}
+  ~SecretArray() { process_arena().release(bytes_, N); }
+  SecretArray(SecretArray&& other) noexcept : bytes_(std::exchange(other.bytes_, nullptr)) {}
   SecretArray& operator=(SecretArray&& other) noexcept {
     if (this != &other) {
-      bytes_ = other.bytes_;
-      cleanse(other.bytes_.data(), N);
+      process_arena().release(bytes_, N);
+      bytes_ = std::exchange(other.bytes_, nullptr);
     }
     return *this;
   }
   SecretArray(const SecretArray&) = delete;
   SecretArray& operator=(const SecretArray&) = delete;
-  std::uint8_t* data() noexcept { return bytes_.data(); }
-  const std::uint8_t* data() const noexcept { return bytes_.data(); }
+  std::uint8_t* data() noexcept { return bytes_; }
+  const std::uint8_t* data() const noexcept { return bytes_; }
   static constexpr std::size_t size() noexcept { return N; }
-  std::span<std::uint8_t> span() noexcept { return bytes_; }
-  ByteView view() const noexcept { return bytes_; }
-  void wipe() noexcept { cleanse(bytes_.data(), N); }
+  std::span<std::uint8_t> span() noexcept { return {bytes_, N}; }
+  ByteView view() const noexcept { return {bytes_, N}; }
+  void wipe() noexcept { cleanse(bytes_, N); }
 
  private:
-  std::array<std::uint8_t, N> bytes_;
+  std::uint8_t* bytes_;
 };
 
 }  // namespace pgmpc

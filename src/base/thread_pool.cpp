@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/cleansing_heap.h"
+
 namespace pgmpc {
 
 namespace {
@@ -76,6 +78,7 @@ struct ThreadPool::State {
       ++busy;
       lock.unlock();
       current->work();
+      cleanse_stack();
       lock.lock();
       if (--busy == 0) done.notify_all();
     }

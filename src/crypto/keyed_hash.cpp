@@ -12,6 +12,7 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <string>
 
@@ -57,13 +58,14 @@ KeyedHasher::~KeyedHasher() { delete context_; }
 
 void KeyedHasher::hash(ByteView message, std::span<std::uint8_t, 32> out) const {
   SHA256_CTX state = context_->inner;
-  SecretArray<32> inner;
+  std::array<std::uint8_t, 32> inner;  // on the stack: one per identifier
   SHA256_Update(&state, message.data(), message.size());
   SHA256_Final(inner.data(), &state);
   state = context_->outer;
   SHA256_Update(&state, inner.data(), inner.size());
   SHA256_Final(out.data(), &state);
   cleanse(&state, sizeof state);
+  cleanse(inner.data(), inner.size());
 }
 
 Hash keyed_hash(ByteView key, ByteView message) {

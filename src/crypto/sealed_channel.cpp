@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/witness.h"
 #include "crypto/seal.h"
 
 namespace pgmpc {
@@ -131,6 +132,7 @@ void SealedChannel::State::derive_pair(int peer, const AgreementKey& own, const 
   const auto& low = self < peer ? own.public_key() : other;
   const auto& high = self < peer ? other : own.public_key();
   pair_secrets[peer] = derive(shared.view(), sid, "pg_mpc pair v1" + text_of(low) + text_of(high));
+  witness("pair secret of the attempt", pair_secrets[peer].view());
   const auto direction_key = [&](int sender, int receiver) {
     const std::uint8_t ends[] = {static_cast<std::uint8_t>(sender), static_cast<std::uint8_t>(receiver)};
     return derive(pair_secrets[peer].view(), sid, "pg_mpc seal v1" + text_of(ends));

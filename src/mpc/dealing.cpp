@@ -1,5 +1,6 @@
 #include "mpc/dealing.h"
 
+#include "base/witness.h"
 #include "crypto/keyed_hash.h"
 
 namespace pgmpc {
@@ -30,6 +31,7 @@ void deal(Session& session, const GateLabel& label, const Masks& masks, std::siz
                     shared.data() + i * constants);
   Dcf(generator(session)).generate(dealing.shape, alphas, betas, session.rng(), messages.out[e1], messages.out[e2]);
   for (int evaluator : {e1, e2}) messages.key_bytes[evaluator] = messages.out[evaluator].size();
+  if (!messages.out[e1].empty()) witness("DCF seed", ByteView(messages.out[e1]).first(16));
   const auto halves = session.blocks(Purpose::key_share, self, e1, label, 0, 1, shared.size());
   for (std::size_t i = 0; i < shared.size(); ++i) append(messages.out[e2], shared[i] - Fp::reduce(halves[i]));
 }

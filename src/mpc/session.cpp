@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/mutants.h"
+#include "base/witness.h"
 #include "crypto/keyed_hash.h"
 #include "mpc/task_group.h"
 #ifdef PG_MPC_TESTING
@@ -30,6 +31,7 @@ struct Session::Streams {
     const std::string info = "pg_mpc prf " + std::to_string(static_cast<int>(purpose)) + " " + std::to_string(sender) +
                              " " + std::to_string(receiver);
     SecretBytes subkey = hkdf(keys.pair[peer].view(), keys.sid, info, 16);
+    witness("PRF key", view_of(subkey));
     return ciphers.emplace(key, BlockCipher(view_of(subkey))).first->second;
   }
 };

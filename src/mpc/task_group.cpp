@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/cleansing_heap.h"
 #include "base/error.h"
 
 namespace pgmpc {
@@ -121,6 +122,7 @@ struct TaskGroup::State {
       if (!failure) failure = std::current_exception();
     }
     task->body = nullptr;
+    cleanse_stack();
     std::lock_guard lock(mutex);
     task->status = Task::Status::finished;
     if (task->cancelled)

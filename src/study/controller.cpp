@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/witness.h"
 #include "crypto/paillier.h"
 #include "linkage/encoding.h"
 #include "linkage/packing.h"
@@ -65,6 +66,7 @@ class Controller : public Run {
     shake_hands();
     SecretArray<32> own, other;
     context_.rng.fill(own.span());
+    witness("half of the joint key", own.view());
     channel().send(other_, 2, Bytes(own.view().begin(), own.view().end()));
     Bytes received = channel().receive(other_, 2);
     if (received.size() != own.size())
@@ -72,12 +74,15 @@ class Controller : public Run {
     std::copy(received.begin(), received.end(), other.data());
     cleanse(received.data(), received.size());
     JointKey key(self_ == 0 ? own : other, self_ == 0 ? other : own, sealed_->sid());
+    witness("joint key", key.view());
     const Hash check = key.check_value();
     channel().send(other_, 2, Bytes(check.begin(), check.end()));
     if (!equal_constant_time(channel().receive(other_, 2), check))
       throw Error(ErrorCode::protocol_violation, "the controllers' joint keys differ");
     pseudonyms_ =
         pseudonymise(key, view_of(source_.identifiers), source_.identifier_ends, context_.pool, context_.cancel);
+    for (std::size_t r = 0; r < pseudonyms_.rows.size(); ++r)
+      witness("hashed identifier", view_of(pseudonyms_.hashes).subspan(r * kHashBytes, kHashBytes));
     source_.identifiers.wipe();
     key.wipe();
     row.records = static_cast<std::int64_t>(source_.records());
@@ -90,6 +95,8 @@ class Controller : public Run {
     const auto start = std::chrono::steady_clock::now();
     key_ = std::make_unique<PaillierPrivateKey>(
         PaillierPrivateKey::generate(spec_.key_bits, context_.rng, context_.cancel));
+    witness("private prime", view_of(key_->p()));
+    witness("private prime", view_of(key_->q()));
     keygen.name = "keygen";
     keygen.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     context_.observer.after_step(keygen);
@@ -103,6 +110,7 @@ class Controller : public Run {
     for (std::size_t first = 0; first < records; first += block) {
       const std::size_t count = std::min(block, records - first);
       const SecretBytes plaintexts = pack_values(layout, values, {pseudonyms_.rows.data() + first, count});
+      witness("packed values", view_of(plaintexts).first(layout.plaintext_size()));
       encryptor.encrypt(view_of(plaintexts), {ciphertexts_.data() + first * record_bytes_, count * record_bytes_},
                         context_.pool, context_.cancel);
       context_.observer.progress("encrypt", first + count, records);
@@ -163,11 +171,13 @@ class Controller : public Run {
     for (std::size_t first = 0; first < matched_; first += block) {
       const std::size_t count = std::min(block, matched_ - first);
       const SecretVector<Mask> masks = draw_masks(layout, count, context_.rng);
+      witness_values("random share", masks);
       const SecretBytes plaintexts = pack_masks(layout, masks);
       Bytes message(count * record_bytes);
       encryptor.encrypt(view_of(plaintexts), message, context_.pool, context_.cancel);
       channel().send(kThirdParty, 5, std::move(message));
       const FpVector shares = mask_shares(masks);
+      witness_values("random share", shares);
       mask_summands_.insert(mask_summands_.end(), shares.begin(), shares.end());
       context_.observer.progress("mask", first + count, matched_);
     }
@@ -191,6 +201,7 @@ class Controller : public Run {
       SecretBytes plaintexts(count * layout.record_plaintext_size());
       decryptor.decrypt(message, plaintexts, context_.pool, context_.cancel);
       const FpVector shares = unpack_shares(layout, view_of(plaintexts));
+      witness_values("additive share", shares);
       own_summands_.insert(own_summands_.end(), shares.begin(), shares.end());
       context_.observer.progress("decrypt", first + count, matched_);
     }

@@ -3,9 +3,12 @@
 #include <time.h>
 
 #include <limits>
+#include <optional>
 #include <utility>
 
+#include "base/cleansing_heap.h"
 #include "base/error.h"
+#include "base/witness.h"
 #include "mpc/input.h"
 #include "mpc/session.h"
 #include "regression/fixed.h"
@@ -78,6 +81,7 @@ StepRow Run::begin_row(int number, const char* name) {
 }
 
 void Run::finish_row(StepRow& row) {
+  cleanse_stack();
   row.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - step_start_).count();
   row.bytes = static_cast<std::int64_t>(context_.transport.bytes_sent() - bytes_before_);
   const double cpu = process_cpu_seconds(), kernel = context_.pool.cpu_seconds();
@@ -139,39 +143,45 @@ void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, Fp
   SessionKeys keys;
   keys.sid = sealed_->sid();
   for (int peer = 0; peer < kParties; ++peer)
-    if (peer != self_) keys.pair[peer] = sealed_->pairwise_key(peer, "pg_mpc sharing");
-  Session session(channel(), 7, std::move(keys), context_.rng, context_.cancel);
-  session.name_phases(phase_name);
+    if (peer != self_) {
+      keys.pair[peer] = sealed_->pairwise_key(peer, "pg_mpc sharing");
+      witness("pairwise key", keys.pair[peer].view());
+    }
+  std::optional<Session> session(std::in_place, channel(), 7, std::move(keys), context_.rng, context_.cancel);
+  session->name_phases(phase_name);
   const std::int64_t estimated =
       static_cast<std::int64_t>(rows / share_block(additive.size()) + 2) + estimate_fit(spec_).rounds.value_or(0);
-  session.on_round([&, estimated] { context_.observer.round(session.transcript().rounds, estimated); });
+  session->on_round([&, estimated] { context_.observer.round(session->transcript().rounds, estimated); });
   step(7, "share", [&](StepRow& row) {
     request.described = exchange_descriptions(std::move(own));
-    request.columns = share_columns(session, rows, additive);
+    request.columns = share_columns(*session, rows, additive);
     const std::span<const Fp> all_means[] = {means};
-    request.means = std::move(share_additive(session, label(Phase::input, 0, 2), all_means)[0]);
+    for (const FpVector& column : request.columns) witness_values("Shamir share", column);
+    request.means = std::move(share_additive(*session, label(Phase::input, 0, 2), all_means)[0]);
     means.wipe();
     channel().flush();
     row.records = static_cast<std::int64_t>(rows);
     if (self_ != kThirdParty) row.destroyed = {"additive shares", "random shares"};
   });
   step(8, "lasso", [&](StepRow& row) {
-    session.set_step(8);
+    session->set_step(8);
     request.lambdas = spec_.lambdas;
     request.alpha = spec_.alpha;
     request.standardize = spec_.standardize;
     request.max_iterations = spec_.max_iterations;
     request.min_level_count = spec_.disclosure.min_level_count;
     request.recipients = recipient_set(spec_);
-    const std::vector<Model> models = analyse(session, std::move(request), context_.cancel,
+    const std::vector<Model> models = analyse(*session, std::move(request), context_.cancel,
                                               [&](const char* phase, std::uint64_t done, std::uint64_t total) {
                                                 context_.observer.progress(phase, done, total);
                                               });
     result_.matched = static_cast<std::int64_t>(rows);
-    record(models, session.transcript().rounds);
-    for (const auto& [phase, traffic] : session.transcript().phases)
-      result_.traffic.push_back({session.phase_name(phase), traffic.rounds, traffic.elements_sent, traffic.bytes_sent});
+    record(models, session->transcript().rounds);
+    for (const auto& [phase, traffic] : session->transcript().phases)
+      result_.traffic.push_back(
+          {session->phase_name(phase), traffic.rounds, traffic.elements_sent, traffic.bytes_sent});
     channel().flush();
+    session.reset();
     sealed_->wipe();
     row.records = static_cast<std::int64_t>(rows);
     row.destroyed = {"Shamir shares", "keys of the attempt"};

@@ -2,6 +2,8 @@
 //       coordinator_requests.cpp.
 #include "worker/coordinator.h"
 
+#include "base/locked_arena.h"
+#include "crypto/secret_process.h"
 #include "pg/guc.h"
 #include "worker/tables.h"
 
@@ -21,6 +23,10 @@ Coordinator::Coordinator()
       starter_(loop_, book_, peers_),
       outbox_(loop_, peers_) {
   ensure_private_directory(kPrivateDirectory);
+  if (!memory_can_be_locked(LockedArena::kProcessBytes + kOpenSslSecureBytes))
+    pg::log_warning(
+        "keys of this node's studies cannot be locked in memory and could reach swap: raise the limit of "
+        "locked memory (LimitMEMLOCK of the service, ulimit -l) to 128 kB or more");
   peers_.load_identity();
   if (peers_.identity_problem()) pg::log_warning(peers_.identity_problem()->message);
   server_ = std::make_unique<LocalServer>(

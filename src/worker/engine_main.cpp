@@ -1,9 +1,8 @@
 // What: the main function of an engine's worker: signals, connection, source, and waiting for the protocol thread.
 // Invariants: SIGTERM only sets the cancel token (and, while the source is read, cancels that query); the main thread
 //             keeps answering the server's barriers while the protocol thread computes; postmaster death cancels.
-//             The process makes no core files: it holds keys and shares.
-#include <sys/prctl.h>
-
+//             The process makes no core files and cleanses what it frees: it holds keys and shares.
+#include "crypto/secret_process.h"
 #include "worker/engine.h"
 
 // After the headers that are free of PostgreSQL.
@@ -91,7 +90,7 @@ bool run_engine(const char* attempt) noexcept {
 }  // namespace
 
 void pg_mpc_engine_main(Datum argument) {
-  prctl(PR_SET_DUMPABLE, 0);
+  pgmpc::become_secret_process();
   pqsignal(SIGTERM, stop_engine);
   pqsignal(SIGINT, SIG_IGN);
   pqsignal(SIGHUP, SIG_IGN);

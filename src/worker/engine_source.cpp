@@ -3,6 +3,7 @@
 //             SecretVectors. The server's own copies (buffers, tuples) are those of any query on that table.
 #include "worker/engine_source.h"
 
+#include "base/cleansing_heap.h"
 #include "linkage/identifiers.h"
 #include "pg/guard.h"
 
@@ -13,6 +14,7 @@ extern "C" {
 #include "executor/spi.h"
 #include "pgstat.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 }
@@ -194,6 +196,29 @@ void append_record(Source& source, const Batch& batch, std::size_t row, std::siz
   source.identifier_ends.push_back(source.identifiers.size());
 }
 
+// The server keeps the first block of deleted memory contexts at hand, with the rows that were in it: takes them all
+// out, overwrites them and puts them back.
+void overwrite_spare_contexts() {
+  constexpr int kMostKept = 100;  // of one size (aset.c)
+  constexpr Size kChunk = 16;
+  const struct {
+    Size minimum, initial;
+  } kinds[] = {{ALLOCSET_DEFAULT_MINSIZE, ALLOCSET_DEFAULT_INITSIZE},
+               {ALLOCSET_SMALL_MINSIZE, ALLOCSET_SMALL_INITSIZE}};
+  MemoryContext all = AllocSetContextCreate(TopMemoryContext, "pg_mpc spare contexts", ALLOCSET_DEFAULT_SIZES);
+  for (const auto& kind : kinds)
+    for (int i = 0; i <= kMostKept; i++) {
+      MemoryContext context =
+          AllocSetContextCreateInternal(all, "pg_mpc spare context", kind.minimum, kind.initial, kind.initial);
+      // Small chunks, each behind a header of its own, until a second block was needed: the first is full.
+      while (MemoryContextMemAllocated(context, false) <= kind.initial) {
+        void* chunk = MemoryContextAlloc(context, kChunk);
+        explicit_bzero(chunk, kChunk);
+      }
+    }
+  MemoryContextDelete(all);
+}
+
 }  // namespace
 
 Source read_source(const Json& job, const Spec& spec) {
@@ -219,6 +244,8 @@ Source read_source(const Json& job, const Spec& spec) {
     pg::call([&] { release(batch, source.columns.size()); });
   }
   transaction.commit();
+  pg::call([] { overwrite_spare_contexts(); });
+  cleanse_stack();
   return source;
 }
 

@@ -46,7 +46,7 @@ class Nodes:
         for node in self.nodes:
             self._initialise(node, memory_of_server)
         for node in self.nodes:
-            self._start(node)
+            self.start(node)
         for node in self.nodes:
             self._introduce(node)
         public = [{key: value for key, value in node.items() if key != "https"} for node in self.nodes]
@@ -111,7 +111,7 @@ class Nodes:
         run(as_owner(["tee", "-a", os.path.join(self._data(node), "postgresql.conf")]), stdin=_text(lines),
             cwd=self.directory)
 
-    def _start(self, node):
+    def start(self, node):
         log = os.path.join(self._home(node), "log")
         try:
             run(as_owner([os.path.join(self.bindir, "pg_ctl"), "start", "-w", "-t", "60", "-s", "-D",

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <barrier>
 #include <cmath>
 #include <map>
 
@@ -142,6 +144,24 @@ TEST(Study, ElasticNetAndRidgeEndToEnd) {
   ridge.run();
   expect_solution(ridge.results[1], test::PlainLasso(split.joined).fit(0.1, true, 0), split.joined.outcome.size());
   EXPECT_EQ(ridge.results[1].fits.at(0).nonzero, 10);
+}
+
+// When the last row says "keys of the attempt", no key is left in the locked memory of the three parties.
+TEST(Study, TheLastRowIsWrittenAfterTheKeysAreGone) {
+  const Split split = split_diabetes(1);
+  StudyHarness h(kDiabetesSpec, split.a, split.b);
+  std::barrier all(kParties);
+  std::atomic<int> empty{0}, full{0};
+  for (int party = 0; party < kParties; ++party)
+    h.observers[party].on_step = [&](const StepRow& row) {
+      if (row.step < 7) return;
+      all.arrive_and_wait();
+      (process_arena().holds_nothing() ? empty : full) += row.step;
+      all.arrive_and_wait();
+    };
+  h.run();
+  EXPECT_EQ(empty, 3 * 8) << "after step 8";
+  EXPECT_EQ(full, 3 * 7) << "after step 7: otherwise this test cannot fail";
 }
 
 // Table 1 of the source with its second controller: two matched records are enough to see the join (PROTOCOL.md).

@@ -1,5 +1,6 @@
 // What: a whole study between three parties in one process, over the loopback network.
 #pragma once
+#include <functional>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -41,7 +42,10 @@ inline Source make_source(const Records& records) {
 // Collects what one party's observer sees.
 class Recorder : public StudyObserver {
  public:
-  void after_step(const StepRow& row) override { rows.push_back(row); }
+  void after_step(const StepRow& row) override {
+    rows.push_back(row);
+    if (on_step) on_step(row);
+  }
   void matched(std::int64_t records) override { match_count = records; }
   void round(std::int64_t done, std::int64_t estimated) override {
     rounds_in_order = rounds_in_order && done == rounds + 1;
@@ -49,6 +53,7 @@ class Recorder : public StudyObserver {
     rounds_estimated = estimated;
   }
   std::vector<StepRow> rows;
+  std::function<void(const StepRow&)> on_step;
   std::int64_t match_count = -1;
   std::int64_t rounds = 0, rounds_estimated = 0;
   bool rounds_in_order = true;

@@ -1,0 +1,93 @@
+#include "base/cleansing_heap.h"
+
+#include <malloc.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+
+#include "base/secret.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define PG_MPC_OWN_HEAP 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define PG_MPC_OWN_HEAP 0
+#endif
+#endif
+#ifndef PG_MPC_OWN_HEAP
+#define PG_MPC_OWN_HEAP 1
+#endif
+
+namespace pgmpc {
+
+namespace {
+std::atomic<bool> cleansing{false};
+}
+
+void cleanse_freed_memory() noexcept { cleansing.store(true, std::memory_order_relaxed); }
+
+namespace {
+[[gnu::noinline]] void overwrite_stack() noexcept {
+  std::array<std::uint8_t, kCleansedStack> unused;
+  cleanse(unused.data(), unused.size());
+}
+}  // namespace
+
+void cleanse_stack() noexcept {
+  if (cleansing.load(std::memory_order_relaxed)) overwrite_stack();
+}
+
+#if PG_MPC_OWN_HEAP
+namespace {
+
+void* take(std::size_t size) {
+  for (;;) {
+    if (void* block = std::malloc(size == 0 ? 1 : size)) return block;
+    const std::new_handler handler = std::get_new_handler();
+    if (handler == nullptr) throw std::bad_alloc();
+    handler();
+  }
+}
+
+void* take_aligned(std::size_t size, std::size_t alignment) {
+  const std::size_t whole = (size + alignment - 1) / alignment * alignment;  // what aligned_alloc asks for
+  for (;;) {
+    if (void* block = std::aligned_alloc(alignment, whole == 0 ? alignment : whole)) return block;
+    const std::new_handler handler = std::get_new_handler();
+    if (handler == nullptr) throw std::bad_alloc();
+    handler();
+  }
+}
+
+void give_back(void* block) noexcept {
+  if (block != nullptr && cleansing.load(std::memory_order_relaxed)) cleanse(block, malloc_usable_size(block));
+  std::free(block);
+}
+
+}  // namespace
+#endif
+
+}  // namespace pgmpc
+
+#if PG_MPC_OWN_HEAP
+// The replaceable operators; those for arrays, sizes and nothrow end in these.
+void* operator new(std::size_t size) { return pgmpc::take(size); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return pgmpc::take_aligned(size, static_cast<std::size_t>(alignment));
+}
+void* operator new[](std::size_t size) { return pgmpc::take(size); }
+void* operator new[](std::size_t size, std::align_val_t alignment) {
+  return pgmpc::take_aligned(size, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* block) noexcept { pgmpc::give_back(block); }
+void operator delete(void* block, std::align_val_t) noexcept { pgmpc::give_back(block); }
+void operator delete(void* block, std::size_t) noexcept { pgmpc::give_back(block); }
+void operator delete(void* block, std::size_t, std::align_val_t) noexcept { pgmpc::give_back(block); }
+void operator delete[](void* block) noexcept { pgmpc::give_back(block); }
+void operator delete[](void* block, std::align_val_t) noexcept { pgmpc::give_back(block); }
+void operator delete[](void* block, std::size_t) noexcept { pgmpc::give_back(block); }
+void operator delete[](void* block, std::size_t, std::align_val_t) noexcept { pgmpc::give_back(block); }
+#endif

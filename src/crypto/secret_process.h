@@ -1,0 +1,17 @@
+// What: makes the calling process one that exists to hold secrets (the engine): it makes no core files, and what it
+// frees
+//       is cleansed, whichever library held it: the C++ heap, GMP's temporaries (mpz_invert, mpz_powm, large
+//       products), OpenSSL's private keys (its secure heap, locked), and large blocks of the C library.
+// Invariants: for the engine only, once, before the first secret. GMP's allocators belong to the whole process, and in
+//             a backend another extension may have chosen its own.
+#pragma once
+#include <cstddef>
+
+namespace pgmpc {
+
+// OpenSSL's locked heap: a handful of X25519 keys at a time.
+inline constexpr std::size_t kOpenSslSecureBytes = std::size_t{32} << 10;
+
+void become_secret_process() noexcept;
+
+}  // namespace pgmpc

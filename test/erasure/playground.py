@@ -1,0 +1,380 @@
+"""Three nodes of the erasure test's build, one study at a time by hand, and the scan for what must be gone.
+
+Terms: witness = file into which the test's build writes each secret when it is born (src/base/witness.h);
+       rule    = a row of docs/secrets.md: where a secret may be and after which step it must be gone;
+       scan    = one look at all files and at the memory of all processes of the three nodes.
+Invariants: a secret may be found only in the private memory of the engine of a party that has it, and only until the
+step of its rule; TLS keys and source data also elsewhere at their own node. Runs as root: engines are not dumpable.
+"""
+import json
+import os
+import re
+import secrets as randomness
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
+
+from nodes import Nodes  # noqa: E402
+from processes import CommandError, as_owner, owner, quote, run  # noqa: E402
+
+CONTROLLERS = ("erasmus_mc", "zilveren_kruis")
+THIRD_PARTY = "zorgttp"
+# What runs at the same time, in the order in which people would call it; the number of the protocol's step.
+STEPS = (
+    (1, {"prepare": "all"}), (2, {"agree_key": "controllers"}), (3, {"scramble": "controllers"}),
+    (4, {"push": "controllers", "match": "third"}), (5, {"mask": "controllers"}), (6, {"unmask": "all"}),
+    (7, {"share": "all"}), (8, {"lasso": "all"}),
+)
+RECORDS, MATCHED = 80, 60
+WINDOW = 16
+SOURCE_SECRETS = ("identifiers of the source", "attribute values of the source")
+
+
+class Failure(Exception):
+    """The test found something."""
+
+
+def members(whom):
+    return {"all": CONTROLLERS + (THIRD_PARTY,), "controllers": CONTROLLERS, "third": (THIRD_PARTY,)}[whom]
+
+
+class Rule:
+    """After which step a secret is gone at the controllers and at the third party (0: it is never there)."""
+
+    def __init__(self, cells):
+        self.name, self.gone = cells[0], {}
+        for party in CONTROLLERS:
+            self.gone[party] = self._step(cells[3])
+        self.gone[THIRD_PARTY] = self._step(cells[4])
+
+    @staticmethod
+    def _step(cell):
+        if cell.startswith("never"):
+            return 0
+        if cell.startswith("with the server"):
+            return 99
+        return int(re.match(r"step (\d)", cell).group(1))
+
+
+def rules():
+    """The rows of the first table of docs/secrets.md, by name."""
+    found = {}
+    with open(os.path.join(ROOT, "docs", "secrets.md"), encoding="utf-8") as text:
+        for line in text:
+            cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+            if line.startswith("|") and len(cells) == 6 and not set(cells[0]) <= set("-: ") and cells[0] != "secret":
+                found[cells[0]] = Rule(cells)
+    return found
+
+
+class Secret:
+    def __init__(self, name, value, parties, window=WINDOW):
+        self.name, self.value, self.parties, self.window = name, value, set(parties), min(window, len(value))
+
+
+class Find:
+    def __init__(self, secret, form, place, kind, address):
+        self.secret, self.form, self.place, self.kind, self.address = secret, form, place, kind, address
+
+    def __str__(self):
+        return f"{self.secret.name} ({self.form}) in {self.place}, {self.kind} at {self.address}"
+
+
+class Playground:
+    def __init__(self, directory, bindir, scanner):
+        self.nodes = Nodes(directory, bindir)
+        self.directory, self.scanner, self.rules = directory, scanner, rules()
+        self.witness = os.path.join(directory, "witness")
+        os.makedirs(self.witness, mode=0o700)
+        os.chown(self.witness, owner().pw_uid, owner().pw_gid)
+        os.environ["PG_MPC_WITNESS"] = self.witness
+        self.source, self._commons, self._party_of = [], [], {}
+
+    def start(self, settings):
+        """settings: {party or '': {name: value}}."""
+        self.nodes.create(memory_of_server="16MB")
+        for node in self.nodes.nodes:
+            with self.nodes.session(node, user="postgres") as admin:
+                for name, value in {**settings.get("", {}), **settings.get(node["party"], {})}.items():
+                    admin.query(f"ALTER SYSTEM SET {name} = {quote(value)}")
+                admin.query("SELECT pg_reload_conf()")
+        for party in CONTROLLERS:
+            self._load(party)
+
+    def node(self, party):
+        return next(node for node in self.nodes.nodes if node["party"] == party)
+
+    def ask(self, party, sql, user=None):
+        with self.nodes.session(self.node(party), user=user) as session:
+            return session.query(sql)
+
+    # --- data: random, so that nothing else can look like it ---
+
+    def _load(self, party):
+        columns = ("x1", "x2") if party == CONTROLLERS[0] else ("x3", "y")
+        rows = []
+        for i in range(RECORDS):
+            if i < MATCHED:
+                identifier = self._common(i)
+            else:
+                identifier = "person " + randomness.token_hex(12)
+                self.source.append(Secret("identifiers of the source", identifier.encode(), [party]))
+            values = [int.from_bytes(randomness.token_bytes(6), "big") / 2 ** 47 - 1 for _ in columns]
+            for value in values[:1]:
+                self.source.append(Secret("attribute values of the source", _float8(value), [party]))
+            rows.append([identifier, *map(repr, values)])
+        node = self.node(party)
+        with self.nodes.session(node) as session:
+            session.query(f"CREATE TABLE persons (id text, {', '.join(c + ' float8' for c in columns)})")
+        self.nodes.copy_in(node, "COPY persons FROM STDIN", rows)
+
+    def _common(self, i):
+        while len(self._commons) <= i:
+            self._commons.append("person " + randomness.token_hex(12))
+        return self._commons[i]
+
+    # --- studies ---
+
+    def prepare_study(self, study):
+        spec = {"controllers": {CONTROLLERS[0]: {"attributes": ["x1", "x2"]},
+                                CONTROLLERS[1]: {"attributes": ["x3"], "outcome": "y"}},
+                "third_party": THIRD_PARTY, "key_bits": 2048, "analysis": {"kind": "lasso", "lambda": 0.01},
+                "disclosure": {"min_matched": 30}}
+        digest = self.ask(CONTROLLERS[0], f"SELECT mpc.propose_study('{study}', {quote(json.dumps(spec))})")[0]
+        for party in CONTROLLERS + (THIRD_PARTY,):
+            source = ", source => 'persons'::regclass, identifier => 'id'" if party in CONTROLLERS else ""
+            self.ask(party, f"SELECT mpc.approve_study('{study}', digest => '{digest}'{source})")
+
+    def step(self, study, number):
+        """Runs one step at all its parties at the same time; the step rows. The first error is raised."""
+        call = self.begin_step(study, number)
+        call.join()
+        if call.errors:
+            raise CommandError("\n".join(call.errors.values()))
+        return call.rows
+
+    def begin_step(self, study, number):
+        return StepCall(self, study, dict(STEPS)[number])
+
+    def state(self, party, study):
+        return self.ask(party, f"SELECT state FROM mpc.studies WHERE study = '{study}' ORDER BY version DESC LIMIT 1")[0]
+
+    def wait(self, condition, what, seconds=60):
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                raise Failure(f"waited {seconds} s in vain for {what}")
+            threading.Event().wait(0.05)
+
+    def restart(self, party):
+        self.nodes.start(self.node(party))
+
+    # --- processes ---
+
+    def postmaster(self, party):
+        path = os.path.join(self.directory, "nodes", party, "data", "postmaster.pid")
+        with open(path, encoding="utf-8") as text:
+            return int(text.readline())
+
+    def processes(self, party):
+        """{pid: what it is} of the node."""
+        try:
+            parent = self.postmaster(party)
+        except FileNotFoundError:
+            return {}
+        found = {}
+        for entry in os.listdir("/proc"):
+            if not entry.isdigit():
+                continue
+            try:
+                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as stat:
+                    state, above = stat.read().rsplit(")", 1)[1].split()[:2]
+                with open(f"/proc/{entry}/cmdline", encoding="utf-8", errors="replace") as text:
+                    title = text.read().replace("\0", " ").strip()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if state not in "ZX" and (int(entry) == parent or int(above) == parent):
+                found[int(entry)] = "postmaster" if int(entry) == parent else title
+        return found
+
+    def pid_of(self, party, what):
+        pids = [pid for pid, title in self.processes(party).items() if what in title]
+        return pids[0] if pids else None
+
+    # --- secrets ---
+
+    def read_witness(self):
+        """All secrets that were witnessed, with the parties that witnessed them, and what derives from them."""
+        for party in CONTROLLERS + (THIRD_PARTY,):
+            self._party_of.update({str(pid): party for pid in self.processes(party)})
+        by_value = {}
+        for pid in os.listdir(self.witness):
+            if not pid.isdigit():
+                continue
+            for name, value in _records(os.path.join(self.witness, pid)):
+                secret = by_value.setdefault((name, value), Secret(name, value, []))
+                secret.parties.add(self._party_of[pid])
+        return self._with_derived(list(by_value.values()))
+
+    def _with_derived(self, found):
+        primes = {}
+        for secret in list(found):
+            if secret.name == "private prime":
+                primes.setdefault(tuple(secret.parties), []).append(int.from_bytes(secret.value, "big"))
+            if secret.name == "joint key":
+                for pad in (0x36, 0x5c):
+                    found.append(Secret(secret.name, bytes(b ^ pad for b in secret.value), secret.parties))
+        for parties, values in primes.items():
+            for i in range(0, len(values) - 1, 2):
+                p, q = values[i:i + 2]
+                size = (p.bit_length() + 7) // 8
+                for number, width in ((p * p, 2 * size), (q * q, 2 * size), (pow(p, -1, q), size),
+                                      (pow(q, -1, p), size), (p - pow(q, -1, p), size), (q - pow(p, -1, q), size),
+                                      ((p - 1) * (q - 1) // 2, 2 * size)):
+                    found.append(Secret("private prime", number.to_bytes(width, "big"), parties))
+        return found
+
+    def repeated(self):
+        """Secrets drawn by one engine that another one had drawn before."""
+        drawn, bad = {}, []
+        for pid in os.listdir(self.witness):
+            for name, value in _records(os.path.join(self.witness, pid)):
+                if name not in ("half of the joint key", "private prime", "random share", "DCF seed"):
+                    continue
+                if drawn.setdefault(value, pid) != pid:
+                    bad.append(f"{name} of processes {pid} and {drawn[value]}")
+        return bad
+
+    def tls_keys(self):
+        """The private scalars of the nodes' certificates."""
+        for party in CONTROLLERS + (THIRD_PARTY,):
+            path = os.path.join(self.directory, "nodes", party, "certificates", party + ".key")
+            text = run(as_owner(["openssl", "pkey", "-in", path, "-noout", "-text"]), cwd="/")
+            digits = re.search(r"priv:\n((?:\s+[0-9a-f:]+\n)+)", text).group(1)
+            yield Secret("TLS private key", bytes.fromhex(re.sub(r"[\s:]", "", digits)).lstrip(b"\0"), [party])
+
+    def forget_witness(self):
+        for name in os.listdir(self.witness):
+            os.unlink(os.path.join(self.witness, name))
+
+    def leak(self, name):
+        """From now on the test's build keeps one copy of each secret of this name."""
+        with open(os.path.join(self.witness, "leak"), "w", encoding="utf-8") as out:
+            out.write(name)
+
+    # --- scanning ---
+
+    def scan(self, also=(), secrets=None, memory=True):
+        """All finds in files and processes of the three nodes, and in the files or directories `also`."""
+        secrets = secrets if secrets is not None else [*self.read_witness(), *self.source, *self.tls_keys()]
+        patterns, places = (os.path.join(self.directory, name) for name in ("patterns", "places"))
+        with open(patterns, "w", encoding="utf-8") as out:
+            for secret in secrets:
+                out.write(f"{secret.name}\t{secret.window}\t{secret.value.hex()}\n")
+        with open(places, "w", encoding="utf-8") as out:
+            for party in CONTROLLERS + (THIRD_PARTY,):
+                out.write(os.path.join(self.directory, "nodes", party, "data") + "\n")
+                out.write(os.path.join(self.directory, "nodes", party, "log") + "\n")
+                if memory:
+                    out.writelines(f"pid:{pid}\n" for pid in self.processes(party))
+            out.writelines(each + "\n" for each in also)
+        answer = subprocess.run([self.scanner, patterns, places], capture_output=True, text=True, check=False)
+        for path in (patterns, places):
+            os.unlink(path)
+        if answer.returncode != 0:
+            raise Failure(f"the scanner failed: {answer.stderr}")
+        finds = []
+        for line in answer.stdout.splitlines():
+            cells = line.split("\t")
+            if cells[0] == "scanned":
+                self.scanned, self.patterns = int(cells[1]), int(cells[2])
+            else:
+                finds.append(Find(secrets[int(cells[1])], *cells[2:]))
+        return finds
+
+    def violations(self, finds, step):
+        """The finds that no rule allows after this step, as text."""
+        processes = {f"pid:{pid}": (party, title) for party in CONTROLLERS + (THIRD_PARTY,)
+                     for pid, title in self.processes(party).items()}
+        bad = []
+        for find in finds:
+            party, title = processes.get(find.place, self._owner_of_file(find.place))
+            if not self._allowed(find, party, title, step):
+                bad.append(f"after step {step}: {find} ({party}, {title})")
+        return bad
+
+    def _owner_of_file(self, path):
+        for party in CONTROLLERS + (THIRD_PARTY,):
+            if f"/{party}/" in path or path.endswith(("/" + party, f"/{party}.sql")):
+                return party, "file"
+        return "nobody", "file"
+
+    def _allowed(self, find, party, title, step):
+        name = find.secret.name
+        engine = "pg_mpc engine" in title
+        if name == "TLS private key":
+            return party in find.secret.parties and title != "file"
+        if name in SOURCE_SECRETS:
+            in_engine = engine and find.kind != "shared"
+            return party in find.secret.parties and (not in_engine or step < self.rules[name].gone[party])
+        if not engine or find.kind == "shared":
+            return False
+        rule = self.rules[name]
+        has_it = party in find.secret.parties or party == THIRD_PARTY and rule.gone[THIRD_PARTY] != 0 or \
+            name in ("DCF seed", "half of the joint key") and rule.gone[party] != 0
+        return has_it and step < rule.gone[party]
+
+
+class StepCall:
+    """One step called at all its parties at the same time, each in a session of its own."""
+
+    def __init__(self, playground, study, calls):
+        self.errors, self.rows, self.sessions = {}, [], {}
+        self._playground, self._threads = playground, {}
+        for name, whom in calls.items():
+            for party in members(whom):
+                session = self.sessions[party] = playground.nodes.session(playground.node(party))
+                self._threads[party] = threading.Thread(target=self._call, args=(party, session, name, study),
+                                                        daemon=True)
+        for thread in self._threads.values():
+            thread.start()
+
+    def _call(self, party, session, name, study):
+        try:
+            for line in session.query(f"SELECT row_to_json(s) FROM mpc.{name}('{study}') AS s"):
+                self.rows.append(json.loads(line))
+        except CommandError as error:
+            self.errors[party] = str(error)
+
+    def is_under_way(self, party):
+        """The call has a backend, or has ended."""
+        return not self._threads[party].is_alive() or self._playground.pid_of(party, "[local]") is not None
+
+    def join(self, timeout=90):
+        for thread in self._threads.values():
+            thread.join(timeout)
+            if thread.is_alive():
+                raise Failure("a step did not end within its time")
+        for session in self.sessions.values():
+            session.close()
+
+
+def _records(path):
+    """(name, value) of one witness file: a line "name TAB size", then the bytes."""
+    with open(path, "rb") as text:
+        data = text.read()
+    at = 0
+    while at < len(data):
+        end = data.index(b"\n", at)
+        name, size = data[at:end].decode().split("\t")
+        yield name, data[end + 1:end + 1 + int(size)]
+        at = end + 1 + int(size)
+
+
+def _float8(value):
+    return struct.pack("<d", value)

@@ -1,0 +1,59 @@
+# What: destroyed means destroyed: the real secrets of a study are looked for in all files and in all memory of three
+#       nodes after every step (test/erasure). Needs root: engines are not dumpable. Sourced by tools/check.
+# shellcheck shell=bash
+
+# witness_tree: a second private tree, whose module writes its secrets into files for the test.
+witness_tree() {
+  tree || return 1
+  witness_dir=$scratch/pg_witness
+  local log=$scratch/witness.log
+  mkdir -p build-witness
+  # Only the core differs; the lock is the one of tools/private_pg.
+  flock .build.lock make -s -j"$(jobs)" PG_CONFIG="$private_dir/pg_config" CORE_BUILD=build-core-witness \
+    CORE_OPTIONS=-DPG_MPC_WITNESS=ON MODULE_big=build-witness/pg_mpc build-witness/pg_mpc.so >"$log" 2>&1 || {
+    tail -n 40 "$log" >&2
+    say "not ok: the build for the erasure test fails"
+    count 0 1 0
+    return 1
+  }
+  mkdir -p "$witness_dir"
+  cp -a "$private_dir/." "$witness_dir/"
+  witness_bin=$witness_dir${private_bin#"$private_dir"}
+  cp build-witness/pg_mpc.so "$("$witness_bin/pg_config" --pkglibdir)/pg_mpc.so"
+}
+
+# no_witness_in_production: the module that users get cannot write secrets into files.
+no_witness_in_production() {
+  ! grep -q PG_MPC_WITNESS "$("$private_bin/pg_config" --pkglibdir)/pg_mpc.so" &&
+    grep -q PG_MPC_WITNESS "$("$witness_bin/pg_config" --pkglibdir)/pg_mpc.so"
+}
+
+# run_erasure_test NAME: one of test/erasure/*.py in a directory of its own.
+run_erasure_test() {
+  local name=$1 status=0 ok bad dir
+  dir=$scratch/$name
+  mkdir "$dir"
+  chmod 0755 "$dir"
+  as_root env PG_MPC_FULL="${PG_MPC_FULL:-}" PYTHONDONTWRITEBYTECODE=1 python3 "test/erasure/$name.py" "$dir" \
+    "$witness_bin" "$scratch/scan" >"$scratch/$name.log" 2>&1 || status=$?
+  ok=$(grep -cE '^ok [0-9]+' "$scratch/$name.log" || true)
+  bad=$(grep -cE '^not ok [0-9]+' "$scratch/$name.log" || true)
+  [ "$status" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
+  [ "$bad" -eq 0 ] || grep -vE '^ok ' "$scratch/$name.log" | tail -n 100 >&2
+  count "$ok" "$bad" 0
+  say "erasure, $name: $ok passed, $bad failed"
+}
+
+check_erasure() {
+  local test
+  if [ "$(id -u)" -ne 0 ] && ! sudo -n true 2>/dev/null; then
+    skip "the erasure test reads the memory of engines and needs root"
+    return 0
+  fi
+  witness_tree || return 0
+  check "the scanner builds" g++ -std=c++20 -O2 -Wall -Wextra -o "$scratch/scan" test/erasure/scan.cpp
+  check "the module that users get has no witness" no_witness_in_production
+  for test in erasure crash; do
+    [ ! -f "test/erasure/$test.py" ] || [[ $test != *"${PG_MPC_ERASURE:-}"* ]] || run_erasure_test "$test"
+  done
+}
