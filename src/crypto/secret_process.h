@@ -9,8 +9,9 @@
 
 namespace pgmpc {
 
-// OpenSSL's locked heap: a handful of X25519 keys at a time.
-inline constexpr std::size_t kOpenSslSecureBytes = std::size_t{32} << 10;
+// OpenSSL's locked heap: the X25519 keys of the attempt and its connections, and the TLS key (an RSA key takes 3 kB).
+// OpenSSL fails when it is full, so there is plenty.
+inline constexpr std::size_t kOpenSslSecureBytes = std::size_t{128} << 10;
 
 void become_secret_process() noexcept;
 

@@ -26,7 +26,7 @@ Coordinator::Coordinator()
   if (!memory_can_be_locked(LockedArena::kProcessBytes + kOpenSslSecureBytes))
     pg::log_warning(
         "keys of this node's studies cannot be locked in memory and could reach swap: raise the limit of "
-        "locked memory (LimitMEMLOCK of the service, ulimit -l) to 128 kB or more");
+        "locked memory (LimitMEMLOCK of the service, ulimit -l) to 256 kB or more");
   peers_.load_identity();
   if (peers_.identity_problem()) pg::log_warning(peers_.identity_problem()->message);
   server_ = std::make_unique<LocalServer>(

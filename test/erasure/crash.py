@@ -86,13 +86,12 @@ class Crash:
         elif self.kind == "postmaster":
             os.kill(playground.postmaster(self.party), signal.SIGKILL)
         else:
-            copy = self.data + ".copy"
-            subprocess.run(["cp", "-a", self.data, copy], check=False, stderr=subprocess.DEVNULL)
+            # Nothing moves while the copy is made: what a disk would hold at one moment.
             for pid in pids:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+                _send(pid, signal.SIGSTOP)
+            subprocess.run(["cp", "-a", self.data, self.data + ".copy"], check=False, stderr=subprocess.DEVNULL)
+            for pid in pids:
+                _send(pid, signal.SIGKILL)
         playground.wait(lambda: not any(_alive(pid) for pid in pids), "the server's end")
         if self.kind == "power cut":
             shutil.rmtree(self.data)
@@ -110,14 +109,23 @@ class Crash:
         playground = self.playground
         name = f"{self.kind} of {self.party} in step {self.step}"
         bad = []
+        # In step 1 a party may not have heard of the attempt yet.
+        ends = (*ENDED, "approved") if self.step == 1 else ENDED
         for party in PARTIES:
             try:
-                playground.wait(lambda: playground.state(party, STUDY) in ENDED, f"an end state at {party}", STEP_TIMEOUT)
+                playground.wait(lambda: playground.state(party, STUDY) in ends, f"an end state at {party}", STEP_TIMEOUT)
                 playground.wait(lambda: playground.pid_of(party, PROCESSES["engine"]) is None, f"{party}'s engine to end")
             except (Failure, CommandError) as error:
                 bad.append(str(error))
         verdict(f"{name}: every party reaches an end state", bad)
         verdict(f"{name}: nothing is left that must be gone", playground.violations(playground.scan(), 8))
+
+
+def _send(pid, number):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass  # it has ended meanwhile
 
 
 def _alive(pid):

@@ -40,6 +40,10 @@ def copies(playground, name):
     return directory
 
 
+def listeners(playground):
+    return {f"pid:{playground.pid_of(party, 'pg_mpc listener')}" for party in CONTROLLERS + (THIRD_PARTY,)}
+
+
 def study(playground):
     playground.prepare_study("heart")
     also = []
@@ -52,6 +56,9 @@ def study(playground):
         for name in [name for name, step in ALIVE if step == number]:
             there = [find for find in finds if find.secret.name == name and find.place.startswith("pid:")]
             verdict(f"control: {name} is found while it lives (step {number})", [] if there else ["not found"])
+        held = [str(find) for find in finds if find.place in listeners(playground) and find.kind != "shared" and
+                find.secret.name != "TLS private key"]
+        verdict(f"the listeners hold ciphertext only (step {number})", held)
         if number == 1:
             for name in SOURCE_SECRETS:
                 there = [find for find in finds if find.secret.name == name and find.kind == "file"]
