@@ -4,48 +4,65 @@
 //                                                  bytes are exact, compute is the wall time of all three together
 //   lasso.seconds.d30, lasso.seconds_rtt{20,40}ms.d30   three engines and three listeners as processes, real TLS; the
 //                                                  latter through a relay that delays every way; best of 5
+//   lasso.rounds.{ar50,ar90,ar99,ar90_d100,ar90_d200}   columns correlated 0.5 to 0.99 (lasso_counts.h), each with
+//                                                  lasso.coefficient_error.* and lasso.r_squared_error.* over its fits
+//   lasso.rounds.{ten_lambdas,elastic_net,ridge}   other penalties on columns correlated 0.5
 //   lasso.processor.d30                            processor time of one engine in the best run of lasso.seconds.d30
 #include <cstdio>
 
+#include "lasso_counts.h"
 #include "lasso_data.h"
 #include "lasso_parties.h"
 #include "regression/fixed.h"
 #include "report.h"
-#include "support/loopback_channel.h"
 
 namespace {
 
 using namespace pgmpc;
 
-SessionKeys keys_of(int party) {
-  SessionKeys keys;
-  for (int peer = 0; peer < kParties; ++peer) keys.pair[peer].data()[0] = static_cast<std::uint8_t>(party + peer);
-  return keys;
-}
-
 void measure_counts(const bench::Selection& selection, const bench::LassoRequests& requests) {
-  LoopbackNetwork network;
-  CancelToken cancel;
-  Transcript transcripts[kParties];
-  const double seconds = bench::seconds_of([&] {
-    run_parties(network, [&](Channel& channel) {
-      const int party = channel.self();
-      Session session(channel, 8, keys_of(party), system_rng(), cancel);
-      analyse(session, bench::copy_of(requests[party]), cancel, {});
-      transcripts[party] = session.transcript();
-    });
-  });
-  std::int64_t most = 0;
-  for (const Transcript& transcript : transcripts) most = std::max(most, transcript.bytes_sent);
-  for (const auto& [phase, traffic] : transcripts[0].phases)
+  const bench::LassoCounts counts = bench::count_lasso(requests);
+  for (const auto& [phase, traffic] : counts.transcript.phases)
     std::fprintf(stderr, "%s: %lld rounds, %lld elements, %lld bytes\n", phase_name(phase).c_str(),
                  static_cast<long long>(traffic.rounds), static_cast<long long>(traffic.elements_sent),
                  static_cast<long long>(traffic.bytes_sent));
   if (selection.wants("lasso.rounds.d30"))
-    bench::report("lasso.rounds.d30", static_cast<double>(transcripts[0].rounds), "rounds");
+    bench::report("lasso.rounds.d30", static_cast<double>(counts.transcript.rounds), "rounds");
   if (selection.wants("lasso.bytes_per_party.d30"))
-    bench::report("lasso.bytes_per_party.d30", static_cast<double>(most), "B");
-  if (selection.wants("lasso.compute.d30")) bench::report("lasso.compute.d30", seconds, "s");
+    bench::report("lasso.bytes_per_party.d30", static_cast<double>(counts.bytes), "B");
+  if (selection.wants("lasso.compute.d30")) bench::report("lasso.compute.d30", counts.seconds, "s");
+}
+
+void report_errors(const bench::LassoSet& set, const std::string& name) {
+  bench::report("lasso.coefficient_error." + name, set.coefficient_error(), "of the largest coefficient");
+  bench::report("lasso.r_squared_error." + name, set.r_squared_error(), "");
+}
+
+// Most rounds over several lambdas of the lasso, each on its own.
+void measure_correlated(const bench::Selection& selection, const std::string& name, std::size_t attributes, double rho,
+                        const std::vector<double>& fractions) {
+  if (!selection.wants("lasso.rounds." + name)) return;
+  bench::LassoSet set(bench::make_ar_table(attributes, rho));
+  std::int64_t most = 0;
+  for (double fraction : fractions) most = std::max(most, set.fit({fraction}, 1).transcript.rounds);
+  bench::report("lasso.rounds." + name, static_cast<double>(most), "rounds");
+  report_errors(set, name);
+}
+
+// Ten lambdas against the slowest of them alone, elastic net and ridge: columns correlated 0.5.
+void measure_kinds(const bench::Selection& selection) {
+  if (!selection.wants("lasso.rounds.ten_lambdas") && !selection.wants("lasso.rounds.elastic_net") &&
+      !selection.wants("lasso.rounds.ridge"))
+    return;
+  bench::LassoSet set(bench::make_ar_table(bench::kLassoAttributes, 0.5));
+  const std::vector<double> fractions = {0.01, 0.02, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8};
+  std::int64_t one = 0;
+  for (double fraction : fractions) one = std::max(one, set.fit({fraction}, 1).transcript.rounds);
+  bench::report("lasso.rounds.ten_lambdas", static_cast<double>(set.fit(fractions, 1).transcript.rounds), "rounds",
+                {"the slowest of them alone", static_cast<double>(one)}, bench::Better::less);
+  bench::report("lasso.rounds.elastic_net", static_cast<double>(set.fit({0.1}, 0.5).transcript.rounds), "rounds");
+  bench::report("lasso.rounds.ridge", static_cast<double>(set.fit({0.1}, 0).transcript.rounds), "rounds");
+  report_errors(set, "kinds");
 }
 
 int run(const bench::Selection& selection) {
@@ -64,6 +81,13 @@ int run(const bench::Selection& selection) {
       bench::report(name, bench::lasso_between_processes(requests, kRuns, rtt / 2.0).seconds, "s");
   }
   if (counts) measure_counts(selection, requests);
+  const std::vector<double> fractions = {0.01, 0.05, 0.1, 0.5};
+  measure_correlated(selection, "ar50", 30, 0.5, fractions);
+  measure_correlated(selection, "ar90", 30, 0.9, fractions);
+  measure_correlated(selection, "ar99", 30, 0.99, fractions);
+  measure_correlated(selection, "ar90_d100", 100, 0.9, {0.02, 0.1, 0.5});
+  measure_correlated(selection, "ar90_d200", 200, 0.9, {0.1});
+  measure_kinds(selection);
   return 0;
 }
 

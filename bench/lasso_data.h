@@ -52,27 +52,33 @@ inline LassoData make_lasso_data() {
 
 using LassoRequests = std::array<AnalysisRequest, kParties>;
 
-inline LassoRequests make_lasso_requests() {
-  const LassoData data = make_lasso_data();
+// Shares of columns, the outcome last.
+inline LassoRequests share_columns(const std::vector<std::vector<double>>& columns) {
   LassoRequests requests;
-  for (auto& request : requests) request.lambdas = {data.lambda};
-  for (const auto& values : data.columns) {
+  for (const auto& values : columns) {
     const EncodedColumn column = encode_column("x", values, false);
     for (auto& request : requests) {
-      request.columns.emplace_back(kLassoRows);
+      request.columns.emplace_back(values.size());
       request.described.push_back({column.exponent, column.binary});
     }
-    for (std::size_t r = 0; r <= kLassoRows; ++r) {
-      const FpVector shares =
-          shamir_split(Fp::from_int(r < kLassoRows ? column.values[r] : column.scaled_mean), 2, kParties, system_rng());
+    for (std::size_t r = 0; r <= values.size(); ++r) {
+      const Fp value = Fp::from_int(r < values.size() ? column.values[r] : column.scaled_mean);
+      const FpVector shares = shamir_split(value, 2, kParties, system_rng());
       for (std::size_t party = 0; party < kParties; ++party) {
-        if (r < kLassoRows)
+        if (r < values.size())
           requests[party].columns.back()[r] = shares[party];
         else
           requests[party].means.push_back(shares[party]);
       }
     }
   }
+  return requests;
+}
+
+inline LassoRequests make_lasso_requests() {
+  const LassoData data = make_lasso_data();
+  LassoRequests requests = share_columns(data.columns);
+  for (auto& request : requests) request.lambdas = {data.lambda};
   return requests;
 }
 
@@ -83,6 +89,9 @@ inline AnalysisRequest copy_of(const AnalysisRequest& request) {
   out.means = request.means.clone();
   out.described = request.described;
   out.lambdas = request.lambdas;
+  out.alpha = request.alpha;
+  out.standardize = request.standardize;
+  out.max_iterations = request.max_iterations;
   return out;
 }
 
