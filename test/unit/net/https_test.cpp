@@ -151,6 +151,24 @@ TEST_F(HttpsTest, LargeBodiesInBothDirections) {
   }
 }
 
+// Idle connections stay watched: neither their end nor the resolver's descriptors, which take the numbers of closed
+// ones, may disturb the next request.
+TEST_F(HttpsTest, HostNameAndConnectionsThatEndWhileIdle) {
+  start_server();
+  start_client(client_certificate_);
+  Peer named = peer();
+  named.url = "https://localhost:" + std::to_string(port_);
+  for (int i = 0; i < 10; ++i) {
+    HttpResult result = post_to(named, "/v1/x", Bytes(100));
+    ASSERT_EQ(result.status, 200) << result.error_cause << log();
+    thread_.call([&] { server_->set_peers({}); });  // closes what is open
+    ASSERT_EQ(thread_.call([&] { return server_->connections(); }), 0u);
+    pin(client_certificate_);
+    if (i % 2 == 0) continue;
+    ASSERT_EQ(post("/v1/x", Bytes(100)).status, 200);  // another link with descriptors of its own
+  }
+}
+
 TEST_F(HttpsTest, BodyAboveTheLimitIsRefused) {
   HttpServerConfig config;
   config.body_limit = 1000;
