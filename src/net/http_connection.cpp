@@ -47,8 +47,9 @@ void HttpConnection::close() {
 }
 
 void HttpConnection::ready(std::uint32_t events) {
-  if (phase_ != Phase::handling) return pump();
-  // While an answer is being made only the client's departure matters; early bytes wait in the socket.
+  if (phase_ != Phase::handling && phase_ != Phase::waiting) return pump();
+  // While an answer is being made, or there is no room, only the client's departure matters; early bytes wait in the
+  // socket.
   if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) return close();
   arm(EPOLLRDHUP);
 }
@@ -87,6 +88,7 @@ HttpConnection::Progress HttpConnection::step() {
       return handshake();
     case Phase::reading:
       return read_some();
+    case Phase::waiting:
     case Phase::handling:
       return Progress::wait;
     case Phase::writing:
@@ -143,22 +145,41 @@ HttpConnection::Progress HttpConnection::read_some() {
     case RequestParser::State::body:
       break;
   }
+  if (!hold_ && !reserve_body()) return Progress::wait;
   set_deadline(server_.config_.progress_deadline);
   return Progress::again;
 }
 
+// Before the body is read: room for all of it, so that bodies that have begun can always be completed.
+bool HttpConnection::reserve_body() {
+  hold_ = server_.budget_.take(check_.party, parser_.content_length());
+  if (hold_) return true;
+  enter(Phase::waiting);
+  server_.budget_.wait([weak = weak_from_this()] {
+    auto self = weak.lock();
+    if (!self || self->phase_ != Phase::waiting || !self->reserve_body()) return;
+    self->enter(Phase::reading);
+    self->set_deadline(self->server_.config_.progress_deadline);
+    self->pump();
+  });
+  return false;
+}
+
 HttpConnection::Progress HttpConnection::handle_request() {
   HttpRequest parsed = parser_.take();
+  if (!hold_) hold_ = server_.budget_.take(check_.party, parsed.body.size());  // came whole, so it is small
   close_after_answer_ = !parsed.keep_alive;
   enter(Phase::handling);
   ++request_;
   Responder responder{weak_from_this()};
   if (!server_.handler_) return responder.respond(503), Progress::again;
   try {
-    server_.handler_({check_.party, parsed.method, std::move(parsed.path), std::move(parsed.body)}, responder);
+    server_.handler_({check_.party, parsed.method, std::move(parsed.path), std::move(parsed.body), std::move(hold_)},
+                     responder);
   } catch (const std::exception&) {
     responder.respond(500);
   }
+  hold_.reset();
   return fd_ < 0 ? Progress::wait : Progress::again;  // an answer may be ready already
 }
 
@@ -172,6 +193,8 @@ HttpConnection::Progress HttpConnection::refuse(int status, const std::string& c
 
 void HttpConnection::respond(std::uint64_t request, int status, const Bytes& body, const std::string& content_type) {
   if (fd_ < 0 || phase_ != Phase::handling || request != request_) return;
+  // What no peer of the same version sends ends the connection, too.
+  if (status == 400 || status == 404 || status == 405 || status == 413) close_after_answer_ = true;
   queue_answer(status, body, content_type);
   pump();
 }
@@ -220,7 +243,8 @@ void HttpConnection::enter(Phase phase) {
     case Phase::reading:
     case Phase::handling:
       deadline_set_ = false;
-      break;  // an idle or waiting peer has no deadline, only a cap
+      break;  // an idle peer, or one whose answer is being made, has no deadline, only a cap
+    case Phase::waiting:
     case Phase::writing:
       set_deadline(server_.config_.progress_deadline);
       break;
@@ -228,7 +252,7 @@ void HttpConnection::enter(Phase phase) {
       set_deadline(server_.config_.linger);
       break;
   }
-  if (phase != Phase::handling) arm(EPOLLIN | EPOLLRDHUP);
+  if (phase != Phase::handling) arm(phase == Phase::waiting ? EPOLLRDHUP : EPOLLIN | EPOLLRDHUP);
 }
 
 void HttpConnection::arm(std::uint32_t events) {
@@ -254,6 +278,9 @@ void HttpConnection::deadline_passed() {
   auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - EventLoop::Clock::now());
   if (left.count() > 0) return set_deadline(left);
   if (phase_ == Phase::handshake) server_.refused("refused connection from " + remote_ + ": no TLS handshake in time");
+  if (phase_ == Phase::waiting)
+    server_.refused("closed connection of peer " + check_.party + " from " + remote_ +
+                    ": no room for its messages in time, see pg_mpc.listener_memory");
   if (phase_ == Phase::reading || phase_ == Phase::writing)
     server_.refused("closed connection of peer " + check_.party + " from " + remote_ + ": no progress in time");
   close();

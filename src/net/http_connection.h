@@ -1,5 +1,6 @@
 // What: one TLS connection of the HttpServer: a state machine over a non-blocking socket.
-// Terms: phases handshake -> reading -> handling -> writing -> reading ... ; lingering = the answer or the TLS alert
+// Terms: phases handshake -> reading -> handling -> writing -> reading ... ; waiting = reading goes on when the peer's
+//        body budget has room; lingering = the answer or the TLS alert
 //        is out, our side is shut, what still comes in is thrown away so that no reset overtakes the answer.
 // Invariants: only http_server.* and Responder use this class, on the loop's thread. Data may wait inside OpenSSL
 //             while the socket has nothing: whenever reading stops early, the connection posts itself to the loop.
@@ -28,7 +29,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   EventLoop& loop() const noexcept;
 
  private:
-  enum class Phase { handshake, reading, handling, writing, lingering };
+  enum class Phase { handshake, reading, waiting, handling, writing, lingering };
   enum class Progress { again, wait, closed };
 
   void ready(std::uint32_t events);
@@ -39,6 +40,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   Progress read_some();
   Progress write_some();
   Progress discard();
+  bool reserve_body();
   Progress handle_request();
   Progress refuse(int status, const std::string& cause);
   Progress linger();
@@ -58,6 +60,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   std::string fingerprint_;
   Phase phase_ = Phase::handshake;
   RequestParser parser_;
+  BodyBudget::Hold hold_;  // for the body that is being read
   Bytes out_;
   std::size_t out_offset_ = 0;
   bool close_after_answer_ = false;

@@ -40,6 +40,8 @@ class RequestParser {
   // state refused: the status code to answer and the cause for the log.
   int status() const noexcept { return status_; }
   const std::string& cause() const noexcept { return cause_; }
+  // state body: its whole length.
+  std::size_t content_length() const noexcept { return request_.content_length; }
   // state complete: hands the request over and starts with the next one.
   HttpRequest take();
 

@@ -93,7 +93,11 @@ void Responder::respond_json(int status, const std::string& json) {
 
 HttpServer::HttpServer(EventLoop& loop, HttpServerConfig config, std::shared_ptr<const Identity> identity,
                        TrustStore trust, Log log)
-    : loop_(loop), config_(std::move(config)), log_(std::move(log)), port_(config_.port) {
+    : loop_(loop),
+      config_(std::move(config)),
+      log_(std::move(log)),
+      budget_(loop, config_.body_budget),
+      port_(config_.port) {
   set_identity(std::move(identity), std::move(trust));
   try {
     for (const auto& address : config_.addresses) listen_at(address);

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "net/body_budget.h"
 #include "net/event_loop.h"
 #include "net/http_request.h"
 #include "net/tls.h"
@@ -25,6 +26,7 @@ struct HttpServerConfig {
   std::size_t body_limit = kDefaultBodyLimit;
   std::size_t max_unauthenticated = 64;  // above it the oldest one makes room
   std::size_t max_per_peer = 64;         // above it the connection that is idle longest makes room
+  std::size_t body_budget = 256u << 20;  // bytes of bodies per peer, see net/body_budget.h
   std::chrono::milliseconds handshake_deadline{5000};
   std::chrono::milliseconds header_deadline{10000};
   std::chrono::milliseconds progress_deadline{30000};  // between two pieces of a body or of an answer
@@ -36,6 +38,7 @@ struct Request {
   HttpMethod method = HttpMethod::get;
   std::string path;
   Bytes body;
+  BodyBudget::Hold hold;  // to be dropped when the body, or a copy of it, is no longer in memory
 };
 
 class HttpConnection;
@@ -72,6 +75,8 @@ class HttpServer {
   // For new connections (certificate renewed, ca_file or crl_file changed). Open ones go on unless their peer would be
   // refused now.
   void set_identity(std::shared_ptr<const Identity> identity, TrustStore trust);
+  void set_body_budget(std::size_t bytes) { budget_.set_limit(bytes); }
+  std::size_t buffered(const std::string& party) const { return budget_.used(party); }
   int port() const noexcept { return port_; }
   std::size_t connections() const noexcept { return connections_.size(); }
 
@@ -90,6 +95,7 @@ class HttpServer {
   HttpServerConfig config_;
   Log log_;
   Handler handler_;
+  BodyBudget budget_;
   std::shared_ptr<TlsServer> tls_;
   PinnedPeers peers_;
   std::vector<int> listeners_;

@@ -55,7 +55,7 @@ class LocalClient {
   ~LocalClient() { stream_->close(); }
   LocalClient(const LocalClient&) = delete;
   LocalClient& operator=(const LocalClient&) = delete;
-  void send(ByteView frame) { stream_->send(frame); }
+  void send(ByteView frame, std::shared_ptr<const void> hold = nullptr) { stream_->send(frame, std::move(hold)); }
   bool open() const noexcept { return stream_->open(); }
 
  private:

@@ -68,18 +68,20 @@ bool FrameAssembler::read_from(int fd, std::deque<Bytes>& frames, std::size_t li
   return true;
 }
 
-void FrameQueue::push(ByteView frame) {
+void FrameQueue::push(ByteView frame, std::shared_ptr<const void> hold) {
   if (frame.size() > kMaxLocalFrame) throw Error(ErrorCode::limit_exceeded, "local frame is too long");
   const std::size_t size = frame.size() + 4;
   // Short frames go into one buffer, so that one system call sends them all.
-  if (queue_.empty() || queue_.back().size() + size > kJoined) queue_.emplace_back().reserve(size);
-  Writer(queue_.back()).u32(static_cast<std::uint32_t>(frame.size())).raw(frame);
+  if (queue_.empty() || queue_.back().bytes.size() + size > kJoined) queue_.emplace_back().bytes.reserve(size);
+  Entry& entry = queue_.back();
+  Writer(entry.bytes).u32(static_cast<std::uint32_t>(frame.size())).raw(frame);
+  if (hold) entry.holds.push_back(std::move(hold));
   bytes_ += size;
 }
 
 bool FrameQueue::write_to(int fd) {
   while (!queue_.empty()) {
-    const Bytes& front = queue_.front();
+    const Bytes& front = queue_.front().bytes;
     ssize_t written = ::send(fd, front.data() + offset_, front.size() - offset_, MSG_NOSIGNAL);
     if (written < 0) {
       if (errno == EINTR) continue;
@@ -132,9 +134,9 @@ void LocalStream::start(OnFrame on_frame, OnClose on_close) {
   });
 }
 
-void LocalStream::send(ByteView frame) {
+void LocalStream::send(ByteView frame, std::shared_ptr<const void> hold) {
   if (!open()) return;
-  out_.push(frame);
+  out_.push(frame, std::move(hold));
   flush();
 }
 

@@ -36,14 +36,19 @@ class FrameAssembler {
 // Frames that wait for the socket to take them.
 class FrameQueue {
  public:
-  void push(ByteView frame);
+  // `hold` is dropped when the frame, and those that share its buffer, have left.
+  void push(ByteView frame, std::shared_ptr<const void> hold = nullptr);
   // Writes what the socket takes. False: the stream has failed. empty() tells whether all is written.
   bool write_to(int fd);
   bool empty() const noexcept { return queue_.empty(); }
   std::size_t bytes() const noexcept { return bytes_; }
 
  private:
-  std::deque<Bytes> queue_;
+  struct Entry {
+    Bytes bytes;
+    std::vector<std::shared_ptr<const void>> holds;
+  };
+  std::deque<Entry> queue_;
   std::size_t offset_ = 0, bytes_ = 0;
 };
 
@@ -61,7 +66,7 @@ class LocalStream : public std::enable_shared_from_this<LocalStream> {
   LocalStream(EventLoop& loop, int fd) : loop_(loop), fd_(fd) {}
   ~LocalStream();
   void start(OnFrame on_frame, OnClose on_close);  // on_close is not called for close()
-  void send(ByteView frame);
+  void send(ByteView frame, std::shared_ptr<const void> hold = nullptr);
   // Several frames in few system calls: queue them, then flush.
   void queue(ByteView frame) {
     if (open()) out_.push(frame);

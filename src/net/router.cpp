@@ -40,16 +40,21 @@ bool nested_too_deep(const Bytes& text) {
   return false;
 }
 
-// Exactly one JSON object: it can then be put into another one as text.
-bool is_json_object(const Bytes& body) {
-  return !body.empty() && body.front() == '{' && body.size() <= kMaxControl && !nested_too_deep(body) &&
-         Json::accept(body.begin(), body.end());
-}
-
 std::string error_json(const std::string& sqlstate, const std::string& message) {
   return Json{{"error", {{"sqlstate", sqlstate}, {"message", message}, {"detail", ""}, {"hint", ""}}}}.dump();
 }
 }  // namespace
+
+bool is_control_message(const Bytes& body) {
+  return !body.empty() && body.front() == '{' && body.size() <= kMaxControl && !nested_too_deep(body) &&
+         Json::accept(body.begin(), body.end());
+}
+
+std::string control_envelope(const std::string& party, const Bytes& body) {
+  std::string envelope = "{\"op\":\"control\",\"party\":" + Json(party).dump() + ",\"message\":";
+  envelope.append(body.begin(), body.end());
+  return envelope + "}";
+}
 
 Bytes encode_forward(std::uint64_t id, const std::string& party, ByteView frame) {
   Bytes out;
@@ -121,7 +126,7 @@ void Router::handle_data(const std::string& attempt, Request request, Responder 
   if (engine == nullptr) return responder.respond(503);
   std::uint64_t id = ++last_id_;
   engine->waiting.emplace(id, responder);
-  engine->client->send(encode_forward(id, request.party, request.body));
+  engine->client->send(encode_forward(id, request.party, request.body), std::move(request.hold));
 }
 
 Router::Engine* Router::engine_of(const std::string& attempt) {
@@ -148,7 +153,7 @@ void Router::drop_engine(const std::string& attempt) {
 }
 
 void Router::handle_control(Request request, Responder responder) {
-  if (!is_json_object(request.body)) return responder.respond(400);
+  if (!is_control_message(request.body)) return responder.respond(400);
   std::uint64_t id = ++last_id_;
   auto control = std::make_shared<Control>(Control{nullptr, responder, 0});
   try {
@@ -170,9 +175,7 @@ void Router::handle_control(Request request, Responder responder) {
     responder.respond_json(503, error_json("MP001", "the coordinator did not answer in time"));
     drop_control(id);
   });
-  std::string envelope = "{\"op\":\"control\",\"party\":" + Json(request.party).dump() + ",\"message\":";
-  envelope.append(request.body.begin(), request.body.end());
-  control->client->send(bytes_of(envelope + "}"));
+  control->client->send(bytes_of(control_envelope(request.party, request.body)));
 }
 
 void Router::drop_control(std::uint64_t id) {

@@ -28,6 +28,11 @@ struct RouterConfig {
   std::chrono::milliseconds reconnect_delay{200};  // doubled per failure up to 5 s
 };
 
+// Exactly one JSON object of bounded size and depth: it can then be put into another one as text.
+bool is_control_message(const Bytes& body);
+// The frame for the coordinator; `party` is the one that TLS authenticated.
+std::string control_envelope(const std::string& party, const Bytes& body);
+
 // What a router and an engine's channel say to each other.
 Bytes encode_forward(std::uint64_t id, const std::string& party, ByteView frame);
 Bytes encode_verdict(std::uint64_t id, int status);

@@ -221,7 +221,25 @@ void TransportChannel::post_bare(int to, FrameKind kind, int about, std::chrono:
                 std::move(callback));
 }
 
+// Looks at the watchdog's count. Time inside a call of the channel does not matter here: calls have their own limits.
+bool TransportChannel::stalled() {
+  if (!config_.progress || config_.stall_timeout.count() == 0) return false;
+  const std::uint64_t seen = config_.progress() + entries_;
+  if (inside_ || seen != progress_seen_ || progress_at_ == Clock::time_point{}) {
+    progress_seen_ = seen;
+    progress_at_ = Clock::now();
+    return false;
+  }
+  return Clock::now() - progress_at_ > config_.stall_timeout;
+}
+
 void TransportChannel::send_alive() {
+  if (stalled()) {
+    failure_ = Error(ErrorCode::timeout,
+                     "the computation of this node made no progress for " + duration_text(config_.stall_timeout));
+    if (config_.on_stall) config_.on_stall();
+    return;
+  }
   loop_.after(alive_pause(config_.step_timeout), [this] { send_alive(); });
   for (int i = 0; i < kParties; ++i) {
     if (i == config_.self || peers_[i].alive_unanswered) continue;

@@ -47,6 +47,12 @@ struct TransportConfig {
   std::function<void(const std::string& party, const std::string& cause)> on_wait;
   std::size_t buffer_limit = 32u << 20;  // per peer and direction
   int lifeline_fd = -1;                  // readable or hung up: the token is cancelled
+  // Watchdog: a protocol thread that has gone astray while the I/O thread keeps telling the peers that all is well.
+  // A count that grows while the computation gets anywhere; without growth for stall_timeout outside of calls of this
+  // channel, on_stall is called once, on the I/O thread, and the peers hear nothing more.
+  std::function<std::uint64_t()> progress;
+  std::chrono::milliseconds stall_timeout{0};  // 0: no watchdog
+  std::function<void()> on_stall;
 };
 
 class TransportChannel : public Channel {
@@ -96,6 +102,7 @@ class TransportChannel : public Channel {
   void check_progress(const PeerState& state) const;
   void post_bare(int to, FrameKind kind, int about, std::chrono::milliseconds timeout, HttpClient::Callback callback);
   void send_alive();
+  bool stalled();
   void stop_io() noexcept;
 
   TransportConfig config_;
@@ -107,6 +114,8 @@ class TransportChannel : public Channel {
   std::unique_ptr<LocalServer> server_;
   std::vector<Verdict> verdicts_;  // decided; sent at the next drive() or send()
   std::optional<Error> failure_;   // of the loop itself
+  std::uint64_t progress_seen_ = 0;
+  Clock::time_point progress_at_{};
 
   std::atomic<bool> inside_{false}, io_driving_{false}, stop_{false};
   std::atomic<std::uint64_t> entries_{0};

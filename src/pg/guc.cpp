@@ -21,6 +21,7 @@ int max_peers_value = 16;
 int step_timeout_value = 5 * 60 * 1000;
 int memory_value = 256 * 1024;
 int threads_value = 2;
+int listener_memory_value = 256 * 1024;
 
 // A party name is [a-z][a-z0-9_]{0,62}; empty means: this server is no node yet.
 bool check_party(char** value, void** extra, GucSource source) {
@@ -79,6 +80,8 @@ const IntSetting int_settings[] = {
      5 * 60 * 1000, 100, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS},
     {"pg_mpc.memory", "Working memory of one running study; more data goes to an encrypted, unlinked file.",
      &memory_value, 256 * 1024, 16 * 1024, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB},
+    {"pg_mpc.listener_memory", "Messages of one peer that the listener holds until an engine has taken them.",
+     &listener_memory_value, 256 * 1024, 32 * 1024, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB},
     {"pg_mpc.threads", "Threads that compute for one running study.", &threads_value, 2, 1, 64, PGC_SIGHUP, 0},
 };
 
@@ -119,5 +122,6 @@ const char* crl_file() { return text_or(crl_file_value, ""); }
 int step_timeout_ms() { return step_timeout_value; }
 int memory_kb() { return memory_value; }
 int threads() { return threads_value; }
+int listener_memory_kb() { return listener_memory_value; }
 
 }  // namespace pgmpc::guc

@@ -17,6 +17,7 @@ const char* certificate_file();  // "" when not set; relative paths start at the
 const char* private_key_file();
 const char* ca_file();
 const char* crl_file();
+int listener_memory_kb();
 int step_timeout_ms();  // how long an awaited peer may make no progress
 int memory_kb();        // bound of an engine's working memory
 int threads();          // of one engine

@@ -91,6 +91,12 @@ TransportConfig transport_of(const Json& job, const std::string& attempt, bool m
   return config;
 }
 
+// Long enough that no honest piece of work without a look at the cancel token comes near it; none by hand.
+std::chrono::milliseconds stall_timeout(std::chrono::milliseconds step_timeout) {
+  if (step_timeout.count() == 0) return step_timeout;
+  return std::max<std::chrono::milliseconds>(3 * step_timeout, std::chrono::minutes(1));
+}
+
 }  // namespace
 
 // Tells the coordinator what happens and, by hand, waits for its permits. Protocol thread only.
@@ -155,8 +161,12 @@ class Engine::Observer final : public StudyObserver {
   Clock::time_point reported_{};
 };
 
-Engine::Engine(std::string attempt, CancelToken& cancel, int lifeline_fd)
-    : attempt_(std::move(attempt)), cancel_(cancel), lifeline_fd_(lifeline_fd), coordinator_(kCoordinatorSocket) {
+Engine::Engine(std::string attempt, CancelToken& cancel, std::uint64_t (*progress)(), int lifeline_fd)
+    : attempt_(std::move(attempt)),
+      cancel_(cancel),
+      progress_(progress),
+      lifeline_fd_(lifeline_fd),
+      coordinator_(kCoordinatorSocket) {
   done_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (done_fd_ < 0) throw Error(ErrorCode::internal, "could not create an event descriptor");
   send({{"op", "engine"}, {"attempt", attempt_}});
@@ -188,6 +198,11 @@ void Engine::start() {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
+pg::Fault Engine::stall() const {
+  return {"MP001", "the computation of this node made no progress", "Its engine was ended; the peers were told.",
+          "Run the study again. If it happens again, report it with the server log of this node."};
+}
+
 bool Engine::join() {
   thread_.join();
   return released_;
@@ -207,6 +222,12 @@ void Engine::run() noexcept {
 Json Engine::run_protocol() {
   TransportConfig config = transport_of(job_, attempt_, manual_);
   config.lifeline_fd = lifeline_fd_;
+  config.progress = progress_;
+  config.stall_timeout = stall_timeout(config.step_timeout);
+  config.on_stall = [this] {
+    stalled_ = true;
+    eventfd_write(done_fd_, 1);
+  };
   config.on_wait = [this](const std::string& party, const std::string& cause) {
     send({{"event", "waiting"}, {"peer", party}, {"cause", cause}});
   };

@@ -5,6 +5,7 @@
 //             objects and is destroyed by their destructors before join() returns; the outcome goes to the coordinator
 //             as an event; losing the coordinator cancels the attempt.
 #pragma once
+#include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
@@ -19,13 +20,17 @@ namespace pgmpc {
 class Engine {
  public:
   // Asks the coordinator for the job. lifeline_fd: hangs up when the postmaster dies.
-  Engine(std::string attempt, CancelToken& cancel, int lifeline_fd);
+  // progress: grows while the protocol thread or its pool gets anywhere.
+  Engine(std::string attempt, CancelToken& cancel, std::uint64_t (*progress)(), int lifeline_fd);
   ~Engine();
   bool needs_source() const { return !third_party_; }
   void read();                              // main thread, with a database connection
   void start();                             // starts the protocol thread
-  int done_fd() const { return done_fd_; }  // readable when the protocol thread has ended
-  bool join();                              // true when the study was released here
+  int done_fd() const { return done_fd_; }  // readable when the protocol thread has ended, or has gone astray
+  // Then it cannot be joined: the process has to end without destroying this object.
+  bool stalled() const { return stalled_; }
+  pg::Fault stall() const;
+  bool join();  // true when the study was released here
   void report_failure(const pg::Fault& fault) noexcept;
 
  private:
@@ -37,6 +42,8 @@ class Engine {
 
   std::string attempt_;
   CancelToken& cancel_;
+  std::uint64_t (*progress_)();
+  std::atomic<bool> stalled_{false};
   int lifeline_fd_, done_fd_ = -1;
   LocalConnection coordinator_;
   Json job_;

@@ -2,6 +2,8 @@
 // Invariants: SIGTERM only sets the cancel token (and, while the source is read, cancels that query); the main thread
 //             keeps answering the server's barriers while the protocol thread computes; postmaster death cancels.
 //             The process makes no core files and cleanses what it frees: it holds keys and shares.
+#include <atomic>
+
 #include "crypto/secret_process.h"
 #include "worker/engine.h"
 
@@ -27,7 +29,14 @@ namespace {
 
 using pgmpc::Engine;
 
-constinit pgmpc::CancelToken cancel_token;
+// Every look at the token, by whatever thread, is a sign that the computation gets somewhere.
+std::atomic<std::uint64_t> looks{0};
+bool count_look() noexcept {
+  looks.fetch_add(1, std::memory_order_relaxed);
+  return false;
+}
+std::uint64_t looks_so_far() { return looks.load(std::memory_order_relaxed); }
+pgmpc::CancelToken cancel_token(count_look);
 volatile sig_atomic_t reading_source = 0;
 
 void stop_engine(SIGNAL_ARGS) {
@@ -66,7 +75,7 @@ void wait_for_protocol(Engine& engine) {
 bool run_engine(const char* attempt) noexcept {
   std::unique_ptr<Engine> engine;
   try {
-    engine = std::make_unique<Engine>(attempt, cancel_token, postmaster_alive_fds[POSTMASTER_FD_WATCH]);
+    engine = std::make_unique<Engine>(attempt, cancel_token, looks_so_far, postmaster_alive_fds[POSTMASTER_FD_WATCH]);
     if (engine->needs_source()) {
       reading_source = 1;
       cancel_token.check();
@@ -75,6 +84,11 @@ bool run_engine(const char* attempt) noexcept {
     }
     engine->start();
     wait_for_protocol(*engine);
+    if (engine->stalled()) {
+      engine->report_failure(engine->stall());
+      (void)engine.release();  // its thread may still use it until the process ends
+      return false;
+    }
     return engine->join();
   } catch (...) {
     reading_source = 0;

@@ -24,6 +24,8 @@ std::vector<std::string> addresses_of(const std::string& list) {
   return addresses;
 }
 
+std::size_t body_budget() { return static_cast<std::size_t>(guc::listener_memory_kb()) * 1024; }
+
 }  // namespace
 
 void Listener::open() {
@@ -34,6 +36,7 @@ void Listener::open() {
     HttpServerConfig config;
     config.addresses = addresses_of(guc::listen_addresses());
     config.port = guc::port();
+    config.body_budget = body_budget();
     server_ = std::make_unique<HttpServer>(loop_, config, identity, load_trust_store(guc::ca_file(), guc::crl_file()),
                                            [](const std::string& line) { pg::log_line(line); });
     RouterConfig routes;
@@ -62,6 +65,7 @@ void Listener::problem(const std::string& what) {
 void Listener::settings_changed() {
   if (!server_) return open();
   try {
+    server_->set_body_budget(body_budget());
     auto identity = Identity::load(guc::certificate_file(), guc::private_key_file());
     server_->set_identity(identity, load_trust_store(guc::ca_file(), guc::crl_file()));
     last_problem_.clear();

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <mutex>
 
@@ -292,6 +293,59 @@ TEST_F(HttpsTest, HalfARequestEndsAtItsDeadlineAndRefusalIsReadable) {
     ERR_clear_error();
   }
   EXPECT_TRUE(requests_.empty());
+}
+
+// Bodies that nobody takes: the peer waits, at a bounded cost, and goes on when there is room again.
+TEST_F(HttpsTest, APeerWhoseMessagesAreNotTakenWaits) {
+  HttpServerConfig config;
+  config.body_budget = 1000000;
+  start_server(config);
+  start_client(client_certificate_);
+  std::vector<BodyBudget::Hold> holds;
+  std::atomic<int> arrived{0}, answered{0};
+  thread_.call([&] {
+    server_->set_handler([&](Request request, Responder responder) {
+      holds.push_back(std::move(request.hold));
+      ++arrived;
+      responder.respond(200);
+    });
+    for (int i = 0; i < 4; ++i)
+      client_->post(peer(), "/v1/x", Bytes(400000), seconds(20),
+                    [&](HttpResult result) { answered += result.status == 200; });
+  });
+  auto within = std::chrono::steady_clock::now() + seconds(10);
+  while (arrived < 2 && std::chrono::steady_clock::now() < within) std::this_thread::yield();
+  ASSERT_EQ(arrived, 2);
+  // Small messages need little room: they pass meanwhile, and by then a third large one would have arrived.
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(post("/v1/x", Bytes(100)).status, 200);
+  EXPECT_EQ(arrived, 22);
+  EXPECT_LE(thread_.call([&] { return server_->buffered("erasmus_mc"); }), 1000000u);
+  thread_.call([&] { holds.clear(); });
+  while (answered < 4 && std::chrono::steady_clock::now() < within) std::this_thread::yield();
+  EXPECT_EQ(answered, 4);
+  thread_.call([&] { holds.clear(); });
+  EXPECT_EQ(thread_.call([&] { return server_->buffered("erasmus_mc"); }), 0u);
+}
+
+TEST_F(HttpsTest, APeerThatIsNeverLetInIsClosedAndLogged) {
+  HttpServerConfig config;
+  config.body_budget = 1000;
+  config.progress_deadline = milliseconds(200);
+  start_server(config);
+  start_client(client_certificate_);
+  BodyBudget::Hold hold;
+  thread_.call([&] {
+    server_->set_handler([&](Request request, Responder responder) {
+      hold = std::move(request.hold);
+      responder.respond(200);
+    });
+  });
+  EXPECT_EQ(post("/v1/x", Bytes(400000)).status, 200);  // one body always fits
+  EXPECT_EQ(post("/v1/x", Bytes(400000)).status, 0);
+  EXPECT_NE(log().find("no room for its messages in time"), std::string::npos) << log();
+  thread_.call([&] { hold.reset(); });
+  EXPECT_EQ(post("/v1/x", Bytes(400000)).status, 200);
+  thread_.call([&] { hold.reset(); });
 }
 
 TEST_F(HttpsTest, UnpinnedPeerLosesItsConnections) {

@@ -235,6 +235,27 @@ TEST_F(TransportTest, APartyThatComputesForLongIsNotTakenForLost) {
 }
 
 // Its engine ends without an abort (as in a crash) after it has been heard.
+TEST_F(TransportTest, AComputationThatGetsNowhereIsNoticed) {
+  std::atomic<std::uint64_t> count{0};
+  std::atomic<bool> stalled{false};
+  auto first = open(0, [&](TransportConfig& config) {
+    config.step_timeout = milliseconds(400);
+    config.progress = [&] { return count.load(); };
+    config.stall_timeout = milliseconds(600);
+    config.on_stall = [&] { stalled = true; };
+  });
+  auto until = std::chrono::steady_clock::now() + milliseconds(1500);
+  while (std::chrono::steady_clock::now() < until) ++count;  // slow, but getting somewhere
+  EXPECT_FALSE(stalled);
+  until += seconds(20);
+  while (!stalled && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  EXPECT_TRUE(stalled);
+  // Should it come back after all, it finds the attempt over.
+  std::string text;
+  EXPECT_EQ(code_of([&] { first->receive(1, 1); }, &text), ErrorCode::timeout);
+  EXPECT_NE(text.find("made no progress"), std::string::npos) << text;
+}
+
 TEST_F(TransportTest, APartyThatHasGoneIsNoticed) {
   auto quick = [](TransportConfig& config) { config.step_timeout = milliseconds(1000); };
   auto first = open(0, quick), second = open(1, quick);
@@ -369,6 +390,23 @@ TEST_F(TransportTest, RefusedMessageEndsTheAttempt) {
   std::string text;
   EXPECT_EQ(code_of([&] { first->flush(); }, &text), ErrorCode::peer_unreachable);
   EXPECT_NE(text.find("status 409"), std::string::npos) << text;
+}
+
+TEST(Inbox, BoundsWhatArrivesTooEarlyButNeverTheMissingMessage) {
+  Inbox inbox;
+  Bytes large(10u << 20);
+  int taken = 0;
+  for (std::uint64_t sequence = 1; sequence <= 10; ++sequence)
+    taken += inbox.put(sequence, {1, large}) == Inbox::Verdict::accepted;
+  EXPECT_EQ(taken, 3);
+  EXPECT_EQ(inbox.put(Inbox::kWindow, {1, {}}), Inbox::Verdict::too_early);
+  EXPECT_EQ(inbox.put(0, {1, large}), Inbox::Verdict::accepted);
+  EXPECT_EQ(inbox.put(0, {1, large}), Inbox::Verdict::duplicate);
+  EXPECT_EQ(inbox.ready_bytes(), 4 * large.size());
+  for (std::uint64_t sequence = 4; sequence < 14; ++sequence) inbox.put(sequence, {1, large});
+  EXPECT_EQ(inbox.put(14, {1, large}), Inbox::Verdict::too_early);  // nobody takes what is ready
+  for (int i = 0; i < 13; ++i) inbox.take();
+  EXPECT_EQ(inbox.put(14, {1, large}), Inbox::Verdict::accepted);
 }
 
 class RouterTest : public ::testing::Test {
