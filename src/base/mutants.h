@@ -1,7 +1,11 @@
 // What: the seam through which the security tests break the protocol on purpose. Each attack of the security review
 //       runs against the right code (must find nothing) and against its mutant (must succeed).
-// Invariant: outside the testing flavour mutant() is a constant false and the compiler removes every mutant.
+// Invariant: outside the testing flavour mutant() is a constant false and deviate() does nothing: the compiler removes
+//            every mutant.
 #pragma once
+#include <functional>
+
+#include "base/bytes.h"
 
 namespace pgmpc {
 
@@ -24,8 +28,14 @@ enum class Mutant {
 #ifdef PG_MPC_TESTING
 inline Mutant active_mutant = Mutant::none;
 inline bool mutant(Mutant m) { return active_mutant == m; }
+// A party that does not keep to the protocol: may change a message before it is sealed.
+inline std::function<void(int from, int to, int step, Bytes& message)> dishonest;
+inline void deviate(int from, int to, int step, Bytes& message) {
+  if (dishonest) dishonest(from, to, step, message);
+}
 #else
 constexpr bool mutant(Mutant) { return false; }
+inline void deviate(int, int, int, Bytes&) {}
 #endif
 
 }  // namespace pgmpc

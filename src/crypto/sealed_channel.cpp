@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/mutants.h"
 #include "base/witness.h"
 #include "crypto/seal.h"
 
@@ -96,6 +97,7 @@ struct SealedChannel::State {
   std::array<SecretArray<32>, kParties> pair_secrets;
   std::array<Direction, kParties> to, from;
   bool open = false;
+  int latest_sender = -1;
 
   explicit State(Channel& channel) : transport(channel) {}
   void handshake(const Hash& digest, Rng& rng);
@@ -164,6 +166,8 @@ SealedChannel::SealedChannel(Channel& transport, const Hash& digest, Rng& rng)
 
 SealedChannel::~SealedChannel() { state_->wipe(); }
 
+int SealedChannel::latest_sender() const noexcept { return state_->latest_sender; }
+
 const Hash& SealedChannel::sid() const { return state_->sid; }
 
 SecretArray<32> SealedChannel::pairwise_key(int peer, std::string_view info) const {
@@ -175,6 +179,7 @@ int SealedChannel::self() const { return state_->transport.self(); }
 
 void SealedChannel::send(int to, int step, Bytes message) {
   Direction& direction = state_->direction(state_->to, to);
+  deviate(self(), to, step, message);
   const std::uint64_t sequence = direction.next++;
   Bytes sealed = direction.key->seal(nonce_of(sequence), associated_data(self(), to, step, sequence), message);
   cleanse(message.data(), message.size());
@@ -184,6 +189,7 @@ void SealedChannel::send(int to, int step, Bytes message) {
 Bytes SealedChannel::receive(int from, int step) {
   Direction& direction = state_->direction(state_->from, from);
   const Bytes sealed = state_->transport.receive(from, step);
+  state_->latest_sender = from;
   const std::uint64_t sequence = direction.next++;
   auto message = direction.key->open(nonce_of(sequence), associated_data(from, self(), step, sequence), sealed);
   if (!message) {

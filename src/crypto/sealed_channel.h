@@ -24,6 +24,8 @@ class SealedChannel final : public Channel {
   ~SealedChannel() override;
 
   const Hash& sid() const;
+  // Whose message came last: who is to blame when it makes no sense. -1 before the first one.
+  int latest_sender() const noexcept;
   // 32-byte key known to this party and that peer only, for the pairwise PRF keys of mpc/ (HKDF with sid, info).
   SecretArray<32> pairwise_key(int peer, std::string_view info) const;
 

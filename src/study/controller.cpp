@@ -22,6 +22,11 @@ class Controller : public Run {
       : Run(context), source_(std::move(source)), other_(1 - self_) {}
 
   StudyResult run() {
+    return naming_the_sender([&] { return run_steps(); });
+  }
+
+ private:
+  StudyResult run_steps() {
     step(1, "prepare", [&](StepRow& row) { prepare(row); });
     step(2, "agree_key", [&](StepRow& row) { agree_key(row); });
     step(3, "scramble", [&](StepRow& row) { scramble(row); });
@@ -32,7 +37,6 @@ class Controller : public Run {
     return take_result();
   }
 
- private:
   void prepare(StepRow& row) {
     const ControllerSpec& own = spec_.controllers[self_];
     if (source_.records() == 0)

@@ -59,6 +59,18 @@ StudyResult leaving_properly(const StudyContext& context, const std::function<St
   }
 }
 
+StudyResult Run::naming_the_sender(const std::function<StudyResult()>& steps) const {
+  try {
+    return steps();
+  } catch (const Error& error) {
+    const int sender = sealed_ ? sealed_->latest_sender() : -1;
+    if (sender < 0 || (error.code() != ErrorCode::protocol_violation && error.code() != ErrorCode::invalid_text)) throw;
+    throw Error(ErrorCode::protocol_violation,
+                "party " + spec_.party_name(sender) + " sent something that the protocol does not allow",
+                error.message() + (error.detail().empty() ? "" : ": " + error.detail()), error.hint());
+  }
+}
+
 Run::Run(const StudyContext& context)
     : context_(context),
       spec_(context.spec),

@@ -40,6 +40,8 @@ class Run {
   void share_and_analyse(std::size_t rows, std::vector<FpVector> additive, FpVector means,
                          std::vector<AnalysisColumn> own);
   StudyResult take_result() { return std::move(result_); }
+  // Runs a party's steps; an error about what a peer sent names that peer.
+  StudyResult naming_the_sender(const std::function<StudyResult()>& steps) const;
 
   const StudyContext& context_;
   const Spec& spec_;

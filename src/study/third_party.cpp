@@ -19,6 +19,11 @@ class ThirdParty : public Run {
   explicit ThirdParty(const StudyContext& context) : Run(context) {}
 
   StudyResult run() {
+    return naming_the_sender([&] { return run_steps(); });
+  }
+
+ private:
+  StudyResult run_steps() {
     step(1, "prepare", [](StepRow&) {});
     shake_hands();
     receive_hashes();
@@ -32,7 +37,6 @@ class ThirdParty : public Run {
     return take_result();
   }
 
- private:
   // One controller's stored ciphertexts, in the secret order once matched.
   struct Side {
     std::size_t records = 0;
