@@ -1,0 +1,18 @@
+// Fuzzes what a peer may post to /v1/control: what is accepted is one JSON object, and in the envelope for the
+// coordinator it stays the value of its member: it cannot name another party or add a member.
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "net/router.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace pgmpc;
+  const Bytes body(data, data + size);
+  if (!is_control_message(body)) return 0;
+  const std::string envelope = control_envelope("zorgttp", body);
+  const auto parsed = nlohmann::json::parse(envelope);
+  const bool good = parsed.size() == 3 && parsed["op"] == "control" && parsed["party"] == "zorgttp" &&
+                    parsed["message"].is_object() && parsed["message"] == nlohmann::json::parse(body);
+  if (!good) std::abort();
+  return 0;
+}
