@@ -7,6 +7,7 @@ use warnings;
 use Cwd qw(abs_path);
 use Exporter 'import';
 use File::Basename;
+use IPC::Open2 qw(open2);
 use IPC::Run ();
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
@@ -87,6 +88,10 @@ sub slurp { return PostgreSQL::Test::Utils::slurp_file($_[0]); }
 sub stop {
 	my ($self) = @_;
 	$_->stop('fast', fail_ok => 1) for $self->nodes;
+	return unless $self->{relay};
+	print {$self->{relay}{in}} "quit\n";
+	close $self->{relay}{in};
+	waitpid $self->{relay}{pid}, 0;
 }
 
 # ask(NODE, SQL): the answer as text, as user analyst; the test ends when the server reports an error.
@@ -240,6 +245,40 @@ sub coefficients {
 	my ($self, $node, $study) = @_;
 	my $json = $self->ask($node, "SELECT json_object_agg(attribute, coefficient) FROM mpc.coefficients('$study')");
 	return JSON::PP->new->decode($json);
+}
+
+# --- the network between the nodes ---
+
+# through_relay(): from now on every node reaches every other one through a route of its own in t/lib/relay.
+sub through_relay {
+	my ($self) = @_;
+	my @pairs = map { my $from = $_; map { [$from, $_] } grep { $_ != $from } $self->nodes } $self->nodes;
+	my @command = ('python3', "$root/t/lib/relay", map { "0:127.0.0.1:$_->[1]{pg_mpc_port}" } @pairs);
+	$self->{relay}{pid} = open2($self->{relay}{out}, $self->{relay}{in}, @command);
+	my ($ready, @ports) = split ' ', readline $self->{relay}{out};
+	BAIL_OUT('the relay does not start') unless $ready eq 'ready';
+	for my $i (0 .. $#pairs) {
+		my ($from, $to) = @{$pairs[$i]};
+		$self->{route}{$from->{pg_mpc_party}}{$to->{pg_mpc_party}} = $ports[$i];
+		$self->ask($from, "SELECT mpc.alter_peer('$to->{pg_mpc_party}', url => 'https://127.0.0.1:$ports[$i]')");
+		$self->become($from, "SELECT ok FROM mpc.ping_peer('$to->{pg_mpc_party}')");
+	}
+}
+
+# route(FROM, TO): the port of the route by which one node reaches the other.
+sub route {
+	my ($self, $from, $to) = @_;
+	return $self->{route}{$from->{pg_mpc_party}}{$to->{pg_mpc_party}};
+}
+
+# relay(COMMAND): tells the relay (its commands are listed there); what it answered.
+sub relay {
+	my ($self, $command) = @_;
+	print {$self->{relay}{in}} "$command\n";
+	$self->{relay}{in}->flush;
+	my $answer = readline($self->{relay}{out}) // 'nothing';
+	BAIL_OUT("relay: $command: $answer") unless $answer =~ /^ok ?(.*)$/;
+	return $1;
 }
 
 # --- statements that run while the test goes on ---
