@@ -115,6 +115,22 @@ for my $step (sort keys %ends) {
 	}
 }
 
+# Two studies at once while the network has a fault: each of them is released.
+for my $fault (grep { $faults{$_}[-1] } @faults) {
+	my $port = $mpc->route($hospital, $third);
+	my $n = place(4, $port);
+	my @commands = @{$faults{$fault}};
+	my @studies = map { $fault . "_$_" } qw(one other);
+	$mpc->prepare_study($_, $mpc->small_spec, 'small_a', 'small_b') for @studies;
+	$mpc->relay(s/\bN\b/$n/r =~ s/\bP\b/$port/r) for @commands[0 .. $#commands - 1];
+	my @jobs = map { $mpc->start_sql($_ == 0 ? $hospital : $insurer, "SELECT * FROM mpc.run_study('$studies[$_]')") } 0, 1;
+	for my $i (0, 1) {
+		my ($code, undef, $err) = $mpc->finish($jobs[$i]);
+		ok($code == 0 && same($third, $studies[$i]), "$fault under two studies at once: $studies[$i]") or diag($err);
+	}
+	$mpc->relay('heal');
+}
+
 # A fault on the way between two parties leaves no trace: the next study is released.
 $mpc->prepare_study('afterwards', $mpc->small_spec, 'small_a', 'small_b');
 $mpc->ask($third, "SELECT * FROM mpc.run_study('afterwards')");
