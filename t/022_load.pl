@@ -15,6 +15,8 @@ my $mpc = ThreeParties->new('pg_mpc.max_studies' => 20, 'max_worker_processes' =
 	'pg_mpc.threads' => 1, 'pg_mpc.step_timeout' => '180s', 'max_wal_size' => '64MB');
 my ($hospital, $insurer, $third) = my @nodes = $mpc->nodes;
 $mpc->load_small(120);
+# The default budget ends a source's use after 100 models.
+my $spec = $mpc->small_spec(disclosure => {model_budget => 1000});
 
 sub same {
 	my ($study, $right) = @_;
@@ -54,10 +56,10 @@ sub usage {
 
 # --- at once ---
 
-$mpc->prepare_study('first', $mpc->small_spec, 'small_a', 'small_b');
+$mpc->prepare_study('first', $spec, 'small_a', 'small_b');
 $mpc->ask($hospital, "SELECT * FROM mpc.run_study('first')");
 my $right = $mpc->coefficients($hospital, 'first');
-$mpc->prepare_study("load$_", $mpc->small_spec, 'small_a', 'small_b') for 1 .. $at_once;
+$mpc->prepare_study("load$_", $spec, 'small_a', 'small_b') for 1 .. $at_once;
 my $began = time;
 my @jobs = map { $mpc->start_sql($nodes[$_ % 3], "SELECT * FROM mpc.run_study('load$_')") } 1 .. $at_once;
 for my $number (1 .. $at_once) {
@@ -73,7 +75,7 @@ my %before;
 for my $number (1 .. $in_a_row) {
 	# The first ones fill caches and pools.
 	if ($number == 4) { $before{$mpc->party($_)} = usage($_) for @nodes; }
-	$mpc->prepare_study("row$number", $mpc->small_spec, 'small_a', 'small_b');
+	$mpc->prepare_study("row$number", $spec, 'small_a', 'small_b');
 	$mpc->ask($nodes[$number % 3], "SELECT * FROM mpc.run_study('row$number')");
 	ok(same("row$number", $right), "study $number in a row") if $number % 20 == 0 || $number == $in_a_row;
 }

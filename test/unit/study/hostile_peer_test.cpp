@@ -174,7 +174,9 @@ TEST_F(HostilePeer, GarbageSharesEndTheStudyForAllAlike) {
     for (int party = 0; party < kParties; ++party) {
       EXPECT_EQ(harness.failures[party] == nullptr, harness.failures[0] == nullptr) << party;
       EXPECT_EQ(harness.results[party].coefficients.empty(), harness.failures[party] != nullptr) << party;
-      if (harness.failures[party]) EXPECT_FALSE(harness.failures[party]->message().empty());
+      if (harness.failures[party]) {
+        EXPECT_FALSE(harness.failures[party]->message().empty());
+      }
     }
   }
 }
