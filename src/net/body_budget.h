@@ -46,7 +46,7 @@ class BodyBudget {
 
  private:
   struct State : std::enable_shared_from_this<State> {
-    State(EventLoop& loop, std::size_t limit) : loop(loop), limit(limit) {}
+    State(EventLoop& on, std::size_t per_peer) : loop(on), limit(per_peer) {}
     void give_back(const std::string& party, std::size_t bytes) {
       auto found = used.find(party);
       found->second -= bytes;
