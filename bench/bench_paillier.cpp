@@ -1,11 +1,12 @@
 // What: operations per second on one core of the Paillier batch interface, beside plain GMP and OpenSSL.
-// Names: paillier.{keygen,own_encrypt,mask_encrypt,decrypt,add,tables}.{2048,3072,4096}, and the same with .portable
-// behind:
-//        the kernel for processors without AVX512-IFMA. Without that ending: the kernel that this processor takes.
+// Names: paillier.{keygen,own_encrypt,mask_encrypt,mask_encrypt_40000,decrypt,add}.{2048,3072,4096}, and the same with
+//        .portable behind: the kernel for processors without AVX512-IFMA. Without that ending: the kernel that this
+//        processor takes.
+// Encryption: 5000 records as in the pilot (or 40000), with all tables made from the key.
 // Baselines: keygen: BN_generate_prime_ex(safe) twice, medians; encryptions: textbook (1+mN) r^N mod N^2 by mpz_powm;
 //            decrypt: CRT by mpz_powm; add: mpz_mul and mpz_mod. Results are compared, not only timed.
-// All times are processor times of the measuring thread: other work on the machine disturbs them little. Tables are
-// built before the clock starts; paillier.tables says how long that takes.
+// All times are processor times of the measuring thread: other work on the machine disturbs them little.
+// PG_MPC_BENCH_KEYS: how many keys are made for the median of keygen, 20 unless it says otherwise (4096 bits: 5).
 #include <gmp.h>
 #include <openssl/bn.h>
 #include <time.h>
@@ -25,7 +26,8 @@ namespace {
 constexpr std::size_t kBatch = 64;
 constexpr std::size_t kPlainBatch = 4;  // of the slow baselines
 constexpr double kSeconds = 2.0;        // per side and operation
-constexpr int kKeys = 20;               // below 4096 bits
+constexpr std::size_t kRecords = 5000, kManyRecords = 40000;
+constexpr int kKeys = 20;  // below 4096 bits
 constexpr int kLargeKeys = 5;
 
 // Processor time that each of two bodies took, and the number of turns.
@@ -44,6 +46,24 @@ Turns cpu_turns(double budget, const std::function<void()>& first, const std::fu
     if (turns.first + turns.second > 20 * budget) break;
   }
   return turns;
+}
+
+// Rates of one run of a long body and of a short one before and after it, as often as fit the budget.
+struct Rates {
+  double value = 0, baseline = 0;
+};
+Rates rates_of(std::size_t records, const std::function<void()>& body, std::size_t plain_records,
+               const std::function<void()>& plain) {
+  double plain_seconds = 0;
+  std::size_t plain_count = 0;
+  const auto run_plain = [&] {
+    for (const double end = plain_seconds + kSeconds / 2; plain_seconds < end; plain_count += plain_records)
+      plain_seconds += cpu_seconds_of(plain);
+  };
+  run_plain();
+  const double seconds = cpu_seconds_of(body);
+  run_plain();
+  return {static_cast<double>(records) / seconds, static_cast<double>(plain_count) / plain_seconds};
 }
 
 class Number {
@@ -99,21 +119,28 @@ void encrypt_plainly(const PaillierPublicKey& key, ByteView plaintext) {
   if (mpz_sgn(c.get()) == 0) std::abort();  // keeps the result alive
 }
 
-template <class Encryptor>
-void bench_encryptor(const Setting& s, const std::string& name, const Encryptor& encryptor) {
+// make: a new encryptor for so many records.
+void bench_encryptor(const Setting& s, const std::string& name, std::size_t records, const auto& make) {
   const PaillierPublicKey& key = s.key.public_key();
-  const Bytes plaintexts = random_plaintexts(key, kBatch);
-  Bytes ciphertexts(kBatch * key.ciphertext_size()), back(plaintexts.size());
-  const Turns turns = cpu_turns(
-      kSeconds, [&] { encryptor.encrypt(plaintexts, ciphertexts, s.pool, s.cancel); },
+  const Bytes plaintexts = random_plaintexts(key, records);
+  Bytes ciphertexts(records * key.ciphertext_size()), back(kBatch * key.plaintext_size());
+  const Rates rates = rates_of(
+      records,
+      [&] {
+        const auto encryptor = make(EncryptorSize{kPaillierTableBytes, records});
+        encryptor.encrypt(plaintexts, ciphertexts, s.pool, s.cancel);
+      },
+      kPlainBatch,
       [&] {
         for (std::size_t i = 0; i < kPlainBatch; ++i)
           encrypt_plainly(key, ByteView(plaintexts).subspan(i * key.plaintext_size(), key.plaintext_size()));
       });
-  PaillierDecryptor(s.key).decrypt(ciphertexts, back, s.pool, s.cancel);
-  require(back == plaintexts, "an encryption is wrong");
-  report(name + s.suffix(), kBatch * turns.count / turns.first, "1/s per core",
-         {"textbook encryption, GMP mpz_powm", kPlainBatch * turns.count / turns.second}, Better::more);
+  const std::size_t last = records - kBatch;
+  PaillierDecryptor(s.key).decrypt(ByteView(ciphertexts).subspan(last * key.ciphertext_size()), back, s.pool, s.cancel);
+  require(std::equal(back.begin(), back.end(), plaintexts.begin() + last * key.plaintext_size()),
+          "an encryption is wrong");
+  report(name + s.suffix(), rates.value, "1/s per core", {"textbook encryption, GMP mpz_powm", rates.baseline},
+         Better::more);
 }
 
 // Decryption by CRT with mpz_powm; the constants of the key are computed once.
@@ -216,6 +243,12 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
+int keys_of(int bits) {
+  const char* wanted = std::getenv("PG_MPC_BENCH_KEYS");
+  if (wanted != nullptr) return std::max(1, std::atoi(wanted));
+  return bits < 4096 ? kKeys : kLargeKeys;
+}
+
 struct Kernel {
   KernelKind kind;
   std::string suffix;
@@ -224,7 +257,7 @@ struct Kernel {
 void bench_keygen(int bits, const std::vector<Kernel>& kernels, const CancelToken& cancel) {
   std::vector<double> plain;
   std::vector<std::vector<double>> own(kernels.size());
-  for (int i = 0; i < (bits < 4096 ? kKeys : kLargeKeys); ++i) {
+  for (int i = 0; i < keys_of(bits); ++i) {
     for (std::size_t k = 0; k < kernels.size(); ++k) {
       select_kernel(kernels[k].kind);
       own[k].push_back(cpu_seconds_of([&] { PaillierPrivateKey::generate(bits, system_rng(), cancel); }));
@@ -239,23 +272,15 @@ void bench_keygen(int bits, const std::vector<Kernel>& kernels, const CancelToke
 
 void bench_operations(const Setting& s, const Selection& selection) {
   const auto wants = [&](const std::string& name) { return selection.wants("paillier." + name + s.suffix()); };
-  const PaillierOwnEncryptor own(s.key, system_rng());
-  if (wants("own_encrypt")) bench_encryptor(s, "paillier.own_encrypt", own);
-  if (wants("mask_encrypt")) {
-    const PaillierMaskEncryptor mask(s.key.public_key(), system_rng());
-    bench_encryptor(s, "paillier.mask_encrypt", mask);
-  }
+  const auto own = [&](EncryptorSize size) { return PaillierOwnEncryptor(s.key, system_rng(), size); };
+  const auto mask = [&](EncryptorSize size) { return PaillierMaskEncryptor(s.key.public_key(), system_rng(), size); };
+  if (wants("own_encrypt")) bench_encryptor(s, "paillier.own_encrypt", kRecords, own);
+  if (wants("mask_encrypt")) bench_encryptor(s, "paillier.mask_encrypt", kRecords, mask);
+  if (wants("mask_encrypt_40000")) bench_encryptor(s, "paillier.mask_encrypt_40000", kManyRecords, mask);
   Bytes ciphertexts(kBatch * s.key.public_key().ciphertext_size());
-  own.encrypt(random_plaintexts(s.key.public_key(), kBatch), ciphertexts, s.pool, s.cancel);
+  own({}).encrypt(random_plaintexts(s.key.public_key(), kBatch), ciphertexts, s.pool, s.cancel);
   if (wants("decrypt")) bench_decrypt(s, ciphertexts);
   if (wants("add")) bench_add(s, ciphertexts);
-  if (wants("tables")) {
-    report("paillier.tables" + s.suffix(), cpu_seconds_of([&] {
-             const PaillierOwnEncryptor fresh(s.key, system_rng());
-             const PaillierMaskEncryptor fresh_mask(s.key.public_key(), system_rng());
-           }),
-           "s for both encryptors");
-  }
 }
 
 void bench_bits(int bits, const Selection& selection) {
@@ -267,7 +292,7 @@ void bench_bits(int bits, const Selection& selection) {
   kernels.push_back({KernelKind::portable, ".portable"});
   for (const Kernel& kernel : kernels) {
     if (selection.wants("paillier.keygen" + size + kernel.suffix)) keygens.push_back(kernel);
-    for (const char* name : {"own_encrypt", "mask_encrypt", "decrypt", "add", "tables"}) {
+    for (const char* name : {"own_encrypt", "mask_encrypt", "mask_encrypt_40000", "decrypt", "add"}) {
       if (!selection.wants("paillier." + std::string(name) + size + kernel.suffix)) continue;
       operations.push_back(kernel);
       break;

@@ -1,43 +1,61 @@
-// What: powers of one fixed base modulo a fixed square, by a table of all window values at all window positions: one
-//       multiplication per window, no squarings; 8 exponents at once.
-// Terms: window = some bits of the exponent; row = the 2^window powers base^(d * 2^(window * i)) of window i.
-// Invariants: every window costs one multiplication whatever its digit; the table is built by the constructor, only
-// read
-//             afterwards (power() may run on many threads), and cleansed with the object. Table reads depend on the
-//             exponent, which is fresh for every record; long-lived exponents go through crypto/secret_power.h.
-//             Memory: the widest window of 4 to 8 bits whose table fits the bytes given, but at least 4 bits. At 3072
-//             bits and 8 bits per window: 47 MB for both primes of an own key, 98 MB for masks.
+// What: products with powers of one fixed base modulo a fixed square: for every window of the exponent one table, one
+//       product per window and record, no squarings; 8 records at once.
+// Terms: window = some bits of the exponent; row = the table of one window i: the 2^window powers of
+//        base^(2^(window * i)), as entries of crypto/kernel.h; kept = all rows exist at the same time;
+//        streamed = a row exists only while all records are multiplied by their entries of it.
+// Streaming is for many records at once: rows stay in the processor's cache, memory does not grow with the exponent,
+// and windows can be wide, since a row costs the same for any number of records. Threads make one row each, then share
+// out the records. Kept rows are for records that come a few at a time. Invariants: every window costs one product
+// whatever its digit. Everything made from the base, the exponents or the
+//             records is cleansed. Reads of rows depend on the exponent, which is fresh for every record; long-lived
+//             exponents go through crypto/secret_power.h. The object is only read by multiply(), which may run on many
+//             threads.
 #pragma once
+#include "base/thread_pool.h"
 #include "crypto/pair_modulus.h"
 
 namespace pgmpc {
 
+// For kept rows, where it is not known how many records will come.
+inline constexpr std::size_t kRecordsOneByOne = 0;
+
 class FixedBase {
  public:
-  // base: 2n limbs, below the square. modulus outlives this object.
-  FixedBase(const PairModulus& modulus, const Limbs& base, std::size_t exponent_bits, std::size_t table_bytes);
-  // out = base^exponents in Montgomery form. exponents: one after the other, exponent_limbs() each, below
-  // 2^exponent_bits, for work.lanes lanes. scratch: 2 batches.
-  void power(KernelWord* out, const mp_limb_t* exponents, KernelWork& work, KernelWord* scratch) const;
+  // base: 2n limbs, below the square, coprime to it. memory: bytes for rows and for records under way; the least that
+  // is possible is taken when it is too small. records: how many will come in all. modulus outlives this object.
+  FixedBase(const PairModulus& modulus, const Limbs& base, std::size_t exponent_bits, std::size_t memory,
+            std::size_t records);
+  // pairs[i] *= base^exponents[i] for `count` records: canonical pairs of 2n limbs, not in Montgomery form, and
+  // exponents of exponent_limbs() each, below 2^exponent_bits. Best for records_at_once() records, or all there are.
+  void multiply(mp_limb_t* pairs, const mp_limb_t* exponents, std::size_t count, ThreadPool& pool,
+                const CancelToken& cancel) const;
   std::size_t exponent_limbs() const { return (exponent_bits_ + 63) / 64; }
-  std::size_t table_bytes() const { return table_.size() * sizeof(KernelWord); }
+  std::size_t records_at_once() const { return records_at_once_; }
+  std::size_t window() const { return window_; }
+  std::size_t row_bytes() const;
+  std::size_t kept_bytes() const { return kept_.size() * sizeof(KernelWord); }
 
  private:
-  const std::uint64_t* entry(std::size_t window, std::size_t digit) const {
-    return reinterpret_cast<const std::uint64_t*>(table_.data()) + ((window << window_) + digit) * entry_size_;
-  }
-  std::uint64_t* entry(std::size_t window, std::size_t digit) {
-    return reinterpret_cast<std::uint64_t*>(table_.data()) + ((window << window_) + digit) * entry_size_;
-  }
+  struct Batches;
+  bool kept() const { return !kept_.empty(); }
+  std::size_t row_words() const { return row_bytes() / sizeof(KernelWord); }
+  void choose_window(std::size_t memory, std::size_t records);
+  void make_steps(const Limbs& base);
+  void finish_steps();
+  const mp_limb_t* step(std::size_t window, std::size_t doubling) const;
+  void load_power(KernelWord* power, std::size_t lane, const mp_limb_t* numbers) const;
+  void build_row(KernelWord* row, std::size_t window) const;
+  void keep_rows();
   std::size_t digit(const mp_limb_t* exponent, std::size_t window) const;
-  void find_entries(const std::uint64_t** out, const mp_limb_t* exponents, std::size_t window, std::size_t lanes) const;
-  void reserve_table();
-  void build(const Limbs& base);
-  void build_rows(std::size_t first, std::size_t rows, const KernelWord* bases, KernelWork& work);
+  void multiply_rows(Batches& batches, const KernelWord* rows, std::size_t first, std::size_t count, std::size_t begin,
+                     std::size_t end) const;
+  void finish(mp_limb_t* pairs, const KernelWord* batch, const std::uint64_t* sums, std::size_t lanes) const;
 
   const PairModulus* modulus_;
-  std::size_t exponent_bits_, entry_size_, window_, windows_;
-  KernelWords table_;
+  std::size_t exponent_bits_, window_ = 0, windows_ = 0, records_at_once_ = 0, row_memory_ = 0;
+  Limbs identity_, start_;  // 1 as a step and as a power, three numbers each
+  Limbs steps_;             // of each window base^1, base^2, base^4, base^8 as steps, base being the window's own
+  KernelWords kept_;
 };
 
 }  // namespace pgmpc

@@ -2,13 +2,20 @@
 //       Fermat tests of 8 candidates at once. Two kernels: AVX512-IFMA (kernel_ifma.cpp) and portable
 //       (kernel_portable.cpp), chosen at run time.
 // Terms: pair = (x0, x1), the number x0 + root * x1 modulo root^2; lane = the place of one record in a batch;
-//        entry = the pair of one lane by itself, in the kernel's own digits, as tables keep it;
 //        R = 2^radix_bits, the kernel's Montgomery factor; Montgomery form of x = x * R modulo root^2;
-//        canonical pair = both parts below root, n limbs each.
+//        canonical pair = both parts below root, n limbs each;
+//        power = g^d in the form in which tables of a fixed base g are made and used, three numbers modulo root:
+//        residue y, inverse -g^-d and tail z, where g^d * R = y * (1 + root * s) modulo root^2 and z = s * R;
+//        entry = residue and tail of one lane by itself, in the kernel's own digits, as tables keep it.
 // Invariants: multiply(a, b) = a * b / R, so that a product with a factor that is not in Montgomery form leaves it.
 //   The pair makes that cheap. Montgomery's reduction of x0 * y0 finds q with x0 * y0 + q * root = R * t, hence
 //     (x0 + root x1)(y0 + root y1) / R = t + root * (x0 y1 + x1 y0 - q) / R  (mod root^2):
 //   5 n^2 limb products instead of the 8 n^2 of Montgomery's method for the modulus root^2.
+//   A product with an entry takes 4 n^2: it multiplies by (y, 0) and adds the tail z to the sum of its lane; the caller
+//   multiplies by 1 + root * s for the sum of all s at the end, once.
+//   For the product of two powers, y y' + q root = R t gives
+//     y (1 + root s) y' (1 + root s') / R = t (1 + root (s + s' - q / (R t)))  (mod root^2),
+//   so the new tail is z + z' - q / t, and 1 / t comes from the inverses: no number is ever inverted here.
 //   Lanes never mix. The IFMA kernel runs in constant time always, the portable one when asked to. Scratch belongs to
 //   the caller (one KernelWork per thread), so that nothing stays behind on the stack.
 #pragma once
@@ -55,30 +62,45 @@ class PairKernel {
   std::size_t limbs() const { return root_.size(); }
   const Limbs& root() const { return root_; }
   std::size_t radix_bits() const { return radix_bits_; }
-  std::size_t batch_size() const { return batch_size_; }  // KernelWords
-  std::size_t entry_size() const { return entry_size_; }  // words of 64 bits, a multiple of 8
+  std::size_t part_size() const { return part_size_; }        // KernelWords of one number in 8 lanes
+  std::size_t batch_size() const { return 2 * part_size_; }   // of 8 pairs
+  std::size_t power_size() const { return 3 * part_size_; }   // of 8 powers: residues, inverses, tails
+  std::size_t entry_size() const { return 2 * half_entry_; }  // words of 64 bits, a multiple of 16
+  std::size_t sum_size() const { return half_entry_; }        // words of 64 bits; a sum begins as zeros
   KernelWork work(std::size_t lanes = kKernelLanes) const;
 
   // out = a * b / R and out = a * a / R; out overlaps neither a nor b.
   virtual void multiply(KernelWord* out, const KernelWord* a, const KernelWord* b, KernelWork& work) const = 0;
   virtual void square(KernelWord* out, const KernelWord* a, KernelWork& work) const = 0;
-  // Canonical pair (x0, then x1: 2n limbs) into and out of a lane. store takes what multiply or square returned.
-  virtual void load(KernelWord* batch, std::size_t lane, const mp_limb_t* pair) const = 0;
+  // A number below root (n limbs) into a lane of a part.
+  virtual void load_part(KernelWord* part, std::size_t lane, const mp_limb_t* number) const = 0;
+  // Canonical pair (x0, then x1: 2n limbs) into and out of a lane. store takes what a product returned.
+  void load(KernelWord* batch, std::size_t lane, const mp_limb_t* pair) const {
+    load_part(batch, lane, pair);
+    load_part(batch + part_size_, lane, pair + limbs());
+  }
   virtual void store(mp_limb_t* pair, const KernelWord* batch, std::size_t lane, KernelWork& work) const = 0;
-  // Between a batch and one entry per lane. The lanes' entries may be the same for gather.
-  virtual void gather(KernelWord* batch, const std::uint64_t* const* entries, std::size_t lanes) const = 0;
-  virtual void scatter(std::uint64_t* const* entries, const KernelWord* batch, std::size_t lanes) const = 0;
+  // batch *= (y, 0) / R and sum += z for each lane's entry. The sums of the lanes stand one after the other.
+  virtual void multiply_entries(KernelWord* batch, const std::uint64_t* const* entries, std::uint64_t* sums,
+                                KernelWork& work) const = 0;
+  // sum (n + 1 limbs) of up to 2^12 tails, not reduced.
+  virtual void store_sum(mp_limb_t* number, const std::uint64_t* sum) const = 0;
+  // power = the power of the sum of both exponents. step: as a power, but its inverse is g^-d * R (Montgomery form,
+  // not negative). At most 2^10 steps after loading.
+  virtual void advance(KernelWord* power, const KernelWord* step, KernelWork& work) const = 0;
+  virtual void write_entries(std::uint64_t* const* entries, const KernelWord* power, std::size_t lanes) const = 0;
   // out = table[index] of `count` batches; reads all of them, so that the access does not depend on the index.
   virtual void select(KernelWord* out, const KernelWord* table, std::size_t count, std::size_t index) const = 0;
 
  protected:
-  PairKernel(const Limbs& root, std::size_t radix_bits, std::size_t batch_size, std::size_t entry_size)
-      : root_(root.clone()), radix_bits_(radix_bits), batch_size_(batch_size), entry_size_(entry_size) {}
+  // half_entry: words of one number in an entry.
+  PairKernel(const Limbs& root, std::size_t radix_bits, std::size_t part_size, std::size_t half_entry)
+      : root_(root.clone()), radix_bits_(radix_bits), part_size_(part_size), half_entry_(half_entry) {}
   std::size_t scratch_words_ = 0, scratch_limbs_ = 0;
 
  private:
   Limbs root_;
-  std::size_t radix_bits_, batch_size_, entry_size_;
+  std::size_t radix_bits_, part_size_, half_entry_;
 };
 
 // Bit i of the result: 2^(m-1) = 1 modulo m for m = candidate i. Candidates: odd, n limbs each, count <= 8.

@@ -1,7 +1,8 @@
 // What: the AVX512-IFMA kernel (crypto/kernel.h): 8 lanes side by side in digits of 52 bits.
-// Layout: a batch is 10K vectors for the first part of the pair and 10K for the second, vector i = digit i of all
-// lanes;
-//         an entry is the 20K digits of one lane, padded to full cache lines.
+// Layout: a part is 10K vectors, vector i = digit i of all lanes;
+//         an entry is the 10K digits of the residue, then of the tail, each padded to full cache lines;
+//         a sum is the sum of the digits of every place, below 2^64: the 2^12 tails that may go in are below 2^52
+//         there.
 // Invariants: value ranges in kernel_ifma_reduce.h: what multiply and square return has a first part below 1.001 root
 //             and a second part below 2.001 root, and they take anything below 4 root. All code is free of branches and
 //             addresses that depend on numbers: constant time.
@@ -41,15 +42,17 @@ void load_lane(KernelWord* words, std::size_t lane, std::size_t digits, const mp
   }
 }
 
+// x (n limbs) |= digit * 2^bit, where x has zeros from `bit` on; what lies above x is lost.
+void add_bits(mp_limb_t* x, std::size_t n, std::size_t bit, std::uint64_t digit) {
+  const std::size_t limb = bit / 64, shift = bit % 64;
+  if (limb < n) x[limb] |= digit << shift;
+  if (shift != 0 && limb + 1 < n) x[limb + 1] |= digit >> (64 - shift);
+}
+
 // One lane of a digit sequence into n limbs; what lies above them is lost.
 void store_lane(mp_limb_t* x, std::size_t n, const KernelWord* words, std::size_t lane, std::size_t digits) {
   std::fill_n(x, n, mp_limb_t{0});
-  for (std::size_t i = 0; i < digits; ++i) {
-    const std::size_t limb = i * kDigitBits / 64, shift = i * kDigitBits % 64;
-    const mp_limb_t value = words[i].lane[lane];
-    if (limb < n) x[limb] |= value << shift;
-    if (shift > 64 - kDigitBits && limb + 1 < n) x[limb + 1] |= value >> (64 - shift);
-  }
+  for (std::size_t i = 0; i < digits; ++i) add_bits(x, n, i * kDigitBits, words[i].lane[lane]);
 }
 
 template <int K>
@@ -66,23 +69,61 @@ PGMPC_IFMA void square_pairs(Vector* out, const Vector* x, const Constants<K>& c
   ifma::reduce_square<K, false>(out + n, q + n, x, x + n, q, c);
 }
 
-// Whole blocks of 8 words per lane; the last block may be padding beyond `words`.
-PGMPC_IFMA void gather_entries(Vector* out, const std::uint64_t* const* entries, int words) {
-  for (int at = 0; at < words; at += 8) {
+// One number of an entry per lane, into a part and back; whole blocks of 8 words, the last one with padding.
+PGMPC_IFMA void gather_part(Vector* out, const std::uint64_t* const* numbers, int digits) {
+  for (int at = 0; at < digits; at += 8) {
     Vector rows[8], columns[8];
-    for (int lane = 0; lane < 8; ++lane) rows[lane] = _mm512_load_si512(entries[lane] + at);
+    for (int lane = 0; lane < 8; ++lane) rows[lane] = _mm512_load_si512(numbers[lane] + at);
     ifma::transpose(columns, rows);
-    for (int i = 0; i < 8 && at + i < words; ++i) out[at + i] = columns[i];
+    for (int i = 0; i < 8 && at + i < digits; ++i) out[at + i] = columns[i];
   }
 }
 
-PGMPC_IFMA void scatter_entries(std::uint64_t* const* entries, const Vector* batch, int words, int lanes) {
-  for (int at = 0; at < words; at += 8) {
+PGMPC_IFMA void scatter_part(std::uint64_t* const* entries, std::size_t offset, const Vector* part, int digits,
+                             std::size_t lanes) {
+  for (int at = 0; at < digits; at += 8) {
     Vector rows[8], columns[8];
-    for (int i = 0; i < 8; ++i) rows[i] = at + i < words ? batch[at + i] : _mm512_setzero_si512();
+    for (int i = 0; i < 8; ++i) rows[i] = at + i < digits ? part[at + i] : _mm512_setzero_si512();
     ifma::transpose(columns, rows);
-    for (int lane = 0; lane < lanes; ++lane) _mm512_store_si512(entries[lane] + at, columns[lane]);
+    for (std::size_t lane = 0; lane < lanes; ++lane) _mm512_store_si512(entries[lane] + offset + at, columns[lane]);
   }
+}
+
+PGMPC_IFMA void add_words(std::uint64_t* sum, const std::uint64_t* words, std::size_t count) {
+  for (std::size_t at = 0; at < count; at += 8)
+    _mm512_store_si512(sum + at, _mm512_add_epi64(_mm512_load_si512(sum + at), _mm512_load_si512(words + at)));
+}
+
+// x += y + z as digits below 2^52.
+PGMPC_IFMA void add_digits(Vector* x, const Vector* y, const Vector* z, int digits) {
+  const Vector mask = _mm512_set1_epi64(kDigitMask);
+  Vector carry = _mm512_setzero_si512();
+  for (int i = 0; i < digits; ++i) {
+    const Vector sum = _mm512_add_epi64(_mm512_add_epi64(x[i], y[i]), _mm512_add_epi64(z[i], carry));
+    x[i] = _mm512_and_si512(sum, mask);
+    carry = _mm512_srli_epi64(sum, kDigitBits);
+  }
+}
+
+// The product of a pair with (y, 0), in place.
+template <int K>
+PGMPC_IFMA void multiply_by_residue(Vector* x, const Vector* y, const Constants<K>& c, Vector* q) {
+  constexpr int n = kTile * K;
+  ifma::reduce_product<K>(x, q, x, y, nullptr, nullptr, nullptr, c);
+  ifma::reduce_product<K>(x + n, q + n, x + n, y, nullptr, nullptr, q, c);
+}
+
+// crypto/kernel.h, advance: the quotient q of the residues' product has digits up to R - 1, so q times the inverse,
+// over R, is below 1.001 root + root. Tails grow by 1.001 root of the step's and these 2.001 root: after 2^10 steps
+// they are below 2^12 root, inside the slack.
+template <int K>
+PGMPC_IFMA void advance_powers(Vector* power, const Vector* step, const Constants<K>& c, Vector* scratch) {
+  constexpr int n = kTile * K;
+  Vector *q = scratch, *other = q + n, *change = other + n;
+  ifma::reduce_product<K>(power, q, power, step, nullptr, nullptr, nullptr, c);
+  ifma::reduce_product<K>(power + n, other, power + n, step + n, nullptr, nullptr, nullptr, c);
+  ifma::reduce_product<K>(change, other, q, power + n, nullptr, nullptr, nullptr, c);
+  add_digits(power + 2 * n, step + 2 * n, change, n);
 }
 
 PGMPC_IFMA void select_batch(Vector* out, const Vector* table, std::size_t count, std::size_t index, int size) {
@@ -107,9 +148,9 @@ class IfmaKernel final : public PairKernel {
 
  public:
   explicit IfmaKernel(const Limbs& root)
-      : PairKernel(root, kDigits * kDigitBits, 2 * kDigits, (2 * kDigits + 7) / 8 * 8),
+      : PairKernel(root, kDigits * kDigitBits, kDigits, (kDigits + 7) / 8 * 8),
         constants_(sizeof(Constants<K>) / sizeof(KernelWord)) {
-    scratch_words_ = 2 * kDigits;
+    scratch_words_ = 3 * kDigits;
     scratch_limbs_ = 2 * root.size() + 2;
     Limbs less_one = root.clone();
     less_one[0] -= 1;
@@ -128,9 +169,8 @@ class IfmaKernel final : public PairKernel {
     square_pairs<K>(vectors(out), vectors(a), constants(), vectors(work.words.data()));
   }
 
-  void load(KernelWord* batch, std::size_t lane, const mp_limb_t* pair) const override {
-    load_lane(batch, lane, kDigits, pair, limbs());
-    load_lane(batch + kDigits, lane, kDigits, pair + limbs(), limbs());
+  void load_part(KernelWord* part, std::size_t lane, const mp_limb_t* number) const override {
+    load_lane(part, lane, kDigits, number, limbs());
   }
 
   // First part below 1.001 root: one subtraction, which adds 1 to the second, below 2.001 root: two.
@@ -147,14 +187,34 @@ class IfmaKernel final : public PairKernel {
     std::copy_n(x, n, pair + n);
   }
 
-  void gather(KernelWord* batch, const std::uint64_t* const* entries, std::size_t lanes) const override {
+  void multiply_entries(KernelWord* batch, const std::uint64_t* const* entries, std::uint64_t* sums,
+                        KernelWork& work) const override {
     const std::uint64_t* all[kKernelLanes];
-    for (std::size_t lane = 0; lane < kKernelLanes; ++lane) all[lane] = entries[lane < lanes ? lane : 0];
-    gather_entries(vectors(batch), all, 2 * kDigits);
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane) all[lane] = entries[lane < work.lanes ? lane : 0];
+    Vector* residues = vectors(work.words.data()) + 2 * kDigits;
+    gather_part(residues, all, kDigits);
+    multiply_by_residue<K>(vectors(batch), residues, constants(), vectors(work.words.data()));
+    for (std::size_t lane = 0; lane < work.lanes; ++lane)
+      add_words(sums + lane * sum_size(), entries[lane] + sum_size(), sum_size());
   }
 
-  void scatter(std::uint64_t* const* entries, const KernelWord* batch, std::size_t lanes) const override {
-    scatter_entries(entries, vectors(batch), 2 * kDigits, static_cast<int>(lanes));
+  void store_sum(mp_limb_t* number, const std::uint64_t* sum) const override {
+    std::fill_n(number, limbs() + 1, mp_limb_t{0});
+    std::uint64_t carry = 0;
+    for (std::size_t i = 0; i < kDigits; ++i) {
+      const std::uint64_t column = sum[i] + carry, digit = i + 1 < kDigits ? column & kDigitMask : column;
+      add_bits(number, limbs() + 1, i * kDigitBits, digit);
+      carry = column >> kDigitBits;
+    }
+  }
+
+  void advance(KernelWord* power, const KernelWord* step, KernelWork& work) const override {
+    advance_powers<K>(vectors(power), vectors(step), constants(), vectors(work.words.data()));
+  }
+
+  void write_entries(std::uint64_t* const* entries, const KernelWord* power, std::size_t lanes) const override {
+    scatter_part(entries, 0, vectors(power), kDigits, lanes);
+    scatter_part(entries, sum_size(), vectors(power) + 2 * kDigits, kDigits, lanes);
   }
 
   void select(KernelWord* out, const KernelWord* table, std::size_t count, std::size_t index) const override {

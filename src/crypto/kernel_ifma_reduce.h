@@ -19,10 +19,10 @@ struct Constants {
   Vector k0;  // -1/root modulo 2^52
 };
 
-// out = (x * y + x1 * y1 - minus) / R modulo root; x1 and minus may be null. q = the quotient digits. out overlaps no
-// input.
+// out = (x * y + x1 * y1 - minus) / R modulo root; x1 and minus may be null. q = the quotient digits, which overlap
+// nothing. out may be one of the factors: tile i of it is written when the tiles up to i of both have been read.
 template <int K>
-PGMPC_IFMA __attribute__((noinline)) void reduce_product(Vector* __restrict out, Vector* __restrict q, const Vector* x,
+PGMPC_IFMA __attribute__((noinline)) void reduce_product(Vector* out, Vector* __restrict q, const Vector* x,
                                                          const Vector* y, const Vector* x1, const Vector* y1,
                                                          const Vector* minus, const Constants<K>& c) {
   Vector columns[2 * kTile];

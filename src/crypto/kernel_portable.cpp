@@ -1,11 +1,14 @@
 // What: the portable kernel (crypto/kernel.h): one lane after the other on GMP's mpn functions, R = 2^(64n).
-// Layout: a batch holds its lanes one after the other, 2n limbs each; an entry is such a pair, padded.
+// Layout: a part holds its lanes one after the other, n limbs each; an entry is residue and tail, a sum n + 1 limbs,
+//         both padded.
 // Invariants (value ranges): all pairs are canonical. R has no slack above root (p and q have their top bits set), so
 //   the reductions end with subtractions, all of them in constant time:
 //   - first part: x0 y0 < root^2, so (x0 y0 + q root) / R < 2 root: one subtraction. Taking root off the first part
 //     means adding 1 to the second: the subtraction reports whether it happened.
 //   - second part: x0 y1 + x1 y0 - q lies in (-R, 2 root^2); root * R is added where it is negative. After the
 //     reduction it is below 3 root - 1, with the 1 from the first part below 3 root: two subtractions.
+//   - powers: residue, inverse and tail are below root. Taking root off the residue t means adding R / t to the tail,
+//     which is one inverse less: with v = -R / t, the tail gains (q v) / R - v where root was taken.
 //   In constant timing products are GMP's mpn_sec functions (schoolbook); else mpn_mul_n, which compares its operands
 //   above its Karatsuba threshold. mpn_addmul_1, mpn_add_n, mpn_sub_n and the mpn_cnd functions are constant-time.
 #include <algorithm>
@@ -19,7 +22,7 @@ namespace {
 class PortableKernel final : public PairKernel {
  public:
   PortableKernel(const Limbs& root, Timing timing)
-      : PairKernel(root, 64 * root.size(), 2 * root.size(), (2 * root.size() + 7) / 8 * 8),
+      : PairKernel(root, 64 * root.size(), root.size(), (root.size() + 8) / 8 * 8),
         constant_(timing == Timing::constant),
         n_(static_cast<mp_size_t>(root.size())),
         k0_(negative_inverse(root[0])) {
@@ -28,28 +31,50 @@ class PortableKernel final : public PairKernel {
 
   void multiply(KernelWord* out, const KernelWord* a, const KernelWord* b, KernelWork& work) const override {
     for (std::size_t lane = 0; lane < work.lanes; ++lane)
-      multiply_pair(pair_of(out, lane), pair_of(a, lane), pair_of(b, lane), scratch(work));
+      multiply_pair(of(out, 0, lane), of(out, 1, lane), of(a, 0, lane), of(a, 1, lane), of(b, 0, lane), of(b, 1, lane),
+                    scratch(work));
   }
 
   void square(KernelWord* out, const KernelWord* a, KernelWork& work) const override {
     for (std::size_t lane = 0; lane < work.lanes; ++lane)
-      square_pair(pair_of(out, lane), pair_of(a, lane), scratch(work));
+      square_pair(of(out, 0, lane), of(out, 1, lane), of(a, 0, lane), of(a, 1, lane), scratch(work));
   }
 
-  void load(KernelWord* batch, std::size_t lane, const mp_limb_t* pair) const override {
-    std::copy_n(pair, 2 * n_, pair_of(batch, lane));
+  void load_part(KernelWord* part, std::size_t lane, const mp_limb_t* number) const override {
+    std::copy_n(number, n_, of(part, 0, lane));
   }
 
   void store(mp_limb_t* pair, const KernelWord* batch, std::size_t lane, KernelWork&) const override {
-    std::copy_n(pair_of(batch, lane), 2 * n_, pair);
+    std::copy_n(of(batch, 0, lane), n_, pair);
+    std::copy_n(of(batch, 1, lane), n_, pair + n_);
   }
 
-  void gather(KernelWord* batch, const std::uint64_t* const* entries, std::size_t lanes) const override {
-    for (std::size_t lane = 0; lane < lanes; ++lane) std::copy_n(entries[lane], 2 * n_, pair_of(batch, lane));
+  void multiply_entries(KernelWord* batch, const std::uint64_t* const* entries, std::uint64_t* sums,
+                        KernelWork& work) const override {
+    const Scratch s = scratch(work);
+    for (std::size_t lane = 0; lane < work.lanes; ++lane) {
+      mp_limb_t *x0 = of(batch, 0, lane), *x1 = of(batch, 1, lane), *sum = sums + lane * sum_size();
+      product_of(s.product, x0, entries[lane], s.rest);
+      product_of(s.second, x1, entries[lane], s.rest);
+      const mp_limb_t gain = first_part(x0, s);
+      second_part(x1, s.second, 0, gain, s);
+      sum[n_] += mpn_add_n(sum, sum, entries[lane] + sum_size(), n_);
+    }
   }
 
-  void scatter(std::uint64_t* const* entries, const KernelWord* batch, std::size_t lanes) const override {
-    for (std::size_t lane = 0; lane < lanes; ++lane) std::copy_n(pair_of(batch, lane), 2 * n_, entries[lane]);
+  void store_sum(mp_limb_t* number, const std::uint64_t* sum) const override { std::copy_n(sum, n_ + 1, number); }
+
+  void advance(KernelWord* power, const KernelWord* step, KernelWork& work) const override {
+    for (std::size_t lane = 0; lane < work.lanes; ++lane)
+      advance_one(of(power, 0, lane), of(power, 1, lane), of(power, 2, lane), of(step, 0, lane), of(step, 1, lane),
+                  of(step, 2, lane), scratch(work));
+  }
+
+  void write_entries(std::uint64_t* const* entries, const KernelWord* power, std::size_t lanes) const override {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      std::copy_n(of(power, 0, lane), n_, entries[lane]);
+      std::copy_n(of(power, 2, lane), n_, entries[lane] + sum_size());
+    }
   }
 
   void select(KernelWord* out, const KernelWord* table, std::size_t count, std::size_t index) const override {
@@ -69,11 +94,11 @@ class PortableKernel final : public PairKernel {
     mp_limb_t *product, *second, *q, *tmp, *rest;
   };
 
-  mp_limb_t* pair_of(KernelWord* batch, std::size_t lane) const {
-    return reinterpret_cast<mp_limb_t*>(batch) + lane * static_cast<std::size_t>(2 * n_);
+  mp_limb_t* of(KernelWord* batch, std::size_t part, std::size_t lane) const {
+    return reinterpret_cast<mp_limb_t*>(batch) + (part * kKernelLanes + lane) * limbs();
   }
-  const mp_limb_t* pair_of(const KernelWord* batch, std::size_t lane) const {
-    return reinterpret_cast<const mp_limb_t*>(batch) + lane * static_cast<std::size_t>(2 * n_);
+  const mp_limb_t* of(const KernelWord* batch, std::size_t part, std::size_t lane) const {
+    return reinterpret_cast<const mp_limb_t*>(batch) + (part * kKernelLanes + lane) * limbs();
   }
 
   Scratch scratch(KernelWork& work) const {
@@ -108,24 +133,45 @@ class PortableKernel final : public PairKernel {
     std::copy_n(product + n_, n_, out);
   }
 
-  void multiply_pair(mp_limb_t* out, const mp_limb_t* x, const mp_limb_t* y, const Scratch& s) const {
-    product_of(s.product, x, y, s.rest);
-    const mp_limb_t gain = first_part(out, s);
-    product_of(s.product, x, y + n_, s.rest);
-    product_of(s.second, x + n_, y, s.rest);
+  void multiply_pair(mp_limb_t* out0, mp_limb_t* out1, const mp_limb_t* x0, const mp_limb_t* x1, const mp_limb_t* y0,
+                     const mp_limb_t* y1, const Scratch& s) const {
+    product_of(s.product, x0, y0, s.rest);
+    const mp_limb_t gain = first_part(out0, s);
+    product_of(s.product, x0, y1, s.rest);
+    product_of(s.second, x1, y0, s.rest);
     const mp_limb_t high = mpn_add_n(s.second, s.second, s.product, 2 * n_);
-    second_part(out + n_, s.second, high, gain, s);
+    second_part(out1, s.second, high, gain, s);
   }
 
-  void square_pair(mp_limb_t* out, const mp_limb_t* x, const Scratch& s) const {
+  void square_pair(mp_limb_t* out0, mp_limb_t* out1, const mp_limb_t* x0, const mp_limb_t* x1, const Scratch& s) const {
     if (constant_)
-      mpn_sec_sqr(s.product, x, n_, s.rest);
+      mpn_sec_sqr(s.product, x0, n_, s.rest);
     else
-      mpn_sqr(s.product, x, n_);
-    const mp_limb_t gain = first_part(out, s);
-    product_of(s.second, x, x + n_, s.rest);
+      mpn_sqr(s.product, x0, n_);
+    const mp_limb_t gain = first_part(out0, s);
+    product_of(s.second, x0, x1, s.rest);
     const mp_limb_t high = mpn_lshift(s.second, s.second, 2 * n_, 1);
-    second_part(out + n_, s.second, high, gain, s);
+    second_part(out1, s.second, high, gain, s);
+  }
+
+  // x += y modulo root, both below root.
+  void add_modulo(mp_limb_t* x, const mp_limb_t* y, const Scratch& s) const {
+    mp_limb_t high = mpn_add_n(x, x, y, n_);
+    subtract_once(x, high, root().data(), limbs(), s.tmp);
+  }
+
+  void advance_one(mp_limb_t* y, mp_limb_t* v, mp_limb_t* z, const mp_limb_t* step_y, const mp_limb_t* step_v,
+                   const mp_limb_t* step_z, const Scratch& s) const {
+    product_of(s.product, y, step_y, s.rest);
+    const mp_limb_t taken = first_part(y, s);
+    std::copy_n(s.q, n_, s.second);
+    product_of(s.product, v, step_v, s.rest);
+    first_part(v, s);
+    product_of(s.product, s.second, v, s.rest);
+    first_part(s.second, s);
+    add_modulo(z, step_z, s);
+    add_modulo(z, s.second, s);
+    mpn_cnd_add_n(mpn_cnd_sub_n(taken, z, z, v, n_), z, z, root().data(), n_);
   }
 
   bool constant_;

@@ -56,18 +56,24 @@ class PaillierPrivateKey {
   SecretBytes p_, q_;
 };
 
-// Memory for the fixed-base tables of one encryptor: the most it takes. Less memory makes encryption slower
-// (crypto/fixed_base.h); tables below a few megabytes are not made smaller still.
-inline constexpr std::size_t kPaillierTableBytes = 100'000'000;
+// What an encryptor may use: bytes for tables and records under way, and how many records it will encrypt in all, which
+// decides how its tables are made (crypto/fixed_base.h). More memory makes encryption of many records faster.
+inline constexpr std::size_t kPaillierTableBytes = 64'000'000;
+struct EncryptorSize {
+  std::size_t table_bytes = kPaillierTableBytes;
+  std::size_t records = 64;  // 0: a few at a time, nobody knows how often
+};
 
 // Encrypts under the own key: CRT and fixed-base tables modulo p^2 and q^2, randomness uniform over the squares.
 class PaillierOwnEncryptor {
  public:
-  explicit PaillierOwnEncryptor(const PaillierPrivateKey& key, Rng& rng, std::size_t table_bytes = kPaillierTableBytes);
+  PaillierOwnEncryptor(const PaillierPrivateKey& key, Rng& rng, EncryptorSize size = {});
   ~PaillierOwnEncryptor();
   // plaintexts: count*plaintext_size bytes, ciphertexts: count*ciphertext_size bytes (out).
   void encrypt(ByteView plaintexts, std::span<std::uint8_t> ciphertexts, ThreadPool& pool,
                const CancelToken& cancel) const;
+  // Records that are best encrypted by one call, within the memory given.
+  std::size_t records_at_once() const;
 
  private:
   struct Tables;
@@ -77,10 +83,12 @@ class PaillierOwnEncryptor {
 // Encrypts under somebody else's key: (1 + mN) * h_s^r, r of bits+128 random bits, fixed-base table of h_s.
 class PaillierMaskEncryptor {
  public:
-  explicit PaillierMaskEncryptor(const PaillierPublicKey& key, Rng& rng, std::size_t table_bytes = kPaillierTableBytes);
+  PaillierMaskEncryptor(const PaillierPublicKey& key, Rng& rng, EncryptorSize size = {});
   ~PaillierMaskEncryptor();
   void encrypt(ByteView plaintexts, std::span<std::uint8_t> ciphertexts, ThreadPool& pool,
                const CancelToken& cancel) const;
+  // Records that are best encrypted by one call, within the memory given.
+  std::size_t records_at_once() const;
 
  private:
   struct Tables;

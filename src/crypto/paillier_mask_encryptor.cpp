@@ -1,7 +1,5 @@
 // What: encryption under somebody else's key (crypto/paillier.h): (1 + mN) * h_s^r mod N^2 with r of bits+128 random
 //       bits, which leaves h_s^r within 2^-128 of a uniform square N-th residue even for who knows p and q.
-#include <algorithm>
-
 #include "crypto/fixed_base.h"
 #include "crypto/paillier.h"
 #include "crypto/paillier_chunks.h"
@@ -20,47 +18,47 @@ struct PaillierMaskEncryptor::Tables {
   PairModulus modulus;
   FixedBase table;
 
-  Tables(const PaillierPublicKey& public_key, Rng& generator, std::size_t table_bytes)
+  Tables(const PaillierPublicKey& public_key, Rng& generator, EncryptorSize size)
       : key(public_key),
         rng(generator),
         n(limbs_of(key.n())),
         modulus(Integer(ByteView(key.n())), n.size(), Timing::variable),
-        table(modulus, limbs_of(key.h_s()), n.size() * 64 + kExtraBits, table_bytes) {}
+        table(modulus, limbs_of(key.h_s()), n.size() * 64 + kExtraBits, size.table_bytes, size.records) {}
 
   std::size_t random_size() const { return table.exponent_limbs() * 8; }
+  std::size_t records_at_once() const { return table.records_at_once(); }
 
-  // At most 8 records side by side.
+  // The pairs (1, m) become ciphertexts in place.
   void encrypt(const std::uint8_t* plaintexts, std::uint8_t* ciphertexts, const std::uint8_t* random,
-               std::size_t records) const {
-    const PairKernel& kernel = modulus.kernel();
-    const std::size_t size = n.size(), batch = kernel.batch_size(), exponent = table.exponent_limbs();
-    KernelWork work = kernel.work(records);
-    KernelWords batches(5 * batch);
-    KernelWord *power = batches.data(), *factor = power + batch, *product = factor + batch, *scratch = product + batch;
-    Limbs limbs(records * exponent + 6 * size);
-    mp_limb_t *exponents = limbs.data(), *pair = exponents + records * exponent, *c = pair + 2 * size;
-    for (std::size_t i = 0; i < records; ++i) {
-      limbs_from_bytes(exponents + i * exponent, exponent, random + i * random_size());
-      std::fill_n(pair, size, mp_limb_t{0});
-      pair[0] = 1;
-      limbs_from_bytes(pair + size, size, plaintexts + i * key.plaintext_size());
-      check_plaintext(pair + size, n);
-      kernel.load(factor, i, pair);
-    }
-    table.power(power, exponents, work, scratch);
-    kernel.multiply(product, power, factor, work);  // by 1 + mN, out of the Montgomery form
-    for (std::size_t i = 0; i < records; ++i) {
-      kernel.store(pair, product, i, work);
-      modulus.join(c, pair, c + 2 * size);
-      bytes_from_limbs(ciphertexts + i * key.ciphertext_size(), c, 2 * size);
-    }
+               std::size_t records, ThreadPool& pool, const CancelToken& cancel) const {
+    const std::size_t size = n.size(), exponent = table.exponent_limbs();
+    Limbs exponents(records * exponent), pairs(records * 2 * size);
+    pool.for_ranges(records, kPaillierGrain, cancel, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) {
+        mp_limb_t* pair = pairs.data() + i * 2 * size;
+        pair[0] = 1;
+        limbs_from_bytes(pair + size, size, plaintexts + i * key.plaintext_size());
+        check_plaintext(pair + size, n);
+        limbs_from_bytes(exponents.data() + i * exponent, exponent, random + i * random_size());
+      }
+    });
+    table.multiply(pairs.data(), exponents.data(), records, pool, cancel);
+    pool.for_ranges(records, kPaillierGrain, cancel, [&](std::size_t begin, std::size_t end) {
+      Limbs number(4 * size);
+      for (std::size_t i = begin; i < end; ++i) {
+        modulus.join(number.data(), pairs.data() + i * 2 * size, number.data() + 2 * size);
+        bytes_from_limbs(ciphertexts + i * key.ciphertext_size(), number.data(), 2 * size);
+      }
+    });
   }
 };
 
-PaillierMaskEncryptor::PaillierMaskEncryptor(const PaillierPublicKey& key, Rng& rng, std::size_t table_bytes)
-    : tables_(std::make_unique<Tables>(key, rng, table_bytes)) {}
+PaillierMaskEncryptor::PaillierMaskEncryptor(const PaillierPublicKey& key, Rng& rng, EncryptorSize size)
+    : tables_(std::make_unique<Tables>(key, rng, size)) {}
 
 PaillierMaskEncryptor::~PaillierMaskEncryptor() = default;
+
+std::size_t PaillierMaskEncryptor::records_at_once() const { return tables_->records_at_once(); }
 
 void PaillierMaskEncryptor::encrypt(ByteView plaintexts, std::span<std::uint8_t> ciphertexts, ThreadPool& pool,
                                     const CancelToken& cancel) const {

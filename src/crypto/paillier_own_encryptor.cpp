@@ -2,7 +2,7 @@
 // Terms: g_p = (a^2)^p mod p^2 for a random a: generates the squares among the p-th residues modulo p^2, a group of
 //        prime order (p-1)/2; rho_p = g_p^e, e uniform in [0, (p-1)/2). The same for q; (rho_p, rho_q) is a uniform
 //        square N-th residue modulo N^2, the randomness of the ciphertext.
-// Both residues are made in pair form; the kernel's last product multiplies by 1 + mN and leaves the Montgomery form.
+// Both residues are made in pair form, one prime after the other: 1 + mN = (1, m q) modulo p^2 times g_p^e.
 // The reduction of e has 128 bits more than the order: its distance from uniform is 2^-128.
 #include <algorithm>
 
@@ -52,6 +52,10 @@ Limbs other_prime(const Integer& q, const Integer& p, std::size_t limbs) {
   return limbs_of(out, limbs);
 }
 
+// Rows of both primes exist at the same time only where they are kept; records under way have their plaintexts and both
+// residues.
+EncryptorSize half_of(EncryptorSize size) { return {size.table_bytes / 2, size.records}; }
+
 // One of the two primes.
 struct Side {
   SquareModulus modulus;
@@ -60,12 +64,12 @@ struct Side {
   Limbs cofactor;  // q mod p: 1 + mN = 1 + p * (m * q) modulo p^2
   FixedBase table;
 
-  Side(const Integer& p, const Integer& q, std::size_t limbs, Rng& rng, std::size_t table_bytes)
+  Side(const Integer& p, const Integer& q, std::size_t limbs, Rng& rng, EncryptorSize size)
       : modulus(p, limbs),
         pairs(p, limbs, Timing::variable),
         order(half_order(p, limbs)),
         cofactor(other_prime(q, p, limbs)),
-        table(pairs, draw_generator(p, limbs, rng), limbs * 64 - 1, table_bytes) {}
+        table(pairs, draw_generator(p, limbs, rng), limbs * 64 - 1, size.table_bytes, size.records) {}
 
   std::size_t limbs() const { return modulus.root().size(); }
   std::size_t random_size() const { return (limbs() + kExtraLimbs) * 8; }
@@ -86,28 +90,22 @@ struct Side {
     modulus.root().multiply(pair + n, pair + n, cofactor.data(), scratch);
   }
 
-  // out (2n limbs per record) = ciphertexts of m (2n limbs per record) modulo p^2; at most 8 records. The random bytes
-  // of a record follow those of the record before after `stride`.
-  void encrypt(mp_limb_t* out, const mp_limb_t* m, const std::uint8_t* random, std::size_t stride,
-               std::size_t records) const {
-    const PairKernel& kernel = pairs.kernel();
-    const std::size_t n = limbs(), batch = kernel.batch_size();
-    KernelWork work = kernel.work(records);
-    KernelWords batches(5 * batch);
-    KernelWord *power = batches.data(), *factor = power + batch, *product = factor + batch, *tmp = product + batch;
-    Limbs work_limbs(records * n + 2 * n + std::max(modulus.root().scratch(), 2 * (n + kExtraLimbs) + 1));
-    mp_limb_t *exponents = work_limbs.data(), *pair = exponents + records * n, *scratch = pair + 2 * n;
-    for (std::size_t i = 0; i < records; ++i) {
-      draw_exponent(exponents + i * n, random + i * stride, scratch);
-      plaintext_factor(pair, m + i * 2 * n, scratch);
-      kernel.load(factor, i, pair);
-    }
-    table.power(power, exponents, work, tmp);
-    kernel.multiply(product, power, factor, work);
-    for (std::size_t i = 0; i < records; ++i) {
-      kernel.store(pair, product, i, work);
-      pairs.join(out + i * 2 * n, pair, scratch);
-    }
+  std::size_t scratch() const { return std::max(modulus.root().scratch(), 2 * (limbs() + kExtraLimbs) + 1); }
+
+  // residues (2n limbs per record, canonical pairs) = ciphertexts of m (2n limbs per record) modulo p^2. The random
+  // bytes of a record follow those of the record before after `stride`.
+  void encrypt(mp_limb_t* residues, const mp_limb_t* m, const std::uint8_t* random, std::size_t stride,
+               std::size_t records, ThreadPool& pool, const CancelToken& cancel) const {
+    const std::size_t n = limbs();
+    Limbs exponents(records * n);
+    pool.for_ranges(records, kPaillierGrain, cancel, [&](std::size_t begin, std::size_t end) {
+      Limbs tmp(scratch());
+      for (std::size_t i = begin; i < end; ++i) {
+        draw_exponent(exponents.data() + i * n, random + i * stride, tmp.data());
+        plaintext_factor(residues + i * 2 * n, m + i * 2 * n, tmp.data());
+      }
+    });
+    table.multiply(residues, exponents.data(), records, pool, cancel);
   }
 };
 
@@ -121,12 +119,12 @@ struct PaillierOwnEncryptor::Tables {
   Limbs inverse;  // of p^2 modulo q^2
 
   Tables(const PaillierPrivateKey& private_key, const Integer& prime_p, const Integer& prime_q, Rng& generator,
-         std::size_t table_bytes)
+         EncryptorSize size)
       : key(private_key.public_key()),
         n(limbs_of(key.n())),
         rng(generator),
-        p(prime_p, prime_q, n.size() / 2, generator, table_bytes / 2),
-        q(prime_q, prime_p, n.size() / 2, generator, table_bytes / 2) {
+        p(prime_p, prime_q, n.size() / 2, generator, half_of(size)),
+        q(prime_q, prime_p, n.size() / 2, generator, half_of(size)) {
     Integer p2, q2;
     mpz_mul(p2, prime_p, prime_p);
     mpz_mul(q2, prime_q, prime_q);
@@ -148,29 +146,39 @@ struct PaillierOwnEncryptor::Tables {
 
   std::size_t random_size() const { return p.random_size() + q.random_size(); }
 
-  // At most 8 records side by side.
+  std::size_t records_at_once() const { return p.table.records_at_once(); }
+
   void encrypt(const std::uint8_t* plaintexts, std::uint8_t* ciphertexts, const std::uint8_t* random,
-               std::size_t records) const {
+               std::size_t records, ThreadPool& pool, const CancelToken& cancel) const {
     const std::size_t size = n.size();
-    Limbs limbs(3 * records * size + 3 * size + q.modulus.square().scratch());
-    mp_limb_t *m = limbs.data(), *c_p = m + records * size, *c_q = c_p + records * size, *c = c_q + records * size;
-    for (std::size_t i = 0; i < records; ++i) {
-      limbs_from_bytes(m + i * size, size, plaintexts + i * key.plaintext_size());
-      check_plaintext(m + i * size, n);
-    }
-    p.encrypt(c_p, m, random, random_size(), records);
-    q.encrypt(c_q, m, random + p.random_size(), random_size(), records);
-    for (std::size_t i = 0; i < records; ++i) {
-      combine(c, c_p + i * size, c_q + i * size, c + 2 * size);
-      bytes_from_limbs(ciphertexts + i * key.ciphertext_size(), c, 2 * size);
-    }
+    Limbs m(records * size), c_p(records * size), c_q(records * size);
+    pool.for_ranges(records, kPaillierGrain, cancel, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) {
+        limbs_from_bytes(m.data() + i * size, size, plaintexts + i * key.plaintext_size());
+        check_plaintext(m.data() + i * size, n);
+      }
+    });
+    p.encrypt(c_p.data(), m.data(), random, random_size(), records, pool, cancel);
+    q.encrypt(c_q.data(), m.data(), random + p.random_size(), random_size(), records, pool, cancel);
+    pool.for_ranges(records, kPaillierGrain, cancel, [&](std::size_t begin, std::size_t end) {
+      Limbs limbs(5 * size + q.modulus.square().scratch());
+      mp_limb_t *c = limbs.data(), *r_p = c + 2 * size, *r_q = r_p + size, *scratch = r_q + size;
+      for (std::size_t i = begin; i < end; ++i) {
+        p.pairs.join(r_p, c_p.data() + i * size, scratch);
+        q.pairs.join(r_q, c_q.data() + i * size, scratch);
+        combine(c, r_p, r_q, scratch);
+        bytes_from_limbs(ciphertexts + i * key.ciphertext_size(), c, 2 * size);
+      }
+    });
   }
 };
 
-PaillierOwnEncryptor::PaillierOwnEncryptor(const PaillierPrivateKey& key, Rng& rng, std::size_t table_bytes)
-    : tables_(std::make_unique<Tables>(key, Integer(view_of(key.p())), Integer(view_of(key.q())), rng, table_bytes)) {}
+PaillierOwnEncryptor::PaillierOwnEncryptor(const PaillierPrivateKey& key, Rng& rng, EncryptorSize size)
+    : tables_(std::make_unique<Tables>(key, Integer(view_of(key.p())), Integer(view_of(key.q())), rng, size)) {}
 
 PaillierOwnEncryptor::~PaillierOwnEncryptor() = default;
+
+std::size_t PaillierOwnEncryptor::records_at_once() const { return tables_->records_at_once(); }
 
 void PaillierOwnEncryptor::encrypt(ByteView plaintexts, std::span<std::uint8_t> ciphertexts, ThreadPool& pool,
                                    const CancelToken& cancel) const {

@@ -20,15 +20,21 @@ class PairModulus {
   void enter(KernelWord* out, const KernelWord* batch, KernelWork& work) const {
     kernel_->multiply(out, batch, factor_.data(), work);
   }
+  const Limbs& one_pair() const { return one_pair_; }  // R as a canonical pair: R modulo root, R / root
+  // out (2n limbs) = the inverse of value modulo root, value of 2n limbs; variable time. Error(internal) when there is
+  // none.
+  void invert(mp_limb_t* out, const mp_limb_t* value) const;
   // All lanes = value (2n limbs, below root^2) in Montgomery form.
   KernelWords spread(const Limbs& value) const;
   // x (2n limbs) = the number of a canonical pair. scratch: 2n limbs.
   void join(mp_limb_t* x, const mp_limb_t* pair, mp_limb_t* scratch) const;
 
  private:
-  KernelWords all_lanes(const Integer& value, const Integer& root) const;
+  Limbs pair_of(const Integer& value, const Integer& root) const;
+  KernelWords all_lanes(const Limbs& pair) const;
 
   std::unique_ptr<PairKernel> kernel_;
+  Limbs one_pair_;
   KernelWords one_, unit_, factor_;  // factor = R^2
 };
 

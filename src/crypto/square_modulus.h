@@ -24,7 +24,6 @@ std::size_t batch_records(std::size_t in_bytes, std::size_t in_record, std::size
 // Error(invalid_parameter) unless a plaintext of n limbs is below N.
 void check_plaintext(const mp_limb_t* plaintext, const Limbs& n);
 
-inline constexpr std::size_t kPaillierChunk = 1024;  // records whose randomness is drawn at once
-inline constexpr std::size_t kPaillierGrain = 8;     // records per piece of work of one thread: a kernel's batch
+inline constexpr std::size_t kPaillierGrain = 8;  // records per piece of work of one thread: a kernel's batch
 
 }  // namespace pgmpc

@@ -148,7 +148,9 @@ void validate_ciphertext(ByteView payload) {
 constexpr std::size_t kSessionTableBytes = 20'000'000;
 
 EncryptionContext::EncryptionContext(ByteView public_key)
-    : key(PaillierPublicKey::decode(public_key)), encryptor(key, system_rng(), kSessionTableBytes), evaluator(key) {}
+    : key(PaillierPublicKey::decode(public_key)),
+      encryptor(key, system_rng(), {kSessionTableBytes, 0}),
+      evaluator(key) {}
 
 DecryptionContext::DecryptionContext(ByteView private_key)
     : key(PaillierPrivateKey::decode(private_key)), decryptor(key) {}

@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "crypto/paillier.h"
 #include "crypto/secret_power.h"
 #include "support/test_keys.h"
@@ -25,58 +27,126 @@ class ConstantRng final : public Rng {
   std::uint8_t value_;
 };
 
-// All lanes, random exponents and the smallest and largest ones; one window count of each parity.
-void check_powers(std::size_t bits, std::size_t table_bytes, std::size_t lanes) {
+// Records (1, b) with random parts and the extreme ones, exponents random, all zeros and all ones.
+void check_powers(const Integer& root, std::size_t root_limbs, std::size_t bits, std::size_t memory,
+                  std::size_t expected_records, std::size_t records, int threads = 1) {
   TestRng rng(1);
-  const Integer p(view_of(test_key().p()));
-  const PairModulus modulus(p, 16, Timing::variable);
-  const PairKernel& kernel = modulus.kernel();
+  SCOPED_TRACE(std::to_string(bits) + " bits, " + std::to_string(memory) + " bytes, " + std::to_string(records) +
+               " of " + std::to_string(expected_records) + " records");
+  const PairModulus modulus(root, root_limbs, Timing::variable);
+  const std::size_t size = 2 * root_limbs;
   Integer square, base;
-  mpz_mul(square, p, p);
-  mpz_sub_ui(base, square, 12345);
-  const FixedBase table(modulus, limbs_of(base, 32), bits, table_bytes);
-  const std::size_t limbs = table.exponent_limbs(), size = kernel.batch_size();
+  mpz_mul(square, root, root);
+  mpz_sub_ui(base, square, 2);  // -2: coprime to every odd root
+  const FixedBase table(modulus, limbs_of(base, size), bits, memory, expected_records);
+  const std::size_t limbs = table.exponent_limbs();
   ASSERT_EQ(limbs, (bits + 63) / 64);
-  Limbs exponents(lanes * limbs), pair(32), scratch(32), out(32);
-  std::vector<Integer> expected(lanes);
-  for (std::size_t lane = 0; lane < lanes; ++lane) {
-    Bytes random(limbs * 8);
-    if (lane == 1) std::fill(random.begin(), random.end(), std::uint8_t{0xff});
-    if (lane != 1 && lane != 3) rng.fill(random);
-    Integer exponent{ByteView(random)};
+  Limbs exponents(records * limbs), pairs(records * size), scratch(size), out(size);
+  std::vector<Integer> expected(records);
+  for (std::size_t i = 0; i < records; ++i) {
+    Bytes random(limbs * 8), second(root_limbs * 8);
+    if (i % 5 == 1) std::fill(random.begin(), random.end(), std::uint8_t{0xff});
+    if (i % 5 != 1 && i % 5 != 3) rng.fill(random);
+    if (i % 3 != 0) rng.fill(second);
+    Integer exponent{ByteView(random)}, b{ByteView(second)};
     mpz_tdiv_r_2exp(exponent, exponent, bits);
-    std::copy_n(limbs_of(exponent, limbs).data(), limbs, exponents.data() + lane * limbs);
-    mpz_powm(expected[lane], base, exponent, square);
+    mpz_mod(b, b, root);
+    if (i % 3 == 2) mpz_sub_ui(b, root, 1);
+    std::copy_n(limbs_of(exponent, limbs).data(), limbs, exponents.data() + i * limbs);
+    pairs[i * size] = 1;
+    std::copy_n(limbs_of(b, root_limbs).data(), root_limbs, pairs.data() + i * size + root_limbs);
+    mpz_powm(expected[i], base, exponent, square);
+    mpz_mul(b, b, root);
+    mpz_add_ui(b, b, 1);
+    mpz_mul(expected[i], expected[i], b);
+    mpz_mod(expected[i], expected[i], square);
   }
-  KernelWork work = kernel.work(lanes);
-  KernelWords power(size), plain(size), batches(2 * size);
-  table.power(power.data(), exponents.data(), work, batches.data());
-  kernel.multiply(plain.data(), power.data(), modulus.unit(), work);
-  for (std::size_t lane = 0; lane < lanes; ++lane) {
-    kernel.store(pair.data(), plain.data(), lane, work);
-    modulus.join(out.data(), pair.data(), scratch.data());
-    EXPECT_EQ(mpn_cmp(out.data(), limbs_of(expected[lane], 32).data(), 32), 0) << bits << " bits, lane " << lane;
+  ThreadPool pool(threads);
+  table.multiply(pairs.data(), exponents.data(), records, pool, CancelToken());
+  for (std::size_t i = 0; i < records; ++i) {
+    EXPECT_LT(mpn_cmp(pairs.data() + i * size, limbs_of(root, root_limbs).data(), static_cast<mp_size_t>(root_limbs)),
+              0);
+    modulus.join(out.data(), pairs.data() + i * size, scratch.data());
+    EXPECT_EQ(mpn_cmp(out.data(), limbs_of(expected[i], size).data(), static_cast<mp_size_t>(size)), 0) << i;
   }
 }
 
+void check_powers(std::size_t bits, std::size_t memory, std::size_t expected_records, std::size_t records,
+                  int threads = 1) {
+  check_powers(Integer(view_of(test_key().p())), 16, bits, memory, expected_records, records, threads);
+}
+
 TEST(FixedBase, AgreesWithPowm) {
-  for (std::size_t bits : {1, 6, 64, 127, 200})
-    for (std::size_t lanes : {1, 3, 8}) {
-      check_powers(bits, 0, lanes);
-      check_powers(bits, kPaillierTableBytes, lanes);
+  for (std::size_t bits : {1, 3, 6, 64, 127, 200})
+    for (std::size_t records : {1, 7, 8, 9, 100}) {
+      check_powers(bits, 0, records, records);
+      check_powers(bits, kPaillierTableBytes, records, records);
+      check_powers(bits, kPaillierTableBytes, kRecordsOneByOne, records);
     }
+}
+
+// Window widths from 4 to 14 bits, all with few records.
+TEST(FixedBase, AgreesWithPowmForAllWidths) {
+  const Integer p(view_of(test_key().p()));
+  const PairModulus modulus(p, 16, Timing::variable);
+  std::size_t widest = 0;
+  for (std::size_t expected : {1, 20, 100, 300, 1'000, 3'000, 10'000, 30'000, 100'000, 300'000, 1'000'000}) {
+    const FixedBase table(modulus, limbs_of(Integer(4ul), 32), 140, 2'000'000'000, expected);
+    EXPECT_GE(table.window(), widest);
+    widest = table.window();
+    check_powers(140, 2'000'000'000, expected, 11);
+  }
+  EXPECT_EQ(widest, 14u);
+}
+
+TEST(FixedBase, ThreadsAgreeWithPowm) {
+  for (int threads : {2, 3})
+    for (std::size_t records : {1, 9, 100}) {
+      check_powers(200, kPaillierTableBytes, records, records, threads);
+      check_powers(200, 0, records, records, threads);
+      check_powers(200, kPaillierTableBytes, kRecordsOneByOne, records, threads);
+    }
+}
+
+// Moduli whose limbs are all ones or nearly all zeros: carries through everything.
+TEST(FixedBase, AgreesWithPowmForExtremeRoots) {
+  for (std::size_t bits : {1024, 1536, 2048, 3072, 4096}) {
+    Integer ones, low(1ul);
+    mpz_setbit(ones, bits);
+    mpz_sub_ui(ones, ones, 1);
+    mpz_setbit(low, bits - 1);
+    check_powers(ones, bits / 64, 70, kPaillierTableBytes, 5'000, 9);
+    check_powers(low, bits / 64, 70, kPaillierTableBytes, 5'000, 9);
+  }
+}
+
+TEST(FixedBase, StopsWhenCancelled) {
+  const Integer p(view_of(test_key().p()));
+  const PairModulus modulus(p, 16, Timing::variable);
+  const FixedBase table(modulus, limbs_of(Integer(4ul), 32), 64, 0, 8);
+  Limbs pairs(32), exponents(1);
+  ThreadPool pool(2);
+  CancelToken cancel;
+  cancel.cancel();
+  EXPECT_THROW(table.multiply(pairs.data(), exponents.data(), 1, pool, cancel), Error);
 }
 
 TEST(FixedBase, StaysWithinItsMemory) {
   const Integer p(view_of(test_key().p()));
   const PairModulus modulus(p, 16, Timing::variable);
   const Limbs base = limbs_of(Integer(4ul), 32);
-  std::size_t before = 0;
+  std::size_t kept = 0, at_once = 0;
   for (std::size_t bytes : {2'000'000, 4'000'000, 7'000'000, 40'000'000}) {
-    const FixedBase table(modulus, base, 1024, bytes);
-    EXPECT_LE(table.table_bytes(), bytes);
-    EXPECT_GT(table.table_bytes(), before);
-    before = table.table_bytes();
+    const FixedBase table(modulus, base, 1024, bytes, kRecordsOneByOne);
+    EXPECT_LE(table.kept_bytes(), bytes);
+    EXPECT_GT(table.kept_bytes(), kept);
+    kept = table.kept_bytes();
+    const FixedBase streamed(modulus, base, 1024, bytes, 1'000'000);
+    EXPECT_EQ(streamed.kept_bytes(), 0u);
+    EXPECT_LE(streamed.row_bytes(), bytes / 2);
+    EXPECT_LE(streamed.records_at_once() * 512, bytes);
+    EXPECT_GT(streamed.records_at_once(), at_once);
+    at_once = streamed.records_at_once();
   }
 }
 

@@ -188,11 +188,10 @@ TEST_P(Kernel, LongChainsStayInRange) {
   }
 }
 
-TEST_P(Kernel, EntriesAndSelectionKeepTheLanes) {
+TEST_P(Kernel, SelectionKeepsTheLanes) {
   const Integer root(view_of(test_key("a", 3072).p()));
   const auto kernel = PairKernel::make(limbs_of(root, 24), Timing::constant, GetParam());
   constexpr std::size_t kBatches = 5;
-  std::vector<std::vector<Integer>> values(kBatches);
   KernelWords table(kBatches * kernel->batch_size()), one(kernel->batch_size());
   const Limbs unit = limbs_of(Integer(1ul), 2 * 24);
   for (std::size_t lane = 0; lane < kKernelLanes; ++lane) kernel->load(one.data(), lane, unit.data());
@@ -207,21 +206,143 @@ TEST_P(Kernel, EntriesAndSelectionKeepTheLanes) {
     std::copy_n(batch, kernel->batch_size(), lanes.batch.data());
     return lanes.get(lane, root);
   };
-  KernelWords out(kernel->batch_size()), entries(kKernelLanes * kernel->entry_size() / kKernelLanes);
+  KernelWords out(kernel->batch_size());
   for (std::size_t index = 0; index < kBatches; ++index) {
     const KernelWord* wanted = table.data() + index * kernel->batch_size();
     kernel->select(out.data(), table.data(), kBatches, index);
     for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
       EXPECT_EQ(mpz_cmp(read(out.data(), lane), read(wanted, lane)), 0);
+  }
+}
+
+// x modulo root as a kernel's number of n limbs in a lane of a part.
+void load_number(const PairKernel& kernel, KernelWord* part, std::size_t lane, const Integer& x) {
+  kernel.load_part(part, lane, limbs_of(x, kernel.limbs()).data());
+}
+
+// Sums of entries: the tails of all factors come out, modulo root; the residues have gone into the pair. Random tails
+// and root - 1, as many as the widest sums have.
+TEST_P(Kernel, ProductsWithEntriesAgreeWithGmp) {
+  for (const Root& root : roots()) {
+    SCOPED_TRACE(root.name);
+    const auto kernel = PairKernel::make(limbs_of(root.value, root.limbs), Timing::variable, GetParam());
+    Integer square;
+    mpz_mul(square, root.value, root.value);
+    const std::vector<Integer> values = parts(root, rng_);
+    const std::size_t lanes = 5, entry_words = kernel->entry_size() / kKernelLanes;
+    KernelWords power(kernel->power_size()), entries(kKernelLanes * entry_words);
+    KernelWords sums(kKernelLanes * kernel->sum_size() / kKernelLanes);
+    auto* sum = reinterpret_cast<std::uint64_t*>(sums.data());
     std::uint64_t* to[kKernelLanes];
-    const std::uint64_t* reversed[kKernelLanes];
     for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
-      to[lane] = reinterpret_cast<std::uint64_t*>(entries.data()) + lane * kernel->entry_size();
-    for (std::size_t lane = 0; lane < kKernelLanes; ++lane) reversed[lane] = to[kKernelLanes - 1 - lane];
-    kernel->scatter(to, wanted, kKernelLanes);
-    kernel->gather(out.data(), reversed, kKernelLanes);
+      to[lane] = reinterpret_cast<std::uint64_t*>(entries.data() + lane * entry_words);
+    Lanes x(*kernel);
+    x.work.lanes = lanes;
+    std::vector<Integer> expected(lanes), tails(lanes);
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      x.set(lane, values[lane], values[values.size() - 1 - lane]);
+      expected[lane] = number(values[lane], values[values.size() - 1 - lane], root.value);
+    }
+    for (int round = 0; round < 12; ++round) {
+      std::vector<Integer> residues(lanes);
+      for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+        const Integer& y = values[(lane * 3 + static_cast<std::size_t>(round)) % values.size()];
+        const Integer& z = values[(lane + 2 + static_cast<std::size_t>(round)) % values.size()];
+        load_number(*kernel, power.data(), lane, y);
+        load_number(*kernel, power.data() + kernel->part_size(), lane, y);
+        load_number(*kernel, power.data() + 2 * kernel->part_size(), lane, z);
+        if (lane >= lanes) continue;
+        residues[lane] = y;
+        mpz_add(tails[lane], tails[lane], z);
+      }
+      kernel->write_entries(to, power.data(), kKernelLanes);
+      kernel->multiply_entries(x.batch.data(), to, sum, x.work);
+      for (std::size_t lane = 0; lane < lanes; ++lane) {
+        expected[lane] = expected_product(expected[lane], residues[lane], *kernel, square);
+        ASSERT_EQ(mpz_cmp(x.get(lane, root.value), expected[lane]), 0) << "round " << round << ", lane " << lane;
+      }
+    }
+    Limbs total(root.limbs + 1);
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      kernel->store_sum(total.data(), sum + lane * kernel->sum_size());
+      EXPECT_EQ(
+          mpn_cmp(total.data(), limbs_of(tails[lane], root.limbs + 1).data(), static_cast<mp_size_t>(root.limbs + 1)),
+          0);
+    }
+  }
+}
+
+// One power after the other against the definition: base^d * R = y * (1 + root * s), tail = s * R, over the longest run
+// that a table needs.
+TEST_P(Kernel, PowersAdvanceAsDefined) {
+  for (const Root& root : roots()) {
+    SCOPED_TRACE(root.name);
+    const auto kernel = PairKernel::make(limbs_of(root.value, root.limbs), Timing::variable, GetParam());
+    const std::size_t part = kernel->part_size(), entry_words = kernel->entry_size() / kKernelLanes;
+    const auto n = static_cast<mp_size_t>(root.limbs);
+    Integer square, r, base, x;
+    mpz_mul(square, root.value, root.value);
+    mpz_setbit(r, kernel->radix_bits());
+    KernelWords power(kernel->power_size()), step(kernel->power_size()), entries(kKernelLanes * entry_words);
+    std::uint64_t* to[kKernelLanes];
     for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
-      EXPECT_EQ(mpz_cmp(read(out.data(), lane), read(wanted, kKernelLanes - 1 - lane)), 0);
+      to[lane] = reinterpret_cast<std::uint64_t*>(entries.data() + lane * entry_words);
+    // x R = y (1 + root s): y = x R mod root, and s R for the tail.
+    const auto set = [&](KernelWord* out, const Integer& value, bool as_step) {
+      Integer shifted, inverted, high, tail, y;
+      mpz_mul(shifted, value, r);
+      mpz_mod(shifted, shifted, square);
+      mpz_tdiv_qr(high, y, shifted, root.value);
+      ASSERT_NE(mpz_invert(inverted, y, root.value), 0);
+      mpz_mul(tail, high, inverted);
+      mpz_mul(tail, tail, r);
+      mpz_mod(tail, tail, root.value);
+      ASSERT_NE(mpz_invert(inverted, value, root.value), 0);
+      if (as_step)
+        mpz_mul(inverted, inverted, r);
+      else
+        mpz_neg(inverted, inverted);
+      mpz_mod(inverted, inverted, root.value);
+      for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+        load_number(*kernel, out, lane, y);
+        load_number(*kernel, out + part, lane, inverted);
+        load_number(*kernel, out + 2 * part, lane, tail);
+      }
+    };
+    set(power.data(), Integer(1ul), false);
+    mpz_sub_ui(base, square, 2);  // -2: neither part is small
+    set(step.data(), base, true);
+    KernelWork work = kernel->work();
+    mpz_set_ui(x, 1);
+    Limbs stored(2 * root.limbs), sum(root.limbs + 1), quotient(2);
+    for (int d = 1; d <= 1024; ++d) {
+      kernel->advance(power.data(), step.data(), work);
+      mpz_mul(x, x, base);
+      mpz_mod(x, x, square);
+      if (d > 3 && d < 1022 && d % 100 != 0) continue;
+      kernel->write_entries(to, power.data(), kKernelLanes);
+      KernelWords sums(kernel->sum_size());
+      Lanes unit(*kernel);
+      for (std::size_t lane = 0; lane < kKernelLanes; ++lane) unit.set(lane, Integer(1ul), Integer());
+      kernel->multiply_entries(unit.batch.data(), to, reinterpret_cast<std::uint64_t*>(sums.data()), work);
+      for (const std::size_t lane : {std::size_t{0}, std::size_t{7}}) {
+        // The residue may be root above the canonical one, which the tail makes up for: compare the whole number.
+        Integer factor, got = unit.get(lane, root.value);
+        kernel->store_sum(sum.data(), reinterpret_cast<std::uint64_t*>(sums.data()) + lane * kernel->sum_size());
+        mpn_tdiv_qr(quotient.data(), stored.data(), 0, sum.data(), n + 1, limbs_of(root.value, root.limbs).data(), n);
+        mpz_import(factor, root.limbs, -1, 8, 0, 0, stored.data());
+        EXPECT_NE(mpz_invert(r, r, root.value), 0);
+        mpz_mul(factor, factor, r);
+        mpz_mod(factor, factor, root.value);
+        mpz_mul(factor, factor, root.value);
+        mpz_add_ui(factor, factor, 1);
+        mpz_mul(got, got, factor);
+        mpz_mod(got, got, square);
+        ASSERT_EQ(mpz_cmp(got, x), 0) << d;
+        mpz_set_ui(r, 0);
+        mpz_setbit(r, kernel->radix_bits());
+      }
+    }
   }
 }
 
