@@ -1,7 +1,7 @@
 // What: operations per second on one core of the Paillier batch interface, beside plain GMP and OpenSSL.
-// Names: paillier.{keygen,own_encrypt,mask_encrypt,mask_encrypt_40000,decrypt,add}.{2048,3072,4096}, and the same with
-//        .portable behind: the kernel for processors without AVX512-IFMA. Without that ending: the kernel that this
-//        processor takes.
+// Names: paillier.{keygen,own_encrypt,mask_encrypt,mask_encrypt_40000,decrypt,add}.{2048,3072,4096}: the kernel that
+// this
+//        processor takes; with .avx2 or .portable behind: the kernels for lesser processors.
 // Encryption: 5000 records as in the pilot (or 40000), with all tables made from the key.
 // Baselines: keygen: BN_generate_prime_ex(safe) twice, medians; encryptions: textbook (1+mN) r^N mod N^2 by mpz_powm;
 //            decrypt: CRT by mpz_powm; add: mpz_mul and mpz_mod. Results are compared, not only timed.
@@ -91,7 +91,7 @@ struct Setting {
   const PaillierPrivateKey& key;
   ThreadPool& pool;
   const CancelToken& cancel;
-  std::string kernel;  // "" or ".portable"
+  std::string kernel;  // "", ".avx2" or ".portable"
   std::string suffix() const { return "." + std::to_string(bits) + kernel; }
 };
 
@@ -289,6 +289,7 @@ void bench_bits(int bits, const Selection& selection) {
   const std::string size = "." + std::to_string(bits);
   std::vector<Kernel> kernels, keygens, operations;
   if (selected_kernel() == KernelKind::ifma) kernels.push_back({KernelKind::ifma, ""});
+  if (avx2_supported()) kernels.push_back({KernelKind::avx2, ".avx2"});
   kernels.push_back({KernelKind::portable, ".portable"});
   for (const Kernel& kernel : kernels) {
     if (selection.wants("paillier.keygen" + size + kernel.suffix)) keygens.push_back(kernel);

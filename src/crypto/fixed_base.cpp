@@ -219,8 +219,10 @@ void FixedBase::multiply(mp_limb_t* pairs, const mp_limb_t* exponents, std::size
   const std::size_t n = modulus_->limbs(), size = kernel.batch_size();
   const std::size_t all = (count + kKernelLanes - 1) / kKernelLanes;
   Batches batches{exponents, count, KernelWords(all * size), KernelWords(count * kernel.sum_size() / kKernelLanes)};
-  for (std::size_t i = 0; i < count; ++i)
-    kernel.load(batches.pairs.data() + i / kKernelLanes * size, i % kKernelLanes, pairs + i * 2 * n);
+  pool.for_ranges(all, kGrain, cancel, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin * kKernelLanes; i < std::min(end * kKernelLanes, count); ++i)
+      kernel.load(batches.pairs.data() + i / kKernelLanes * size, i % kKernelLanes, pairs + i * 2 * n);
+  });
 
   const std::size_t fit = std::max<std::size_t>(1, row_memory_ / row_bytes());
   const std::size_t group = kept() ? windows_ : std::min({static_cast<std::size_t>(pool.threads()), fit, windows_});

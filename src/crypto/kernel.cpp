@@ -12,9 +12,11 @@ namespace pgmpc {
 namespace {
 
 KernelKind default_kernel() noexcept {
-  const char* portable = std::getenv("PG_MPC_PORTABLE");
-  if (portable != nullptr && std::string_view(portable) == "1") return KernelKind::portable;
-  return ifma_supported() ? KernelKind::ifma : KernelKind::portable;
+  const char* value = std::getenv("PG_MPC_PORTABLE");
+  const std::string_view forced = value == nullptr ? "" : value;
+  if (forced == "1") return KernelKind::portable;
+  if (ifma_supported() && forced != "avx2") return KernelKind::ifma;
+  return avx2_supported() ? KernelKind::avx2 : KernelKind::portable;
 }
 
 std::atomic<KernelKind>& current_kernel() noexcept {
@@ -29,13 +31,22 @@ KernelKind selected_kernel() noexcept { return current_kernel().load(std::memory
 void select_kernel(KernelKind kind) {
   if (kind == KernelKind::ifma && !ifma_supported())
     throw Error(ErrorCode::not_supported, "this processor has no AVX512-IFMA instructions");
+  if (kind == KernelKind::avx2 && !avx2_supported())
+    throw Error(ErrorCode::not_supported, "this processor has no AVX2 instructions");
   current_kernel().store(kind, std::memory_order_relaxed);
 }
 
 std::unique_ptr<PairKernel> PairKernel::make(const Limbs& root, Timing timing, KernelKind kind) {
   if (root.empty() || root.size() > 64 || root.back() == 0 || (root[0] & 1) == 0)
     throw Error(ErrorCode::internal, "a modulus that no kernel takes");
-  return kind == KernelKind::ifma ? make_ifma_kernel(root) : make_portable_kernel(root, timing);
+  switch (kind) {
+    case KernelKind::ifma:
+      return make_ifma_kernel(root);
+    case KernelKind::avx2:
+      return make_avx2_kernel(root);
+    default:
+      return make_portable_kernel(root, timing);
+  }
 }
 
 KernelWork PairKernel::work(std::size_t lanes) const {

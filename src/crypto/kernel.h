@@ -1,6 +1,6 @@
 // What: the inner loops of Paillier: arithmetic for batches of 8 records modulo root^2, where root is p, q or N, and
-//       Fermat tests of 8 candidates at once. Two kernels: AVX512-IFMA (kernel_ifma.cpp) and portable
-//       (kernel_portable.cpp), chosen at run time.
+//       Fermat tests of 8 candidates at once. Three kernels: AVX512-IFMA (kernel_ifma.cpp), AVX2
+//       (kernel_avx2.cpp) and portable (kernel_portable.cpp), chosen at run time.
 // Terms: pair = (x0, x1), the number x0 + root * x1 modulo root^2; lane = the place of one record in a batch;
 //        R = 2^radix_bits, the kernel's Montgomery factor; Montgomery form of x = x * R modulo root^2;
 //        canonical pair = both parts below root, n limbs each;
@@ -16,7 +16,7 @@
 //   For the product of two powers, y y' + q root = R t gives
 //     y (1 + root s) y' (1 + root s') / R = t (1 + root (s + s' - q / (R t)))  (mod root^2),
 //   so the new tail is z + z' - q / t, and 1 / t comes from the inverses: no number is ever inverted here.
-//   Lanes never mix. The IFMA kernel runs in constant time always, the portable one when asked to. Scratch belongs to
+//   Lanes never mix. The vector kernels run in constant time always, the portable one when asked to. Scratch belongs to
 //   the caller (one KernelWork per thread), so that nothing stays behind on the stack.
 #pragma once
 #include <cstdint>
@@ -28,10 +28,12 @@ namespace pgmpc {
 
 inline constexpr std::size_t kKernelLanes = 8;
 
-enum class KernelKind { ifma, portable };
+enum class KernelKind { ifma, avx2, portable };
 
 bool ifma_supported() noexcept;  // by this build and this processor
-// What new kernels use: IFMA where the processor has it, unless the environment says PG_MPC_PORTABLE=1.
+bool avx2_supported() noexcept;
+// What new kernels use: IFMA where the processor has it, else AVX2, else the portable kernel. The environment can
+// forbid the better ones: PG_MPC_PORTABLE=1 leaves the portable kernel only, PG_MPC_PORTABLE=avx2 forbids IFMA.
 KernelKind selected_kernel() noexcept;
 // For tests and benchmarks, which run both kernels in one process. Error(not_supported).
 void select_kernel(KernelKind kind);
@@ -110,6 +112,7 @@ unsigned fermat_base_two(const mp_limb_t* candidates, std::size_t n, std::size_t
 
 // The pieces that kernel.cpp puts together.
 std::unique_ptr<PairKernel> make_ifma_kernel(const Limbs& root);
+std::unique_ptr<PairKernel> make_avx2_kernel(const Limbs& root);
 std::unique_ptr<PairKernel> make_portable_kernel(const Limbs& root, Timing timing);
 unsigned fermat_ifma(const mp_limb_t* candidates, std::size_t n, std::size_t count);
 unsigned fermat_portable(const mp_limb_t* candidates, std::size_t n, std::size_t count);

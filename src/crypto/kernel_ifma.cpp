@@ -13,6 +13,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "crypto/kernel_digits.h"
 #include "crypto/kernel_ifma_reduce.h"
 
 namespace pgmpc {
@@ -31,29 +32,6 @@ constexpr std::size_t kSlackBits = 16;
 
 Vector* vectors(KernelWord* words) { return reinterpret_cast<Vector*>(words); }
 const Vector* vectors(const KernelWord* words) { return reinterpret_cast<const Vector*>(words); }
-
-// One lane of a digit sequence from n limbs.
-void load_lane(KernelWord* words, std::size_t lane, std::size_t digits, const mp_limb_t* x, std::size_t n) {
-  for (std::size_t i = 0; i < digits; ++i) {
-    const std::size_t limb = i * kDigitBits / 64, shift = i * kDigitBits % 64;
-    mp_limb_t value = limb < n ? x[limb] >> shift : 0;
-    if (shift > 64 - kDigitBits && limb + 1 < n) value |= x[limb + 1] << (64 - shift);
-    words[i].lane[lane] = value & kDigitMask;
-  }
-}
-
-// x (n limbs) |= digit * 2^bit, where x has zeros from `bit` on; what lies above x is lost.
-void add_bits(mp_limb_t* x, std::size_t n, std::size_t bit, std::uint64_t digit) {
-  const std::size_t limb = bit / 64, shift = bit % 64;
-  if (limb < n) x[limb] |= digit << shift;
-  if (shift != 0 && limb + 1 < n) x[limb + 1] |= digit >> (64 - shift);
-}
-
-// One lane of a digit sequence into n limbs; what lies above them is lost.
-void store_lane(mp_limb_t* x, std::size_t n, const KernelWord* words, std::size_t lane, std::size_t digits) {
-  std::fill_n(x, n, mp_limb_t{0});
-  for (std::size_t i = 0; i < digits; ++i) add_bits(x, n, i * kDigitBits, words[i].lane[lane]);
-}
 
 template <int K>
 PGMPC_IFMA void multiply_pairs(Vector* out, const Vector* x, const Vector* y, const Constants<K>& c, Vector* q) {
@@ -155,8 +133,8 @@ class IfmaKernel final : public PairKernel {
     Limbs less_one = root.clone();
     less_one[0] -= 1;
     for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
-      load_lane(constants_.data(), lane, kDigits, root.data(), root.size());
-      load_lane(constants_.data() + kDigits, lane, kDigits, less_one.data(), root.size());
+      load_lane<kDigitBits>(constants_.data(), lane, kDigits, root.data(), root.size());
+      load_lane<kDigitBits>(constants_.data() + kDigits, lane, kDigits, less_one.data(), root.size());
       constants_[2 * kDigits].lane[lane] = negative_inverse(root[0]) & kDigitMask;
     }
   }
@@ -170,21 +148,12 @@ class IfmaKernel final : public PairKernel {
   }
 
   void load_part(KernelWord* part, std::size_t lane, const mp_limb_t* number) const override {
-    load_lane(part, lane, kDigits, number, limbs());
+    load_lane<kDigitBits>(part, lane, kDigits, number, limbs());
   }
 
-  // First part below 1.001 root: one subtraction, which adds 1 to the second, below 2.001 root: two.
+  // First part below 1.001 root, second part below 2.001 root.
   void store(mp_limb_t* pair, const KernelWord* batch, std::size_t lane, KernelWork& work) const override {
-    const std::size_t n = limbs();
-    mp_limb_t *x = work.limbs.data(), *tmp = x + n + 1;
-    store_lane(x, n + 1, batch, lane, kDigits);
-    const mp_limb_t gain = subtract_once(x, x[n], root().data(), n, tmp);
-    std::copy_n(x, n, pair);
-    store_lane(x, n + 1, batch + kDigits, lane, kDigits);
-    mpn_sec_add_1(x, x, static_cast<mp_size_t>(n + 1), gain, tmp);
-    subtract_once(x, x[n], root().data(), n, tmp);
-    subtract_once(x, x[n], root().data(), n, tmp);
-    std::copy_n(x, n, pair + n);
+    store_pair<kDigitBits>(pair, batch, lane, kDigits, root(), work.limbs.data());
   }
 
   void multiply_entries(KernelWord* batch, const std::uint64_t* const* entries, std::uint64_t* sums,
@@ -199,13 +168,7 @@ class IfmaKernel final : public PairKernel {
   }
 
   void store_sum(mp_limb_t* number, const std::uint64_t* sum) const override {
-    std::fill_n(number, limbs() + 1, mp_limb_t{0});
-    std::uint64_t carry = 0;
-    for (std::size_t i = 0; i < kDigits; ++i) {
-      const std::uint64_t column = sum[i] + carry, digit = i + 1 < kDigits ? column & kDigitMask : column;
-      add_bits(number, limbs() + 1, i * kDigitBits, digit);
-      carry = column >> kDigitBits;
-    }
+    store_digit_sums<kDigitBits>(number, limbs() + 1, sum, kDigits);
   }
 
   void advance(KernelWord* power, const KernelWord* step, KernelWork& work) const override {
@@ -278,10 +241,10 @@ unsigned fermat_batch(const mp_limb_t* candidates, std::size_t n, std::size_t co
   Limbs start(n);
   for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
     const mp_limb_t* m = candidates + (lane < count ? lane : 0) * n;
-    load_lane(words.data(), lane, digits, m, n);
+    load_lane<kDigitBits>(words.data(), lane, digits, m, n);
     words[2 * digits].lane[lane] = negative_inverse(m[0]) & kDigitMask;
     montgomery_one(start.data(), m, n, digits * kDigitBits);
-    load_lane(x, lane, digits, start.data(), n);
+    load_lane<kDigitBits>(x, lane, digits, start.data(), n);
     one[0].lane[lane] = 1;
   }
   const auto& c = *reinterpret_cast<const Constants<K>*>(words.data());

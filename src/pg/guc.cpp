@@ -20,6 +20,7 @@ int max_studies_value = 8;
 int max_peers_value = 16;
 int step_timeout_value = 5 * 60 * 1000;
 int memory_value = 256 * 1024;
+int table_memory_value = 64 * 1024;
 int threads_value = 2;
 int listener_memory_value = 256 * 1024;
 
@@ -82,6 +83,8 @@ const IntSetting int_settings[] = {
      &memory_value, 256 * 1024, 16 * 1024, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB},
     {"pg_mpc.listener_memory", "Messages of one peer that the listener holds until an engine has taken them.",
      &listener_memory_value, 256 * 1024, 32 * 1024, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB},
+    {"pg_mpc.table_memory", "Working memory of Paillier encryption: more makes it faster for many records.",
+     &table_memory_value, 64 * 1024, 1024, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB},
     {"pg_mpc.threads", "Threads that compute for one running study.", &threads_value, 2, 1, 64, PGC_SIGHUP, 0},
 };
 
@@ -121,6 +124,7 @@ const char* ca_file() { return text_or(ca_file_value, ""); }
 const char* crl_file() { return text_or(crl_file_value, ""); }
 int step_timeout_ms() { return step_timeout_value; }
 int memory_kb() { return memory_value; }
+int table_memory_kb() { return table_memory_value; }
 int threads() { return threads_value; }
 int listener_memory_kb() { return listener_memory_value; }
 

@@ -20,6 +20,7 @@ const char* crl_file();
 int listener_memory_kb();
 int step_timeout_ms();  // how long an awaited peer may make no progress
 int memory_kb();        // bound of an engine's working memory
+int table_memory_kb();  // of one encryptor
 int threads();          // of one engine
 
 }  // namespace pgmpc::guc

@@ -106,10 +106,11 @@ class Controller : public Run {
     context_.observer.after_step(keygen);
     const SlotLayout layout(spec_.key_bits, columns_.size());
     record_bytes_ = layout.ciphertexts_per_record() * key_->public_key().ciphertext_size();
-    const PaillierOwnEncryptor encryptor(*key_, context_.rng);
+    const std::size_t records = pseudonyms_.rows.size(), each = layout.ciphertexts_per_record();
+    const PaillierOwnEncryptor encryptor(*key_, context_.rng, {context_.table_memory, records * each});
     std::vector<std::span<const std::int64_t>> values;
     for (const EncodedColumn& column : columns_) values.emplace_back(column.values);
-    const std::size_t records = pseudonyms_.rows.size(), block = records_per_block(record_bytes_);
+    const std::size_t block = std::max<std::size_t>(1, encryptor.records_at_once() / each);
     ciphertexts_.resize(records * record_bytes_);
     for (std::size_t first = 0; first < records; first += block) {
       const std::size_t count = std::min(block, records - first);
@@ -170,16 +171,23 @@ class Controller : public Run {
     const SlotLayout layout(spec_.key_bits, columns);
     const std::size_t record_bytes = layout.ciphertexts_per_record() * key.ciphertext_size();
     const std::size_t block = records_per_block(record_bytes);
-    const PaillierMaskEncryptor encryptor(key, context_.rng);
+    const std::size_t each = layout.ciphertexts_per_record();
+    const PaillierMaskEncryptor encryptor(key, context_.rng, {context_.table_memory, matched_ * each});
+    // Messages of one block; encryption takes many blocks at once.
+    const std::size_t group = std::max<std::size_t>(1, encryptor.records_at_once() / each / block) * block;
     mask_summands_.reserve(matched_ * columns);
-    for (std::size_t first = 0; first < matched_; first += block) {
-      const std::size_t count = std::min(block, matched_ - first);
+    for (std::size_t first = 0; first < matched_; first += group) {
+      const std::size_t count = std::min(group, matched_ - first);
       const SecretVector<Mask> masks = draw_masks(layout, count, context_.rng);
       witness_values("random share", masks);
       const SecretBytes plaintexts = pack_masks(layout, masks);
-      Bytes message(count * record_bytes);
-      encryptor.encrypt(view_of(plaintexts), message, context_.pool, context_.cancel);
-      channel().send(kThirdParty, 5, std::move(message));
+      Bytes ciphertexts(count * record_bytes);
+      encryptor.encrypt(view_of(plaintexts), ciphertexts, context_.pool, context_.cancel);
+      for (std::size_t at = 0; at < count; at += block) {
+        const auto message = ciphertexts.begin() + static_cast<std::ptrdiff_t>(at * record_bytes);
+        const std::size_t size = std::min(block, count - at) * record_bytes;
+        channel().send(kThirdParty, 5, Bytes(message, message + static_cast<std::ptrdiff_t>(size)));
+      }
       const FpVector shares = mask_shares(masks);
       witness_values("random share", shares);
       mask_summands_.insert(mask_summands_.end(), shares.begin(), shares.end());

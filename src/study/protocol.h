@@ -16,6 +16,7 @@
 #include "base/rng.h"
 #include "base/secret.h"
 #include "base/thread_pool.h"
+#include "crypto/paillier.h"
 #include "study/spec.h"
 
 namespace pgmpc {
@@ -104,7 +105,8 @@ struct StudyContext {
   ThreadPool& pool;
   const CancelToken& cancel;
   StudyObserver& observer;
-  std::uint64_t memory_limit = 0;  // bytes of records this party may hold at once; 0 = no limit
+  std::uint64_t memory_limit = 0;                  // bytes of records this party may hold at once; 0 = no limit
+  std::size_t table_memory = kPaillierTableBytes;  // bytes of the tables and records under way of one encryptor
 };
 
 // party index from the transport's self(). The source is consumed (wiped after encoding).

@@ -2,11 +2,13 @@
 //       two flags of the server that the cancel token reads.
 #include "udf/paillier_value.h"
 
+#include <algorithm>
 #include <list>
 
 #include "base/error.h"
 #include "crypto/keyed_hash.h"
 #include "pg/compat.h"
+#include "pg/guc.h"
 #include "udf/decimal.h"
 
 namespace pgmpc {
@@ -145,11 +147,14 @@ void validate_ciphertext(ByteView payload) {
 }
 
 // A session keeps the tables of the keys that it uses: smaller ones than an engine, which encrypts in bulk.
-constexpr std::size_t kSessionTableBytes = 20'000'000;
+static std::size_t session_table_bytes() {
+  constexpr std::size_t kMost = 20'000'000;
+  return std::min(kMost, static_cast<std::size_t>(guc::table_memory_kb()) * 1024);
+}
 
 EncryptionContext::EncryptionContext(ByteView public_key)
     : key(PaillierPublicKey::decode(public_key)),
-      encryptor(key, system_rng(), {kSessionTableBytes, 0}),
+      encryptor(key, system_rng(), {session_table_bytes(), 0}),
       evaluator(key) {}
 
 DecryptionContext::DecryptionContext(ByteView private_key)

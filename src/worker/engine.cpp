@@ -234,10 +234,15 @@ Json Engine::run_protocol() {
   TransportChannel channel(std::move(config), cancel_);
   ThreadPool pool(guc::threads());
   Observer observer(*this, channel);
-  StudyContext context{spec_,    text_member(job_, "study"),
-                       channel,  system_rng(),
-                       pool,     cancel_,
-                       observer, static_cast<std::uint64_t>(guc::memory_kb()) * 1024};
+  StudyContext context{spec_,
+                       text_member(job_, "study"),
+                       channel,
+                       system_rng(),
+                       pool,
+                       cancel_,
+                       observer,
+                       static_cast<std::uint64_t>(guc::memory_kb()) * 1024,
+                       static_cast<std::size_t>(guc::table_memory_kb()) * 1024};
   StudyResult result = third_party_ ? run_third_party(context) : run_controller(context, std::move(source_));
   return result_json(result);
 }

@@ -1,4 +1,4 @@
-// What: both kernels against GMP's mpz functions: products and squares of pairs, conversions, table access and Fermat
+// What: the kernels against GMP's mpz functions: products and squares of pairs, conversions, table access and Fermat
 //       tests, for random operands and for those that make carries run through all limbs.
 #include "crypto/kernel.h"
 
@@ -15,7 +15,7 @@
 namespace pgmpc {
 namespace {
 
-constexpr KernelKind kKinds[] = {KernelKind::ifma, KernelKind::portable};
+constexpr KernelKind kKinds[] = {KernelKind::ifma, KernelKind::avx2, KernelKind::portable};
 
 Integer random_below(const Integer& bound, Rng& rng) {
   Bytes random(bound.bits() / 8 + 16);
@@ -75,12 +75,14 @@ class Kernel : public ::testing::TestWithParam<KernelKind> {
  protected:
   void SetUp() override {
     if (GetParam() == KernelKind::ifma && !ifma_supported()) GTEST_SKIP() << "no AVX512-IFMA here";
+    if (GetParam() == KernelKind::avx2 && !avx2_supported()) GTEST_SKIP() << "no AVX2 here";
   }
   TestRng rng_{21};
 };
 
-INSTANTIATE_TEST_SUITE_P(Both, Kernel, ::testing::ValuesIn(kKinds), [](const auto& kind) {
-  return std::string(kind.param == KernelKind::ifma ? "ifma" : "portable");
+INSTANTIATE_TEST_SUITE_P(Each, Kernel, ::testing::ValuesIn(kKinds), [](const auto& kind) {
+  const char* const names[] = {"ifma", "avx2", "portable"};
+  return std::string(names[static_cast<int>(kind.param)]);
 });
 
 // A batch of 8 numbers modulo root^2, in step with a kernel's batch.
