@@ -80,10 +80,12 @@ class Kernel : public ::testing::TestWithParam<KernelKind> {
   TestRng rng_{21};
 };
 
-INSTANTIATE_TEST_SUITE_P(Each, Kernel, ::testing::ValuesIn(kKinds), [](const auto& kind) {
-  const char* const names[] = {"ifma", "avx2", "portable"};
-  return std::string(names[static_cast<int>(kind.param)]);
-});
+std::string name_of(KernelKind kind) {
+  return kind == KernelKind::ifma ? "ifma" : kind == KernelKind::avx2 ? "avx2" : "portable";
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, Kernel, ::testing::ValuesIn(kKinds),
+                         [](const auto& kind) { return name_of(kind.param); });
 
 // A batch of 8 numbers modulo root^2, in step with a kernel's batch.
 struct Lanes {
