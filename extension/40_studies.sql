@@ -1,10 +1,15 @@
--- What: studies, the decisions of their parties, the outbox of messages to peers, the ledger.
+-- What: studies, the decisions of their parties, the outbox of messages to peers.
 -- Terms: digest = identity of a spec together with the study's name; version = counts the specs proposed under one
 --        name, decisions belong to one version; decision = approved, rejected or withdrawn, one per party.
 -- Invariants: no row that the coordinator has to change is locked by a user's open transaction: decisions of parties
 --             are rows of their own and the state of a study before its run is computed from them, never stored.
 
 -- tables
+
+CREATE FUNCTION mpc_internal.lifetime() RETURNS interval
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT coalesce(current_setting('pg_mpc.approval_lifetime', true), '30d')::interval $$;
+COMMENT ON FUNCTION mpc_internal.lifetime() IS 'how long a proposal waits and an approval of this node holds: pg_mpc.approval_lifetime';
 
 CREATE TABLE mpc_internal.studies (
   study text NOT NULL,
@@ -14,7 +19,7 @@ CREATE TABLE mpc_internal.studies (
   parties text[] NOT NULL,
   proposer text NOT NULL,
   proposed_at timestamptz NOT NULL DEFAULT now(),
-  expires_at timestamptz NOT NULL DEFAULT now() + interval '30 days',
+  expires_at timestamptz NOT NULL DEFAULT now() + mpc_internal.lifetime(),
   run_state text CHECK (run_state IN ('running', 'released', 'failed', 'cancelled')),
   attempt text,
   manual boolean,
@@ -30,6 +35,24 @@ CREATE TABLE mpc_internal.studies (
 );
 COMMENT ON TABLE mpc_internal.studies IS
 'every version of every study; parties = both controllers in byte order, then the third party; run_state is NULL before the first start';
+SELECT pg_catalog.pg_extension_config_dump('mpc_internal.studies', '');
+
+CREATE FUNCTION mpc_internal.refuse_other_spec() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('the spec of version %s of study "%s" cannot be changed', OLD.version, OLD.study),
+    DETAIL = 'Parties decide on exactly this spec.',
+    HINT = 'Propose the study with another spec: that is a new version and needs new approvals.';
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.refuse_other_spec() IS 'trigger of table studies: what parties decide on is immutable';
+
+CREATE TRIGGER immutable BEFORE UPDATE ON mpc_internal.studies FOR EACH ROW
+  WHEN (ROW(OLD.study, OLD.version, OLD.digest, OLD.spec, OLD.parties, OLD.proposer) IS DISTINCT FROM
+        ROW(NEW.study, NEW.version, NEW.digest, NEW.spec, NEW.parties, NEW.proposer))
+  EXECUTE FUNCTION mpc_internal.refuse_other_spec();
+ALTER TABLE mpc_internal.studies ENABLE ALWAYS TRIGGER immutable;
 
 CREATE TABLE mpc_internal.approvals (
   study text NOT NULL,
@@ -39,8 +62,11 @@ CREATE TABLE mpc_internal.approvals (
   decision text NOT NULL CHECK (decision IN ('approved', 'rejected', 'withdrawn')),
   reason text,
   decided_at timestamptz NOT NULL DEFAULT now(),
+  expires_at timestamptz,
   source oid,
   source_name text,
+  source_schema jsonb,
+  source_digest bytea,
   identifier text[],
   approver oid,
   decided_by text,
@@ -48,7 +74,8 @@ CREATE TABLE mpc_internal.approvals (
   CONSTRAINT approvals_pkey PRIMARY KEY (study, version, party)
 );
 COMMENT ON TABLE mpc_internal.approvals IS
-'decision of each party; may precede the proposal when messages overtake each other; source and approver are known for this node only';
+'decision of each party; may precede the proposal when messages overtake each other; source and approver are known for this node only; source_digest is keyed (47_source.sql)';
+SELECT pg_catalog.pg_extension_config_dump('mpc_internal.approvals', '');
 
 CREATE TABLE mpc_internal.outbox (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -60,28 +87,6 @@ CREATE TABLE mpc_internal.outbox (
 COMMENT ON SEQUENCE mpc_internal.outbox_id_seq IS 'ids of the outbox';
 COMMENT ON TABLE mpc_internal.outbox IS 'control messages that a peer has not acknowledged yet';
 
-CREATE TABLE mpc_internal.ledger (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  study text,
-  attempt text,
-  event text NOT NULL,
-  party text,
-  detail jsonb NOT NULL
-);
-COMMENT ON SEQUENCE mpc_internal.ledger_id_seq IS 'ids of the ledger';
-COMMENT ON TABLE mpc_internal.ledger IS
-'append-only record of what happened at this node; no counts of records, no times of work, nothing that a digest of it could betray';
-
-CREATE TABLE mpc_internal.ledger_seals (
-  place bigint PRIMARY KEY,
-  id bigint NOT NULL UNIQUE,
-  prev_hash bytea NOT NULL,
-  hash bytea NOT NULL
-);
-COMMENT ON TABLE mpc_internal.ledger_seals IS
-'hash chain over the ledger in the order of sealing; sealing is apart from recording so that recording never waits';
-
 -- the state of a study
 
 CREATE VIEW mpc_internal.study_versions AS
@@ -89,21 +94,23 @@ SELECT s.*,
        CASE WHEN s.run_state IN ('running', 'released') THEN s.run_state
             WHEN d.rejected THEN 'rejected'
             WHEN d.withdrawn THEN 'withdrawn'
-            WHEN s.expires_at <= now() THEN 'expired'
+            WHEN least(s.expires_at, d.approvals_expire_at) <= now() THEN 'expired'
             WHEN s.run_state IS NOT NULL THEN s.run_state
             WHEN d.approved = 3 THEN 'approved'
             ELSE 'proposed' END AS state,
-       d.objection
+       d.objection, d.approvals_expire_at
   FROM mpc_internal.studies AS s,
        LATERAL (SELECT coalesce(bool_or(a.decision = 'rejected'), false) AS rejected,
                        coalesce(bool_or(a.decision = 'withdrawn'), false) AS withdrawn,
                        count(*) FILTER (WHERE a.decision = 'approved') AS approved,
+                       min(a.expires_at) FILTER (WHERE a.decision = 'approved') AS approvals_expire_at,
                        string_agg(format('%s: %s', a.party, a.reason), '; ' ORDER BY a.party)
                          FILTER (WHERE a.reason IS NOT NULL) AS objection
                   FROM mpc_internal.approvals AS a
                  WHERE a.study = s.study AND a.version = s.version AND a.digest = s.digest
                    AND a.party = ANY (s.parties)) AS d;
-COMMENT ON VIEW mpc_internal.study_versions IS 'studies with their state and the reasons of parties that objected';
+COMMENT ON VIEW mpc_internal.study_versions IS
+'studies with their state, the reasons of parties that objected and the end of the first approval to expire';
 
 CREATE VIEW mpc_internal.current_studies AS
 SELECT v.* FROM mpc_internal.study_versions AS v
@@ -128,11 +135,6 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'pg_mpc_spec_difference';
 COMMENT ON FUNCTION mpc_internal.spec_difference(text, text) IS
 'JSON pointer of the first difference between two canonical specs, empty when equal';
-
-CREATE FUNCTION mpc_internal.record_event(study text, attempt text, event text, party text, detail jsonb) RETURNS void
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$ INSERT INTO mpc_internal.ledger (study, attempt, event, party, detail) VALUES ($1, $2, $3, $4, $5) $$;
-COMMENT ON FUNCTION mpc_internal.record_event(text, text, text, text, jsonb) IS 'adds one row to the ledger';
 
 CREATE FUNCTION mpc_internal.find_study(study text) RETURNS mpc_internal.current_studies
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -191,7 +193,7 @@ BEGIN
   IF spec IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'a study needs a spec',
       DETAIL = 'The spec is NULL.',
-      HINT = 'Pass a JSON object with controllers, third_party and analysis.';
+      HINT = 'Pass a JSON object with controllers, third_party and analysis, or make a draft with mpc.draft_study first.';
   END IF;
   canonical := mpc_internal.parse_spec(spec);
   digest := mpc_internal.study_digest(study, canonical);
@@ -232,7 +234,7 @@ COMMENT ON FUNCTION mpc_internal.require_peers(text[]) IS 'error 42704 naming th
 
 -- public functions
 
-CREATE FUNCTION mpc.propose_study(study text, spec jsonb) RETURNS text
+CREATE FUNCTION mpc.propose_study(study text, spec jsonb DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -240,7 +242,7 @@ DECLARE
   held record;
   number integer;
 BEGIN
-  accepted := mpc_internal.accept_spec(study, spec::text);
+  accepted := mpc_internal.accept_spec(study, coalesce(spec::text, mpc_internal.take_draft(study)));
   PERFORM mpc_internal.require_peers(accepted.parties);
   SELECT * INTO held FROM mpc_internal.current_studies AS s WHERE s.study = propose_study.study;
   IF held.state = 'running' AND held.digest <> accepted.digest THEN
@@ -256,7 +258,8 @@ BEGIN
     VALUES (propose_study.study, number, accepted.digest, accepted.canonical, accepted.parties,
             mpc_internal.own_party(), pg_current_xact_id());
     PERFORM mpc_internal.record_event(study, NULL, 'proposed', mpc_internal.own_party(),
-                                      jsonb_build_object('version', number, 'digest', accepted.digest));
+                                      jsonb_build_object('version', number, 'digest', accepted.digest,
+                                                         'by', mpc_internal.invoking_user()::regrole::text));
     PERFORM mpc_internal.announce(study);
   END IF;
   PERFORM mpc_internal.broadcast(accepted.parties, jsonb_build_object(
@@ -265,7 +268,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc.propose_study(text, jsonb) IS
-'proposes a study to its parties and returns the digest that each of them approves. The same name with another spec is a new version: earlier approvals are void. Errors: 22023 names the JSON pointer of what is wrong in the spec, 42704 a party that is no peer, 0A000 a kind of analysis that does not run, 55000 the study is running';
+'proposes a study to its parties (without a spec: the draft of mpc.draft_study) and returns the digest that each of them approves. The same name with another spec is a new version: earlier approvals are void. Errors: 22023 names the JSON pointer of what is wrong in the spec, 42704 a party that is no peer, 0A000 a kind of analysis that does not run, 55000 the study is running';
 
 CREATE FUNCTION mpc.reject_study(study text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -307,7 +310,7 @@ BEGIN
       DETAIL = format('It is version %s, %s.', held.version, held.state),
       HINT = 'There is nothing to withdraw; mpc.reject_study tells the other parties that this node refuses.';
   END IF;
-  PERFORM mpc_internal.decide(held.study, held.version, own, held.digest, decision, reason);
+  PERFORM mpc_internal.decide(held.study, held.version, own, held.digest, decision, reason, NULL);
   PERFORM mpc_internal.broadcast(held.parties, jsonb_strip_nulls(jsonb_build_object(
     'type', CASE decision WHEN 'rejected' THEN 'reject' ELSE 'withdraw' END,
     'study', held.study, 'version', held.version, 'digest', held.digest, 'reason', reason)));
@@ -318,23 +321,28 @@ $$;
 COMMENT ON FUNCTION mpc_internal.record_objection(text, text, text) IS 'records and sends the rejection or withdrawal of this node';
 
 CREATE FUNCTION mpc_internal.decide(
-  study text, version integer, party text, digest text, decision text, reason text) RETURNS void
+  study text, version integer, party text, digest text, decision text, reason text, expires_at timestamptz,
+  source_name text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  by_role text := CASE WHEN party = mpc_internal.own_party() THEN mpc_internal.invoking_user()::regrole::text END;
 BEGIN
-  INSERT INTO mpc_internal.approvals AS a (study, version, party, digest, decision, reason, decided_by, decided_in)
-  VALUES (decide.study, decide.version, decide.party, decide.digest, decide.decision, decide.reason,
-          CASE WHEN decide.party = mpc_internal.own_party() THEN mpc_internal.invoking_user()::regrole::text END,
-          pg_current_xact_id())
+  INSERT INTO mpc_internal.approvals AS a (study, version, party, digest, decision, reason, expires_at, source_name,
+                                           decided_by, decided_in)
+  VALUES (decide.study, decide.version, decide.party, decide.digest, decide.decision, decide.reason, decide.expires_at,
+          decide.source_name, by_role, pg_current_xact_id())
   ON CONFLICT ON CONSTRAINT approvals_pkey DO UPDATE
      SET digest = excluded.digest, decision = excluded.decision, reason = excluded.reason,
-         decided_at = excluded.decided_at, decided_by = excluded.decided_by, decided_in = excluded.decided_in,
-         source = NULL, source_name = NULL, identifier = NULL, approver = NULL;
+         decided_at = excluded.decided_at, expires_at = excluded.expires_at, decided_by = excluded.decided_by,
+         decided_in = excluded.decided_in, source_name = excluded.source_name,
+         source = NULL, source_schema = NULL, source_digest = NULL, identifier = NULL, approver = NULL;
   PERFORM mpc_internal.record_event(study, NULL, decision, party, jsonb_strip_nulls(
-    jsonb_build_object('version', version, 'digest', digest, 'reason', reason)));
+    jsonb_build_object('version', version, 'digest', digest, 'reason', reason, 'expires_at', expires_at,
+                       'by', by_role, 'source', source_name)));
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.decide(text, integer, text, text, text, text) IS
+COMMENT ON FUNCTION mpc_internal.decide(text, integer, text, text, text, text, timestamptz, text) IS
 'stores the decision of a party in place of its earlier one';
 
 CREATE FUNCTION mpc_internal.approved_in_this_transaction(study text) RETURNS boolean

@@ -1,8 +1,8 @@
 -- What: binding a source to a study: mpc.check_source and mpc.approve_study.
 -- Terms: source = the table or view of one controller; identifier = the columns whose values find the same person at
 --        the other controller; columns of a controller = its attributes, then the outcome if it holds it.
--- Invariants: a source is bound as an oid, together with the role that approved; nothing of the source is read here
---             except by mpc.check_source, which runs as its caller.
+-- Invariants: a source is bound as an oid, together with the role that approved, and is read with that role's rights
+--             only.
 
 -- private functions
 
@@ -183,6 +183,7 @@ DECLARE
   caller oid := mpc_internal.invoking_user();
   held mpc_internal.current_studies%ROWTYPE;
   names text[];
+  expires timestamptz;
 BEGIN
   IF digest IS NULL OR digest !~ '\A[0-9a-f]{64}\Z' THEN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'digest has not the form of a digest',
@@ -190,13 +191,15 @@ BEGIN
       HINT = 'mpc.propose_study returns it, view mpc.studies shows it: 64 hexadecimal digits in lower case.';
   END IF;
   held := mpc_internal.await_proposal(study, digest);
-  IF held.state IN ('running', 'released', 'expired') THEN
+  -- An approval that has expired is renewed here, a proposal that has is not.
+  IF held.state IN ('running', 'released') OR held.expires_at <= now() THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is %s', study, held.state),
       DETAIL = format('It is version %s, proposed by %s.', held.version, held.proposer),
       HINT = CASE held.state WHEN 'running' THEN 'Wait for its end, or cancel it with mpc.cancel_study.'
              ELSE 'Propose it again: a new version needs new approvals.' END;
   END IF;
   PERFORM mpc_internal.require_peers(held.parties);
+  PERFORM mpc_internal.require_own_approval(held.study, held.version, caller);
   IF own = held.parties[3] THEN
     IF source IS NOT NULL OR identifier IS NOT NULL THEN
       RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'the third party brings no source',
@@ -213,28 +216,31 @@ BEGIN
     names := mpc_internal.identifier_columns(held.spec::jsonb, source, identifier);
     PERFORM mpc_internal.require_binding(held.spec::jsonb, own, source, names, caller);
   END IF;
-  PERFORM mpc_internal.decide(held.study, held.version, own, held.digest, 'approved', NULL);
+  expires := now() + mpc_internal.lifetime();
+  PERFORM mpc_internal.decide(held.study, held.version, own, held.digest, 'approved', NULL, expires, source::text);
   UPDATE mpc_internal.approvals AS a
-     SET source = approve_study.source, source_name = approve_study.source::text, identifier = names, approver = caller
+     SET source = approve_study.source, identifier = names, approver = caller,
+         source_schema = mpc_internal.source_schema(approve_study.source, names || mpc_internal.columns_of(held.spec::jsonb, own)),
+         source_digest = mpc_internal.source_digest(held.spec, own, approve_study.source, names, caller)
    WHERE a.study = held.study AND a.version = held.version AND a.party = own;
   PERFORM mpc_internal.broadcast(held.parties, jsonb_build_object(
-    'type', 'approve', 'study', held.study, 'version', held.version, 'digest', held.digest));
+    'type', 'approve', 'study', held.study, 'version', held.version, 'digest', held.digest,
+    'expires_at', floor(extract(epoch FROM expires))));
   PERFORM mpc_internal.announce(study);
   RETURN (SELECT s.state FROM mpc_internal.current_studies AS s WHERE s.study = held.study);
 END
 $$;
 COMMENT ON FUNCTION mpc.approve_study(text, text, regclass, text) IS
-'this node agrees to exactly this digest. A controller binds its table or view and the column (comma-separated columns) of the identifier; the engine reads them later as the role that approves now. Waits up to 10 s for a proposal on its way. Returns the state. Errors: 22023 another digest, 42704 unknown study, 42703/42501/42804 name the column, 55000 running, released or expired';
+'this node agrees to exactly this digest. A controller binds its table or view and the column (comma-separated columns) of the identifier; the engine reads them later as the role that approves now. The source is read once now: a study whose source has changed since is refused until it is approved again. The approval holds for pg_mpc.approval_lifetime. Waits up to 10 s for a proposal on its way. Returns the state. Errors: 22023 another digest, 42704 unknown study, 42703/42501/42804 name the column, 42501 approved by another role, 55000 running, released or expired';
 
 CREATE FUNCTION mpc_internal.study_for_check(study text, OUT spec jsonb, OUT party text) RETURNS record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  held record := mpc_internal.find_study(study);
 BEGIN
-  spec := held.spec::jsonb;
+  spec := mpc_internal.spec_to_read(study);
   party := mpc_internal.own_party();
-  IF party = held.parties[3] THEN
+  IF party = spec ->> 'third_party' THEN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'the third party brings no source',
       DETAIL = format('In study "%s" this node, "%s", is the third party.', study, party),
       HINT = 'Check the source on the node of the controller that brings it.';

@@ -54,11 +54,12 @@ BEGIN
     WHEN 'reject' THEN mpc_internal.control_decision(party, message, 'rejected')
     WHEN 'withdraw' THEN mpc_internal.control_decision(party, message, 'withdrawn')
     WHEN 'ready' THEN mpc_internal.control_ready(party, message)
+    WHEN 'head' THEN mpc_internal.control_head(party, message)
     ELSE mpc_internal.control_unknown(party, kind) END;
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.control(text, jsonb) IS
-'handles a control message of an authenticated peer and returns the answer; types propose, approve, reject, withdraw, ready, hello';
+'handles a control message of an authenticated peer and returns the answer; types propose, approve, reject, withdraw, ready, head, hello';
 
 CREATE FUNCTION mpc_internal.control_unknown(party text, kind text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -150,7 +151,9 @@ BEGIN
       HINT = 'Propose the studies first: decisions on them follow.';
   END IF;
   -- A decision may overtake its proposal: it is kept and counts once the proposal with this digest is here.
-  PERFORM mpc_internal.decide(name, number, party, message ->> 'digest', decision, left(message ->> 'reason', 1000));
+  PERFORM mpc_internal.decide(name, number, party, message ->> 'digest', decision, left(message ->> 'reason', 1000),
+    CASE WHEN decision = 'approved' AND coalesce(message ->> 'expires_at', '') ~ '\A[0-9]{1,11}\Z'
+         THEN to_timestamp((message ->> 'expires_at')::float8) END);
   PERFORM mpc_internal.announce(name);
   RETURN '{"accepted": true}';
 END
@@ -194,8 +197,11 @@ DECLARE
 BEGIN
   IF held.state NOT IN ('proposed', 'approved', 'running', 'failed', 'cancelled') THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is %s', study, held.state),
-      DETAIL = coalesce(held.objection, format('It is version %s, proposed by %s.', held.version, held.proposer)),
-      HINT = CASE held.state WHEN 'released' THEN 'Read its results with mpc.coefficients; propose it again for another run.'
+      DETAIL = CASE WHEN held.state = 'expired' AND held.expires_at > now()
+                    THEN format('Approvals have expired: %s.', mpc_internal.expired_approvals(held.study, held.version))
+               ELSE coalesce(held.objection, format('It is version %s, proposed by %s.', held.version, held.proposer)) END,
+      HINT = CASE WHEN held.state = 'released' THEN 'Read its results with mpc.coefficients; propose it again for another run.'
+             WHEN held.state = 'expired' AND held.expires_at > now() THEN 'Approve it again on those nodes with mpc.approve_study.'
              ELSE 'Propose it again: a new version needs new approvals.' END;
   END IF;
   SELECT * INTO approval FROM mpc_internal.approvals AS a
@@ -210,6 +216,7 @@ BEGIN
   place := array_position(held.parties, own) - 1;
   IF place < 2 THEN
     PERFORM mpc_internal.require_approver(held.study, approval);
+    PERFORM mpc_internal.require_same_source(approval);
     PERFORM mpc_internal.require_binding(held.spec::jsonb, own, approval.source, approval.identifier, approval.approver);
     PERFORM mpc_internal.require_budget(held.spec::jsonb, approval.source);
   END IF;
@@ -218,7 +225,7 @@ BEGIN
     'party', own, 'party_index', place, 'role', CASE WHEN place < 2 THEN 'controller' ELSE 'third_party' END,
     'source', CASE WHEN place < 2 THEN jsonb_build_object(
       'relation', approval.source::bigint, 'identifier', to_jsonb(approval.identifier),
-      'approver', approval.approver::bigint) END,
+      'approver', approval.approver::bigint, 'digest', encode(approval.source_digest, 'hex')) END,
     'peers', (SELECT jsonb_agg(jsonb_build_object('party', p.party, 'url', p.url, 'certificate', p.certificate,
                        'fingerprint', p.fingerprint, 'next_fingerprint', coalesce(p.next_fingerprint, ''),
                        'index', array_position(held.parties, p.party) - 1)

@@ -1,4 +1,4 @@
--- What: the course of an attempt as its engine reports it, the outbox, restart, sealing of the ledger.
+-- What: the course of an attempt as its engine reports it, the outbox, restart.
 -- Invariants: called by the coordinator only; every function is one transaction; an event of an attempt that is not
 --             in force any more is ignored.
 
@@ -20,11 +20,37 @@ BEGIN
   END IF;
   PERFORM mpc_internal.record_event(study, attempt, 'started', mpc_internal.own_party(),
                                     jsonb_build_object('version', held.version, 'digest', held.digest, 'manual', manual));
-  PERFORM mpc_internal.seal_ledger();
+  PERFORM mpc_internal.send_head(study, held.version, attempt);
   PERFORM mpc_internal.announce(study);
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.attempt_started(text, text, boolean) IS 'the attempt is in force; the study is running';
+
+CREATE FUNCTION mpc_internal.status_reasons(data_status text, step integer) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE data_status
+    WHEN 'personal' THEN jsonb_build_object(
+      'singling_out', 'possible: records with identifiers, at the controller they belong to',
+      'linkability', 'possible: the identifiers are those of the source',
+      'inference', 'possible: the values are readable')
+    WHEN 'pseudonymised' THEN jsonb_build_object(
+      'singling_out', 'possible for a controller: it holds its own source',
+      'linkability', 'possible for a controller: it holds the joint key, or hashes made with it',
+      'inference', 'no: values of the other controller have not left it')
+    WHEN 'anonymous' THEN jsonb_build_object(
+      'singling_out', CASE WHEN step < 7 THEN 'no: ciphertexts in a secret order, their private key at another party'
+                      ELSE 'no: a share is a random number' END,
+      'linkability', 'no: hashed identifiers and the joint key are destroyed',
+      'inference', 'no: no party holds both ciphertext and key, nor two shares; the match count alone is known',
+      'as_long_as', 'no two parties pool what they hold')
+    WHEN 'aggregate' THEN jsonb_build_object(
+      'singling_out', 'no: coefficients describe all matched records together',
+      'linkability', 'no: shares and keys are destroyed',
+      'inference', 'limited by the disclosure rules of the spec, not excluded') END
+$$;
+COMMENT ON FUNCTION mpc_internal.status_reasons(text, integer) IS
+'why data after a step has its status, per criterion of the Article 29 Working Party (opinion 05/2014)';
 
 CREATE FUNCTION mpc_internal.attempt_step(study text, attempt text, "row" jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
@@ -40,21 +66,28 @@ BEGIN
                                                    kernel_seconds float8, data_status text, destroyed text[])
    WHERE s.study = attempt_step.study AND s.attempt = attempt_step.attempt AND s.run_state = 'running';
   IF FOUND THEN
-    PERFORM mpc_internal.record_event(study, attempt, 'step', "row" ->> 'party', jsonb_build_object(
-      'step', "row" -> 'step', 'name', "row" -> 'name', 'data_status', "row" -> 'data_status',
-      'destroyed', coalesce("row" -> 'destroyed', '[]')));
+    PERFORM mpc_internal.record_event(study, attempt, 'step', "row" ->> 'party', jsonb_strip_nulls(jsonb_build_object(
+      'step', "row" -> 'step', 'name', "row" -> 'name', 'peer', nullif("row" ->> 'peer', ''), 'records', "row" -> 'records',
+      'bytes_sent', "row" -> 'bytes', 'destroyed', coalesce("row" -> 'destroyed', '[]'),
+      'data_status', "row" -> 'data_status',
+      'reasons', mpc_internal.status_reasons("row" ->> 'data_status', ("row" ->> 'step')::integer))));
     PERFORM mpc_internal.seal_ledger();
   END IF;
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.attempt_step(text, text, jsonb) IS
-'a step of this node is done; the ledger keeps what became of the data, not the counts';
+'a step of this node is done: what it sent to whom, what it destroyed, what the data is now';
 
 CREATE FUNCTION mpc_internal.attempt_matched(study text, attempt text, n bigint) RETURNS void
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
-  UPDATE mpc_internal.studies AS s SET n_matched = $3
-   WHERE s.study = $1 AND s.attempt = $2 AND s.run_state = 'running'
+BEGIN
+  UPDATE mpc_internal.studies AS s SET n_matched = n
+   WHERE s.study = attempt_matched.study AND s.attempt = attempt_matched.attempt AND s.run_state = 'running';
+  IF FOUND THEN
+    PERFORM mpc_internal.record_event(study, attempt, 'opened', NULL, jsonb_build_object('what', '["match count"]'::jsonb, 'records', n));
+  END IF;
+END
 $$;
 COMMENT ON FUNCTION mpc_internal.attempt_matched(text, text, bigint) IS
 'the count that the third party announced; never called when it refused';
@@ -74,9 +107,13 @@ BEGIN
     RETURN;
   END IF;
   PERFORM mpc_internal.store_result(study, number, result);
+  PERFORM mpc_internal.record_event(study, attempt, 'opened', NULL, (
+    SELECT jsonb_build_object('what', '["iterations", "coefficients", "intercept", "r_squared"]'::jsonb,
+                              'to', s.spec::jsonb -> 'recipients', 'models', mpc_internal.models_in(s.spec::jsonb))
+      FROM mpc_internal.studies AS s WHERE s.study = attempt_released.study AND s.version = number));
   PERFORM mpc_internal.record_event(study, attempt, 'released', mpc_internal.own_party(), jsonb_build_object(
     'version', number, 'models', jsonb_array_length(coalesce(result -> 'fits', '[]'))));
-  PERFORM mpc_internal.seal_ledger();
+  PERFORM mpc_internal.send_head(study, number, attempt);
   PERFORM mpc_internal.announce(study);
 END
 $$;
@@ -86,18 +123,25 @@ CREATE FUNCTION mpc_internal.attempt_failed(
   study text, attempt text, sqlstate text, message text, detail text, hint text, cancelled boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
+DECLARE
+  number integer;
 BEGIN
   UPDATE mpc_internal.studies AS s
      SET run_state = CASE WHEN attempt_failed.cancelled THEN 'cancelled' ELSE 'failed' END,
          finished_at = clock_timestamp(), sqlstate = attempt_failed.sqlstate, last_error = attempt_failed.message,
          error_detail = nullif(attempt_failed.detail, ''), error_hint = nullif(attempt_failed.hint, '')
-   WHERE s.study = attempt_failed.study AND s.attempt = attempt_failed.attempt AND s.run_state = 'running';
-  IF FOUND THEN
-    PERFORM mpc_internal.record_event(study, attempt, CASE WHEN cancelled THEN 'cancelled' ELSE 'failed' END,
-                                      mpc_internal.own_party(), jsonb_build_object('sqlstate', sqlstate));
-    PERFORM mpc_internal.seal_ledger();
-    PERFORM mpc_internal.announce(study);
+   WHERE s.study = attempt_failed.study AND s.attempt = attempt_failed.attempt AND s.run_state = 'running'
+  RETURNING s.version INTO number;
+  IF NOT FOUND THEN
+    RETURN;
   END IF;
+  IF sqlstate = 'MP005' THEN
+    PERFORM mpc_internal.record_event(study, attempt, 'opened', NULL, '{"what": ["one bit: a rule of the spec refused"]}');
+  END IF;
+  PERFORM mpc_internal.record_event(study, attempt, CASE WHEN cancelled THEN 'cancelled' ELSE 'failed' END,
+                                    mpc_internal.own_party(), jsonb_build_object('version', number, 'sqlstate', sqlstate));
+  PERFORM mpc_internal.send_head(study, number, attempt);
+  PERFORM mpc_internal.announce(study);
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.attempt_failed(text, text, text, text, text, text, boolean) IS
@@ -130,7 +174,11 @@ COMMENT ON FUNCTION mpc_internal.outbox_pending() IS
 
 CREATE FUNCTION mpc_internal.outbox_delivered(id bigint) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
-AS $$ DELETE FROM mpc_internal.outbox AS o WHERE o.id = $1 $$;
+AS $$
+  DELETE FROM mpc_internal.outbox AS o WHERE o.id = $1;
+  -- What the message told is in the ledger and committed: sealed soon after, without a session waiting for it.
+  SELECT mpc_internal.seal_ledger()
+$$;
 COMMENT ON FUNCTION mpc_internal.outbox_delivered(bigint) IS 'the peer has acknowledged the message';
 
 CREATE FUNCTION mpc_internal.outbox_refused(id bigint, error jsonb) RETURNS void
@@ -157,40 +205,3 @@ END
 $$;
 COMMENT ON FUNCTION mpc_internal.outbox_refused(bigint, jsonb) IS
 'the peer answered with an error: kept for another try when it is of a passing kind, otherwise shown in mpc.studies.last_error';
-
--- the ledger's hash chain
-
-CREATE FUNCTION mpc_internal.ledger_hash(entry mpc_internal.ledger, prev_hash bytea) RETURNS bytea
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT sha256(prev_hash || convert_to(jsonb_build_array(
-    entry.id, extract(epoch FROM entry.at), entry.study, entry.attempt, entry.event, entry.party, entry.detail)::text, 'UTF8'))
-$$;
-COMMENT ON FUNCTION mpc_internal.ledger_hash(mpc_internal.ledger, bytea) IS 'SHA-256 over the previous hash and the row';
-
-CREATE FUNCTION mpc_internal.seal_ledger() RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  last mpc_internal.ledger_seals%ROWTYPE;
-  entry mpc_internal.ledger%ROWTYPE;
-BEGIN
-  -- One sealer at a time, never waiting; under an old snapshot the end of the chain could be out of sight.
-  IF current_setting('transaction_isolation') <> 'read committed' OR pg_is_in_recovery()
-     OR NOT pg_try_advisory_xact_lock('mpc_internal.ledger_seals'::regclass::oid::bigint) THEN
-    RETURN;
-  END IF;
-  SELECT * INTO last FROM mpc_internal.ledger_seals AS s ORDER BY s.place DESC LIMIT 1;
-  last.place := coalesce(last.place, 0);
-  last.hash := coalesce(last.hash, sha256('pg_mpc ledger 1'));
-  FOR entry IN SELECT l.* FROM mpc_internal.ledger AS l
-                WHERE NOT EXISTS (SELECT FROM mpc_internal.ledger_seals AS s WHERE s.id = l.id) ORDER BY l.id LOOP
-    last.prev_hash := last.hash;
-    last.hash := mpc_internal.ledger_hash(entry, last.prev_hash);
-    last.place := last.place + 1;
-    INSERT INTO mpc_internal.ledger_seals (place, id, prev_hash, hash)
-    VALUES (last.place, entry.id, last.prev_hash, last.hash);
-  END LOOP;
-END
-$$;
-COMMENT ON FUNCTION mpc_internal.seal_ledger() IS 'adds the committed rows of the ledger to its hash chain';

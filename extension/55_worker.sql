@@ -101,7 +101,7 @@ BEGIN
   PERFORM mpc_internal.require_committed(study);
   final := mpc_internal.await_study(study, timeout);
   IF final IS NULL THEN
-    SELECT s.state INTO final FROM mpc.studies AS s WHERE s.study = wait_for_study.study;
+    SELECT s.state INTO final FROM mpc_internal.current_studies AS s WHERE s.study = wait_for_study.study;
   END IF;
   RETURN final;
 END

@@ -3,20 +3,36 @@
 --             agreed minimum, no sizes of other parties' sources).
 
 CREATE VIEW mpc.studies AS
-SELECT s.study, s.version, s.digest, s.state, s.proposer, s.proposed_at, s.expires_at, s.n_matched, s.sqlstate,
+SELECT s.study, s.version, s.digest, s.state, s.proposer, s.proposed_at, least(s.expires_at, s.approvals_expire_at) AS expires_at,
+       s.n_matched, s.sqlstate,
        coalesce(nullif(concat_ws(': ', s.last_error, s.error_detail), ''),
                 CASE WHEN s.state IN ('rejected', 'withdrawn') THEN s.objection END) AS last_error,
        s.spec::jsonb AS spec
-  FROM mpc_internal.current_studies AS s;
+  FROM mpc_internal.current_studies AS s
+UNION ALL
+SELECT d.study, coalesce((SELECT max(s.version) FROM mpc_internal.studies AS s WHERE s.study = d.study), 0) + 1, d.digest,
+       'draft', NULL, NULL, NULL, NULL, NULL, NULL, d.spec::jsonb
+  FROM mpc_internal.drafts AS d;
 COMMENT ON VIEW mpc.studies IS
-'latest version of each study known here; state: proposed, approved, running, released, rejected, withdrawn, cancelled, failed or expired';
+'latest version of each study known here, and drafts of this node; state: draft, proposed, approved, running, released, rejected, withdrawn, cancelled, failed or expired';
 
 CREATE VIEW mpc.approvals AS
-SELECT a.study, a.version, a.party, a.decision, a.decided_at, a.source_name AS source, a.decided_by, a.reason
+SELECT a.study, a.version, a.party, a.decision, a.decided_at, a.source_name AS source, a.decided_by, a.reason, a.expires_at
   FROM mpc_internal.approvals AS a JOIN mpc_internal.studies AS s
     ON s.study = a.study AND s.version = a.version AND s.digest = a.digest AND a.party = ANY (s.parties);
 COMMENT ON VIEW mpc.approvals IS
-'decision of each party on each version (approved, rejected, withdrawn); source and decided_by are known for this node only';
+'decision of each party on each version (approved, rejected, withdrawn) and until when an approval holds; source and decided_by are known for this node only';
+
+CREATE VIEW mpc.study_history AS
+SELECT l.study, (l.detail ->> 'version')::integer AS version, l.at, l.event, l.party, l.detail ->> 'by' AS role, l.attempt,
+       l.detail - '{version,by}'::text[] AS detail, l.id
+  FROM mpc_internal.ledger AS l
+ WHERE l.event IN ('drafted', 'proposed', 'approved', 'rejected', 'withdrawn', 'started', 'released', 'failed', 'cancelled')
+UNION ALL
+SELECT s.study, s.version, least(s.expires_at, s.approvals_expire_at), 'expired', NULL, NULL, NULL, '{}', NULL
+  FROM mpc_internal.current_studies AS s WHERE s.state = 'expired';
+COMMENT ON VIEW mpc.study_history IS
+'life cycle of every study: who did what when, as the ledger has it; role is the role of this node that drafted, proposed or decided, NULL for other parties; id is the entry of the ledger';
 
 CREATE VIEW mpc.parties AS
 SELECT p.party,
@@ -51,7 +67,7 @@ CREATE VIEW mpc.ledger AS
 SELECT l.id, l.at, l.study, l.attempt, l.event, l.party, l.detail, s.prev_hash, s.hash
   FROM mpc_internal.ledger AS l LEFT JOIN mpc_internal.ledger_seals AS s USING (id);
 COMMENT ON VIEW mpc.ledger IS
-'append-only record of this node: proposals, decisions, attempts, steps with what they destroyed; hash chain, see mpc.verify_ledger()';
+'append-only record of this node, an entry per event: peers, proposals, decisions, attempts, steps (what was sent to whom, what was destroyed, data status with the reason per criterion), what was opened, heads of the peers'' ledgers; hash chain, see mpc.verify_ledger() and mpc.export_ledger()';
 
 CREATE VIEW mpc.stat_study_progress AS
 SELECT p.pid, p.study, p.attempt, p.phase, p.done, p.total, p.step, p.bytes_sent, p.started_at,

@@ -1,4 +1,4 @@
--- What: looking at a study before approval, at the node and at its ledger.
+-- What: looking at a study before approval and at the node.
 
 CREATE FUNCTION mpc_internal.explain_spec(spec text, party text)
 RETURNS TABLE (step integer, name text, party text, peer text, sends text, learns text, records bigint, bytes bigint,
@@ -13,37 +13,12 @@ RETURNS TABLE (step integer, name text, party text, peer text, sends text, learn
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
-DECLARE
-  held record := mpc_internal.find_study(study);
 BEGIN
-  RETURN QUERY SELECT * FROM mpc_internal.explain_spec(held.spec, mpc_internal.own_party());
+  RETURN QUERY SELECT * FROM mpc_internal.explain_spec(mpc_internal.spec_to_read(study), mpc_internal.own_party());
 END
 $$;
 COMMENT ON FUNCTION mpc.explain_study(text) IS
 'what a study does, before it is approved: per step who sends what to whom, who learns what, and what is destroyed; sizes and times are estimates from expected_records, NULL without it. Rows of step 0 state what holds for the whole study: disclosure rules, what becomes public, statistical distance, trust. Error 42704 unknown study';
-
-CREATE FUNCTION mpc.verify_ledger(OUT entries bigint, OUT sealed bigint, OUT intact boolean, OUT first_broken bigint, OUT head text)
-RETURNS record
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  PERFORM mpc_internal.seal_ledger();
-  SELECT count(*) INTO entries FROM mpc_internal.ledger;
-  SELECT count(*) INTO sealed FROM mpc_internal.ledger_seals;
-  SELECT encode(s.hash, 'hex') INTO head FROM mpc_internal.ledger_seals AS s ORDER BY s.place DESC LIMIT 1;
-  SELECT min(c.place) INTO first_broken
-    FROM (SELECT s.place, s.hash, s.prev_hash, l AS entry,
-                 lag(s.hash, 1, sha256('pg_mpc ledger 1')) OVER chain AS before,
-                 row_number() OVER chain AS expected_place
-            FROM mpc_internal.ledger_seals AS s LEFT JOIN mpc_internal.ledger AS l ON l.id = s.id
-          WINDOW chain AS (ORDER BY s.place)) AS c
-   WHERE c.place <> c.expected_place OR c.prev_hash <> c.before OR (c.entry).id IS NULL
-      OR c.hash <> mpc_internal.ledger_hash(c.entry, c.prev_hash);
-  intact := first_broken IS NULL;
-END
-$$;
-COMMENT ON FUNCTION mpc.verify_ledger() IS
-'recomputes the hash chain of the ledger: intact is false when a sealed entry was changed or removed, first_broken is the place in the chain. Keep head outside the database to notice a rewritten or shortened chain';
 
 -- node status
 

@@ -10,10 +10,11 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mpc_internal FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION mpc.add_peer(text, text, text), mpc.alter_peer(text, text, text, text), mpc.remove_peer(text) TO mpc_admin;
 GRANT EXECUTE ON FUNCTION mpc.node_status(), mpc.verify_ledger() TO mpc_admin, mpc_study, mpc_reader;
+GRANT EXECUTE ON FUNCTION mpc.export_ledger(boolean, bigint), mpc.compare_ledger(text, jsonb) TO mpc_admin, mpc_reader;
 
 -- mpc_study
 
-GRANT EXECUTE ON FUNCTION mpc.propose_study(text, jsonb), mpc.approve_study(text, text, regclass, text),
+GRANT EXECUTE ON FUNCTION mpc.draft_study(text, jsonb), mpc.propose_study(text, jsonb), mpc.approve_study(text, text, regclass, text),
   mpc.reject_study(text, text), mpc.withdraw_approval(text), mpc.check_source(text, regclass, text) TO mpc_study;
 GRANT EXECUTE ON FUNCTION mpc.explain_study(text) TO mpc_study, mpc_reader;
 
@@ -31,5 +32,5 @@ GRANT EXECUTE ON FUNCTION mpc_internal.study_for_check(text), mpc_internal.colum
 
 GRANT EXECUTE ON FUNCTION mpc.coefficients(text), mpc.fit(text), mpc.transcript(text), mpc.predict(text, jsonb, float8) TO mpc_reader;
 GRANT SELECT ON mpc.models TO mpc_reader;
-GRANT SELECT ON mpc.studies, mpc.approvals, mpc.steps, mpc.ledger, mpc.stat_study_progress TO mpc_reader, mpc_study;
+GRANT SELECT ON mpc.studies, mpc.approvals, mpc.study_history, mpc.steps, mpc.ledger, mpc.stat_study_progress TO mpc_reader, mpc_study;
 GRANT SELECT ON mpc.parties TO mpc_reader, mpc_study, mpc_admin;

@@ -11,11 +11,13 @@ use ThreeParties;
 my $mpc = ThreeParties->new('pg_mpc.step_timeout' => '30s');
 my ($hospital, $insurer, $third) = $mpc->nodes;
 $mpc->load_small(300);
+# All at once: an approval reads its source, which hold() locks.
+$mpc->prepare_study($_, $mpc->small_spec, 'small_a', 'small_b')
+  for qw(cancelled timeout waited stopped crashed shutdown);
 
-# start(STUDY, NODE, SQL): approved, running on every node; returns the session that waits.
+# start(STUDY, NODE, SQL): running on every node; returns the session that waits.
 sub start {
 	my ($study, $node, $sql) = @_;
-	$mpc->prepare_study($study, $mpc->small_spec, 'small_a', 'small_b');
 	my $job = $mpc->start_sql($node, $sql);
 	$mpc->become($_, "SELECT count(*) = 1 FROM mpc.stat_study_progress WHERE study = '$study'") for $mpc->nodes;
 	return $job;
@@ -47,7 +49,6 @@ $mpc->release($held);
 
 # wait_for_study only stops waiting.
 $held = $mpc->hold($insurer, 'small_b');
-$mpc->prepare_study('waited', $mpc->small_spec, 'small_a', 'small_b');
 $mpc->ask($hospital, "SELECT mpc.start_study('waited')");
 $mpc->refuses($hospital, "SET statement_timeout = '300ms'; SELECT mpc.wait_for_study('waited')", '57014',
 	qr/statement timeout/, 'wait_for_study under statement_timeout');

@@ -104,13 +104,17 @@ settings($hospital, 'private_key_file', undef);
 $mpc->become($hospital, "SELECT bool_and(status = 'ok') FROM mpc.node_status()");
 pass('all is well again');
 
-# --- dump and restore: peers and models are kept, nothing of studies that ran ---
-my $dump = $hospital->basedir . '/dump.sql';
-$hospital->command_ok(['pg_dump', '-f', $dump, $hospital->connstr('postgres')], 'pg_dump');
+# --- dump and restore: what was agreed, done and released is kept; keys, shares and messages are not in a dump ---
+my $dump = $hospital->basedir . '/dump';
+$mpc->ask($hospital, "SELECT mpc.draft_study('drafted', '$spec')");
+my $chain = $mpc->ask($hospital, 'SELECT head FROM mpc.verify_ledger()');
+$hospital->command_ok(['pg_dump', '-Fc', '-f', $dump, $hospital->connstr('postgres')], 'pg_dump');
 $hospital->safe_psql('postgres', 'CREATE DATABASE restored TEMPLATE template0');
-$hospital->command_ok(['psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-f', $dump,
-		'-d', $hospital->connstr('restored')], 'restore');
+$hospital->command_ok(['pg_restore', '--exit-on-error', '-d', $hospital->connstr('restored'), $dump], 'pg_restore');
 for my $query ('SELECT party, url, fingerprint FROM mpc.parties ORDER BY party',
+	'SELECT study, version, digest, state, spec FROM mpc.studies ORDER BY study, version',
+	'SELECT study, version, party, decision, decided_at, source, expires_at FROM mpc.approvals ORDER BY study, version, party',
+	'SELECT * FROM mpc.steps', 'SELECT * FROM mpc.ledger ORDER BY id', 'SELECT * FROM mpc.study_history ORDER BY id',
 	"SELECT study, lambda, attribute, coefficient, intercept, r_squared FROM mpc.models",
 	"SELECT * FROM mpc.coefficients('awaited')",
 	"SELECT mpc.predict('awaited', '{\"x1\": 0.1, \"x2\": 0.2, \"x3\": 0.3}')") {
@@ -118,7 +122,15 @@ for my $query ('SELECT party, url, fingerprint FROM mpc.parties ORDER BY party',
 	isnt($before, '', "something to keep: $query");
 	is($hospital->safe_psql('restored', $query), $before, "kept: $query");
 }
-is($hospital->safe_psql('restored', 'SELECT count(*) FROM mpc.studies'), '0', 'studies stay with their node');
+is($hospital->safe_psql('restored', 'SELECT intact, head, entries = sealed FROM mpc.verify_ledger()'), "t|$chain|t",
+	'the restored ledger is the same chain');
+$hospital->safe_psql('restored', "SELECT mpc_internal.record_event(NULL, NULL, 'peer_added', 'x', '{}')");
+is($hospital->safe_psql('restored', "SELECT intact, head <> '$chain', entries = sealed FROM mpc.verify_ledger()"), 't|t|t',
+	'and goes on');
+my $key = unpack('H*', slurp_file($hospital->data_dir . '/pg_mpc/pgsql_tmp.source_key'));
+my ($listing) = run_command(['pg_restore', '-f', '-', $dump]);
+unlike($listing, qr/$key/i, 'the key of the source digests is not in the dump');
+unlike($listing, qr/COPY mpc_internal\.outbox/, 'nor are messages on their way');
 my $text = '';
 $hospital->psql('restored', "SELECT mpc.propose_study('elsewhere', '$spec')", stderr => \$text,
 	extra_params => ['-v', 'VERBOSITY=verbose']);

@@ -23,6 +23,7 @@ int memory_value = 256 * 1024;
 int table_memory_value = 64 * 1024;
 int threads_value = 2;
 int listener_memory_value = 256 * 1024;
+int approval_lifetime_value = 30 * 24 * 60;
 
 // A party name is [a-z][a-z0-9_]{0,62}; empty means: this server is no node yet.
 bool check_party(char** value, void** extra, GucSource source) {
@@ -85,6 +86,9 @@ const IntSetting int_settings[] = {
      &listener_memory_value, 256 * 1024, 32 * 1024, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB},
     {"pg_mpc.table_memory", "Working memory of Paillier encryption: more makes it faster for many records.",
      &table_memory_value, 64 * 1024, 1024, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB},
+    {"pg_mpc.approval_lifetime",
+     "How long a proposal waits for its approvals, and how long an approval of this node holds.",
+     &approval_lifetime_value, 30 * 24 * 60, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN},
     {"pg_mpc.threads", "Threads that compute for one running study.", &threads_value, 2, 1, 64, PGC_SIGHUP, 0},
 };
 

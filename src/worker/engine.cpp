@@ -9,6 +9,7 @@
 #include "net/transport_channel.h"
 #include "pg/guc.h"
 #include "worker/engine_source.h"
+#include "worker/source_digest.h"
 
 namespace pgmpc {
 namespace {
@@ -188,7 +189,10 @@ Engine::~Engine() {
 
 void Engine::send(const Json& event) { coordinator_.send(to_frame(event), Clock::now() + kLocalPatience, cancel_); }
 
-void Engine::read() { source_ = read_source(job_, spec_); }
+void Engine::read() {
+  source_ = read_source(job_, spec_);
+  require_approved_source(job_, source_);
+}
 
 void Engine::start() {
   sigset_t all, before;

@@ -24,6 +24,25 @@ namespace {
 
 constexpr long kBatch = 1000;
 
+// Plain data: the identity to return to. An abort of the transaction returns to it as well.
+struct Identity {
+  Oid user;
+  int context;
+};
+
+Identity act_as(Oid role) {
+  if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)))
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("the role that approved the study does not exist any more"),
+             errhint("Approve the study again.")));
+  Identity before;
+  GetUserIdAndSecContext(&before.user, &before.context);
+  SetUserIdAndSecContext(role, before.context | SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
+  return before;
+}
+
+void act_again_as(const Identity& before) { SetUserIdAndSecContext(before.user, before.context); }
+
 // The transaction in which the source is read. Aborted unless commit() was reached.
 class ReadTransaction {
  public:
@@ -45,7 +64,7 @@ class ReadTransaction {
   }
   void commit() {
     pg::call([&] {
-      SetUserIdAndSecContext(user_, context_);
+      act_again_as(before_);
       SPI_finish();
       PopActiveSnapshot();
       CommitTransactionCommand();
@@ -62,18 +81,12 @@ class ReadTransaction {
     XactIsoLevel = XACT_REPEATABLE_READ;
     XactReadOnly = true;
     pgstat_report_activity(STATE_RUNNING, "reading the source of a study");
-    if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)))
-      ereport(ERROR,
-              (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("the role that approved the study does not exist any more"),
-               errhint("Approve the study again.")));
     SPI_connect();
     PushActiveSnapshot(GetTransactionSnapshot());
-    GetUserIdAndSecContext(&user_, &context_);
-    SetUserIdAndSecContext(role, context_ | SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
+    before_ = act_as(role);
   }
 
-  Oid user_ = InvalidOid;
-  int context_ = 0;
+  Identity before_{};
   bool committed_ = false;
 };
 
@@ -130,8 +143,7 @@ std::string number_expression(Oid relation, SourceColumn& column) {
   return name + cast + "::pg_catalog.float8";
 }
 
-std::string query_of(const Json& source, std::vector<SourceColumn>& columns, const std::vector<std::string>& parts) {
-  Oid relation = source.at("relation").get<Oid>();
+std::string query_of(Oid relation, std::vector<SourceColumn>& columns, const std::vector<std::string>& parts) {
   std::string text;
   for (SourceColumn& column : columns) text += (text.empty() ? "SELECT " : ", ") + number_expression(relation, column);
   for (const std::string& part : parts) {
@@ -219,34 +231,68 @@ void overwrite_spare_contexts() {
   MemoryContextDelete(all);
 }
 
-}  // namespace
+void forget_records(Source& source) {
+  for (SourceColumn& column : source.columns) column.values.wipe();
+  source.identifiers.wipe();
+  source.identifier_ends.clear();
+}
 
-Source read_source(const Json& job, const Spec& spec) {
-  const Json& bound = job.at("source");
-  auto parts = bound.at("identifier").get<std::vector<std::string>>();
+// Appends every complete record to the source; after_batch may take them out again.
+void fill(Source& source, const BoundSource& bound, const Spec& spec, int controller,
+          const std::function<void()>& after_batch) {
   auto rules = parse_normalisations(spec.normalise);
-  Source source;
-  for (const std::string& name : spec.controllers[job.at("party_index").get<int>()].columns()) {
+  for (const std::string& name : spec.controllers[controller].columns()) {
     source.columns.emplace_back();
     source.columns.back().name = name;
   }
-  ReadTransaction transaction(bound.at("approver").get<Oid>());
-  std::string sql = query_of(bound, source.columns, parts);
+  std::string sql = query_of(bound.relation, source.columns, bound.identifier);
   Portal portal = pg::call([&] {
     SPIPlanPtr plan = SPI_prepare(sql.c_str(), 0, nullptr);
     if (plan == nullptr) elog(ERROR, "SPI failed: %s", SPI_result_code_string(SPI_result));
     return SPI_cursor_open(nullptr, plan, nullptr, nullptr, true);
   });
+  std::size_t parts = bound.identifier.size();
   for (;;) {
-    Batch batch = pg::call([&] { return fetch(portal, source.columns.size(), parts.size()); });
+    Batch batch = pg::call([&] { return fetch(portal, source.columns.size(), parts); });
     if (batch.rows == 0) break;
-    for (std::size_t r = 0; r < batch.rows; r++) append_record(source, batch, r, parts.size(), rules);
+    for (std::size_t r = 0; r < batch.rows; r++) append_record(source, batch, r, parts, rules);
     pg::call([&] { release(batch, source.columns.size()); });
+    if (after_batch) after_batch();
   }
+  pg::call([&] { SPI_cursor_close(portal); });
+}
+
+}  // namespace
+
+Source read_source(const Json& job, const Spec& spec) {
+  const Json& json = job.at("source");
+  BoundSource bound{json.at("relation").get<Oid>(), json.at("identifier").get<std::vector<std::string>>(),
+                    json.at("approver").get<Oid>()};
+  Source source;
+  ReadTransaction transaction(bound.approver);
+  fill(source, bound, spec, job.at("party_index").get<int>(), nullptr);
   transaction.commit();
   pg::call([] { overwrite_spare_contexts(); });
   cleanse_stack();
   return source;
+}
+
+void scan_source(const BoundSource& bound, const Spec& spec, int controller,
+                 const std::function<void(const Source& part)>& take) {
+  Identity before = pg::call([&] {
+    SPI_connect();
+    return act_as(bound.approver);
+  });
+  Source part;
+  fill(part, bound, spec, controller, [&] {
+    take(part);
+    forget_records(part);
+    pg::check_for_interrupts();
+  });
+  pg::call([&] {
+    act_again_as(before);
+    SPI_finish();
+  });
 }
 
 }  // namespace pgmpc

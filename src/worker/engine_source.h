@@ -1,8 +1,10 @@
-// What: reads this controller's source: the table or view it bound to the study when it approved.
+// What: reads this controller's source: the table or view that it binds to the study when it approves.
 // Terms: complete record = no NULL in a used column or identifier part; the others are dropped and counted.
 // Invariants: one REPEATABLE READ READ ONLY transaction under the approver's identity (restricted), over when
 //             read_source returns or throws: no snapshot and no lock stays. Main thread, before the first network byte.
 #pragma once
+#include <functional>
+
 #include "study/protocol.h"
 #include "worker/message.h"
 
@@ -10,5 +12,16 @@ namespace pgmpc {
 
 // ServerError (pg/guard.h) with the server's SQLSTATE when the source cannot be read.
 Source read_source(const Json& job, const Spec& spec);
+
+// What is read: a relation, the columns of the identifier, and the role whose rights it is read with.
+struct BoundSource {
+  unsigned int relation = 0;
+  std::vector<std::string> identifier;
+  unsigned int approver = 0;
+};
+
+// The same records, in the transaction of the caller, handed over part by part and then cleansed.
+void scan_source(const BoundSource& bound, const Spec& spec, int controller,
+                 const std::function<void(const Source& part)>& take);
 
 }  // namespace pgmpc

@@ -54,8 +54,8 @@ Json control(const std::string& party, const Json& message) {
 Json start_job(const std::string& study) { return json_of(query("SELECT mpc_internal.start_job($1)", {study})); }
 
 std::optional<StudyState> study_state(const std::string& study) {
-  Rows rows = query(
-      "SELECT state, sqlstate, last_error FROM mpc.studies WHERE study = $1 ORDER BY version DESC LIMIT 1", {study});
+  Rows rows =
+      query("SELECT state, sqlstate, last_error FROM mpc.studies WHERE study = $1 AND state <> 'draft'", {study});
   if (rows.empty()) return std::nullopt;
   return StudyState{text_of(rows[0][0]), text_of(rows[0][1]), text_of(rows[0][2])};
 }

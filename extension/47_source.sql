@@ -1,0 +1,77 @@
+-- What: the source as it was approved: its columns and its contents, compared before a study starts.
+-- Terms: source schema = kind of the relation, names and types of the columns used; source digest = keyed digest of the
+--        complete records as an engine reads them, in any order, under a key of this node that never leaves its data
+--        directory and is in no backup.
+-- Invariants: neither leaves this node; without the key the digest says nothing about the contents.
+
+CREATE FUNCTION mpc_internal.source_digest(spec text, party text, source oid, identifier text[], role oid) RETURNS bytea
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_source_digest';
+COMMENT ON FUNCTION mpc_internal.source_digest(text, text, oid, text[], oid) IS
+'reads a source as the role, as an engine would, and returns the keyed digest of its complete records';
+
+CREATE FUNCTION mpc_internal.source_schema(source oid, columns text[]) RETURNS jsonb
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT jsonb_build_object('kind', c.relkind, 'columns', (
+           SELECT jsonb_object_agg(a.attname, format_type(a.atttypid, a.atttypmod)) FROM pg_attribute AS a
+            WHERE a.attrelid = c.oid AND a.attname = ANY (columns) AND a.attnum > 0 AND NOT a.attisdropped))
+    FROM pg_class AS c WHERE c.oid = source
+$$;
+COMMENT ON FUNCTION mpc_internal.source_schema(oid, text[]) IS 'kind of a relation, names and types of the columns';
+
+CREATE FUNCTION mpc_internal.require_same_source(approval mpc_internal.approvals) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  approved jsonb := approval.source_schema -> 'columns';
+  current jsonb;
+  difference text;
+BEGIN
+  current := mpc_internal.source_schema(approval.source, ARRAY(SELECT jsonb_object_keys(approved)));
+  IF current IS NULL OR NOT current -> 'columns' ?& ARRAY(SELECT jsonb_object_keys(approved)) THEN
+    RETURN;  -- require_binding names what is missing
+  END IF;
+  -- The oid of a relation may come back with another relation, after a restore above all: the name is compared too.
+  difference := CASE
+    WHEN approval.source::regclass::text <> approval.source_name
+      THEN format('It was %s, its name is %s now.', approval.source_name, approval.source::regclass)
+    WHEN current -> 'kind' <> approval.source_schema -> 'kind' THEN 'It is another kind of relation now.'
+    ELSE (SELECT format('Column "%s" was of type %s and is of type %s now.', a.key, a.value, current -> 'columns' ->> a.key)
+            FROM jsonb_each_text(approved) AS a WHERE a.value <> current -> 'columns' ->> a.key ORDER BY a.key LIMIT 1) END;
+  IF difference IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('source %s has changed since it was approved', approval.source_name),
+      DETAIL = difference,
+      HINT = 'Look at it with mpc.check_source, then approve the study again.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_same_source(mpc_internal.approvals) IS
+'error 55000 when the name, the kind or a column''s type of the source is not what was approved; contents are compared by the engine';
+
+CREATE FUNCTION mpc_internal.require_own_approval(study text, version integer, caller oid) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  given mpc_internal.approvals%ROWTYPE;
+BEGIN
+  SELECT * INTO given FROM mpc_internal.approvals AS a
+   WHERE a.study = require_own_approval.study AND a.version = require_own_approval.version
+     AND a.party = mpc_internal.own_party() AND a.decision = 'approved';
+  IF FOUND AND NOT mpc_internal.owns(given.approver) THEN
+    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('study "%s" was approved by role %s', study, given.decided_by),
+      DETAIL = coalesce(format('It bound source %s.', given.source_name), 'The approval is in force.'),
+      HINT = 'Members of that role and of mpc_admin may approve it again; every member of mpc_study may withdraw the approval first.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_own_approval(text, integer, oid) IS
+'error 42501 when this node''s approval is another role''s: only its members and mpc_admin may replace it';
+
+CREATE FUNCTION mpc_internal.expired_approvals(study text, version integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT string_agg(format('%s at %s', a.party, a.expires_at), ', ' ORDER BY a.party) FROM mpc_internal.approvals AS a
+   WHERE a.study = $1 AND a.version = $2 AND a.decision = 'approved' AND a.expires_at <= now()
+$$;
+COMMENT ON FUNCTION mpc_internal.expired_approvals(text, integer) IS 'parties whose approvals have expired, and when';

@@ -1,0 +1,119 @@
+# Governance with three nodes: the ledgers follow each other, an auditor checks one without a server, a rewritten one is
+# found by the peers; a source that has changed since it was approved; expiry; state changes are told to listeners.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use ThreeParties;
+
+my $mpc = ThreeParties->new;
+my ($hospital, $insurer, $third) = $mpc->nodes;
+$mpc->load_small(150);
+
+# exported(NODE, ARGUMENTS): its ledger as a JSON array.
+sub exported {
+	my ($node, $arguments) = @_;
+	return $mpc->ask($node, "SELECT jsonb_agg(e) FROM mpc.export_ledger($arguments) AS e");
+}
+
+# verdicts(NODE, OTHER, EXPORT): what comparing an export of the other with this node's ledger gives, without repeats.
+sub verdicts {
+	my ($node, $other, $export) = @_;
+	return $mpc->ask($node, "SELECT string_agg(DISTINCT verdict, ',')
+		FROM mpc.compare_ledger('@{[$mpc->party($other)]}', '$export')");
+}
+
+# --- heads of all ledgers in all ledgers ---
+my $notified = {in => "LISTEN pg_mpc_study;\n\\echo listening\n", out => ''};
+my @psql = ($insurer->installed_command('psql'), '-XqAt', '-h', $insurer->host, '-p', $insurer->port, '-U', 'analyst',
+	'-d', 'postgres');
+$notified->{run} = IPC::Run::start(\@psql, '<', \$notified->{in}, '>', \$notified->{out}, '2>', '/dev/null',
+	IPC::Run::timeout(ThreeParties::TIMEOUT));
+$notified->{run}->pump until $notified->{out} =~ /listening/;
+
+$mpc->prepare_study('first', $mpc->small_spec, 'small_a', 'small_b');
+$mpc->ask($third, "SELECT * FROM mpc.run_study('first')");
+for my $node ($mpc->nodes) {
+	for my $peer (grep { $_ != $node } $mpc->nodes) {
+		my $party = $mpc->party($peer);
+		$mpc->become($node, "SELECT count(*) >= 2 FROM mpc.ledger WHERE event = 'head' AND party = '$party' AND study = 'first'");
+		is(verdicts($node, $peer, exported($peer, 'entries => false')), 'same', $mpc->party($node) . " follows the ledger of $party");
+	}
+	is($mpc->ask($node, 'SELECT intact FROM mpc.verify_ledger()'), 't', 'the chain of ' . $mpc->party($node) . ' is whole');
+	is($mpc->ask($node, "SELECT string_agg(event, ',' ORDER BY id) FROM mpc.ledger
+		WHERE study = 'first' AND event IN ('opened', 'started', 'released', 'failed')"), 'started,opened,opened,released',
+		'what was opened, at ' . $mpc->party($node));
+	is($mpc->ask($node, "SELECT count(*) FROM mpc.ledger WHERE event = 'step' AND NOT detail -> 'reasons' ?&
+		'{singling_out,linkability,inference}'"), '0', 'every step gives its reasons, at ' . $mpc->party($node));
+}
+
+# Rule F5: what a node knows of the others' counts is the match count alone.
+is($mpc->ask($hospital, "SELECT count(*) FROM mpc.ledger WHERE event = 'step' AND party <> 'erasmus_mc'"), '0',
+	'a ledger has steps of its own node only');
+
+# --- state changes are told to who listens, by name and state only ---
+$notified->{in} .= "SELECT 1;\n\\q\n";
+$notified->{run}->finish;
+my @told = $notified->{out} =~ /"pg_mpc_study" with payload "(\{.*?\})"/g;
+is($told[-1] // '', '{"study" : "first", "state" : "released"}', 'the release is told last') or diag($notified->{out});
+is(scalar(grep { !/^\{"study" : "\w+", "state" : "\w+"\}$/ } @told), 0, 'and nothing but names and states is told');
+
+# --- an auditor without a server ---
+my $file = $hospital->basedir . '/ledger.json';
+append_to_file($file, exported($hospital, ''));
+my $python = <<'PYTHON';
+import hashlib, json, sys
+before = hashlib.sha256(b"pg_mpc ledger 1").hexdigest()
+for row in json.load(open(sys.argv[1])):
+    digest = hashlib.sha256(bytes.fromhex(before) + row["entry"].encode()).hexdigest()
+    assert row["prev_hash"] == before and row["hash"] == digest, row["place"]
+    before = digest
+print(before)
+PYTHON
+my ($head, $said) = ('', '');
+IPC::Run::run(['python3', '-c', $python, $file], '>', \$head, '2>', \$said, IPC::Run::timeout(ThreeParties::TIMEOUT)) or diag($said);
+chomp $head;
+is($head, $mpc->ask($hospital, 'SELECT head FROM mpc.verify_ledger()'), 'a few lines of Python verify an exported ledger');
+
+# --- a source that has changed since it was approved ---
+$mpc->prepare_study('changed', $mpc->small_spec, 'small_a', 'small_b');
+$mpc->ask($hospital, 'UPDATE small_a SET x1 = x1 + 1 WHERE id = 7');
+$mpc->refuses($hospital, "SELECT * FROM mpc.run_study('changed')", '55000', qr/changed since it was approved/,
+	'a changed source is refused');
+$mpc->become($insurer, "SELECT state = 'failed' FROM mpc.studies WHERE study = 'changed'");
+unlike($mpc->ask($insurer, "SELECT last_error FROM mpc.studies WHERE study = 'changed'"), qr/changed/,
+	'the others hear that the hospital stopped, not why');
+my $digest = $mpc->ask($hospital, "SELECT digest FROM mpc.studies WHERE study = 'changed'");
+$mpc->ask($hospital, $mpc->approval('changed', $digest, 'hospital', 'small_a'));
+$mpc->ask($hospital, "SELECT * FROM mpc.run_study('changed')");
+is($mpc->state($insurer, 'changed'), 'released', 'approved again, it runs');
+
+# --- an approval that expires is known to all, and can be renewed ---
+$digest = $mpc->prepare_study('expiring', $mpc->small_spec, 'small_a', 'small_b');
+$hospital->safe_psql('postgres', "UPDATE mpc_internal.approvals SET expires_at = now()
+	WHERE study = 'expiring' AND party = 'erasmus_mc'");
+$mpc->refuses($insurer, "SELECT * FROM mpc.run_study('expiring')", '55000', qr/erasmus_mc is not ready.*expired/s,
+	'an approval that has expired stops the start elsewhere');
+$mpc->ask($hospital, $mpc->approval('expiring', $digest, 'hospital', 'small_a'));
+$mpc->ask($insurer, "SELECT * FROM mpc.run_study('expiring')");
+is($mpc->state($hospital, 'expiring'), 'released', 'renewed, it runs');
+
+# --- a party that rewrites or shortens its ledger is found out by the others ---
+$insurer->safe_psql('postgres', q{
+	ALTER TABLE mpc_internal.ledger DISABLE TRIGGER append_only;
+	ALTER TABLE mpc_internal.ledger_seals DISABLE TRIGGER append_only;
+	DELETE FROM mpc_internal.ledger_seals;
+	DELETE FROM mpc_internal.ledger WHERE id = (SELECT id FROM mpc_internal.ledger WHERE event = 'approved' AND study = 'first' ORDER BY id LIMIT 1);});
+is($mpc->ask($insurer, 'SELECT intact FROM mpc.verify_ledger()'), 't', 'a chain made anew is whole in itself');
+for my $node ($hospital, $third) {
+	is(verdicts($node, $insurer, exported($insurer, 'entries => false')), 'differs', 'and differs from what ' . $mpc->party($node) . ' has');
+}
+$insurer->safe_psql('postgres', 'DELETE FROM mpc_internal.ledger_seals WHERE place > 3; DELETE FROM mpc_internal.ledger AS l
+	WHERE NOT EXISTS (SELECT FROM mpc_internal.ledger_seals AS s WHERE s.id = l.id)');
+is(verdicts($third, $insurer, exported($insurer, 'entries => false')), 'missing', 'a shortened one too');
+
+$mpc->stop;
+done_testing();
