@@ -15,26 +15,30 @@ AS $$
 $$;
 COMMENT ON FUNCTION mpc_internal.columns_of(jsonb, text) IS 'columns that a controller brings; NULL for the third party';
 
+CREATE FUNCTION mpc_internal.base_type(source oid, name text) RETURNS oid
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH RECURSIVE chain (type, above) AS (
+    SELECT t.oid, t.typbasetype FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+     WHERE a.attrelid = $1 AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT t.oid, t.typbasetype FROM chain JOIN pg_type AS t ON t.oid = chain.above)
+  SELECT type FROM chain WHERE above = 0
+$$;
+COMMENT ON FUNCTION mpc_internal.base_type(oid, text) IS 'type of a column below all domains; NULL when there is no such column';
+
 CREATE FUNCTION mpc_internal.column_problem(source oid, name text, role oid) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  base oid;
-  above oid;
+  base oid := mpc_internal.base_type(source, name);
 BEGIN
-  SELECT a.atttypid INTO base FROM pg_attribute AS a
-   WHERE a.attrelid = source AND a.attname = name AND a.attnum > 0 AND NOT a.attisdropped;
-  IF NOT FOUND THEN
+  IF base IS NULL THEN
     RETURN '42703';
   END IF;
   IF NOT has_column_privilege(role, source, name, 'SELECT') THEN
     RETURN '42501';
   END IF;
-  LOOP
-    SELECT t.typbasetype INTO above FROM pg_type AS t WHERE t.oid = base AND t.typtype = 'd';
-    EXIT WHEN NOT FOUND;
-    base := above;
-  END LOOP;
   IF base NOT IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'float4'::regtype, 'float8'::regtype,
                   'numeric'::regtype, 'bool'::regtype) THEN
     RETURN '42804';

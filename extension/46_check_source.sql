@@ -59,9 +59,7 @@ BEGIN
            i, format('c%s BETWEEN -1e100 AND 1e100', i)), ', ' ORDER BY i)
     INTO list FROM generate_subscripts(columns, 1) AS i;
   EXECUTE format('SELECT ARRAY[%s] FROM (SELECT %s, %s AS complete FROM %s) AS t', list,
-                 (SELECT string_agg(CASE WHEN mpc_internal.is_boolean(source, name)
-                                         THEN format('%I::integer::float8 AS c%s', name, i)
-                                         ELSE format('%s AS c%s', mpc_internal.float_of(source, name), i) END, ', ' ORDER BY i)
+                 (SELECT string_agg(format('%s AS c%s', mpc_internal.float_of(source, name), i), ', ' ORDER BY i)
                     FROM unnest(columns) WITH ORDINALITY AS n (name, i)),
                  complete, source) INTO result;
   RETURN result;
@@ -73,29 +71,14 @@ COMMENT ON FUNCTION mpc_internal.check_columns(regclass, text[], text) IS
 CREATE FUNCTION mpc_internal.float_of(source regclass, name text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  WITH RECURSIVE base (type, above) AS (
-    SELECT t.oid, t.typbasetype FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
-     WHERE a.attrelid = $1 AND a.attname = $2
-    UNION ALL
-    SELECT t.oid, t.typbasetype FROM base JOIN pg_type AS t ON t.oid = base.above)
-  SELECT format(CASE WHEN bool_or(type = 'numeric'::regtype)
-                     THEN 'CASE WHEN %1$I < -1e308 OR %1$I > 1e308 THEN ''infinity'' WHEN abs(%1$I) < 1e-300 THEN 0 ELSE %1$I::float8 END'
-                     ELSE '%1$I::float8' END, $2) FROM base
+  SELECT format(CASE mpc_internal.base_type($1, $2)
+                WHEN 'numeric'::regtype
+                  THEN 'CASE WHEN %1$I < -1e308 OR %1$I > 1e308 THEN ''infinity'' WHEN abs(%1$I) < 1e-300 THEN 0 ELSE %1$I::float8 END'
+                WHEN 'bool'::regtype THEN '%1$I::integer::float8'
+                ELSE '%1$I::float8' END, $2)
 $$;
 COMMENT ON FUNCTION mpc_internal.float_of(regclass, text) IS
-'SQL expression of a column as float8, as the engine computes it: a numeric too large for float8 becomes infinite instead of failing';
-
-CREATE FUNCTION mpc_internal.is_boolean(source regclass, name text) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-  WITH RECURSIVE base (type, above) AS (
-    SELECT t.oid, t.typbasetype FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
-     WHERE a.attrelid = $1 AND a.attname = $2
-    UNION ALL
-    SELECT t.oid, t.typbasetype FROM base JOIN pg_type AS t ON t.oid = base.above)
-  SELECT coalesce(bool_or(type = 'bool'::regtype), false) FROM base
-$$;
-COMMENT ON FUNCTION mpc_internal.is_boolean(regclass, text) IS 'true for a boolean column, also through domains';
+'SQL expression of a column as float8, as the engine computes it: a numeric too large for float8 becomes infinite instead of failing, a boolean 0 or 1';
 
 CREATE FUNCTION mpc_internal.range_problem(
   minimum float8, maximum float8, mean float8, sd float8, agreed integer) RETURNS text
@@ -185,7 +168,7 @@ BEGIN
       sd := figures[i][6];
       problem := CASE WHEN figures[i][2] > 0 THEN format('values that are NaN, infinite or beyond 1e100: %s', figures[i][2])
                       WHEN minimum = maximum THEN 'constant'
-                      WHEN NOT mpc_internal.is_boolean(source, column_name)
+                      WHEN mpc_internal.base_type(source, column_name) <> 'bool'::regtype
                         THEN mpc_internal.range_problem(minimum, maximum, mean, sd,
                           (held.spec -> 'scale_exponents' -> held.party ->> column_name)::integer) END;
     ELSE

@@ -26,6 +26,8 @@ CREATE TABLE mpc_internal.steps (
 );
 COMMENT ON SEQUENCE mpc_internal.steps_id_seq IS 'ids of steps';
 COMMENT ON TABLE mpc_internal.steps IS 'finished steps of this node; counts are this node''s own';
+SELECT pg_catalog.pg_extension_config_dump('mpc_internal.steps', '');
+SELECT pg_catalog.pg_extension_config_dump('mpc_internal.steps_id_seq', '');
 CREATE INDEX steps_study ON mpc_internal.steps (study, attempt);
 
 -- control messages

@@ -8,16 +8,18 @@ AS $$
 DECLARE
   held record := mpc_internal.find_study(study);
 BEGIN
+  -- A withdrawal may have been committed since the job was made.
+  IF held.state NOT IN ('proposed', 'approved', 'running', 'failed', 'cancelled') THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is %s', study, held.state),
+      DETAIL = coalesce(held.objection, format('It is version %s, proposed by %s.', held.version, held.proposer)),
+      HINT = CASE held.state WHEN 'released' THEN 'Read its results with mpc.coefficients; propose it again for another run.'
+             ELSE 'Look at mpc.approvals: it has to be approved again, or proposed again.' END;
+  END IF;
   UPDATE mpc_internal.studies AS s
      SET run_state = 'running', attempt = attempt_started.attempt, manual = attempt_started.manual,
          started_at = clock_timestamp(), finished_at = NULL, n_matched = NULL,
          sqlstate = NULL, last_error = NULL, error_detail = NULL, error_hint = NULL
-   WHERE s.study = held.study AND s.version = held.version AND s.run_state IS DISTINCT FROM 'released';
-  IF NOT FOUND THEN
-    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is released', study),
-      DETAIL = format('It is version %s, proposed by %s.', held.version, held.proposer),
-      HINT = 'Read its results with mpc.coefficients; propose it again for another run.';
-  END IF;
+   WHERE s.study = held.study AND s.version = held.version;
   PERFORM mpc_internal.record_event(study, attempt, 'started', mpc_internal.own_party(),
                                     jsonb_build_object('version', held.version, 'digest', held.digest, 'manual', manual));
   PERFORM mpc_internal.send_head(study, held.version, attempt);

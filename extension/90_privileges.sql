@@ -25,7 +25,7 @@ GRANT EXECUTE ON FUNCTION mpc_internal.study_for_check(text), mpc_internal.colum
   mpc_internal.require_source(oid, oid), mpc_internal.require_binding(jsonb, text, oid, text[], oid),
   mpc_internal.normalised(text, jsonb), mpc_internal.required_matches(jsonb),
   mpc_internal.range_problem(float8, float8, float8, float8, integer), mpc_internal.check_identifier(regclass, text[], jsonb, text),
-  mpc_internal.check_columns(regclass, text[], text), mpc_internal.is_boolean(regclass, text),
+  mpc_internal.check_columns(regclass, text[], text), mpc_internal.base_type(oid, text),
   mpc_internal.float_of(regclass, text) TO mpc_study;
 
 -- mpc_reader

@@ -17,8 +17,8 @@ is($mpc->ask($hospital, "SELECT days_to_expiry BETWEEN 820 AND 825 AND next_fing
 	"t\nt", 'days to expiry');
 
 # A study in the middle of its run: the insurer's engine waits for its source.
-my $held = $mpc->hold($insurer, 'small_b');
 $mpc->prepare_study('rotation', $mpc->small_spec, 'small_a', 'small_b');
+my $held = $mpc->hold($insurer, 'small_b');
 my $dir = $third->basedir;
 my $next_dir = "$dir/next";
 ThreeParties::make_certificate('zorgttp', $next_dir);
