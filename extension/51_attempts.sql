@@ -2,6 +2,16 @@
 -- Invariants: called by the coordinator only; every function is one transaction; an event of an attempt that is not
 --             in force any more is ignored.
 
+CREATE FUNCTION mpc_internal.record_request(study text, what text, role oid) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+AS $$
+  SELECT mpc_internal.record_event(s.study, NULL, 'asked', mpc_internal.own_party(), jsonb_build_object(
+           'version', s.version, 'what', $2, 'by', $3::regrole::text))
+    FROM mpc_internal.current_studies AS s WHERE s.study = $1
+$$;
+COMMENT ON FUNCTION mpc_internal.record_request(text, text, oid) IS
+'a role of this node asked for a start, a cancellation or the first step by hand; what comes of it has entries of its own';
+
 CREATE FUNCTION mpc_internal.attempt_started(study text, attempt text, manual boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$

@@ -27,12 +27,12 @@ CREATE VIEW mpc.study_history AS
 SELECT l.study, (l.detail ->> 'version')::integer AS version, l.at, l.event, l.party, l.detail ->> 'by' AS role, l.attempt,
        l.detail - '{version,by}'::text[] AS detail, l.id
   FROM mpc_internal.ledger AS l
- WHERE l.event IN ('drafted', 'proposed', 'approved', 'rejected', 'withdrawn', 'started', 'released', 'failed', 'cancelled')
+ WHERE l.event IN ('drafted', 'proposed', 'approved', 'rejected', 'withdrawn', 'asked', 'started', 'released', 'failed', 'cancelled')
 UNION ALL
 SELECT s.study, s.version, least(s.expires_at, s.approvals_expire_at), 'expired', NULL, NULL, NULL, '{}', NULL
   FROM mpc_internal.current_studies AS s WHERE s.state = 'expired';
 COMMENT ON VIEW mpc.study_history IS
-'life cycle of every study: who did what when, as the ledger has it; role is the role of this node that drafted, proposed or decided, NULL for other parties; id is the entry of the ledger';
+'life cycle of every study: who did what when, as the ledger has it; role is the role of this node that drafted, proposed, decided, or asked for a start or a cancellation, NULL for other parties; id is the entry of the ledger';
 
 CREATE VIEW mpc.parties AS
 SELECT p.party,

@@ -130,8 +130,10 @@ my ($twice) = run_fails($spec, table($hospital, 'twice', 'INSERT INTO twice SELE
 	'small_b', '22000', qr/\b4 records/, 'duplicate identifiers: how many');
 like($mpc->ask($hospital, "SELECT string_agg(problem, ' ') FROM mpc.check_source('nulls', 'twice', identifier => 'id')"),
 	qr/duplicate/, 'check_source finds the duplicates');
-# The source is put right: the approvals still stand, the same study runs.
+# The source is put right and approved again: the other approvals still stand, the same study runs.
 $mpc->ask($hospital, 'DELETE FROM twice WHERE ctid NOT IN (SELECT min(ctid) FROM twice GROUP BY id)');
+$digest = $mpc->ask($hospital, "SELECT digest FROM mpc.studies WHERE study = '$twice'");
+$mpc->ask($hospital, $mpc->approval($twice, $digest, 'hospital', 'twice'));
 $mpc->ask($insurer, "SELECT * FROM mpc.run_study('$twice')");
 is($mpc->ask($hospital, "SELECT state, sqlstate, last_error FROM mpc.studies WHERE study = '$twice'"), 'released||',
 	'the corrected study runs, its earlier failure is gone');

@@ -46,6 +46,8 @@ for my $node ($mpc->nodes) {
 	is($mpc->ask($node, "SELECT string_agg(event, ',' ORDER BY id) FROM mpc.ledger
 		WHERE study = 'first' AND event IN ('opened', 'started', 'released', 'failed')"), 'started,opened,opened,released',
 		'what was opened, at ' . $mpc->party($node));
+	is($mpc->ask($node, "SELECT string_agg(role || ' ' || (detail ->> 'what'), ',') FROM mpc.study_history WHERE event = 'asked'"),
+		$node == $third ? 'analyst start' : '', 'who asked for the run, at ' . $mpc->party($node));
 	is($mpc->ask($node, "SELECT count(*) FROM mpc.ledger WHERE event = 'step' AND NOT detail -> 'reasons' ?&
 		'{singling_out,linkability,inference}'"), '0', 'every step gives its reasons, at ' . $mpc->party($node));
 }

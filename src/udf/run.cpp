@@ -57,7 +57,8 @@ void release_snapshot() {
 Datum pg_mpc_start_study(PG_FUNCTION_ARGS) {
   text* study = PG_GETARG_TEXT_PP(0);
   return pg::udf(fcinfo, [&] {
-    Json started = *run_client::ask({{"op", "start"}, {"study", std::string(pg::text_of(study))}});
+    Json started =
+        *run_client::ask({{"op", "start"}, {"study", std::string(pg::text_of(study))}, {"role", GetOuterUserId()}});
     std::string attempt = pgmpc::text_member(started, "attempt");
     return PointerGetDatum(pg::make_varlena(pgmpc::view_of(attempt)));
   });
@@ -77,7 +78,7 @@ Datum pg_mpc_wait_for_study(PG_FUNCTION_ARGS) {
 Datum pg_mpc_cancel_study(PG_FUNCTION_ARGS) {
   text* study = PG_GETARG_TEXT_PP(0);
   return pg::udf(fcinfo, [&] {
-    run_client::ask({{"op", "cancel"}, {"study", std::string(pg::text_of(study))}});
+    run_client::ask({{"op", "cancel"}, {"study", std::string(pg::text_of(study))}, {"role", GetOuterUserId()}});
     return Datum(0);
   });
 }
@@ -87,7 +88,7 @@ Datum pg_mpc_run_study(PG_FUNCTION_ARGS) {
   text* study = PG_GETARG_TEXT_PP(0);
   pgmpc::StepRowSink sink(fcinfo);
   return pg::udf(fcinfo, [&] {
-    run_client::run(std::string(pg::text_of(study)), [&](const Json& row) {
+    run_client::run(std::string(pg::text_of(study)), GetOuterUserId(), [&](const Json& row) {
       pgmpc::notice_step(row);
       sink.put(row);
     });
@@ -100,7 +101,7 @@ Datum pg_mpc_run(PG_FUNCTION_ARGS) {
   char* study = text_to_cstring(PG_GETARG_TEXT_PP(0));
   release_snapshot();
   return pg::udf(fcinfo, [&] {
-    run_client::run(study, [](const Json& row) { pgmpc::notice_step(row); });
+    run_client::run(study, GetOuterUserId(), [](const Json& row) { pgmpc::notice_step(row); });
     return Datum(0);
   });
 }

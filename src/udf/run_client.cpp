@@ -42,9 +42,9 @@ std::optional<Json> ask(const Json& request, pg::Rpc::Timeout timeout) {
   return value_of(parse(*frame));
 }
 
-void run(const std::string& study, const OnRow& on_row) {
+void run(const std::string& study, unsigned int role, const OnRow& on_row) {
   pg::Rpc rpc;
-  rpc.send(Json{{"op", "start"}, {"study", study}, {"owner", true}}.dump());
+  rpc.send(Json{{"op", "start"}, {"study", study}, {"role", role}, {"owner", true}}.dump());
   Json started = value_of(parse(*rpc.receive(std::nullopt)));
   rpc.send(Json{{"op", "wait"}, {"study", study}, {"attempt", text_member(started, "attempt")}}.dump());
   answer_after_events(rpc, std::nullopt, on_row);

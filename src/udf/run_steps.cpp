@@ -62,7 +62,7 @@ Datum pg_mpc_step(PG_FUNCTION_ARGS) {
   return pg::udf(fcinfo, [&] {
     std::string name(pg::text_of(step)), of(pg::text_of(study));
     std::chrono::milliseconds patience(pgmpc::guc::step_timeout_ms());
-    auto rows = run_client::ask({{"op", "step"}, {"study", of}, {"name", name}}, patience);
+    auto rows = run_client::ask({{"op", "step"}, {"study", of}, {"name", name}, {"role", GetOuterUserId()}}, patience);
     if (!rows) throw_not_done(of, name, patience);
     for (const Json& row : *rows) sink.put(row);
     return Datum(0);

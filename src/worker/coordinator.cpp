@@ -143,6 +143,7 @@ void Coordinator::dispatch(ConnectionId connection, const std::string& op, const
     return outbox_.wake();
   }
   if (op == "control") return control(connection, request);
+  note_request(op, request);
   if (op == "start") return start(connection, request);
   if (op == "wait") return wait(connection, request);
   if (op == "step") return step(connection, request);

@@ -33,6 +33,7 @@ class Coordinator {
   void send(ConnectionId connection, const Json& object);
   Starter::Done answer_to(ConnectionId connection);
 
+  void note_request(const std::string& op, const Json& request);
   void start(ConnectionId connection, const Json& request);
   void owner_left(ConnectionId connection);
   void wait(ConnectionId connection, const Json& request);

@@ -44,6 +44,14 @@ std::string progress_of(const Attempt& attempt) {
 
 }  // namespace
 
+// What a role of this node decides about a study is in the ledger, whatever becomes of it.
+void Coordinator::note_request(const std::string& op, const Json& request) {
+  if (!request.contains("role")) return;
+  std::string what = op == "step" ? text_member(request, "name") : op;
+  if (what == "start" || what == "cancel" || what == "prepare")
+    tables::record_request(text_member(request, "study"), what, request.at("role").get<std::int64_t>());
+}
+
 void Coordinator::start(ConnectionId connection, const Json& request) {
   std::string study = text_member(request, "study");
   if (request.value("owner", false)) owners_[connection] = {study, ""};

@@ -60,6 +60,10 @@ std::optional<StudyState> study_state(const std::string& study) {
   return StudyState{text_of(rows[0][0]), text_of(rows[0][1]), text_of(rows[0][2])};
 }
 
+void record_request(const std::string& study, const std::string& what, std::int64_t role) {
+  query("SELECT mpc_internal.record_request($1, $2, $3::pg_catalog.oid)", {study, what, std::to_string(role)});
+}
+
 void attempt_started(const std::string& study, const std::string& attempt, bool manual) {
   query("SELECT mpc_internal.attempt_started($1, $2, $3::pg_catalog.bool)",
         {study, attempt, manual ? "true" : "false"});

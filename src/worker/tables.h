@@ -35,6 +35,8 @@ Json control(const std::string& party, const Json& message);
 Json start_job(const std::string& study);
 std::optional<StudyState> study_state(const std::string& study);
 
+// Who asked this node for a start, a cancellation or (by hand) a first step. Unknown studies are left out.
+void record_request(const std::string& study, const std::string& what, std::int64_t role);
 void attempt_started(const std::string& study, const std::string& attempt, bool manual);
 void attempt_step(const std::string& study, const std::string& attempt, const Json& row);
 void attempt_matched(const std::string& study, const std::string& attempt, std::int64_t records);
