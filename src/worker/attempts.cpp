@@ -105,7 +105,8 @@ Attempt& AttemptBook::launch(const std::string& study, const std::string& id, bo
     tables::attempt_started(study, id, manual);
     attempt.engine = pg::start_engine(id, study);
     if (attempt.engine == nullptr)
-      throw Error(ErrorCode::limit_exceeded, "no background worker slot is free for the engine", "",
+      throw Error(ErrorCode::limit_exceeded, "no background worker slot is free for the engine",
+                  "A running study needs one, beside the two of the node and those of other extensions.",
                   "Raise max_worker_processes and restart the server.");
   } catch (...) {
     finish(attempt, Attempt::State::failed, pg::current_fault());
