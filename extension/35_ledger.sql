@@ -86,7 +86,7 @@ DECLARE
   entry mpc_internal.ledger%ROWTYPE;
 BEGIN
   -- One sealer at a time, never waiting; under an old snapshot the end of the chain could be out of sight.
-  IF current_setting('transaction_isolation') <> 'read committed' OR pg_is_in_recovery()
+  IF current_setting('transaction_isolation') <> 'read committed' OR current_setting('transaction_read_only')::boolean
      OR NOT pg_try_advisory_xact_lock('mpc_internal.ledger_seals'::regclass::oid::bigint) THEN
     RETURN;
   END IF;

@@ -58,6 +58,11 @@ SELECT count(*) > 10 AS some, bool_and(place = n) AS in_order,
           FROM mpc.export_ledger() WINDOW w AS (ORDER BY place)) AS e;
 SELECT count(entry), count(hash) > 10 FROM mpc.export_ledger(entries => false);
 SELECT min(place), (SELECT entries FROM mpc.verify_ledger()) - count(*) FROM mpc.export_ledger(since => 4);
+-- looking changes nothing where nothing may be changed
+BEGIN READ ONLY;
+SELECT intact FROM mpc.verify_ledger();
+SELECT count(*) > 10 FROM mpc.export_ledger();
+ROLLBACK;
 -- two entries that say the same have different texts: no hash is the digest of a guessable thing
 BEGIN;
 SELECT mpc_internal.record_event('same', NULL, 'opened', NULL, '{"records": 100}') FROM generate_series(1, 2);
