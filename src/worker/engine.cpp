@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/cleansing_heap.h"
 #include "net/transport_channel.h"
 #include "pg/guc.h"
 #include "worker/engine_source.h"
@@ -192,6 +193,7 @@ void Engine::send(const Json& event) { coordinator_.send(to_frame(event), Clock:
 void Engine::read() {
   source_ = read_source(job_, spec_);
   require_approved_source(job_, source_);
+  cleanse_stack();
 }
 
 void Engine::start() {
