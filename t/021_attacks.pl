@@ -79,8 +79,8 @@ sub file {
 	return "$dir/$name";
 }
 
-my $held = $mpc->hold($insurer, 'small_b');
 $mpc->prepare_study('bothered', $mpc->small_spec, 'small_a', 'small_b');
+my $held = $mpc->hold($insurer, 'small_b');
 my $job = $mpc->start_sql($hospital, "SELECT * FROM mpc.run_study('bothered')");
 $mpc->become($_, "SELECT count(*) = 1 FROM mpc.stat_study_progress") for @nodes;
 my $attempt = $mpc->ask($hospital, "SELECT attempt FROM mpc.stat_study_progress");
