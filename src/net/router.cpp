@@ -46,7 +46,9 @@ std::string error_json(const std::string& sqlstate, const std::string& message) 
 }  // namespace
 
 bool is_control_message(const Bytes& body) {
-  return !body.empty() && body.front() == '{' && body.size() <= kMaxControl && !nested_too_deep(body) &&
+  // The JSON library takes a zero byte for the end of its input, the envelope goes on behind it.
+  const bool ends_early = std::find(body.begin(), body.end(), std::uint8_t{0}) != body.end();
+  return !body.empty() && body.front() == '{' && body.size() <= kMaxControl && !ends_early && !nested_too_deep(body) &&
          Json::accept(body.begin(), body.end());
 }
 

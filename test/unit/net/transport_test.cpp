@@ -457,7 +457,8 @@ TEST_F(RouterTest, ControlCarriesTheAuthenticatedParty) {
 TEST_F(RouterTest, ControlMustBeOneSmallObject) {
   for (const std::string& body :
        {std::string(), std::string("[]"), std::string("{},\"party\":\"x\"}"), std::string("{\"a\":1} {}"),
-        std::string("{\"a\":\"\xff\"}"), "{\"a\":" + std::string(100, '[') + std::string(100, ']') + "}"})
+        std::string("{\"a\":\"\xff\"}"), std::string("{}\0\0", 4),
+        "{\"a\":" + std::string(100, '[') + std::string(100, ']') + "}"})
     EXPECT_EQ(request(false, "/v1/control", body).status, 400) << body;
 }
 
