@@ -90,7 +90,7 @@ class Controller : public Run {
     source_.identifiers.wipe();
     key.wipe();
     row.records = static_cast<std::int64_t>(source_.records());
-    row.destroyed = {"joint key", "halves of the joint key", "identifiers read from the source"};
+    destroyed(row);
   }
 
   void scramble(StepRow& row) {
@@ -122,7 +122,7 @@ class Controller : public Run {
     }
     for (EncodedColumn& column : columns_) column.values.wipe();
     row.records = static_cast<std::int64_t>(records);
-    row.destroyed = {"attribute values read from the source"};
+    destroyed(row);
   }
 
   void push(StepRow& row) {
@@ -153,7 +153,7 @@ class Controller : public Run {
     }
     channel().flush();
     ciphertexts_ = Bytes();
-    row.destroyed = {"hashed identifiers", "own copy of the ciphertexts"};
+    destroyed(row);
   }
 
   [[noreturn]] void throw_refused() const {
@@ -221,7 +221,7 @@ class Controller : public Run {
     key_.reset();
     row.peer = spec_.third_party;
     row.records = static_cast<std::int64_t>(matched_);
-    row.destroyed = {"Paillier private key"};
+    destroyed(row);
   }
 
   // Row-major summands of own and other's columns -> one vector per joined column.

@@ -7,6 +7,7 @@
 
 #include "study/canonical_json.h"
 #include "study/explain_estimate.h"
+#include "study/step_facts.h"
 
 namespace pgmpc {
 namespace {
@@ -14,110 +15,72 @@ namespace {
 using Rows = std::vector<ExplainRow>;
 
 constexpr const char* kNothing = "nothing";
-constexpr const char* kPersonal = "personal";
-constexpr const char* kPseudonymised = "pseudonymised";
-constexpr const char* kAnonymous = "anonymous";
-constexpr const char* kAggregate = "aggregate";
 
 struct Action {
   int step;
   std::string name;
   int party;  // index
   int peer;   // index, -1 for none or both
-  std::string sends, learns, data_status;
-  std::vector<std::string> destroyed;
+  std::string sends, learns;
 };
 
 void add(Rows& rows, const Spec& spec, Action action, const StepEstimate& estimate) {
+  const bool third = action.party == 2;
+  std::vector<std::string> destroyed = destroyed_in(spec, action.name, third);
   rows.push_back({action.step, std::move(action.name), spec.party_name(action.party),
                   action.peer < 0 ? std::string() : spec.party_name(action.peer), std::move(action.sends),
                   std::move(action.learns), estimate.records, estimate.bytes, estimate.rounds, estimate.seconds,
-                  std::move(action.data_status), std::move(action.destroyed)});
+                  data_status(action.step, third), std::move(destroyed)});
 }
 
 // Steps 1 to 3: each controller on its own, then the joint key.
 void pseudonymise(Rows& rows, const Spec& spec, int self) {
   const int other = 1 - self;
-  add(rows, spec, {1, "prepare", self, -1, kNothing, kNothing, kPersonal, {}}, estimate_prepare(spec));
+  add(rows, spec, {1, "prepare", self, -1, kNothing, kNothing}, estimate_prepare(spec));
   add(rows, spec,
-      {2,
-       "agree_key",
-       self,
-       other,
-       "its half of the joint key, sealed for the peer; a check value",
-       kNothing,
-       kPseudonymised,
-       {"key halves"}},
+      {2, "agree_key", self, other, "its half of the joint key, sealed for the peer; a check value", kNothing},
       estimate_agree_key(spec));
-  add(rows, spec, {3, "scramble", self, -1, kNothing, kNothing, kPseudonymised, {"joint key"}},
-      estimate_scramble(spec, self));
+  add(rows, spec, {3, "scramble", self, -1, kNothing, kNothing}, estimate_scramble(spec, self));
 }
 
 void join(Rows& rows, const Spec& spec, int self) {
   add(rows, spec,
-      {4,
-       "push",
-       self,
-       2,
-       "keyed hashes, its public key, a ciphertext block for every record",
-       "third party: how many records were pushed",
-       kAnonymous,
-       {"hashed identifiers"}},
+      {4, "push", self, 2, "keyed hashes, its public key, a ciphertext block for every record",
+       "third party: how many records were pushed"},
       estimate_push(spec, self));
 }
 
 void match(Rows& rows, const Spec& spec) {
   add(rows, spec,
-      {4,
-       "match",
-       2,
-       -1,
-       "the number of matched records, or one bit that refuses",
-       "third party: both sizes and which pushed records pair up, as pseudonyms; controllers: the match count only",
-       kAnonymous,
-       {"hashed identifiers", "unmatched ciphertexts"}},
+      {4, "match", 2, -1, "the number of matched records, or one bit that refuses",
+       "third party: both sizes and which pushed records pair up, as pseudonyms; controllers: the match count only"},
       estimate_match(spec));
 }
 
 void mask(Rows& rows, const Spec& spec, int self) {
   add(rows, spec,
-      {5,
-       "mask",
-       self,
-       2,
-       "random shares, encrypted under the public key of " + spec.party_name(1 - self),
-       kNothing,
-       kAnonymous,
-       {}},
+      {5, "mask", self, 2, "random shares, encrypted under the public key of " + spec.party_name(1 - self), kNothing},
       estimate_mask(spec, self));
 }
 
 void unmask_third_party(Rows& rows, const Spec& spec) {
   for (int controller = 0; controller < 2; ++controller) {
     add(rows, spec,
-        {6,
-         "unmask",
-         2,
-         controller,
-         "ciphertexts of value minus random share, in an order only the third party knows",
-         kNothing,
-         kAnonymous,
-         {"ciphertexts", "order of the matched records"}},
+        {6, "unmask", 2, controller, "ciphertexts of value minus random share, in an order only the third party knows",
+         kNothing},
         estimate_send_sums(spec, controller));
   }
 }
 
 void unmask_controller(Rows& rows, const Spec& spec, int self) {
-  add(rows, spec, {6, "unmask", self, -1, kNothing, kNothing, kAnonymous, {"private key"}},
-      estimate_decrypt(spec, self));
+  add(rows, spec, {6, "unmask", self, -1, kNothing, kNothing}, estimate_decrypt(spec, self));
 }
 
 void share(Rows& rows, const Spec& spec, int party) {
   const bool third = party == 2;
   add(rows, spec,
       {7, "share", party, third ? -1 : 1 - party, third ? kNothing : "one share of each of its additive shares",
-       kNothing, kAnonymous,
-       third ? std::vector<std::string>{} : std::vector<std::string>{"additive shares", "random shares"}},
+       kNothing},
       estimate_share(spec, party));
 }
 
@@ -128,12 +91,9 @@ std::string names_of(const std::vector<std::string>& names) {
 }
 
 void fit(Rows& rows, const Spec& spec, int party) {
-  std::vector<std::string> destroyed{"pairwise seeds"};
-  if (!spec.keep_shares) destroyed.insert(destroyed.begin(), "shares");
   add(rows, spec,
       {8, "lasso", party, -1, "shares of masked values and keys for comparisons",
-       names_of(spec.recipients) + ": coefficients, intercept, measure of fit; all: number of iterations", kAggregate,
-       std::move(destroyed)},
+       names_of(spec.recipients) + ": coefficients, intercept, measure of fit; all: number of iterations"},
       estimate_fit(spec));
 }
 

@@ -13,16 +13,11 @@
 #include "mpc/session.h"
 #include "regression/fixed.h"
 #include "study/explain_estimate.h"
+#include "study/step_facts.h"
 
 namespace pgmpc {
 
 namespace {
-const char* data_status(int step, bool third_party) {
-  if (step == 1) return third_party ? "none" : "personal";
-  if (step <= 3) return "pseudonymised";
-  return step == 8 ? "aggregate" : "anonymous";
-}
-
 // Rows per message of step 7.
 std::size_t share_block(std::size_t columns) { return std::max<std::size_t>(1, kShareBlock / columns); }
 
@@ -102,6 +97,8 @@ void Run::finish_row(StepRow& row) {
   context_.observer.after_step(row);
 }
 
+void Run::destroyed(StepRow& row) const { row.destroyed = destroyed_in(spec_, row.name, self_ == kThirdParty); }
+
 void Run::check_memory(std::uint64_t records, std::uint64_t bytes_per_record) const {
   const std::uint64_t limit = context_.memory_limit;
   if (limit == 0 || records <= limit / bytes_per_record) return;
@@ -173,7 +170,7 @@ void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, Fp
     means.wipe();
     channel().flush();
     row.records = static_cast<std::int64_t>(rows);
-    if (self_ != kThirdParty) row.destroyed = {"additive shares", "random shares"};
+    destroyed(row);
   });
   step(8, "lasso", [&](StepRow& row) {
     session->set_step(8);
@@ -196,7 +193,7 @@ void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, Fp
     session.reset();
     sealed_->wipe();
     row.records = static_cast<std::int64_t>(rows);
-    row.destroyed = {"Shamir shares", "keys of the attempt"};
+    destroyed(row);
   });
 }
 

@@ -27,6 +27,8 @@ class Run {
   }
   StepRow begin_row(int number, const char* name);
   void finish_row(StepRow& row);
+  // The last thing that a step's body does: everything in its list (step_facts.h) has been destroyed.
+  void destroyed(StepRow& row) const;
 
   // Error(limit_exceeded) when so many records of this size do not fit the memory limit.
   void check_memory(std::uint64_t records, std::uint64_t bytes_per_record) const;

@@ -80,7 +80,7 @@ class ThirdParty : public Run {
     context_.observer.matched(static_cast<std::int64_t>(matched_));
     for (int side = 0; side < 2; ++side) receive_ciphertexts(side);
     row.records = static_cast<std::int64_t>(matched_);
-    row.destroyed = {"hashed identifiers", "ciphertexts of unmatched records"};
+    destroyed(row);
   }
 
   void receive_ciphertexts(int side) {
@@ -145,7 +145,7 @@ class ThirdParty : public Run {
     }
     table_.wipe();
     row.records = static_cast<std::int64_t>(matched_);
-    row.destroyed = {"ciphertexts of matched records", "secret order of the matched records"};
+    destroyed(row);
   }
 
   MatchTable table_;

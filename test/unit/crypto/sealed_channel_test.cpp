@@ -133,6 +133,29 @@ TEST(SealedChannel, RefusesAnotherDigestAndVersion) {
   }
 }
 
+// Whoever recorded an attempt without TLS, and later holds everything that a node keeps, lacks the ephemeral keys: an
+// engine to which the whole recording is played again opens nothing of it. Only the engine that draws the very same
+// key could (the control).
+TEST(SealedChannel, ARecordingOpensForNobodyWithoutTheKeysOfTheAttempt) {
+  const Bytes secret(32, 0x5c);
+  LoopbackNetwork network({.record = true});
+  Ends ends = handshake(network);
+  ends[0]->send(1, 2, secret);
+  EXPECT_EQ(ends[1]->receive(0, 2), secret);
+  for (auto& end : ends) end->wipe();
+  const auto opened = [&](std::uint64_t seed) {
+    LoopbackNetwork again;
+    for (const RecordedMessage& message : network.view_of_party(1))
+      again.party(message.from).send(1, message.step, message.bytes);
+    TestRng rng(seed);
+    SealedChannel engine(again.party(1), kDigest, rng);
+    return engine.receive(0, 2);
+  };
+  constexpr std::uint64_t kSeedOfParty1 = 2, kAnotherSeed = 77;
+  EXPECT_EQ(opened(kSeedOfParty1), secret) << "control: the recording is whole";
+  EXPECT_EQ(code_of([&] { opened(kAnotherSeed); }), ErrorCode::protocol_violation);
+}
+
 TEST(SealedChannel, WipedChannelIsUnusable) {
   LoopbackNetwork network;
   const Ends ends = handshake(network);

@@ -87,14 +87,14 @@ TEST(Explain, DataStatusFollowsTheProtocol) {
 
 TEST(Explain, SaysWhatIsDestroyedWhere) {
   const auto rows = explain(spec_of(3, 2), 1);
-  EXPECT_TRUE(destroys(row_of(rows, "scramble", "a"), "joint key"));
+  EXPECT_TRUE(destroys(row_of(rows, "agree_key", "a"), "joint key"));
   EXPECT_TRUE(destroys(row_of(rows, "match", "t"), "hashed identifiers"));
-  EXPECT_TRUE(destroys(row_of(rows, "match", "t"), "unmatched ciphertexts"));
-  EXPECT_TRUE(destroys(row_of(rows, "unmask", "b"), "private key"));
-  EXPECT_TRUE(destroys(rows_of(rows, "unmask", "t")[0], "ciphertexts"));
+  EXPECT_TRUE(destroys(row_of(rows, "match", "t"), "ciphertexts of unmatched records"));
+  EXPECT_TRUE(destroys(row_of(rows, "unmask", "b"), "Paillier private key"));
+  EXPECT_TRUE(destroys(rows_of(rows, "unmask", "t")[0], "ciphertexts of matched records"));
   EXPECT_TRUE(destroys(row_of(rows, "share", "b"), "random shares"));
-  EXPECT_TRUE(destroys(row_of(rows, "lasso", "t"), "shares"));
-  EXPECT_FALSE(destroys(row_of(explain(spec_of(3, 2, R"(,"keep_shares":true)"), 1), "lasso", "t"), "shares"));
+  EXPECT_TRUE(destroys(row_of(rows, "lasso", "t"), "Shamir shares"));
+  EXPECT_FALSE(destroys(row_of(explain(spec_of(3, 2, R"(,"keep_shares":true)"), 1), "lasso", "t"), "Shamir shares"));
 }
 
 TEST(Explain, NumbersNeedExpectedRecords) {

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <map>
 
+#include "study/explain.h"
 #include "support/lasso_vectors.h"
 #include "support/study_harness.h"
 
@@ -120,12 +121,14 @@ TEST(Study, DiabetesEndToEnd) {
       if (row.name != "keygen") seen.emplace_back(row.step, row.name);
     }
     EXPECT_EQ(seen, steps_of(party == kThirdParty));
-    if (party != kThirdParty) {
-      EXPECT_EQ(destroyed["agree_key"].at(0), "joint key");
-      EXPECT_EQ(destroyed["unmask"].at(0), "Paillier private key");
-    } else {
-      EXPECT_EQ(destroyed["match"].at(0), "hashed identifiers");
-    }
+    const std::string key_step = party == kThirdParty ? "match" : "agree_key";
+    EXPECT_EQ(destroyed[key_step].at(0), party == kThirdParty ? "hashed identifiers" : "joint key");
+    // What was said beforehand is what happened, word for word.
+    const Spec spec = parse_spec(kDiabetesSpec);
+    for (const ExplainRow& said : explain(spec, party))
+      if (said.step > 0 && said.party == spec.party_name(party)) {
+        EXPECT_EQ(said.destroyed, destroyed[said.name]) << said.name;
+      }
   }
 }
 
