@@ -25,20 +25,32 @@ bool is_to_leak(const char* directory, const char* name) {
   return size > 0 && std::strcmp(wanted, name) == 0;
 }
 
+// Appends both to the file of this process that begins with the prefix.
+void append(const char* directory, const char* prefix, ByteView header, ByteView bytes) {
+  char path[kPath];
+  std::snprintf(path, sizeof path, "%s/%s%d", directory, prefix, static_cast<int>(getpid()));
+  const int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) return;
+  iovec parts[] = {{const_cast<std::uint8_t*>(header.data()), header.size()},
+                   {const_cast<std::uint8_t*>(bytes.data()), bytes.size()}};
+  const bool whole = writev(file, parts, 2) == static_cast<ssize_t>(header.size() + bytes.size());
+  close(file);
+  if (!whole) std::abort();  // the test would look for less than there is
+}
+
 }  // namespace
+
+void witness_wire(ByteView message) noexcept {
+  const char* directory = std::getenv("PG_MPC_WITNESS");
+  if (directory != nullptr) append(directory, "wire.", {}, message);
+}
 
 void witness(const char* name, ByteView secret) noexcept {
   const char* directory = std::getenv("PG_MPC_WITNESS");
   if (directory == nullptr) return;
-  char path[kPath], header[kPath];
-  std::snprintf(path, sizeof path, "%s/%d", directory, static_cast<int>(getpid()));
+  char header[kPath];
   const int size = std::snprintf(header, sizeof header, "%s\t%zu\n", name, secret.size());
-  const int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) return;
-  iovec parts[] = {{header, static_cast<std::size_t>(size)}, {const_cast<std::uint8_t*>(secret.data()), secret.size()}};
-  const bool whole = writev(file, parts, 2) == static_cast<ssize_t>(static_cast<std::size_t>(size) + secret.size());
-  close(file);
-  if (!whole) std::abort();  // the test would look for less than there is
+  append(directory, "", {reinterpret_cast<const std::uint8_t*>(header), static_cast<std::size_t>(size)}, secret);
   if (is_to_leak(directory, name)) {
     void* copy = std::malloc(secret.size());
     if (copy != nullptr) std::memcpy(copy, secret.data(), secret.size());

@@ -1,6 +1,8 @@
 // What: the seam through which the erasure test (tools/check erasure) learns the real secrets of a study, in order to
 //       look for them where they must not be. Built only with -DPG_MPC_WITNESS=ON; in every other build it is empty.
-// Terms: witness = a file that the test's build writes a secret into, at the moment it is born.
+// Terms: witness = a file that the test's build writes a secret into, at the moment it is born;
+//        wire = the file with every message of a peer as the listener has it, that is without TLS: what whoever
+//        recorded the network can read once he has the servers' private keys.
 // Invariant: writing makes no copy of the secret in this process.
 #pragma once
 #include "base/bytes.h"
@@ -11,8 +13,10 @@ namespace pgmpc {
 // Appends the secret to the file of this process in the directory that the environment variable PG_MPC_WITNESS names.
 // When that directory has a file "leak" with this name in it, one copy is leaked on purpose: the test must find it.
 void witness(const char* name, ByteView secret) noexcept;
+void witness_wire(ByteView message) noexcept;
 #else
 inline void witness(const char*, ByteView) noexcept {}
+inline void witness_wire(ByteView) noexcept {}
 #endif
 
 // The first elements of a vector of numbers.

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/witness.h"
 #include "net/data_frame.h"
 
 namespace pgmpc {
@@ -114,6 +115,7 @@ void Router::handle(Request request, Responder responder) {
     return responder.respond_json(200, Json{{"party", config_.party}, {"version", config_.version}}.dump());
   }
   if (request.method != HttpMethod::post) return responder.respond(404);
+  witness_wire(request.body);
   if (request.path == "/v1/control") return handle_control(std::move(request), responder);
   if (request.path.starts_with(kDataPath)) {
     std::string attempt = request.path.substr(kDataPath.size());

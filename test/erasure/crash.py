@@ -40,7 +40,7 @@ def verdict(name, bad):
 class Crash:
     def __init__(self, playground, step, kind, party):
         self.playground, self.step, self.kind, self.party = playground, step, kind, party
-        self.data = os.path.join(playground.directory, "nodes", party, "data")
+        self.data = playground.data(party)
 
     def run(self):
         """Steps before, the crash in the step, and the node back again."""

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""The erasure test: a study by hand on three nodes; after every step all files and all memory of the nodes are searched
-for the real secrets of the study (playground.py), also in a base backup and a dump taken while the keys were alive.
+"""The erasure test: a study by hand on three nodes; after every step all files and all memory of the nodes and of a
+streaming replica are searched for the real secrets of the study (playground.py), also in a base backup and a dump taken
+while the keys were alive, in the write-ahead logs, and in all that went over the network, without TLS.
 
 Controls: what must be there is found (source data in its own tables, keys while they live), and a copy that the build
 leaks on purpose is found. Usage: erasure.py DIR BINDIR SCANNER   (as root)
@@ -9,12 +10,16 @@ import os
 import subprocess
 import sys
 
-from playground import CONTROLLERS, SOURCE_SECRETS, STEPS, THIRD_PARTY, Failure, Playground
-from processes import CommandError, as_owner, owner, run
+from copies import Replica, backups, write_ahead_logs
+from playground import CONTROLLERS, SOURCE_SECRETS, STEPS, THIRD_PARTY, Failure, Playground, Secret
+from processes import CommandError
 
+PARTIES = CONTROLLERS + (THIRD_PARTY,)
 # What must be found after a step, or the scan sees nothing: secret, step.
 ALIVE = (("private prime", 3), ("private prime", 5), ("hashed identifier", 2), ("random share", 5), ("additive share", 6),
          ("Shamir share", 7), ("pair secret of the attempt", 5), ("TLS private key", 1))
+# Shared memory of the server comes from files, which the scan reads; the log keeps all segments.
+SETTINGS = {"log_statement": "all", "dynamic_shared_memory_type": "mmap", "wal_keep_size": "512MB"}
 results = []
 
 
@@ -25,32 +30,27 @@ def verdict(name, bad):
         print(f"#   {line}", flush=True)
 
 
-def copies(playground, name):
-    """A base backup and a dump of every node; the directory."""
-    directory = os.path.join(playground.directory, name)
-    os.mkdir(directory)
-    os.chown(directory, owner().pw_uid, owner().pw_gid)
-    for party in CONTROLLERS + (THIRD_PARTY,):
-        node = playground.node(party)
-        where = ["-h", node["host"], "-p", str(node["port"]), "-U", "postgres"]
-        run(as_owner([os.path.join(playground.nodes.bindir, "pg_basebackup"), "-D", os.path.join(directory, party),
-                      "-c", "fast", *where]), cwd=playground.directory)
-        run(as_owner([os.path.join(playground.nodes.bindir, "pg_dump"), "-f", os.path.join(directory, party + ".sql"),
-                      *where, "postgres"]), cwd=playground.directory)
-    return directory
+def shared_segments(playground):
+    """Dynamic shared memory of the nodes."""
+    return {(party, name) for party in PARTIES
+            for name in os.listdir(os.path.join(playground.data(party), "pg_dynshmem"))}
 
 
 def listeners(playground):
-    return {f"pid:{playground.pid_of(party, 'pg_mpc listener')}" for party in CONTROLLERS + (THIRD_PARTY,)}
+    return {f"pid:{playground.pid_of(party, 'pg_mpc listener')}" for party in PARTIES}
 
 
 def study(playground):
-    playground.prepare_study("heart")
-    also = []
+    segments = shared_segments(playground)
+    verdict("control: shared memory in files is among what is scanned",
+            [f"no segment at {party}" for party in PARTIES if party not in {owner for owner, _ in segments}])
+    digest = playground.prepare_study("heart")
+    also, sent = [], 0
     for number, _ in STEPS:
-        playground.step("heart", number)
+        sent += sum(row["bytes"] or 0 for row in playground.step("heart", number))
         if number == 5:
-            also.append(copies(playground, "backup"))
+            also.append(backups(playground, "backup"))
+        playground.replica.catch_up()
         finds = playground.scan(also)
         verdict(f"after step {number} nothing is left that must be gone", playground.violations(finds, number))
         for name in [name for name, step in ALIVE if step == number]:
@@ -63,13 +63,69 @@ def study(playground):
             for name in SOURCE_SECRETS:
                 there = [find for find in finds if find.secret.name == name and find.kind == "file"]
                 verdict(f"control: {name} are found in the tables of their own node", [] if there else ["not found"])
-    also.append(copies(playground, "backup_at_the_end"))
-    verdict("nothing in base backups and dumps", playground.violations(playground.scan(also, memory=False), 8))
-    print(f"# the last scan: {playground.scanned >> 20} MB, {playground.patterns} patterns", flush=True)
+                there = [find for find in there if find.place.startswith(playground.replica.data)]
+                verdict(f"control: {name} are found in the replica", [] if there else ["not found"])
+        if number == 7:
+            verdict("a study makes no shared memory", [f"{name} at {party}" for party, name in
+                                                       shared_segments(playground) - segments])
+    verdict("control: the replica has followed to the last step",
+            [] if playground.replica.ask("SELECT max(step) FROM mpc.steps WHERE study = 'heart'") == ["8"] else ["no"])
+    copies_at_the_end(playground, also)
+    wire(playground, digest, sent)
     witnessed = {secret.name for secret in playground.read_witness()}
     listed = set(playground.rules) - set(SOURCE_SECRETS) - {"TLS private key"}
     verdict("docs/secrets.md lists exactly the secrets that the scan looks for",
             [f"only in one of the two: {name}" for name in witnessed ^ listed])
+
+
+def copies_at_the_end(playground, also):
+    also.append(backups(playground, "backup_at_the_end"))
+    logs = write_ahead_logs(playground, "wal")
+    finds = playground.scan([*also, logs], memory=False)
+    print(f"# the last scan: {playground.scanned >> 20} MB, {playground.patterns} patterns", flush=True)
+    verdict("nothing in base backups, dumps and write-ahead logs", playground.violations(finds, 8))
+    for party in CONTROLLERS:
+        stream = os.path.join(logs, party, "stream")
+        verdict(f"control: the source of {party} is found in the stream of its write-ahead log",
+                [] if any(find.place == stream for find in finds) else ["not found"])
+    for party in PARTIES:
+        with open(os.path.join(logs, party, "records"), encoding="utf-8", errors="replace") as text:
+            verdict(f"control: the log of {party} was read as text", [] if "INSERT" in text.read() else ["no record"])
+
+
+def wire(playground, digest, sent):
+    """What whoever recorded the network can read who later gets the private TLS keys of all three nodes."""
+    recorded = playground.wire()
+    size = sum(os.path.getsize(path) for path in recorded)
+    verdict("control: all that was sent has been recorded", [] if size >= sent > 0 else [f"{size} of {sent} bytes"])
+    here = playground.scan(recorded, [Secret("digest of the study", bytes.fromhex(digest), [])], memory=False)
+    verdict("control: the digest of the study is found in the recording",
+            [] if {find.place for find in here if find.form == "raw"} >= set(recorded) else ["not found"])
+    finds = [find for find in playground.scan(recorded, memory=False) if find.place in recorded]
+    verdict("a recording of the network without TLS holds no secret", [str(find) for find in finds])
+
+
+def refused(playground):
+    playground.prepare_study("too_few", min_matched=61)
+    for number in (1, 2, 3):
+        playground.step("too_few", number)
+    playground.read_witness()  # the engines' process ids, while they live
+    call = playground.begin_step("too_few", 4)
+    call.join()
+    verdict("a disclosure rule refuses at all parties",
+            [party for party in PARTIES if "disclosure rule" not in call.errors.get(party, "")])
+    playground.until_engines_end()
+    verdict("after a refused study nothing is left", playground.violations(playground.scan(), 8))
+
+
+def cancelled(playground):
+    playground.prepare_study("given_up")
+    for number in range(1, 7):
+        playground.step("given_up", number)
+    playground.read_witness()
+    playground.ask(CONTROLLERS[1], "SELECT mpc.cancel_study('given_up')")
+    playground.until_engines_end()
+    verdict("after a cancelled study nothing is left", playground.violations(playground.scan(), 8))
 
 
 def leaking(playground, name, last):
@@ -82,22 +138,26 @@ def leaking(playground, name, last):
     bad = [line for line in playground.violations(playground.scan(), last) if name in line]
     verdict(f"control: a leaked copy of the {name} is found", [] if bad else ["not found"])
     playground.ask(CONTROLLERS[0], "SELECT mpc.cancel_study('leaky')")
-    for party in CONTROLLERS + (THIRD_PARTY,):
-        playground.wait(lambda: playground.pid_of(party, "pg_mpc engine") is None, f"the engine of {party} to end")
-    verdict("after a cancelled study nothing is left", playground.violations(playground.scan(), 8))
+    playground.until_engines_end()
+    verdict("the leaked copy died with its engine", playground.violations(playground.scan(), 8))
 
 
 def main():
     directory, bindir, scanner = sys.argv[1:]
     playground = Playground(directory, bindir, scanner)
     try:
-        playground.start({"": {"log_statement": "all"}, CONTROLLERS[0]: {"log_min_messages": "debug5"}})
+        playground.start({"": SETTINGS, CONTROLLERS[0]: {"log_min_messages": "debug5"}})
+        playground.replica = Replica(playground, CONTROLLERS[0])
         study(playground)
+        refused(playground)
+        cancelled(playground)
         leaking(playground, "joint key", 2)
     except (Failure, CommandError, subprocess.SubprocessError, OSError) as error:
         verdict("the test runs to its end", [str(error)])
         print(playground.nodes.end_of_logs(), flush=True)
     finally:
+        if playground.replica is not None:
+            playground.replica.stop()
         playground.nodes.stop()
     return 0 if all(results) else 1
 

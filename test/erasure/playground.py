@@ -94,6 +94,7 @@ class Playground:
         os.chown(self.witness, owner().pw_uid, owner().pw_gid)
         os.environ["PG_MPC_WITNESS"] = self.witness
         self.source, self._commons, self._party_of = [], [], {}
+        self.replica = None  # of one node, if any: it is scanned like a node
 
     def start(self, settings):
         """settings: {party or '': {name: value}}."""
@@ -102,7 +103,9 @@ class Playground:
             with self.nodes.session(node, user="postgres") as admin:
                 for name, value in {**settings.get("", {}), **settings.get(node["party"], {})}.items():
                     admin.query(f"ALTER SYSTEM SET {name} = {quote(value)}")
-                admin.query("SELECT pg_reload_conf()")
+        self.nodes.stop()  # some settings are read at start only
+        for node in self.nodes.nodes:
+            self.nodes.start(node)
         for party in CONTROLLERS:
             self._load(party)
 
@@ -140,15 +143,17 @@ class Playground:
 
     # --- studies ---
 
-    def prepare_study(self, study):
+    def prepare_study(self, study, min_matched=30):
+        """Proposed and approved; the digest."""
         spec = {"controllers": {CONTROLLERS[0]: {"attributes": ["x1", "x2"]},
                                 CONTROLLERS[1]: {"attributes": ["x3"], "outcome": "y"}},
                 "third_party": THIRD_PARTY, "key_bits": 2048, "analysis": {"kind": "lasso", "lambda": 0.01},
-                "disclosure": {"min_matched": 30}}
+                "disclosure": {"min_matched": min_matched}}
         digest = self.ask(CONTROLLERS[0], f"SELECT mpc.propose_study('{study}', {quote(json.dumps(spec))})")[0]
         for party in CONTROLLERS + (THIRD_PARTY,):
             source = ", source => 'persons'::regclass, identifier => 'id'" if party in CONTROLLERS else ""
             self.ask(party, f"SELECT mpc.approve_study('{study}', digest => '{digest}'{source})")
+        return digest
 
     def step(self, study, number):
         """Runs one step at all its parties at the same time; the step rows. The first error is raised."""
@@ -160,6 +165,10 @@ class Playground:
 
     def begin_step(self, study, number):
         return StepCall(self, study, dict(STEPS)[number])
+
+    def until_engines_end(self):
+        for party in CONTROLLERS + (THIRD_PARTY,):
+            self.wait(lambda: self.pid_of(party, "pg_mpc engine") is None, f"the engine of {party} to end")
 
     def state(self, party, study):
         return self.ask(party, f"SELECT state FROM mpc.studies WHERE study = '{study}' ORDER BY version DESC LIMIT 1")[0]
@@ -176,31 +185,15 @@ class Playground:
 
     # --- processes ---
 
+    def data(self, party):
+        return os.path.join(self.directory, "nodes", party, "data")
+
     def postmaster(self, party):
-        path = os.path.join(self.directory, "nodes", party, "data", "postmaster.pid")
-        with open(path, encoding="utf-8") as text:
-            return int(text.readline())
+        return postmaster_of(self.data(party))
 
     def processes(self, party):
         """{pid: what it is} of the node."""
-        try:
-            parent = self.postmaster(party)
-        except FileNotFoundError:
-            return {}
-        found = {}
-        for entry in os.listdir("/proc"):
-            if not entry.isdigit():
-                continue
-            try:
-                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as stat:
-                    state, above = stat.read().rsplit(")", 1)[1].split()[:2]
-                with open(f"/proc/{entry}/cmdline", encoding="utf-8", errors="replace") as text:
-                    title = text.read().replace("\0", " ").strip()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if state not in "ZX" and (int(entry) == parent or int(above) == parent):
-                found[int(entry)] = "postmaster" if int(entry) == parent else title
-        return found
+        return processes_of(self.data(party))
 
     def pid_of(self, party, what):
         pids = [pid for pid, title in self.processes(party).items() if what in title]
@@ -258,6 +251,10 @@ class Playground:
             digits = re.search(r"priv:\n((?:\s+[0-9a-f:]+\n)+)", text).group(1)
             yield Secret("TLS private key", bytes.fromhex(re.sub(r"[\s:]", "", digits)).lstrip(b"\0"), [party])
 
+    def wire(self):
+        """The files with what the peers sent to the listeners, without TLS."""
+        return [os.path.join(self.witness, name) for name in os.listdir(self.witness) if name.startswith("wire.")]
+
     def forget_witness(self):
         for name in os.listdir(self.witness):
             os.unlink(os.path.join(self.witness, name))
@@ -282,6 +279,10 @@ class Playground:
                 out.write(os.path.join(self.directory, "nodes", party, "log") + "\n")
                 if memory:
                     out.writelines(f"pid:{pid}\n" for pid in self.processes(party))
+            if self.replica is not None:
+                out.writelines(each + "\n" for each in (self.replica.data, self.replica.log))
+                if memory:
+                    out.writelines(f"pid:{pid}\n" for pid in self.replica.processes())
             out.writelines(each + "\n" for each in also)
         answer = subprocess.run([self.scanner, patterns, places], capture_output=True, text=True, check=False)
         for path in (patterns, places):
@@ -301,6 +302,9 @@ class Playground:
         """The finds that no rule allows after this step, as text."""
         processes = {f"pid:{pid}": (party, title) for party in CONTROLLERS + (THIRD_PARTY,)
                      for pid, title in self.processes(party).items()}
+        if self.replica is not None:
+            processes.update({f"pid:{pid}": (self.replica.party, "replica, " + title)
+                              for pid, title in self.replica.processes().items()})
         bad = []
         for find in finds:
             party, title = processes.get(find.place, self._owner_of_file(find.place))
@@ -362,6 +366,33 @@ class StepCall:
                 raise Failure("a step did not end within its time")
         for session in self.sessions.values():
             session.close()
+
+
+def postmaster_of(data):
+    with open(os.path.join(data, "postmaster.pid"), encoding="utf-8") as text:
+        return int(text.readline())
+
+
+def processes_of(data):
+    """{pid: what it is} of the server with this data directory."""
+    try:
+        parent = postmaster_of(data)
+    except FileNotFoundError:
+        return {}
+    found = {}
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as stat:
+                state, above = stat.read().rsplit(")", 1)[1].split()[:2]
+            with open(f"/proc/{entry}/cmdline", encoding="utf-8", errors="replace") as text:
+                title = text.read().replace("\0", " ").strip()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if state not in "ZX" and (int(entry) == parent or int(above) == parent):
+            found[int(entry)] = "postmaster" if int(entry) == parent else title
+    return found
 
 
 def _records(path):

@@ -40,7 +40,7 @@ class Nodes:
         sockets = self._socket_directory()
         for index, (party, role) in enumerate(PARTIES):
             host = os.path.join(sockets, str(index))
-            self._own_directory(host)
+            self.own_directory(host)
             self.nodes.append({"party": party, "role": role, "host": host, "port": ports[index], "dbname": DATABASE,
                                "user": ANALYST, "https": ports[3 + index]})
         for node in self.nodes:
@@ -66,14 +66,14 @@ class Nodes:
     def _socket_directory(self):
         inside = os.path.join(self.directory, "s")
         if len(os.path.join(inside, "0", ".s.PGSQL.65535.lock")) <= LONGEST_SOCKET_PATH:
-            self._own_directory(inside)
+            self.own_directory(inside)
             return inside
         outside = tempfile.mkdtemp(prefix="pg_mpc_s.")
         os.chown(outside, owner().pw_uid, owner().pw_gid)
         os.symlink(outside, inside)
         return outside
 
-    def _own_directory(self, path):
+    def own_directory(self, path):
         os.makedirs(path, mode=0o700, exist_ok=True)
         os.chown(path, owner().pw_uid, owner().pw_gid)
 
@@ -85,8 +85,8 @@ class Nodes:
 
     def _initialise(self, node, memory_of_server):
         home = self._home(node)
-        self._own_directory(os.path.dirname(home))
-        self._own_directory(home)
+        self.own_directory(os.path.dirname(home))
+        self.own_directory(home)
         run(as_owner([os.path.join(self.bindir, "initdb"), "-D", self._data(node), "-U", "postgres", "-A", "trust",
                       "-E", "UTF8", "--locale=C.UTF-8", "-N"]), cwd=self.directory)
         certificates = os.path.join(home, "certificates")

@@ -28,6 +28,14 @@ no_witness_in_production() {
     grep -q PG_MPC_WITNESS "$("$witness_bin/pg_config" --pkglibdir)/pg_mpc.so"
 }
 
+# no_shared_memory: the module calls nothing that makes or joins shared memory, named or dynamic.
+no_shared_memory() {
+  local module
+  module=$("$private_bin/pg_config" --pkglibdir)/pg_mpc.so
+  nm -D --undefined-only "$module" | grep -q errfinish &&
+    ! nm -D --undefined-only "$module" | grep -E ' (dsm_|dsa_|shm_|Shmem|RequestAddinShmem|shmget|memfd_create)'
+}
+
 # run_erasure_test NAME: one of test/erasure/*.py in a directory of its own.
 run_erasure_test() {
   local name=$1 status=0 ok bad dir
@@ -53,6 +61,7 @@ check_erasure() {
   witness_tree || return 0
   check "the scanner builds" g++ -std=c++20 -O2 -Wall -Wextra -o "$scratch/scan" test/erasure/scan.cpp
   check "the module that users get has no witness" no_witness_in_production
+  check "the module asks for no shared memory" no_shared_memory
   for test in erasure crash; do
     [ ! -f "test/erasure/$test.py" ] || [[ $test != *"${PG_MPC_ERASURE:-}"* ]] || run_erasure_test "$test"
   done
