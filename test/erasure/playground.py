@@ -201,17 +201,21 @@ class Playground:
 
     # --- secrets ---
 
+    def _witnessed(self):
+        """(process id, name, value) of all that was witnessed."""
+        for pid in os.listdir(self.witness):
+            if pid.isdigit():
+                for name, value in _records(os.path.join(self.witness, pid)):
+                    yield pid, name, value
+
     def read_witness(self):
         """All secrets that were witnessed, with the parties that witnessed them, and what derives from them."""
         for party in CONTROLLERS + (THIRD_PARTY,):
             self._party_of.update({str(pid): party for pid in self.processes(party)})
         by_value = {}
-        for pid in os.listdir(self.witness):
-            if not pid.isdigit():
-                continue
-            for name, value in _records(os.path.join(self.witness, pid)):
-                secret = by_value.setdefault((name, value), Secret(name, value, []))
-                secret.parties.add(self._party_of[pid])
+        for pid, name, value in self._witnessed():
+            secret = by_value.setdefault((name, value), Secret(name, value, []))
+            secret.parties.add(self._party_of[pid])
         return self._with_derived(list(by_value.values()))
 
     def _with_derived(self, found):
@@ -235,12 +239,11 @@ class Playground:
     def repeated(self):
         """Secrets drawn by one engine that another one had drawn before."""
         drawn, bad = {}, []
-        for pid in os.listdir(self.witness):
-            for name, value in _records(os.path.join(self.witness, pid)):
-                if name not in ("half of the joint key", "private prime", "random share", "DCF seed"):
-                    continue
-                if drawn.setdefault(value, pid) != pid:
-                    bad.append(f"{name} of processes {pid} and {drawn[value]}")
+        for pid, name, value in self._witnessed():
+            if name not in ("half of the joint key", "private prime", "random share", "DCF seed"):
+                continue
+            if drawn.setdefault(value, pid) != pid:
+                bad.append(f"{name} of processes {pid} and {drawn[value]}")
         return bad
 
     def tls_keys(self):
