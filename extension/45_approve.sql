@@ -204,6 +204,7 @@ BEGIN
   END IF;
   PERFORM mpc_internal.require_peers(held.parties);
   PERFORM mpc_internal.require_own_approval(held.study, held.version, caller);
+  PERFORM mpc_internal.require_floor(held.study, held.spec::jsonb, '22023');
   IF own = held.parties[3] THEN
     IF source IS NOT NULL OR identifier IS NOT NULL THEN
       RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'the third party brings no source',
@@ -230,12 +231,13 @@ BEGIN
   PERFORM mpc_internal.broadcast(held.parties, jsonb_build_object(
     'type', 'approve', 'study', held.study, 'version', held.version, 'digest', held.digest,
     'expires_at', floor(extract(epoch FROM expires))));
+  PERFORM mpc_internal.notice_relaxed(held.study, held.spec, own);
   PERFORM mpc_internal.announce(study);
   RETURN (SELECT s.state FROM mpc_internal.current_studies AS s WHERE s.study = held.study);
 END
 $$;
 COMMENT ON FUNCTION mpc.approve_study(text, text, regclass, text) IS
-'this node agrees to exactly this digest. A controller binds its table or view and the column (comma-separated columns) of the identifier; the engine reads them later as the role that approves now. The source is read once now: a study whose source has changed since is refused until it is approved again. The approval holds for pg_mpc.approval_lifetime. Waits up to 10 s for a proposal on its way. Returns the state. Errors: 22023 another digest, 42704 unknown study, 42703/42501/42804 name the column, 42501 approved by another role, 55000 running, released or expired';
+'this node agrees to exactly this digest. A controller binds its table or view and the column (comma-separated columns) of the identifier; the engine reads them later as the role that approves now. The source is read once now: a study whose source has changed since is refused until it is approved again. The approval holds for pg_mpc.approval_lifetime. Waits up to 10 s for a proposal on its way. Returns the state; a NOTICE names every disclosure rule that the spec relaxes. Errors: 22023 another digest, or a disclosure.min_matched below pg_mpc.min_matched of this node; 42704 unknown study, 42703/42501/42804 name the column, 42501 approved by another role, 55000 running, released or expired';
 
 CREATE FUNCTION mpc_internal.study_for_check(study text, OUT spec jsonb, OUT party text) RETURNS record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -222,12 +222,14 @@ BEGIN
     PERFORM mpc_internal.require_binding(held.spec::jsonb, own, approval.source, approval.identifier, approval.approver);
     PERFORM mpc_internal.require_budget(held.spec::jsonb, approval.source);
   END IF;
+  PERFORM mpc_internal.require_floor(held.study, held.spec::jsonb, '55000');
   RETURN jsonb_build_object(
     'study', held.study, 'version', held.version, 'digest', held.digest, 'spec', held.spec,
     'party', own, 'party_index', place, 'role', CASE WHEN place < 2 THEN 'controller' ELSE 'third_party' END,
     'source', CASE WHEN place < 2 THEN jsonb_build_object(
       'relation', approval.source::bigint, 'identifier', to_jsonb(approval.identifier),
-      'approver', approval.approver::bigint, 'digest', encode(approval.source_digest, 'hex')) END,
+      'approver', approval.approver::bigint, 'digest', encode(approval.source_digest, 'hex'),
+      'cohorts', mpc_internal.earlier_cohorts(approval.source)) END,
     'peers', (SELECT jsonb_agg(jsonb_build_object('party', p.party, 'url', p.url, 'certificate', p.certificate,
                        'fingerprint', p.fingerprint, 'next_fingerprint', coalesce(p.next_fingerprint, ''),
                        'index', array_position(held.parties, p.party) - 1)
@@ -252,32 +254,3 @@ END
 $$;
 COMMENT ON FUNCTION mpc_internal.require_approver(text, mpc_internal.approvals) IS
 'error 55000 unless the role under which the source is read is still the one that approved';
-
-CREATE FUNCTION mpc_internal.models_in(spec jsonb) RETURNS integer
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT CASE jsonb_typeof(spec -> 'analysis' -> 'lambda')
-           WHEN 'array' THEN jsonb_array_length(spec -> 'analysis' -> 'lambda') ELSE 1 END
-$$;
-COMMENT ON FUNCTION mpc_internal.models_in(jsonb) IS 'models that a study releases: one per lambda';
-
-CREATE FUNCTION mpc_internal.require_budget(spec jsonb, source oid) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  budget bigint := (spec -> 'disclosure' ->> 'model_budget')::bigint;
-  used bigint;
-BEGIN
-  SELECT coalesce(sum(mpc_internal.models_in(s.spec::jsonb)), 0) INTO used
-    FROM mpc_internal.studies AS s JOIN mpc_internal.approvals AS a USING (study, version)
-   WHERE s.run_state = 'released' AND a.source = require_budget.source AND a.party = mpc_internal.own_party();
-  IF used + mpc_internal.models_in(spec) > budget THEN
-    RAISE EXCEPTION USING ERRCODE = 'MP005', MESSAGE = 'model budget of the source is used up',
-      DETAIL = format('Source %s has %s released models and the study would add %s; disclosure.model_budget is %s.',
-                      source::regclass, used, mpc_internal.models_in(spec), budget),
-      HINT = 'Every released model tells a little more about the same records; agree on a larger budget if that is acceptable.';
-  END IF;
-END
-$$;
-COMMENT ON FUNCTION mpc_internal.require_budget(jsonb, oid) IS
-'error MP005 when the released models of a source would exceed disclosure.model_budget';

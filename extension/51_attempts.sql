@@ -119,6 +119,7 @@ BEGIN
     RETURN;
   END IF;
   PERFORM mpc_internal.store_result(study, number, result);
+  PERFORM mpc_internal.record_use(study, attempt, 'released');
   PERFORM mpc_internal.record_event(study, attempt, 'opened', NULL, (
     SELECT jsonb_build_object('what', '["iterations", "coefficients", "intercept", "r_squared"]'::jsonb,
                               'to', s.spec::jsonb -> 'recipients', 'models', mpc_internal.models_in(s.spec::jsonb))
@@ -137,18 +138,22 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout
 AS $$
 DECLARE
   number integer;
+  match_told boolean;
 BEGIN
   UPDATE mpc_internal.studies AS s
      SET run_state = CASE WHEN attempt_failed.cancelled THEN 'cancelled' ELSE 'failed' END,
          finished_at = clock_timestamp(), sqlstate = attempt_failed.sqlstate, last_error = attempt_failed.message,
          error_detail = nullif(attempt_failed.detail, ''), error_hint = nullif(attempt_failed.hint, '')
    WHERE s.study = attempt_failed.study AND s.attempt = attempt_failed.attempt AND s.run_state = 'running'
-  RETURNING s.version INTO number;
+  RETURNING s.version, s.n_matched IS NOT NULL INTO number, match_told;
   IF NOT FOUND THEN
     RETURN;
   END IF;
   IF sqlstate = 'MP005' THEN
     PERFORM mpc_internal.record_event(study, attempt, 'opened', NULL, '{"what": ["one bit: a rule of the spec refused"]}');
+    PERFORM mpc_internal.record_use(study, attempt, 'refused');
+  ELSIF match_told THEN
+    PERFORM mpc_internal.record_use(study, attempt, 'ended');
   END IF;
   PERFORM mpc_internal.record_event(study, attempt, CASE WHEN cancelled THEN 'cancelled' ELSE 'failed' END,
                                     mpc_internal.own_party(), jsonb_build_object('version', number, 'sqlstate', sqlstate));

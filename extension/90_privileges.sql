@@ -32,5 +32,6 @@ GRANT EXECUTE ON FUNCTION mpc_internal.study_for_check(text), mpc_internal.colum
 
 GRANT EXECUTE ON FUNCTION mpc.coefficients(text), mpc.fit(text), mpc.transcript(text), mpc.predict(text, jsonb, float8) TO mpc_reader;
 GRANT SELECT ON mpc.models TO mpc_reader;
-GRANT SELECT ON mpc.studies, mpc.approvals, mpc.study_history, mpc.steps, mpc.ledger, mpc.stat_study_progress TO mpc_reader, mpc_study;
+GRANT SELECT ON mpc.studies, mpc.approvals, mpc.study_history, mpc.steps, mpc.ledger, mpc.source_uses,
+  mpc.stat_study_progress TO mpc_reader, mpc_study;
 GRANT SELECT ON mpc.parties TO mpc_reader, mpc_study, mpc_admin;

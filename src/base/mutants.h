@@ -22,6 +22,8 @@ enum class Mutant {
   fixed_dcf_seeds,                 // F29: comparison keys made from seeds everybody knows
   inexact_release,                 // F16: release by probabilistic truncation
   textbook_own_randomness,         // own-key encryption with r^N instead of squares
+  no_dominance_rule,               // F11: precheck without the dominance rule
+  no_level_rule,                   // F11: precheck without the level rule
   join_masks_reused,               // F2: the same masks in two attempts
 };
 

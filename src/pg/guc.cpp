@@ -24,6 +24,7 @@ int table_memory_value = 64 * 1024;
 int threads_value = 2;
 int listener_memory_value = 256 * 1024;
 int approval_lifetime_value = 30 * 24 * 60;
+int min_matched_value = 100;
 
 // A party name is [a-z][a-z0-9_]{0,62}; empty means: this server is no node yet.
 bool check_party(char** value, void** extra, GucSource source) {
@@ -89,6 +90,8 @@ const IntSetting int_settings[] = {
     {"pg_mpc.approval_lifetime",
      "How long a proposal waits for its approvals, and how long an approval of this node holds.",
      &approval_lifetime_value, 30 * 24 * 60, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN},
+    {"pg_mpc.min_matched", "Smallest disclosure.min_matched of a study that this node takes part in.",
+     &min_matched_value, 100, 1, INT_MAX, PGC_SIGHUP, 0},
     {"pg_mpc.threads", "Threads that compute for one running study.", &threads_value, 2, 1, 64, PGC_SIGHUP, 0},
 };
 

@@ -29,9 +29,11 @@ struct Prepared {
 
 Prepared prepare(const Fixed& fixed, TaskGroup& tasks, AnalysisRequest& request, const CancelToken& cancel) {
   const Moments moments = joined_moments(fixed, request.columns, cancel);
+  const GroupSums sums =
+      group_sums(request.columns, dominance_groups(request.rules.max_dominance, moments.rows), cancel);
   request.columns.clear();
   // Over before the first iteration; meanwhile the correlations are made, whose bounds do not rely on it.
-  const auto check = tasks.spawn([&] { precheck(fixed, moments, request.described, request.min_level_count); });
+  const auto check = tasks.spawn([&] { precheck(fixed, moments, sums, request.described, request.rules); });
   Prepared p;
   p.mean = request.means.clone();
   for (std::size_t j = 0; j < p.mean.size(); ++j) p.mean[j] += shifted(moments.mean[j], kMeanBits - fixed.bits);

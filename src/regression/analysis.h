@@ -20,6 +20,16 @@ struct AnalysisColumn {
   bool binary = false;
 };
 
+// Message of every refusal by a disclosure rule, whichever it was.
+inline constexpr const char* kRulesRefused = "a disclosure rule of the agreed spec refused the study";
+
+// Disclosure rules over the joined rows (spec: disclosure.*), and what a refusal by them says.
+struct RowRules {
+  std::int64_t min_level_count = 10;
+  double max_dominance = 0.5;
+  std::string refusal_detail, refusal_hint;
+};
+
 struct AnalysisRequest {
   std::vector<FpVector> columns;          // shares, 24 fractional bits; the outcome last
   FpVector means;                         // shares of the owners' means in local units, 36 fractional bits
@@ -28,7 +38,7 @@ struct AnalysisRequest {
   double alpha = 1;  // 1 = lasso, 0 = ridge, between them elastic net (penalty.h)
   bool standardize = true;
   int max_iterations = 200;
-  std::int64_t min_level_count = 10;
+  RowRules rules;
   unsigned recipients = 7;  // bit i = party i receives the model
 };
 

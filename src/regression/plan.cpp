@@ -5,11 +5,13 @@
 
 #include "mpc/comparison.h"
 #include "mpc/dcf.h"
+#include "regression/dominance.h"
 #include "regression/fixed.h"
 #include "regression/matrix.h"
 #include "regression/penalty.h"
 #include "regression/ridge.h"
 #include "regression/solver.h"
+#include "regression/standardise.h"
 
 namespace pgmpc {
 
@@ -47,10 +49,14 @@ void add_metric(Openings& o, double d, int bits) {
   o.add(2 * d, bits + 10);
 }
 
-void add_setup(Openings& o, double columns, double rows, int bits) {
+void add_setup(Openings& o, const PlannedAnalysis& plan, int bits) {
+  const auto columns = static_cast<double>(plan.columns);
+  const std::size_t rows = std::max<std::size_t>(plan.rows, 1), groups = dominance_groups(plan.max_dominance, rows);
   const double pairs = columns * (columns + 1) / 2;
-  o.add(pairs + columns, 61 + static_cast<int>(std::ceil(std::log2(std::max(rows, 2.0)))));
-  o.add(columns + 2 * pairs + 1, kCompareBound);  // precheck, every column a 0/1 column
+  o.add(pairs + columns, moment_bits(rows));
+  o.add(columns * static_cast<double>(groups), group_bits((rows + groups - 1) / groups));
+  o.add(columns, moment_bits(rows));
+  o.add(2 * columns + 2 * pairs + 2, kCompareBound);  // precheck, every column a 0/1 column
   o.add(2 * pairs, 2 * bits + 13);
   o.add(17 * columns, kCompareBound);  // means, spline and its corrections
   o.add(pairs + columns, 2 * bits + 13);
@@ -124,7 +130,7 @@ double planned_exposure(const PlannedAnalysis& plan) {
   const int bits = Fixed::bits_for(plan.columns, plan.rows, plan.lambdas.size());
   const auto columns = static_cast<double>(plan.columns), d = std::max(columns - 1, 1.0);
   Openings o;
-  add_setup(o, columns, static_cast<double>(plan.rows), bits);
+  add_setup(o, plan, bits);
   if (plan.alpha == 1) add_inverse(o, d, bits, kStartMetric);
   for (double lambda : plan.lambdas) add_problem(o, d, bits, penalty_of(lambda, plan.alpha), plan);
   o.add(1, kCompareBound);
@@ -140,7 +146,9 @@ std::int64_t typical_bytes_per_party(const PlannedAnalysis& plan) {
   const auto columns = static_cast<double>(plan.columns), d = std::max(columns - 1, 1.0);
   const double pairs = d * (d + 1) / 2, elements = 16.0 * 4 / 3;
   const Parts parts = parts_of(d);
-  const double setup = 6 * pairs * elements + columns * DcfShape{kCompareBound, 1}.key_bytes() * 2.0 / 3;
+  const double groups = static_cast<double>(dominance_groups(plan.max_dominance, std::max<std::size_t>(plan.rows, 1)));
+  const double setup =
+      (6 * pairs + columns * groups) * elements + columns * DcfShape{kCompareBound, 1}.key_bytes() * 2.0 / 3;
   const double problem = plan.alpha > 0 ? kTypicalIterations * parts.iteration + 3 * parts.inverse
                                         : kTypicalRidge * parts.ridge_iteration + 2 * parts.inverse;
   return static_cast<std::int64_t>(setup + static_cast<double>(plan.lambdas.size()) * problem);

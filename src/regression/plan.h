@@ -17,6 +17,7 @@ struct PlannedAnalysis {
   double alpha = 1;
   bool standardize = true;
   int max_iterations = 200;
+  double max_dominance = 0.5;
 };
 
 double planned_exposure(const PlannedAnalysis& plan);

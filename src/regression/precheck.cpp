@@ -1,6 +1,7 @@
 #include "regression/precheck.h"
 
 #include "base/error.h"
+#include "base/mutants.h"
 #include "mpc/comparison.h"
 
 namespace pgmpc {
@@ -40,26 +41,24 @@ bool no_faults(const Fixed& fixed, Phase phase, std::uint32_t iteration, int gat
   return open_bit(fixed.session, static_cast<std::uint16_t>(phase), bit);
 }
 
-void precheck(const Fixed& fixed, const Moments& moments, const std::vector<AnalysisColumn>& columns,
-              std::int64_t min_level_count) {
+void precheck(const Fixed& fixed, const Moments& moments, const GroupSums& sums,
+              const std::vector<AnalysisColumn>& columns, const RowRules& rules) {
   Session& s = fixed.session;
   const std::size_t d = columns.size();
-  FpVector room(d);
+  FpVector room = dominance_room(fixed, 5, moments, sums, columns, rules.max_dominance);
+  if (mutant(Mutant::no_dominance_rule)) room.clear();
   for (std::size_t i = 0; i < d; ++i)
-    room[i] = fixed.constant(std::ldexp(1.0, kMomentLimit)) - moments.second[index_of(i, i, d)];
-  const std::vector<i128> zero = {0}, levels = {1, min_level_count};
+    room.push_back(fixed.constant(std::ldexp(1.0, kMomentLimit)) - moments.second[index_of(i, i, d)]);
+  const std::vector<i128> zero = {0}, levels = {1, rules.min_level_count};
   Fp faults;
   for (const Fp& bit : at_least(s, label(Phase::precheck, 0, 1), room, zero)) faults += Fp::from_int(1) - bit;
   const FpVector counts = level_counts(moments, columns);
-  if (!counts.empty()) {
+  if (!counts.empty() && !mutant(Mutant::no_level_rule)) {
     const FpVector bits = at_least(s, label(Phase::precheck, 0, 2), counts, levels);
     for (std::size_t i = 0; i < counts.size(); ++i) faults += bits[2 * i] - bits[2 * i + 1];
   }
   if (!no_faults(fixed, Phase::precheck, 0, 3, faults))
-    throw Error(ErrorCode::refused, "a disclosure rule of the agreed spec refused the study",
-                "checked together under MPC: disclosure.min_level_count for every 0/1 column and pair of 0/1 columns, "
-                "and the range of every column over the joined rows; which one failed is not known to any party",
-                "leave out rare 0/1 columns or columns with extreme values, then propose and approve a new version");
+    throw Error(ErrorCode::refused, kRulesRefused, rules.refusal_detail, rules.refusal_hint);
 }
 
 }  // namespace pgmpc

@@ -2,18 +2,20 @@
 // F25). Rules: every second moment is below 2^10 local units (range of all later openings); every 0/1 column has both
 // levels
 //        in at least min_level_count joined rows, or one of them in none; every two 0/1 columns differ, and agree, in
-//        at least min_level_count rows or in none.
+//        at least min_level_count rows or in none; no record dominates a numeric column or the outcome, and the outcome
+//        varies (dominance.h).
 // A failed check throws Error(refused) at all parties; which rule failed is not opened.
 #pragma once
 #include <vector>
 
 #include "regression/analysis.h"
+#include "regression/dominance.h"
 #include "regression/standardise.h"
 
 namespace pgmpc {
 
-void precheck(const Fixed& fixed, const Moments& moments, const std::vector<AnalysisColumn>& columns,
-              std::int64_t min_level_count);
+void precheck(const Fixed& fixed, const Moments& moments, const GroupSums& sums,
+              const std::vector<AnalysisColumn>& columns, const RowRules& rules);
 
 // Opens one bit: are all the secret 0/1 faults zero? gate labels: phase, 0, gate and gate + 1.
 bool no_faults(const Fixed& fixed, Phase phase, std::uint32_t iteration, int gate, Fp fault_sum);

@@ -78,6 +78,13 @@ FpVector refine(const Fixed& fixed, std::uint32_t first, std::span<const Fp> var
 }
 }  // namespace
 
+int moment_bits(std::size_t rows) {
+  constexpr u128 kProduct = ((u128{1} << 30) + 2) * ((u128{1} << 30) + 2);
+  int bits = 60;
+  while (u128{1} << bits < kProduct * rows) ++bits;
+  return bits;
+}
+
 Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, const CancelToken& cancel) {
   Moments m;
   m.rows = columns[0].size();
@@ -91,14 +98,15 @@ Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, co
     for (const Fp& x : column) sum += x;
     values.push_back(shifted(sum, fixed.bits - kDataBits));
   }
-  const int bound = 61 + m.log_rows;
-  const Opened opened = masked_open(fixed.session, label(Phase::moments, 0, 1), values, bound);
+  const Opened opened = masked_open(fixed.session, label(Phase::moments, 0, 1), values, moment_bits(m.rows));
   m.second = truncated(fixed.session, opened, 2 * kDataBits + m.log_rows - fixed.bits, 0, pairs);
   FpVector mean = truncated(fixed.session, opened, m.log_rows, pairs, columns.size());
   // 2^L/n lies in [1, 2): never 1/n as a fixed-point constant.
   const Fp factor = fixed.constant(std::ldexp(1.0, m.log_rows) / static_cast<double>(m.rows));
   for (Fp& x : mean) x *= factor;
-  m.mean = truncate(fixed.session, label(Phase::moments, 0, 2), mean, fixed.bits, 81);
+  const Opened both = masked_open(fixed.session, label(Phase::moments, 0, 2), mean, 81);
+  m.mean = truncated(fixed.session, both, fixed.bits);
+  m.coarse_mean = truncated(fixed.session, both, 2 * fixed.bits - kDataBits);
   return m;
 }
 

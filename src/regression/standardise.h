@@ -2,7 +2,7 @@
 // Terms: columns = the d attributes, then the outcome, in the owners' local units (24 fractional bits);
 //        root = 1/sd of a column over the joined rows, 0 for a column without variance; population variance (1/n).
 // Invariants: nothing but openings masked under MPC; one Gram matrix, then nothing depends on n;
-//             |x| <= 2^6 local units, checked by the owners, so |sum x_i x_j| < 2^(61 + ceil(log2 n)).
+//             |x| <= 2^6 local units (2^30 + 1 in units of 2^-24), checked by the owners: see moment_bits.
 #pragma once
 #include <vector>
 
@@ -13,10 +13,11 @@ namespace pgmpc {
 
 struct Moments {
   std::size_t rows = 0;
-  int log_rows = 0;  // L = ceil(log2 rows)
-  FpVector second;   // upper triangle of sum x_i x_j / 2^L, F bits
-  FpVector mean;     // F bits
-  FpVector counts;   // degree 2, exact: upper triangle of sum x_i x_j, 48 fractional bits (for count rules)
+  int log_rows = 0;      // L = ceil(log2 rows)
+  FpVector second;       // upper triangle of sum x_i x_j / 2^L, F bits
+  FpVector mean;         // F bits
+  FpVector coarse_mean;  // the same, kDataBits
+  FpVector counts;       // degree 2, exact: upper triangle of sum x_i x_j, 48 fractional bits (for count rules)
 };
 
 struct Standardised {
@@ -36,7 +37,10 @@ struct InverseRoots {
   FpVector above;    // 0/1: at least 2^10, where the root is not valid
 };
 
-// One round.
+// Bits of a sum of so many products of two values |x_int| <= 2^30 + 1.
+int moment_bits(std::size_t rows);
+
+// Two rounds.
 Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, const CancelToken& cancel);
 
 // 13 rounds. id: a number no other call of this analysis uses.

@@ -11,6 +11,7 @@
 #include "linkage/encoding.h"
 #include "linkage/packing.h"
 #include "linkage/pseudonymise.h"
+#include "study/disclosure.h"
 #include "study/run.h"
 
 namespace pgmpc {
@@ -137,7 +138,7 @@ class Controller : public Run {
     }
     const Announcement announcement = decode_announcement(channel().receive(kThirdParty, 4));
     pseudonyms_ = {};
-    if (announcement.refused) throw_refused();
+    if (announcement.refused) throw disclosure_refusal(spec_);
     if (announcement.matched > records) throw Error(ErrorCode::protocol_violation, "impossible match count");
     matched_ = announcement.matched;
     context_.observer.matched(static_cast<std::int64_t>(matched_));
@@ -154,13 +155,6 @@ class Controller : public Run {
     channel().flush();
     ciphertexts_ = Bytes();
     destroyed(row);
-  }
-
-  [[noreturn]] void throw_refused() const {
-    throw Error(ErrorCode::refused, "a disclosure rule of the agreed spec refused the study",
-                "fewer records matched than disclosure.min_matched and disclosure.max_parameter_ratio ask for (" +
-                    std::to_string(spec_.required_matches()) + "); how many matched is not told",
-                "agree on a study with more records or fewer attributes");
   }
 
   void mask(StepRow& row) {

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "study/canonical_json.h"
+#include "study/disclosure.h"
 #include "study/explain_estimate.h"
 #include "study/step_facts.h"
 
@@ -167,27 +168,8 @@ void note_trust(Rows& rows, const Spec& spec) {
 }
 
 void note_rules(Rows& rows, const Spec& spec) {
-  const DisclosureSpec& rules = spec.disclosure;
-  note(rows, "rule: min_matched",
-       "refused below " + std::to_string(spec.required_matches()) + " matched records (min_matched " +
-           std::to_string(rules.min_matched) + ", " + std::to_string(spec.attribute_count() + 1) +
-           " parameters at max_parameter_ratio " + canonical_number(rules.max_parameter_ratio) + ")");
-  note(rows, "rule: min_level_count",
-       rules.min_level_count > 0 ? "refused when a level of a 0/1 column, or the difference of two such columns, has "
-                                   "some matched records but fewer than " +
-                                       std::to_string(rules.min_level_count)
-                                 : "off: a level of a 0/1 column may be a single record");
-  note(rows, "rule: max_dominance",
-       "agreed: one record holds at most " + canonical_number(rules.max_dominance) +
-           " of the variation of a column, the outcome included; each controller answers for its own columns");
-  note(rows, "rule: model_budget",
-       "at most " + std::to_string(rules.model_budget) + " models over the same source of a controller");
-  note(rows, "rule: min_cohort_change",
-       "agreed: a changed source differs by at least " + std::to_string(rules.min_cohort_change) +
-           " records from that of an earlier study; each controller answers for its own source");
-  note(rows, "rule: min_lambda",
-       rules.min_lambda ? "no fit below lambda " + canonical_number(*rules.min_lambda)
-                        : "off: with a small lambda a combination of three or more columns can single out a record");
+  for (const DisclosureRule& rule : disclosure_rules(spec))
+    note(rows, "rule: " + rule.key, (rule.relaxed ? "relaxed: " : "") + rule.statement);
 }
 
 // Rows of one step are together, those of the reader's own node first.

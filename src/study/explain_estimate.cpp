@@ -31,7 +31,8 @@ PlannedAnalysis plan_of(const Spec& spec) {
           spec.lambdas,
           spec.alpha,
           spec.standardize,
-          spec.max_iterations};
+          spec.max_iterations,
+          spec.disclosure.max_dominance};
 }
 
 std::int64_t ciphertext_bytes(const Spec& spec) { return 2 * spec.key_bits / 8; }

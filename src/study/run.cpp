@@ -12,6 +12,7 @@
 #include "mpc/input.h"
 #include "mpc/session.h"
 #include "regression/fixed.h"
+#include "study/disclosure.h"
 #include "study/explain_estimate.h"
 #include "study/step_facts.h"
 
@@ -178,7 +179,9 @@ void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, Fp
     request.alpha = spec_.alpha;
     request.standardize = spec_.standardize;
     request.max_iterations = spec_.max_iterations;
-    request.min_level_count = spec_.disclosure.min_level_count;
+    const Error refusal = disclosure_refusal(spec_);
+    request.rules = {spec_.disclosure.min_level_count, spec_.disclosure.max_dominance, refusal.detail(),
+                     refusal.hint()};
     request.recipients = recipient_set(spec_);
     const std::vector<Model> models = analyse(*session, std::move(request), context_.cancel,
                                               [&](const char* phase, std::uint64_t done, std::uint64_t total) {

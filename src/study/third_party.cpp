@@ -9,6 +9,7 @@
 #include "linkage/match.h"
 #include "linkage/packing.h"
 #include "linkage/pseudonymise.h"
+#include "study/disclosure.h"
 #include "study/run.h"
 
 namespace pgmpc {
@@ -66,10 +67,7 @@ class ThirdParty : public Run {
     for (int side = 0; side < 2; ++side) channel().send(side, 4, encode_announcement({refused, found}));
     if (refused) {
       table_.wipe();
-      throw Error(ErrorCode::refused, "a disclosure rule of the agreed spec refused the study",
-                  "fewer records matched than disclosure.min_matched and disclosure.max_parameter_ratio ask for (" +
-                      std::to_string(spec_.required_matches()) + "); how many matched is not told",
-                  "agree on a study with more records or fewer attributes");
+      throw disclosure_refusal(spec_);
     }
     matched_ = found;
     std::uint64_t record_bytes = 32 * joined_columns(spec_).size();

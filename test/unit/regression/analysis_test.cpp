@@ -22,7 +22,8 @@ using test::EncodedRows;
 
 AnalysisOutcome run(const EncodedRows& rows, std::vector<double> lambdas, bool standardize, int max_iterations = 400,
                     std::int64_t min_level_count = 10, double alpha = 1) {
-  return test::analyse_rows(rows, {std::move(lambdas), standardize, max_iterations, min_level_count, 7, alpha});
+  return test::analyse_rows(
+      rows, {std::move(lambdas), standardize, max_iterations, {min_level_count, 0.5, "", ""}, 7, alpha});
 }
 
 class Vectors : public ::testing::TestWithParam<std::string> {};
@@ -133,10 +134,10 @@ TEST(Analysis, RandomRidgesInAnyUnits) { random_problems(201, 230, 0); }
 
 TEST(Analysis, OnlyRecipientsReceiveTheModel) {
   const EncodedRows data = test::encode_rows(test::load_lasso_vector("diabetes").table);
-  const AnalysisOutcome outsider = test::analyse_rows(data, {{1.0}, true, 400, 10, 0b011}, 2);
+  const AnalysisOutcome outsider = test::analyse_rows(data, {{1.0}, true, 400, {}, 0b011}, 2);
   EXPECT_FALSE(outsider.models[0].received);
   EXPECT_TRUE(outsider.models[0].coefficients.empty());
-  EXPECT_TRUE(test::analyse_rows(data, {{1.0}, true, 400, 10, 0b011}, 1).models[0].received);
+  EXPECT_TRUE(test::analyse_rows(data, {{1.0}, true, 400, {}, 0b011}, 1).models[0].received);
 }
 
 // Lists of lambdas of which some converge at once: still nothing is opened.

@@ -2,8 +2,10 @@
 // parties.
 #pragma once
 #include <algorithm>
+#include <memory>
 #include <vector>
 
+#include "base/error.h"
 #include "linkage/encoding.h"
 #include "regression/analysis.h"
 #include "support/mpc_harness.h"
@@ -42,7 +44,7 @@ struct AnalysisSettings {
   std::vector<double> lambdas;
   bool standardize = true;
   int max_iterations = 400;
-  std::int64_t min_level_count = 10;
+  RowRules rules;
   unsigned recipients = 7;
   double alpha = 1;
 };
@@ -50,16 +52,18 @@ struct AnalysisSettings {
 struct AnalysisOutcome {
   std::vector<Model> models;
   Transcript transcript;
+  std::shared_ptr<Error> error;  // of an end that all parties reach together: refused, not converged
 };
 
 // What party `reader` holds afterwards.
-inline AnalysisOutcome analyse_rows(const EncodedRows& rows, const AnalysisSettings& settings, int reader = 0) {
+inline AnalysisOutcome attempt_rows(const EncodedRows& rows, const AnalysisSettings& settings, int reader = 0) {
   MpcHarness h(41);
   std::vector<std::array<FpVector, kParties>> shares;
   for (const auto& column : rows.columns) shares.push_back(h.deal(column));
   const auto means = h.deal(rows.means);
   CancelToken cancel;
   auto results = h.run([&](Session& s) {
+    AnalysisOutcome out;
     AnalysisRequest request;
     for (auto& column : shares) request.columns.push_back(column[s.self()].clone());
     request.means = means[s.self()].clone();
@@ -68,11 +72,24 @@ inline AnalysisOutcome analyse_rows(const EncodedRows& rows, const AnalysisSetti
     request.alpha = settings.alpha;
     request.standardize = settings.standardize;
     request.max_iterations = settings.max_iterations;
-    request.min_level_count = settings.min_level_count;
+    request.rules = settings.rules;
     request.recipients = settings.recipients;
-    return analyse(s, std::move(request), cancel, {});
+    try {
+      out.models = analyse(s, std::move(request), cancel, {});
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::refused && error.code() != ErrorCode::not_converged) throw;
+      out.error = std::make_shared<Error>(error);
+    }
+    return out;
   });
-  return {results[reader], h.transcript(reader)};
+  results[reader].transcript = h.transcript(reader);
+  return std::move(results[reader]);
+}
+
+inline AnalysisOutcome analyse_rows(const EncodedRows& rows, const AnalysisSettings& settings, int reader = 0) {
+  AnalysisOutcome out = attempt_rows(rows, settings, reader);
+  if (out.error) throw Error(*out.error);
+  return out;
 }
 
 }  // namespace pgmpc::test

@@ -1,0 +1,127 @@
+# Disclosure rules between three nodes: what is refused, what everybody is told, what counts, what stays at one node.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use ThreeParties;
+
+my $mpc = ThreeParties->new;
+my ($hospital, $insurer, $third) = $mpc->nodes;
+$mpc->load_small(300);
+
+# run(STUDY, HOSPITAL RELATION, INSURER RELATION, rules...): proposed, approved, run; what the starter was told.
+sub run_study {
+	my ($study, $a, $b, %rules) = @_;
+	$mpc->prepare_study($study, $mpc->small_spec(disclosure => \%rules), $a, $b);
+	return $mpc->refused($hospital, "SELECT * FROM mpc.run_study('$study')");
+}
+
+# uses(NODE): what its sources have been used for.
+sub uses {
+	my ($node) = @_;
+	return $mpc->ask($node, "SELECT string_agg(study || ' ' || outcome || ' ' || models, ', ' ORDER BY used_at) FROM mpc.source_uses");
+}
+
+# ended(STUDY): what the three nodes say about it, once it has ended everywhere.
+sub ended {
+	my ($study) = @_;
+	return map {
+		$mpc->become($_, "SELECT state <> 'running' FROM mpc.studies WHERE study = '$study'");
+		$mpc->ask($_, "SELECT state, sqlstate, last_error FROM mpc.studies WHERE study = '$study'")
+	} $mpc->nodes;
+}
+
+# --- one person's outcome dominates; one value of the hospital does; too few match: one text at all three ---
+$mpc->ask($insurer, 'CREATE TABLE outlier AS SELECT id, x3, CASE id WHEN 77 THEN 1e6 ELSE y END AS y FROM small_b');
+$mpc->ask($insurer, 'CREATE TABLE constant AS SELECT id, x3, 4 AS y FROM small_b');
+$mpc->ask($hospital, 'CREATE TABLE far AS SELECT id, CASE id WHEN 5 THEN -9000 ELSE x1 END AS x1, x2 FROM small_a');
+$mpc->ask($hospital, 'CREATE TABLE flag AS SELECT id, id = 8 AS x1, x2 FROM small_a');
+$mpc->ask($hospital, 'CREATE TABLE few AS SELECT id + 250 AS id, x1, x2 FROM small_a');
+my @causes = (
+	['outcome', 'small_a', 'outlier'], ['value', 'far', 'small_b'], ['constant', 'small_a', 'constant'],
+	['person', 'flag', 'small_b'], ['match', 'few', 'small_b']);
+my %said;
+for (@causes) {
+	my ($study, $a, $b) = @$_;
+	my ($text, $state) = run_study($study, $a, $b);
+	is($state, 'MP005', "$study: refused");
+	like($text, qr/ERROR: .*a disclosure rule of the agreed spec refused the study$/m, "$study: message");
+	like($text, qr/^DETAIL: .*min_matched 100, max_parameter_ratio 0.1, min_level_count 10, max_dominance 0.5, model_budget 100, min_cohort_change 10, min_lambda off/m,
+		"$study: all rules and thresholds");
+	like($text, qr/^HINT: .*all three parties approve.*administrator of a node/m, "$study: who can change them");
+	$said{$_}++ for ended($study);
+	is($mpc->ask($_, "SELECT count(*) FROM mpc.models WHERE study = '$study'"), '0', "$study: nothing released") for $mpc->nodes;
+	is($mpc->ask($_, "SELECT string_agg(event || ' ' || detail::text, ', ') FROM mpc.ledger WHERE study = '$study' AND event = 'failed'"),
+		'failed {"version": 1, "sqlstate": "MP005"}', "$study: the ledger tells no cause") for $mpc->nodes;
+}
+is(scalar(keys %said), 1, 'every cause, every node: the same text') or diag(explain(\%said));
+
+# Refusals count at both controllers, released models too.
+is(uses($hospital), 'outcome refused 1, value refused 1, constant refused 1, person refused 1, match refused 1', 'refusals count at the hospital');
+is(uses($insurer), uses($hospital), 'and at the insurer');
+is(uses($third), '', 'the third party has no source');
+is((run_study('ordinary', 'small_a', 'small_b'))[0], '', 'ordinary data pass');
+is((run_study('relaxed', 'small_a', 'outlier', max_dominance => 1))[0], '',
+	'without the rule the outlier would have been released');
+like((run_study('budget', 'small_a', 'small_b', model_budget => 4))[0], qr/MP005: model budget .*2 released models and 2 attempts that were refused/s,
+	'released models and refusals of a source use up its budget');
+
+# --- a source that changes by a few records ---
+$mpc->ask($hospital, 'INSERT INTO small_a SELECT 1000 + i, 0.1 * i, 0.2 FROM generate_series(1, 3) AS i');
+my $changed = $mpc->prepare_study('changed', $mpc->small_spec(analysis => {kind => 'lasso', lambda => 0.02}), 'small_a', 'small_b');
+$mpc->refuses($hospital, "SELECT * FROM mpc.run_study('changed')", '55000',
+	qr/changed by too few records.*303 complete records and had 300 in study "outcome".*min_cohort_change is 10/s,
+	'three records more than in an earlier study');
+ended('changed');
+for my $node ($insurer, $third) {
+	my $party = $mpc->party($node);
+	my $row = $mpc->ask($node, "SELECT state, sqlstate, last_error FROM mpc.studies WHERE study = 'changed'");
+	like($row, qr/^failed\|MP002\|.*erasmus_mc/, "$party learns who stopped");
+	unlike($row, qr/30[03]|few|cohort/, "$party does not learn why");
+	is($mpc->ask($node, "SELECT count(*) FROM mpc.steps WHERE study = 'changed' AND step > 1"), '0', "$party: nothing was sent");
+}
+# A fresh view over the same table is no fresh source.
+$mpc->ask($hospital, 'CREATE VIEW fresh AS SELECT * FROM small_a');
+my $through_view = $mpc->prepare_study('through_view', $mpc->small_spec(analysis => {kind => 'lasso', lambda => 0.03}), 'fresh', 'small_b');
+$mpc->refuses($hospital, "SELECT * FROM mpc.run_study('through_view')", '55000', qr/too few records/, 'the same through a view');
+$mpc->ask($hospital, 'DELETE FROM small_a WHERE id > 1000');
+$mpc->ask($hospital, $mpc->approval('changed', $changed, 'hospital', 'small_a'));
+$mpc->ask($hospital, "SELECT * FROM mpc.run_study('changed')");
+is($mpc->state($hospital, 'changed'), 'released', 'the unchanged source runs');
+$mpc->ask($hospital, 'INSERT INTO small_a SELECT 1000 + i, 0.1 * i, 0.2 FROM generate_series(1, 10) AS i');
+$mpc->ask($hospital, $mpc->approval('through_view', $through_view, 'hospital', 'fresh'));
+$mpc->ask($hospital, "SELECT * FROM mpc.run_study('through_view')");
+is($mpc->state($hospital, 'through_view'), 'released', 'ten records more are enough');
+
+# --- the floor of a node ---
+sub set_floor {
+	my ($node, $floor) = @_;
+	$node->safe_psql('postgres', "ALTER SYSTEM SET pg_mpc.min_matched = $floor");
+	$node->reload;
+	$mpc->become($node, "SELECT current_setting('pg_mpc.min_matched') = '$floor'");
+}
+my $spec = $mpc->small_spec(disclosure => {min_matched => 80});
+my $digest = $mpc->propose('floor', $spec);
+$mpc->refuses($third, $mpc->approval('floor', $digest, 'third'), '22023', qr/below the floor of this node.*80.*zorgttp.*100/s,
+	'the third party has a floor, too');
+set_floor($_, 50) for $mpc->nodes;
+$mpc->approve('floor', $digest, 'small_a', 'small_b');
+set_floor($insurer, 90);
+$mpc->refuses($insurer, "SELECT * FROM mpc.run_study('floor')", '55000', qr/below the floor of this node.*80.*90/s,
+	'a floor that was raised after the approval');
+set_floor($insurer, 80);
+my ($out, $notice) = ('', '');
+$mpc->propose('told', $mpc->small_spec(disclosure => {min_matched => 80, min_level_count => 2}));
+$mpc->become($insurer, "SELECT count(*) = 1 FROM mpc.studies WHERE study = 'told'");
+$insurer->psql('postgres', "SELECT mpc.approve_study('told', digest, 'small_b', 'id') FROM mpc.studies WHERE study = 'told'",
+	stdout => \$out, stderr => \$notice, extra_params => ['-U', 'analyst']);
+like($notice, qr/NOTICE:  study "told" relaxes disclosure.min_matched.*NOTICE:  study "told" relaxes disclosure.min_level_count/s,
+	'an approval tells the relaxed rules');
+$mpc->ask($hospital, "SELECT * FROM mpc.run_study('floor')");
+is($mpc->state($_, 'floor'), 'released', 'at the floor it runs') for $mpc->nodes;
+
+$mpc->stop;
+done_testing();

@@ -1,0 +1,120 @@
+// What a refusal by a disclosure rule says and to whom, the rule about cohorts, and relaxed rules.
+#include "study/disclosure.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "study/explain.h"
+#include "support/study_harness.h"
+
+namespace pgmpc {
+namespace {
+
+using test::Records;
+using test::StudyHarness;
+
+std::string spec_text(const std::string& rules) {
+  return R"({"controllers": {"a": {"attributes": ["x"]}, "b": {"attributes": [], "outcome": "y"}},
+    "third_party": "t", "key_bits": 2048, "analysis": {"lambda": 0.1}, "disclosure": {)" +
+         rules + "}}";
+}
+
+// What the three parties were told, which must be the same.
+std::string told(StudyHarness& h) {
+  EXPECT_THROW(h.run(), Error);
+  std::string first;
+  for (int party = 0; party < kParties; ++party) {
+    const Error& error = *h.failures[party];
+    EXPECT_EQ(error.code(), ErrorCode::refused);
+    const std::string text = error.message() + "\n" + error.detail() + "\n" + error.hint();
+    if (party == 0) first = text;
+    EXPECT_EQ(text, first) << party;
+  }
+  return first;
+}
+
+Records records(const std::string& column, int count, int common) {
+  Records r{{column}, {}, {{}}, {}};
+  for (int i = 0; i < count; ++i) {
+    r.identifiers.push_back((i < common ? "p" : column) + std::to_string(i));
+    r.columns[0].push_back(std::sin(i * 1.7) * 3 + i % 7);
+  }
+  return r;
+}
+
+// Too few matches, an outlier in the outcome, one in an attribute, an outcome that does not vary: one text.
+TEST(DisclosureText, IsTheSameForEveryCauseAtEveryParty) {
+  const std::string spec = spec_text(R"("min_matched": 50)");
+  Records outlier = records("y", 60, 60), constant = outlier, attribute = records("x", 60, 60);
+  outlier.columns[0][7] = 1e5;
+  attribute.columns[0][9] = -4000;
+  for (double& y : constant.columns[0]) y = 2;
+  StudyHarness few(spec, records("x", 60, 49), records("y", 60, 49)), first(spec, records("x", 60, 60), outlier),
+      second(spec, attribute, records("y", 60, 60)), third(spec, records("x", 60, 60), constant);
+  const std::string text = told(few);
+  EXPECT_EQ(text, told(first));
+  EXPECT_EQ(text, told(second));
+  EXPECT_EQ(text, told(third));
+  for (const char* part : {"min_matched 50, ", "max_parameter_ratio 0.1, ", "min_level_count 10, ",
+                           "max_dominance 0.5, ", "model_budget 100, ", "min_cohort_change 10, ", "min_lambda off",
+                           "At least 50 records", "all three parties approve", "pg_mpc.min_matched"})
+    EXPECT_NE(text.find(part), std::string::npos) << part;
+  StudyHarness ordinary(spec, records("x", 60, 60), records("y", 60, 60));
+  EXPECT_NO_THROW(ordinary.run());
+}
+
+TEST(DisclosureText, RelaxedRulesAreCalledSo) {
+  const auto relaxed = [](const std::string& rules) {
+    std::string keys;
+    for (const ExplainRow& row : explain(parse_spec(spec_text(rules)), 0))
+      if (row.name.rfind("rule: ", 0) == 0 && row.learns.rfind("relaxed: ", 0) == 0) keys += row.name.substr(6) + " ";
+    return keys;
+  };
+  EXPECT_EQ(relaxed(""), "");
+  EXPECT_EQ(relaxed(R"("min_matched": 99, "max_parameter_ratio": 0.2, "min_level_count": 9, "max_dominance": 0.6,
+                       "model_budget": 101, "min_cohort_change": 9)"),
+            "min_matched max_parameter_ratio min_level_count max_dominance model_budget min_cohort_change ");
+  EXPECT_EQ(relaxed(R"("min_matched": 101, "max_parameter_ratio": 0.05, "min_level_count": 11, "max_dominance": 0.4,
+                       "model_budget": 99, "min_cohort_change": 11, "min_lambda": 0.1)"),
+            "");
+}
+
+TEST(DisclosureText, EveryRuleOfTheSpecIsListed) {
+  const Spec spec = parse_spec(spec_text(""));
+  std::vector<std::string> keys;
+  for (const DisclosureRule& rule : disclosure_rules(spec)) keys.push_back(rule.key);
+  std::sort(keys.begin(), keys.end());
+  const std::string& text = spec.canonical_json;
+  const std::size_t begin = text.find("\"disclosure\":{") + 14, end = text.find('}', begin);
+  std::size_t named = 0;
+  for (const std::string& key : keys)
+    named += text.substr(begin, end - begin).find("\"" + key + "\":") != std::string::npos;
+  EXPECT_EQ(named, keys.size());
+  EXPECT_EQ(std::count(text.begin() + static_cast<std::ptrdiff_t>(begin),
+                       text.begin() + static_cast<std::ptrdiff_t>(end), ':'),
+            static_cast<std::ptrdiff_t>(keys.size()));
+}
+
+TEST(CohortChange, OneToKMinusOneRecordsAreTooFew) {
+  const Spec spec = parse_spec(spec_text(R"("min_cohort_change": 5)"));
+  const std::vector<EarlierCohort> earlier = {{"first", 1, 1000}, {"second", 2, 1100}};
+  for (const std::int64_t fine : {1000, 1005, 995, 1100, 1050, 1, 5000})
+    EXPECT_NO_THROW(check_cohort(spec, fine, earlier));
+  for (const std::int64_t few : {1001, 999, 1004, 996, 1096, 1104}) {
+    try {
+      check_cohort(spec, few, earlier);
+      FAIL() << few;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::wrong_state);
+      EXPECT_NE(error.detail().find(few < 1050 ? "\"first\", version 1" : "\"second\", version 2"), std::string::npos);
+      EXPECT_FALSE(error.hint().empty());
+    }
+  }
+  for (const char* off : {"0", "1"})
+    EXPECT_NO_THROW(check_cohort(parse_spec(spec_text(std::string(R"("min_cohort_change": )") + off)), 1001, earlier));
+}
+
+}  // namespace
+}  // namespace pgmpc
