@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/witness.h"
+#include "crypto/background_key.h"
 #include "crypto/paillier.h"
 #include "linkage/encoding.h"
 #include "linkage/packing.h"
@@ -20,7 +21,10 @@ namespace {
 class Controller : public Run {
  public:
   Controller(const StudyContext& context, Source source)
-      : Run(context), source_(std::move(source)), other_(1 - self_) {}
+      : Run(context),
+        source_(std::move(source)),
+        other_(1 - self_),
+        own_key_(std::in_place, spec_.key_bits, context.rng) {}
 
   StudyResult run() {
     return naming_the_sender([&] { return run_steps(); });
@@ -97,13 +101,13 @@ class Controller : public Run {
   void scramble(StepRow& row) {
     context_.observer.progress("keygen", 0, 1);
     StepRow keygen = row;
-    const auto start = std::chrono::steady_clock::now();
-    key_ = std::make_unique<PaillierPrivateKey>(
-        PaillierPrivateKey::generate(spec_.key_bits, context_.rng, context_.cancel));
+    BackgroundKey::Made made = own_key_->take(context_.cancel);
+    own_key_.reset();
+    key_ = std::make_unique<PaillierPrivateKey>(std::move(made.key));
     witness("private prime", view_of(key_->p()));
     witness("private prime", view_of(key_->q()));
     keygen.name = "keygen";
-    keygen.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    keygen.seconds = made.seconds;
     context_.observer.after_step(keygen);
     const SlotLayout layout(spec_.key_bits, columns_.size());
     record_bytes_ = layout.ciphertexts_per_record() * key_->public_key().ciphertext_size();
@@ -250,6 +254,7 @@ class Controller : public Run {
   int other_;
   std::vector<EncodedColumn> columns_;
   Pseudonyms pseudonyms_;
+  std::optional<BackgroundKey> own_key_;  // until step 3
   std::unique_ptr<PaillierPrivateKey> key_;
   Bytes ciphertexts_;
   std::size_t record_bytes_ = 0;

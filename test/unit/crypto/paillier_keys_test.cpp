@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "crypto/background_key.h"
 #include "crypto/mpz.h"
 #include "crypto/paillier.h"
 #include "support/test_keys.h"
@@ -141,6 +142,30 @@ TEST(PaillierKeys, GenerationIsCancelledSoon) {
     EXPECT_EQ(error.code(), ErrorCode::cancelled);
   }
   EXPECT_THROW(PaillierPrivateKey::generate(1024, rng, CancelToken()), Error);
+}
+
+TEST(BackgroundKey, IsAValidKey) {
+  const CancelToken cancel;
+  BackgroundKey background(2048, system_rng());
+  const BackgroundKey::Made made = background.take(cancel);
+  EXPECT_EQ(made.key.public_key().bits(), 2048);
+  EXPECT_GT(made.seconds, 0);
+  EXPECT_EQ(PaillierPrivateKey::decode(view_of(made.key.encode())).public_key(), made.key.public_key());
+}
+
+TEST(BackgroundKey, NobodyNeedsToWaitForIt) {
+  const auto begin = std::chrono::steady_clock::now();
+  { const BackgroundKey background(4096, system_rng()); }
+  BackgroundKey background(4096, system_rng());
+  CancelToken cancel;
+  cancel.cancel();
+  try {
+    background.take(cancel);
+    // Made within one look at the token: possible, if most unlikely.
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::cancelled);
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(30));
 }
 
 TEST(Integer, StoreChecksItsField) {
