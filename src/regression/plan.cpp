@@ -7,6 +7,7 @@
 #include "mpc/dcf.h"
 #include "regression/dominance.h"
 #include "regression/fixed.h"
+#include "regression/inverse.h"
 #include "regression/matrix.h"
 #include "regression/penalty.h"
 #include "regression/ridge.h"
@@ -28,14 +29,12 @@ class Openings {
   double exposure_ = 0;
 };
 
-double doublings(double d, double least) {
-  const double shift = std::max(1.0, std::ceil(std::log2((d + 4) / 1.9)));
-  return std::ceil(std::log2(std::log(0x1p34) * std::exp2(shift) / least));
-}
+InverseSteps steps_of(double d, double least) { return inverse_steps(d + 4, least); }
+double doublings(double d, double least) { return static_cast<double>(steps_of(d, least).factors.size()); }
 
 void add_inverse(Openings& o, double d, int bits, double least) {
-  const double pairs = d * (d + 1) / 2;
-  const int square = 2 * bits + 1, grown = 2 * bits + static_cast<int>(std::ceil(std::log2(1 / least))) + 1;
+  const double pairs = d * (d + 1) / 2, largest = (steps_of(d, least).bits > 0 ? 2 : 1) / least;
+  const int square = 2 * bits + 1, grown = 2 * bits + static_cast<int>(std::ceil(std::log2(largest))) + 1;
   o.add(pairs, bits + static_cast<int>(std::ceil(std::log2(d + 4))) + 1);
   o.add(pairs * doublings(d, least), grown);
   o.add(pairs * (doublings(d, least) + 1), square);
@@ -53,12 +52,13 @@ void add_setup(Openings& o, const PlannedAnalysis& plan, int bits) {
   const auto columns = static_cast<double>(plan.columns);
   const std::size_t rows = std::max<std::size_t>(plan.rows, 1), groups = dominance_groups(plan.max_dominance, rows);
   const double pairs = columns * (columns + 1) / 2;
-  o.add(pairs + columns, moment_bits(rows));
+  o.add(pairs, moment_bits(rows));
+  o.add(columns, mean_bound(static_cast<int>(std::ceil(std::log2(rows)))));
   o.add(columns * static_cast<double>(groups), group_bits((rows + groups - 1) / groups));
   o.add(columns, moment_bits(rows));
   o.add(2 * columns + 2 * pairs + 2, kCompareBound);  // precheck, every column a 0/1 column
-  o.add(2 * pairs, 2 * bits + 13);
-  o.add(17 * columns, kCompareBound);  // means, spline and its corrections
+  o.add(pairs, 2 * bits + 13);
+  o.add(16 * columns, kCompareBound);  // spline and its corrections
   o.add(pairs + columns, 2 * bits + 13);
   o.add(pairs, 2 * bits + 3);
 }

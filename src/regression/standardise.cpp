@@ -91,22 +91,22 @@ Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, co
   while ((std::size_t{1} << m.log_rows) < m.rows) ++m.log_rows;
   m.counts = gram(columns, cancel);
   const std::size_t pairs = m.counts.size();
-  // One opening for both kinds: second moments keep 2*24 + L - F bits to drop, means are raised to F bits and drop L.
+  // One opening for both kinds. The sums become means by 2^L/n, which lies in [1, 2): never 1/n as a fixed-point
+  // constant.
+  const int factor_bits = mean_bound(m.log_rows) - 31 - m.log_rows;
+  const Fp factor = Fp::from_int(std::llround(std::ldexp(1.0, m.log_rows + factor_bits) / static_cast<double>(m.rows)));
   FpVector values = m.counts.clone();
   for (const FpVector& column : columns) {
     Fp sum;
     for (const Fp& x : column) sum += x;
-    values.push_back(shifted(sum, fixed.bits - kDataBits));
+    values.push_back(sum * factor);
   }
-  const Opened opened = masked_open(fixed.session, label(Phase::moments, 0, 1), values, moment_bits(m.rows));
+  const Stretch bounds[] = {{pairs, moment_bits(m.rows)}, {columns.size(), mean_bound(m.log_rows)}};
+  const Opened opened = masked_open(fixed.session, label(Phase::moments, 0, 1), values, bounds);
   m.second = truncated(fixed.session, opened, 2 * kDataBits + m.log_rows - fixed.bits, 0, pairs);
-  FpVector mean = truncated(fixed.session, opened, m.log_rows, pairs, columns.size());
-  // 2^L/n lies in [1, 2): never 1/n as a fixed-point constant.
-  const Fp factor = fixed.constant(std::ldexp(1.0, m.log_rows) / static_cast<double>(m.rows));
-  for (Fp& x : mean) x *= factor;
-  const Opened both = masked_open(fixed.session, label(Phase::moments, 0, 2), mean, 81);
-  m.mean = truncated(fixed.session, both, fixed.bits);
-  m.coarse_mean = truncated(fixed.session, both, 2 * fixed.bits - kDataBits);
+  const int coarse = factor_bits + m.log_rows;  // leaves kDataBits
+  m.mean = truncated(fixed.session, opened, coarse + kDataBits - fixed.bits, pairs, columns.size());
+  m.coarse_mean = truncated(fixed.session, opened, coarse, pairs, columns.size());
   return m;
 }
 
@@ -120,15 +120,11 @@ Standardised standardise(const Fixed& fixed, const Moments& moments) {
   Session& s = fixed.session;
   const std::size_t d = moments.mean.size();
   const Fp factor = fixed.constant(std::ldexp(1.0, moments.log_rows) / static_cast<double>(moments.rows));
-  // n/2^L * covariance = second moment - (n/2^L) mean_i mean_j; the mean with that factor is the untouched sum.
-  FpVector scaled = moments.second.clone();
-  for (Fp& x : scaled) x *= factor;
-  scaled = truncate(s, label(Phase::correlation, 0, 1), scaled, fixed.bits, 2 * fixed.bits + 13);
-  FpVector raw(scaled.size());
+  // covariance = 2^L/n * second moment - mean_i mean_j
+  FpVector raw(moments.second.size());
   std::size_t at = 0;
   for (std::size_t i = 0; i < d; ++i)
-    for (std::size_t j = i; j < d; ++j, ++at)
-      raw[at] = shifted(scaled[at], fixed.bits) - moments.mean[i] * moments.mean[j];
+    for (std::size_t j = i; j < d; ++j, ++at) raw[at] = moments.second[at] * factor - moments.mean[i] * moments.mean[j];
   Standardised out;
   out.covariance = truncate(s, label(Phase::correlation, 0, 2), raw, fixed.bits, 2 * fixed.bits + 13);
   FpVector variance(d);

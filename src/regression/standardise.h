@@ -4,6 +4,7 @@
 // Invariants: nothing but openings masked under MPC; one Gram matrix, then nothing depends on n;
 //             |x| <= 2^6 local units (2^30 + 1 in units of 2^-24), checked by the owners: see moment_bits.
 #pragma once
+#include <algorithm>
 #include <vector>
 
 #include "regression/fixed.h"
@@ -39,14 +40,16 @@ struct InverseRoots {
 
 // Bits of a sum of so many products of two values |x_int| <= 2^30 + 1.
 int moment_bits(std::size_t rows);
+// Bits of n / 2^L times a mean while it is opened: 31 + L of the sum and up to 36 of the factor, fewer from 2^20 rows.
+inline int mean_bound(int log_rows) { return std::min(67 + log_rows, 87); }
 
-// Two rounds.
+// One round.
 Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, const CancelToken& cancel);
 
 // 13 rounds. id: a number no other call of this analysis uses.
 InverseRoots inverse_roots(const Fixed& fixed, std::uint32_t id, std::span<const Fp> values);
 
-// About 20 rounds. Its bounds follow from |x| <= 2^6; the precheck may run at the same time.
+// 17 rounds. Its bounds follow from |x| <= 2^6; the precheck may run at the same time.
 Standardised standardise(const Fixed& fixed, const Moments& moments);
 
 }  // namespace pgmpc

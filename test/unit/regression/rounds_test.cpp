@@ -1,0 +1,25 @@
+// Rounds of the lasso on the data of bench/bench_lasso: exact counts, so a change that costs rounds fails here.
+#include <gtest/gtest.h>
+
+#include "../../../bench/lasso_counts.h"
+
+namespace pgmpc {
+namespace {
+
+void expect_rounds(double rho, const std::vector<double>& fractions, std::int64_t most) {
+  bench::LassoSet set(bench::make_ar_table(bench::kLassoAttributes, rho));
+  for (double fraction : fractions) EXPECT_LE(set.fit({fraction}, 1).transcript.rounds, most) << fraction;
+  EXPECT_LE(set.coefficient_error(), 1e-6);
+  EXPECT_LE(set.r_squared_error(), 1e-6);
+}
+
+TEST(Rounds, ThirtyUncorrelatedAttributes) {
+  EXPECT_LE(bench::count_lasso(bench::make_lasso_requests()).transcript.rounds, 100);
+}
+
+TEST(Rounds, NeighboursCorrelatedNineTenths) { expect_rounds(0.9, {0.01, 0.05, 0.1, 0.5}, 140); }
+
+TEST(Rounds, NeighboursCorrelatedNinetyNinePercent) { expect_rounds(0.99, {0.01, 0.05, 0.1, 0.5}, 200); }
+
+}  // namespace
+}  // namespace pgmpc
