@@ -2,6 +2,7 @@
 // standardised.
 //   lasso.{rounds,bytes_per_party,compute}.d30     three parties in one process over an in-memory channel; rounds and
 //                                                  bytes are exact, compute is the wall time of all three together
+//   lasso.{rounds,bytes_per_party}.d30.compact     the same with analysis.comparison "compact"
 //   lasso.seconds.d30, lasso.seconds_rtt{20,40}ms.d30   three engines and three listeners as processes, real TLS; the
 //                                                  latter through a relay that delays every way; best of 5
 //   lasso.rounds.{ar50,ar90,ar99,ar90_d100,ar90_d200}   columns correlated 0.5 to 0.99 (lasso_counts.h), each with
@@ -31,6 +32,16 @@ void measure_counts(const bench::Selection& selection, const bench::LassoRequest
   if (selection.wants("lasso.bytes_per_party.d30"))
     bench::report("lasso.bytes_per_party.d30", static_cast<double>(counts.bytes), "B");
   if (selection.wants("lasso.compute.d30")) bench::report("lasso.compute.d30", counts.seconds, "s");
+}
+
+// The same with comparisons by truth tables.
+void measure_compact(const bench::Selection& selection) {
+  if (!selection.wants("lasso.rounds.d30.compact") && !selection.wants("lasso.bytes_per_party.d30.compact")) return;
+  bench::LassoRequests requests = bench::make_lasso_requests();
+  for (AnalysisRequest& request : requests) request.comparison = ComparisonKind::compact;
+  const bench::LassoCounts counts = bench::count_lasso(requests);
+  bench::report("lasso.rounds.d30.compact", static_cast<double>(counts.transcript.rounds), "rounds");
+  bench::report("lasso.bytes_per_party.d30.compact", static_cast<double>(counts.bytes), "B");
 }
 
 void report_errors(const bench::LassoSet& set, const std::string& name) {
@@ -81,6 +92,7 @@ int run(const bench::Selection& selection) {
       bench::report(name, bench::lasso_between_processes(requests, kRuns, rtt / 2.0).seconds, "s");
   }
   if (counts) measure_counts(selection, requests);
+  measure_compact(selection);
   const std::vector<double> fractions = {0.01, 0.05, 0.1, 0.5};
   measure_correlated(selection, "ar50", 30, 0.5, fractions);
   measure_correlated(selection, "ar90", 30, 0.9, fractions);

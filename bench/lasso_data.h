@@ -91,6 +91,7 @@ inline AnalysisRequest copy_of(const AnalysisRequest& request) {
   out.lambdas = request.lambdas;
   out.alpha = request.alpha;
   out.standardize = request.standardize;
+  out.comparison = request.comparison;
   out.max_iterations = request.max_iterations;
   return out;
 }

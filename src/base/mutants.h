@@ -18,6 +18,9 @@ enum class Mutant {
   no_input_mask,                   // inputs shared with 0 in place of the third party's pseudorandom share
   no_reshare_mask,                 // evaluators reshare their outputs with 0 in place of the pseudorandom share
   no_key_share_mask,               // F29: the constants beside a comparison key reach one evaluator in clear
+  no_table_share,                  // truth tables reach one evaluator in clear
+  no_lookup_mask,                  // what is looked up in truth tables reaches both evaluators in clear
+  no_result_mask,                  // the result of a comparison by truth tables reaches both evaluators in clear
   unchecked_openings,              // openings that are not compared with what else is known
   fixed_dcf_seeds,                 // F29: comparison keys made from seeds everybody knows
   inexact_release,                 // F16: release by probabilistic truncation

@@ -3,12 +3,13 @@
 #include "base/error.h"
 #include "base/mutants.h"
 #include "mpc/dealing.h"
+#include "mpc/threshold.h"
 
 namespace pgmpc {
 
 // The gates of this file write their additive outputs through here; nobody else can.
-struct DcfOutputWriter {
-  static void set(DcfOutput& output, std::size_t gate, int k, Fp value) {
+struct GateOutputWriter {
+  static void set(GateOutput& output, std::size_t gate, int k, Fp value) {
     output.value_[gate * output.per_gate_ + k] = value;
   }
 };
@@ -23,7 +24,7 @@ constexpr Fp kInversePoint[kParties] = {inverse(Fp::from_int(1)), inverse(Fp::fr
 Fp choose(unsigned bit, Fp a, Fp b) { return b + bit_value(bit) * (a - b); }
 }  // namespace
 
-FpVector reshare(Session& session, const GateLabel& label, DcfOutput output) {
+FpVector reshare(Session& session, const GateLabel& label, GateOutput output) {
   const int self = session.self();
   const std::size_t count = output.value_.size();
   // sent[peer]: this party deals its additive value by a polynomial through the PRF share of the other evaluator.
@@ -65,29 +66,25 @@ FpVector reshare(Session& session, const GateLabel& label, DcfOutput output) {
 
 FpVector at_least(Session& session, const GateLabel& label, std::span<const Fp> values,
                   std::span<const i128> thresholds) {
-  Dealing dealing;
-  dealing.shape = {kValueBits - 1, 1};
-  dealing.constants = 1;
-  dealing.secrets = [](u128 r1, u128 r2, u128& alpha, Fp* beta, Fp* constants) {
-    const u128 r = r1 + r2;
-    const unsigned s = sign_bit(r);
-    alpha = low_bits(r, kValueBits - 1);
-    beta[0] = Fp::from_int(1 - 2 * static_cast<int>(s));
-    constants[0] = bit_value(s);
-  };
-  const Dealt dealt = open_with_keys(session, label, values, kCompareBound, kCompareBound, values.size(), dealing);
   const int points = static_cast<int>(thresholds.size());
-  auto shifted = [&](std::size_t gate, int k) { return dealt.opened.c[gate] - static_cast<u128>(thresholds[k]); };
-  const FpVector less = evaluate_keys(
-      session, dealt, points, [&](std::size_t gate, int k) { return low_bits(shifted(gate, k), kValueBits - 1); });
-  DcfOutput output(values.size(), points);
+  const auto shifted = [&](u128 c, int k) { return c - static_cast<u128>(thresholds[static_cast<std::size_t>(k)]); };
+  ThresholdGate comparison;
+  comparison.domain = kValueBits - 1;
+  comparison.points = points;
+  comparison.secrets = [](u128 r1, u128 r2) {
+    const u128 r = r1 + r2;
+    return ThresholdSecrets{low_bits(r, kValueBits - 1), sign_bit(r), {}};
+  };
+  comparison.x = [&](u128 c, int k) { return low_bits(shifted(c, k), kValueBits - 1); };
+  const Compared compared = compare(session, label, values, kCompareBound, kCompareBound, values.size(), comparison);
+  GateOutput output(values.size(), points);
   for (std::size_t gate = 0; gate < values.size(); ++gate) {
-    const int evaluator = dealt.evaluator(session.self(), gate);
+    const int evaluator = evaluator_of(session.self(), gate);
     if (evaluator < 0) continue;
     for (int k = 0; k < points; ++k) {
-      const Fp u = dealt.constants[gate] + less[gate * points + k];
+      const Fp u = compared.bits[gate * points + k];
       const Fp flipped = bit_value(evaluator == 0) - u;
-      DcfOutputWriter::set(output, gate, k, choose(sign_bit(shifted(gate, k)), flipped, u));
+      GateOutputWriter::set(output, gate, k, choose(sign_bit(shifted(compared.opened.c[gate], k)), flipped, u));
     }
   }
   return reshare(session, label, std::move(output));
@@ -95,40 +92,31 @@ FpVector at_least(Session& session, const GateLabel& label, std::span<const Fp> 
 
 ReluResult relu_and_truncate(Session& session, const GateLabel& label, std::span<const Fp> values, std::size_t relus,
                              int shift, int cut, int bound, bool want_active) {
-  const int domain = kValueBits - 1 - cut;
-  Dealing dealing;
-  dealing.shape = {domain, 2};
-  dealing.constants = 2;
-  dealing.secrets = [=](u128 r1, u128 r2, u128& alpha, Fp* beta, Fp* constants) {
+  ThresholdGate comparison;
+  comparison.domain = kValueBits - 1 - cut;
+  comparison.factor_shift = shift;
+  comparison.secrets = [=](u128 r1, u128 r2) {
     const u128 r = r1 + r2;
-    const unsigned s = sign_bit(r);
-    const Fp high = Fp::reduce((r1 >> shift) + (r2 >> shift)), sign = Fp::from_int(1 - 2 * static_cast<int>(s));
-    alpha = low_bits(r, kValueBits - 1) >> cut;
-    beta[0] = sign;
-    beta[1] = sign * high;
-    constants[0] = bit_value(s);
-    constants[1] = bit_value(s) * high;
+    return ThresholdSecrets{low_bits(r, kValueBits - 1) >> cut, sign_bit(r), {}};
   };
-  const Dealt dealt = open_with_keys(session, label, values, kCompareBound, bound, relus, dealing);
-  const Opened& opened = dealt.opened;
-  const FpVector less = evaluate_keys(
-      session, dealt, 1, [&](std::size_t gate, int) { return low_bits(opened.c[gate], kValueBits - 1) >> cut; });
+  comparison.x = [=](u128 c, int) { return low_bits(c, kValueBits - 1) >> cut; };
+  const Compared compared = compare(session, label, values, kCompareBound, bound, relus, comparison);
+  const Opened& opened = compared.opened;
   const u128 half = shift > 0 ? one << (shift - 1) : 0;
   const Fp offset = Fp::reduce((one << kCompareBound) >> shift);
   const int per_gate = want_active ? 2 : 1;
-  DcfOutput output(relus, per_gate);
+  GateOutput output(relus, per_gate);
   for (std::size_t gate = 0; gate < relus; ++gate) {
-    const int evaluator = dealt.evaluator(session.self(), gate);
+    const int evaluator = evaluator_of(session.self(), gate);
     if (evaluator < 0) continue;
     const unsigned top = sign_bit(opened.c[gate]);
     const Fp own_mask = Fp::reduce((evaluator == 0 ? opened.r1[gate] : opened.r2[gate]) >> shift);
-    const Fp u = dealt.constants[2 * gate] + less[2 * gate];
-    const Fp v = dealt.constants[2 * gate + 1] + less[2 * gate + 1];
+    const Fp u = compared.bits[gate], v = compared.products[gate];
     const Fp active = choose(top, bit_value(evaluator == 0) - u, u);
     const Fp masked = choose(top, own_mask - v, v);
     const Fp visible = Fp::reduce((opened.c[gate] - half) >> shift) - offset;
-    DcfOutputWriter::set(output, gate, 0, active * visible - masked);
-    if (want_active) DcfOutputWriter::set(output, gate, 1, active);
+    GateOutputWriter::set(output, gate, 0, active * visible - masked);
+    if (want_active) GateOutputWriter::set(output, gate, 1, active);
   }
   const FpVector shares = reshare(session, label, std::move(output));
   ReluResult result;
@@ -144,27 +132,24 @@ ReluResult relu_and_truncate(Session& session, const GateLabel& label, std::span
 
 FpVector exact_truncate(Session& session, const GateLabel& label, std::span<const Fp> values, int shift, int bound) {
   if (mutant(Mutant::inexact_release)) return truncate(session, label, values, shift, bound);
-  Dealing dealing;
-  dealing.shape = {shift, 1};
-  dealing.constants = 1;
-  dealing.secrets = [=](u128 r1, u128 r2, u128& alpha, Fp* beta, Fp* constants) {
-    const u128 r = r1 + r2;
-    alpha = low_bits(r, shift);
-    beta[0] = Fp::from_int(1);
-    constants[0] = Fp::reduce(r >> shift);
-  };
-  const Dealt dealt = open_with_keys(session, label, values, bound, bound, values.size(), dealing);
   const u128 half = one << (shift - 1);
-  const FpVector less = evaluate_keys(
-      session, dealt, 1, [&](std::size_t gate, int) { return low_bits(dealt.opened.c[gate] + half, shift); });
-  DcfOutput output(values.size(), 1);
+  ThresholdGate comparison;
+  comparison.domain = shift;
+  comparison.has_base = true;
+  comparison.secrets = [=](u128 r1, u128 r2) {
+    const u128 r = r1 + r2;
+    return ThresholdSecrets{low_bits(r, shift), 0, Fp::reduce(r >> shift)};
+  };
+  comparison.x = [=](u128 c, int) { return low_bits(c + half, shift); };
+  const Compared compared = compare(session, label, values, bound, bound, values.size(), comparison);
+  GateOutput output(values.size(), 1);
   for (std::size_t gate = 0; gate < values.size(); ++gate) {
-    const int evaluator = dealt.evaluator(session.self(), gate);
+    const int evaluator = evaluator_of(session.self(), gate);
     if (evaluator < 0) continue;
-    Fp value = -(dealt.constants[gate] + less[gate]);
+    Fp value = -compared.bits[gate];
     if (evaluator == 0)
-      value += Fp::reduce((dealt.opened.c[gate] + half) >> shift) - Fp::reduce((one << bound) >> shift);
-    DcfOutputWriter::set(output, gate, 0, value);
+      value += Fp::reduce((compared.opened.c[gate] + half) >> shift) - Fp::reduce((one << bound) >> shift);
+    GateOutputWriter::set(output, gate, 0, value);
   }
   return reshare(session, label, std::move(output));
 }

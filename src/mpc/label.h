@@ -11,13 +11,13 @@
 namespace pgmpc {
 
 enum class Purpose : std::uint8_t {
-  input = 1,     // share of the third party in an input
-  mask = 2,      // R1, R2 of a masked opening
-  zero = 3,      // zero sharing
-  reshare = 4,   // share of the other evaluator in a reshare
-  key_share = 5  // e1's half of the constants a dealer shares beside a DCF key
+  input = 1,      // share of the third party in an input
+  mask = 2,       // R1, R2 of a masked opening
+  zero = 3,       // zero sharing
+  reshare = 4,    // share of the other evaluator in a reshare
+  key_share = 5,  // e1's half of the constants a dealer shares beside its keys
+  table = 6       // e1's half of the bits of truth tables
 };
-inline constexpr int kPurposes = 5;
 
 struct GateLabel {
   std::uint16_t phase = 0;

@@ -104,6 +104,8 @@ bool left_out(Purpose purpose) {
       return mutant(Mutant::no_reshare_mask);
     case Purpose::key_share:
       return mutant(Mutant::no_key_share_mask);
+    case Purpose::table:
+      return mutant(Mutant::no_table_share);
   }
   return false;
 }

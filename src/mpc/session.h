@@ -18,6 +18,7 @@
 #include "base/cancel.h"
 #include "base/channel.h"
 #include "base/rng.h"
+#include "mpc/comparison_kind.h"
 #include "mpc/label.h"
 #include "sharing/field.h"
 #include "sharing/prf.h"
@@ -61,7 +62,7 @@ struct Stretch {
 // The messages of one round at one party.
 struct Exchange {
   std::uint16_t phase = 0;    // whose traffic it is
-  std::size_t key_bytes = 0;  // of out: comparison keys
+  std::size_t key_bytes = 0;  // of out: keys and bits of comparisons
   std::array<Bytes, kParties> out{}, in{};
   std::array<std::size_t, kParties> expected{};
 };
@@ -77,6 +78,9 @@ class Session {
   const Transcript& transcript() const { return transcript_; }
   Rng& rng() { return rng_; }
   void set_step(int step) { step_ = step; }
+  // How this computation compares; all three parties choose the same, before their first comparison.
+  ComparisonKind comparison() const { return comparison_; }
+  void set_comparison(ComparisonKind kind) { comparison_ = kind; }
   // What the phases of the labels are called in errors and results.
   void name_phases(std::string (*names)(std::uint16_t phase)) { phase_names_ = names; }
   std::string phase_name(std::uint16_t phase) const;
@@ -111,6 +115,7 @@ class Session {
   Channel& channel_;
   int step_;
   int self_;
+  ComparisonKind comparison_ = ComparisonKind::fast;
   Rng& rng_;
   const CancelToken& cancel_;
   std::array<std::uint8_t, 32> sid_;

@@ -267,6 +267,7 @@ std::vector<Model> release(const Fixed& fixed, const Prepared& p, const std::vec
 std::vector<Model> analyse(Session& session, AnalysisRequest request, const CancelToken& cancel,
                            const AnalysisProgress& progress) {
   const std::size_t columns = request.columns.size();
+  session.set_comparison(request.comparison);
   const Fixed fixed{session, Fixed::bits_for(columns, request.columns[0].size(), request.lambdas.size())};
   if (progress) progress("standardise", 0, 1);
   TaskGroup tasks(session);

@@ -37,6 +37,7 @@ struct AnalysisRequest {
   std::vector<double> lambdas;
   double alpha = 1;  // 1 = lasso, 0 = ridge, between them elastic net (penalty.h)
   bool standardize = true;
+  ComparisonKind comparison = ComparisonKind::fast;
   int max_iterations = 200;
   RowRules rules;
   unsigned recipients = 7;  // bit i = party i receives the model

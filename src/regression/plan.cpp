@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "mpc/comparison.h"
-#include "mpc/dcf.h"
+#include "mpc/threshold.h"
 #include "regression/dominance.h"
 #include "regression/fixed.h"
 #include "regression/inverse.h"
@@ -17,7 +17,14 @@
 namespace pgmpc {
 
 namespace {
-constexpr int kTypicalIterations = 30, kTypicalRidge = 10, kRefreshLength = 10, kTypicalSetupRounds = 40;
+constexpr int kTypicalEdges = 20;  // powers of two that a variance is compared with
+constexpr int kTypicalIterations = 30, kTypicalRidge = 10, kTypicalSetupRounds = 40;
+
+// By truth tables: five rounds where comparison keys take two, in the solver four (comparison.h).
+bool compact(const PlannedAnalysis& plan) { return plan.comparison == ComparisonKind::compact; }
+constexpr int kMoreSetupRounds = 12;
+// Least number of iterations that the inverse of a refresh takes.
+int refresh_length(const PlannedAnalysis& plan) { return compact(plan) ? 4 : 10; }
 
 // Sums count * 2^(bound + 1 - 125) over the openings named.
 class Openings {
@@ -73,16 +80,17 @@ void add_quadratic(Openings& o, double d, int bits, bool standardize) {
   o.add(pairs + d, 2 * bits + 7);
 }
 
-void add_iterations(Openings& o, double d, int bits, int max_iterations) {
+void add_iterations(Openings& o, double d, int bits, const PlannedAnalysis& plan) {
   add_metric(o, d, bits);
-  const int refreshes = std::clamp((max_iterations - kRefreshLength) / kRefreshLength + 1, 0, 12);
+  constexpr int kFirstRefresh = 10;
+  const int refreshes = std::clamp((plan.max_iterations - kFirstRefresh) / refresh_length(plan) + 1, 0, 12);
   for (int k = 0; k < refreshes; ++k) {
     o.add(d, 2);
     add_inverse(o, d, bits, 1.0 / 64);
     add_metric(o, d, bits);
     o.add(d, 70);
   }
-  o.add(3 * d * max_iterations, 2 * bits + 9);
+  o.add(3 * d * plan.max_iterations, 2 * bits + 9);
 }
 
 void add_ridge(Openings& o, double d, int bits, double least, int max_iterations) {
@@ -98,7 +106,7 @@ void add_problem(Openings& o, double d, int bits, const Penalty& penalty, const 
   if (penalty.l1 > 0) {
     o.add(2 * d, kCompareBound);
     if (quadratic) add_inverse(o, d, bits, kStartMetric);
-    add_iterations(o, d, bits, plan.max_iterations);
+    add_iterations(o, d, bits, plan);
   } else {
     const double least = plan.standardize ? penalty.quadratic / (1 + penalty.quadratic) : 0;
     add_ridge(o, d, bits, least, plan.max_iterations);
@@ -118,10 +126,10 @@ struct Parts {
   double inverse, iteration, ridge_iteration;
 };
 
-Parts parts_of(double d) {
+Parts parts_of(double d, ComparisonKind comparison) {
   const double pairs = d * (d + 1) / 2, elements = 16.0 * 4 / 3;
-  const double key_bytes = DcfShape{kCompareBound - 46, 2}.key_bytes() * 2.0 / 3;
-  return {2 * doublings(d, 1.0 / 64) * pairs * elements, 2 * d * (key_bytes + elements * 1.5) + d * elements,
+  const double gate_bytes = comparison_bytes(comparison, kCompareBound - 46, 1, true);
+  return {2 * doublings(d, 1.0 / 64) * pairs * elements, 2 * d * (gate_bytes + elements * 1.5) + d * elements,
           d * elements};
 }
 }  // namespace
@@ -139,16 +147,17 @@ double planned_exposure(const PlannedAnalysis& plan) {
 
 std::int64_t typical_rounds(const PlannedAnalysis& plan) {
   const bool own_roots = plan.alpha < 1 && !plan.standardize;
-  return kTypicalSetupRounds + (own_roots ? 16 : 0) + (plan.alpha > 0 ? 2 * kTypicalIterations : 10 + kTypicalRidge);
+  const int iterations = plan.alpha > 0 ? (compact(plan) ? 4 : 2) * kTypicalIterations : 10 + kTypicalRidge;
+  return kTypicalSetupRounds + (compact(plan) ? kMoreSetupRounds : 0) + (own_roots ? 16 : 0) + iterations;
 }
 
 std::int64_t typical_bytes_per_party(const PlannedAnalysis& plan) {
   const auto columns = static_cast<double>(plan.columns), d = std::max(columns - 1, 1.0);
   const double pairs = d * (d + 1) / 2, elements = 16.0 * 4 / 3;
-  const Parts parts = parts_of(d);
+  const Parts parts = parts_of(d, plan.comparison);
   const double groups = static_cast<double>(dominance_groups(plan.max_dominance, std::max<std::size_t>(plan.rows, 1)));
-  const double setup =
-      (6 * pairs + columns * groups) * elements + columns * DcfShape{kCompareBound, 1}.key_bytes() * 2.0 / 3;
+  const double setup = (6 * pairs + columns * groups) * elements +
+                       columns * comparison_bytes(plan.comparison, kCompareBound, kTypicalEdges, false);
   const double problem = plan.alpha > 0 ? kTypicalIterations * parts.iteration + 3 * parts.inverse
                                         : kTypicalRidge * parts.ridge_iteration + 2 * parts.inverse;
   return static_cast<std::int64_t>(setup + static_cast<double>(plan.lambdas.size()) * problem);

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "mpc/comparison_kind.h"
+
 namespace pgmpc {
 
 struct PlannedAnalysis {
@@ -18,6 +20,7 @@ struct PlannedAnalysis {
   bool standardize = true;
   int max_iterations = 200;
   double max_dominance = 0.5;
+  ComparisonKind comparison = ComparisonKind::fast;
 };
 
 double planned_exposure(const PlannedAnalysis& plan);

@@ -93,7 +93,9 @@ std::string names_of(const std::vector<std::string>& names) {
 
 void fit(Rows& rows, const Spec& spec, int party) {
   add(rows, spec,
-      {8, "lasso", party, -1, "shares of masked values and keys for comparisons",
+      {8, "lasso", party, -1,
+       spec.comparison == ComparisonKind::fast ? "shares of masked values and keys for comparisons"
+                                               : "shares of masked values and truth tables for comparisons",
        names_of(spec.recipients) + ": coefficients, intercept, measure of fit; all: number of iterations"},
       estimate_fit(spec));
 }

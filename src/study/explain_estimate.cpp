@@ -32,7 +32,8 @@ PlannedAnalysis plan_of(const Spec& spec) {
           spec.alpha,
           spec.standardize,
           spec.max_iterations,
-          spec.disclosure.max_dominance};
+          spec.disclosure.max_dominance,
+          spec.comparison};
 }
 
 std::int64_t ciphertext_bytes(const Spec& spec) { return 2 * spec.key_bits / 8; }

@@ -178,6 +178,7 @@ void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, Fp
     request.lambdas = spec_.lambdas;
     request.alpha = spec_.alpha;
     request.standardize = spec_.standardize;
+    request.comparison = spec_.comparison;
     request.max_iterations = spec_.max_iterations;
     const Error refusal = disclosure_refusal(spec_);
     request.rules = {spec_.disclosure.min_level_count, spec_.disclosure.max_dominance, refusal.detail(),

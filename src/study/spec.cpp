@@ -157,13 +157,26 @@ void read_alpha(Spec& spec, const SpecReader& analysis) {
               "leave alpha out or set analysis.kind to elastic_net");
 }
 
+void read_comparison(Spec& spec, const SpecReader& analysis) {
+  if (!analysis.has("comparison")) return;
+  const std::string name = spec_string(analysis.required("comparison"), analysis.at("comparison"));
+  for (const ComparisonKind kind : {ComparisonKind::fast, ComparisonKind::compact}) {
+    if (name != comparison_name(kind)) continue;
+    spec.comparison = kind;
+    return;
+  }
+  refuse_spec("unknown comparison in study spec", analysis.at("comparison"),
+              "\"" + pointer_to("", name).substr(1) + "\"", "one of fast, compact");
+}
+
 void read_analysis(Spec& spec, const SpecReader& root) {
   const SpecReader analysis(root.required("analysis"), root.at("analysis"),
-                            {"kind", "lambda", "alpha", "standardize", "max_iterations"});
+                            {"kind", "lambda", "alpha", "standardize", "comparison", "max_iterations"});
   read_kind(spec, analysis);
   read_lambdas(spec, analysis);
   read_alpha(spec, analysis);
   spec.standardize = analysis.boolean("standardize", spec.standardize);
+  read_comparison(spec, analysis);
   spec.max_iterations = static_cast<int>(analysis.integer("max_iterations", spec.max_iterations, 1, kMaxIterations));
 }
 
@@ -240,6 +253,7 @@ json filled_analysis(const Spec& spec) {
           {"lambda", lambda},
           {"alpha", spec.alpha},
           {"standardize", spec.standardize},
+          {"comparison", comparison_name(spec.comparison)},
           {"max_iterations", spec.max_iterations}};
 }
 

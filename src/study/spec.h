@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "mpc/comparison_kind.h"
+
 namespace pgmpc {
 
 inline constexpr std::size_t kMaxSpecBytes = 64 * 1024;
@@ -51,6 +53,7 @@ struct Spec {
   std::vector<double> lambdas;
   double alpha = 1;  // what runs: 1 for the lasso, 0 for ridge
   bool standardize = true;
+  ComparisonKind comparison = ComparisonKind::fast;
   int max_iterations = 200;
   std::vector<std::string> recipients;
   std::optional<std::int64_t> expected_records;

@@ -168,7 +168,7 @@ TEST(Attack, MutantOneReshareLabelGivesTheDealerALinearRelation) {
 }
 
 // F3 (s2 c). What the dealer could do with an evaluator's raw output: it made the key, so it walks the whole tree and
-// finds the input. DcfOutput therefore has no way to be sent; this shows the attack works on a raw output, and that
+// finds the input. GateOutput therefore has no way to be sent; this shows the attack works on a raw output, and that
 // the reshare message is no raw output.
 TEST(Attack, ADealerThatSeesARawDcfOutputFindsTheInput) {
   TestRng rng(5);

@@ -4,10 +4,13 @@
 
 #include <cmath>
 
+#include "base/error.h"
 #include "mpc/comparison.h"
 #include "mpc/dcf.h"
 #include "mpc/input.h"
 #include "mpc/opening.h"
+#include "mpc/truth_table.h"
+#include "support/comparison_kinds.h"
 #include "support/mpc_harness.h"
 
 namespace pgmpc {
@@ -66,8 +69,11 @@ TEST(Exhaustive, DcfAtEveryPointForEveryThreshold) {
     }
 }
 
-TEST(Exhaustive, ComparisonOfEverySmallValueWithEverySmallThreshold) {
+class ExhaustiveGates : public EachComparison {};
+
+TEST_P(ExhaustiveGates, ComparisonOfEverySmallValueWithEverySmallThreshold) {
   MpcHarness h(21);
+  h.set_comparison(GetParam());
   const auto x = every_value(4);
   std::vector<i128> thresholds;
   for (int t = -17; t <= 17; ++t) thresholds.push_back(t);
@@ -81,7 +87,7 @@ TEST(Exhaustive, ComparisonOfEverySmallValueWithEverySmallThreshold) {
 }
 
 // The borders of the range and the multiples of 2^k around which carries run through all the bits.
-TEST(Exhaustive, ComparisonWithZeroAtEveryPowerOfTwo) {
+TEST_P(ExhaustiveGates, ComparisonWithZeroAtEveryPowerOfTwo) {
   std::vector<i128> x;
   for (int bit = 0; bit <= 81; ++bit)
     for (int d = -1; d <= 1; ++d)
@@ -90,6 +96,7 @@ TEST(Exhaustive, ComparisonWithZeroAtEveryPowerOfTwo) {
   x.insert(x.end(), kParties, 1 - power_of_two(82));
   for (std::uint64_t seed = 22; seed < 26; ++seed) {
     MpcHarness h(seed);
+    h.set_comparison(GetParam());
     const auto shares = h.deal(x);
     const std::vector<i128> zero = {0};
     const auto bits = opened_by_every_pair(h.run([&](Session& s) {
@@ -99,10 +106,11 @@ TEST(Exhaustive, ComparisonWithZeroAtEveryPowerOfTwo) {
   }
 }
 
-TEST(Exhaustive, TruncationOfEveryResidue) {
+TEST_P(ExhaustiveGates, TruncationOfEveryResidue) {
   const auto x = every_value(6);
   for (int shift = 0; shift <= 7; ++shift) {
     MpcHarness h(30 + static_cast<std::uint64_t>(shift));
+    h.set_comparison(GetParam());
     const auto shares = h.deal(x);
     std::array<FpVector, kParties> exact;
     const auto rough = opened_by_every_pair(h.run([&](Session& s) {
@@ -121,10 +129,11 @@ TEST(Exhaustive, TruncationOfEveryResidue) {
   }
 }
 
-TEST(Exhaustive, ReluOfEverySmallValueAtFullResolution) {
+TEST_P(ExhaustiveGates, ReluOfEverySmallValueAtFullResolution) {
   const auto x = every_value(6);
   for (int shift = 0; shift <= 3; ++shift) {
     MpcHarness h(40 + static_cast<std::uint64_t>(shift));
+    h.set_comparison(GetParam());
     const auto shares = h.deal(x);
     std::array<FpVector, kParties> active;
     const auto relu = opened_by_every_pair(h.run([&](Session& s) {
@@ -141,6 +150,90 @@ TEST(Exhaustive, ReluOfEverySmallValueAtFullResolution) {
         ASSERT_LT(std::fabs(static_cast<double>(relu[i]) - std::ldexp(static_cast<double>(x[i]), -shift)), 2) << i;
     }
   }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, ExhaustiveGates, testing::Values(ComparisonKind::fast, ComparisonKind::compact),
+                         comparison_test_name);
+
+// What two evaluators of one batch of gates reveal, without the dealer's rho.
+std::vector<unsigned> read_both(const TableShape& shape, std::span<const u128> alphas, std::span<const unsigned> flips,
+                                std::span<const u128> xs, Rng& rng) {
+  Bytes halves[2] = {Bytes(alphas.size() * shape.gate_bytes()), Bytes(alphas.size() * shape.gate_bytes())};
+  std::vector<unsigned> out(xs.size());
+  const std::size_t points = static_cast<std::size_t>(shape.points());
+  rng.fill(halves[0]);
+  for (std::size_t gate = 0; gate < alphas.size(); ++gate) {
+    SecretBytes masks(shape.mask_bits()), bits(shape.gate_bytes());
+    rng.fill(masks);
+    for (std::uint8_t& mask : masks) mask &= 1;
+    write_tables(shape, alphas[gate], flips[gate], masks, bits);
+    for (std::size_t i = 0; i < bits.size(); ++i)
+      halves[1][gate * bits.size() + i] = halves[0][gate * bits.size() + i] ^ bits[i];
+    for (std::size_t k = 0; k < points; ++k) out[gate * points + k] = masks[masks.size() - points + k];
+  }
+  TableReader first(shape, 0, halves[0], xs), second(shape, 1, halves[1], xs);
+  for (std::size_t round = 0; round < shape.rounds(); ++round) {
+    const Bytes a = first.masked(), b = second.masked();
+    first.take(b);
+    second.take(a);
+  }
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    const int point = static_cast<int>(i % points);
+    if (first.revealed(i / points, point) != second.revealed(i / points, point))
+      throw std::runtime_error("they differ");
+    out[i] ^= first.revealed(i / points, point);
+  }
+  return out;
+}
+
+TEST(Exhaustive, TruthTablesAtEveryPointForEveryThreshold) {
+  TestRng rng(2);
+  for (int domain = 1; domain <= 7; ++domain) {
+    const unsigned points = 1u << domain;
+    std::vector<u128> thresholds, xs;
+    std::vector<unsigned> flips;
+    for (unsigned t = 0; t < points; ++t) {
+      thresholds.push_back(t);
+      flips.push_back(t / 2 & 1);
+      for (unsigned x = 0; x < points; ++x) xs.push_back(x);
+    }
+    const auto bits = read_both(TableShape(domain, static_cast<int>(points)), thresholds, flips, xs, rng);
+    for (unsigned t = 0; t < points; ++t)
+      for (unsigned x = 0; x < points; ++x)
+        ASSERT_EQ(bits[t * points + x], (x < t ? 1u : 0u) ^ flips[t]) << "domain " << domain << " threshold " << t;
+  }
+}
+
+// Every number of chunks, on one level and on two: points that agree with the threshold above each bit.
+TEST(Exhaustive, TruthTablesOfEveryWidthAroundTheThreshold) {
+  TestRng rng(3);
+  for (int domain = 1; domain <= 126; ++domain) {
+    const TableShape shape(domain, domain + 1);
+    std::vector<u128> thresholds, xs;
+    for (int gate = 0; gate < 4; ++gate) {
+      const u128 t = random_element(rng).v & ((static_cast<u128>(1) << domain) - 1);
+      thresholds.push_back(t);
+      xs.push_back(t);
+      for (int bit = 0; bit < domain; ++bit) xs.push_back(t ^ (static_cast<u128>(1) << bit));
+    }
+    const std::vector<unsigned> flips = {0, 1, 0, 1};
+    const auto bits = read_both(shape, thresholds, flips, xs, rng);
+    for (std::size_t i = 0; i < xs.size(); ++i) {
+      const std::size_t gate = i / static_cast<std::size_t>(domain + 1);
+      ASSERT_EQ(bits[i], (xs[i] < thresholds[gate] ? 1u : 0u) ^ flips[gate]) << "domain " << domain << " point " << i;
+    }
+    EXPECT_EQ(shape.rounds(), domain <= 45 ? 2u : 3u);
+  }
+}
+
+TEST(Exhaustive, TruthTablesOfAnotherSizeAreRefused) {
+  const TableShape shape(36, 1);
+  const std::vector<u128> xs = {5};
+  const Bytes halves(shape.gate_bytes()), longer(shape.gate_bytes() + 1);
+  EXPECT_THROW(TableReader(shape, 0, longer, xs), Error);
+  TableReader reader(shape, 0, halves, xs);
+  reader.masked();
+  EXPECT_THROW(reader.take(Bytes(reader.message_bytes() + 1)), Error);
 }
 
 TEST(Exhaustive, InputsOfEverySmallPair) {

@@ -7,6 +7,8 @@
 #include "mpc/dcf.h"
 #include "mpc/input.h"
 #include "mpc/opening.h"
+#include "mpc/threshold.h"
+#include "support/comparison_kinds.h"
 #include "support/mpc_harness.h"
 
 namespace pgmpc {
@@ -101,8 +103,17 @@ TEST(Truncation, IsUnbiased) {
   EXPECT_LT(std::fabs(sum / count), 6 * 0.5 / std::sqrt(count));
 }
 
-TEST(Comparison, ThresholdBitsAreExact) {
+class Gates : public EachComparison {
+ protected:
+  // Rounds of a gate: two with keys; truth tables add the messages between the evaluators.
+  int rounds(int compact) const { return GetParam() == ComparisonKind::fast ? 2 : compact; }
+};
+INSTANTIATE_TEST_SUITE_P(Kinds, Gates, testing::Values(ComparisonKind::fast, ComparisonKind::compact),
+                         comparison_test_name);
+
+TEST_P(Gates, ThresholdBitsAreExact) {
   MpcHarness h(6);
+  h.set_comparison(GetParam());
   auto x = test_values(h.rng(), 80, 60);
   const std::vector<i128> thresholds = {0, 1, -1, power_of_two(50), -power_of_two(80)};
   for (i128 t : thresholds)
@@ -114,13 +125,14 @@ TEST(Comparison, ThresholdBitsAreExact) {
   for (std::size_t i = 0; i < x.size(); ++i)
     for (std::size_t k = 0; k < thresholds.size(); ++k)
       EXPECT_TRUE(bits[i * thresholds.size() + k] == (x[i] >= thresholds[k] ? 1 : 0)) << i << " " << k;
-  EXPECT_EQ(h.transcript(1).rounds, 2);
+  EXPECT_EQ(h.transcript(1).rounds, rounds(5));
 }
 
-TEST(Comparison, SingleGateWorksForEveryDealer) {
+TEST_P(Gates, SingleGateWorksForEveryDealer) {
   // One value has dealer 0; padding moves the value of interest to each dealer.
   for (std::size_t at = 0; at < 3; ++at) {
     MpcHarness h(7 + at);
+    h.set_comparison(GetParam());
     std::vector<i128> x(at + 1, 0);
     x[at] = -42;
     const auto sx = h.deal(x);
@@ -130,8 +142,9 @@ TEST(Comparison, SingleGateWorksForEveryDealer) {
   }
 }
 
-TEST(Relu, PositivePartTruncatedWithItsBit) {
+TEST_P(Gates, PositivePartTruncatedWithItsBit) {
   MpcHarness h(10);
+  h.set_comparison(GetParam());
   const int shift = 37, relus = 90;
   auto x = test_values(h.rng(), 80, relus + 30);
   const auto sx = h.deal(x);
@@ -158,11 +171,12 @@ TEST(Relu, PositivePartTruncatedWithItsBit) {
     EXPECT_LT(
         std::fabs(static_cast<long double>(others[i]) - static_cast<long double>(x[relus + i]) / power_of_two(shift)),
         1.6L);
-  EXPECT_EQ(h.transcript(0).rounds, 2);
+  EXPECT_EQ(h.transcript(0).rounds, rounds(5));
 }
 
-TEST(ExactTruncation, RoundsExactlyAndZeroStaysZero) {
+TEST_P(Gates, RoundsExactlyAndZeroStaysZero) {
   MpcHarness h(11);
+  h.set_comparison(GetParam());
   const int shift = 44;
   auto x = test_values(h.rng(), 80, 100);
   for (int d = -2; d <= 2; ++d)
@@ -174,6 +188,24 @@ TEST(ExactTruncation, RoundsExactlyAndZeroStaysZero) {
   }));
   for (std::size_t i = 0; i < x.size(); ++i)
     EXPECT_TRUE(y[i] == ((x[i] + (static_cast<i128>(1) << (shift - 1))) >> shift)) << i;
+  EXPECT_EQ(h.transcript(0).rounds, rounds(4));
+}
+
+// The gate of the solver: 36 compared bits. What one of the 30 gates costs all three parties together.
+TEST_P(Gates, BytesOfTheSoftThreshold) {
+  MpcHarness h(18);
+  h.set_comparison(GetParam());
+  const auto x = test_values(h.rng(), 80, 30);
+  const auto sx = h.deal(x);
+  h.run([&](Session& s) { return relu_and_truncate(s, {3, 0, 1}, sx[s.self()], 30, 37, 46, 81, false).relu; });
+  std::int64_t bytes = 0;
+  for (int party = 0; party < kParties; ++party) bytes += h.transcript(party).bytes_sent;
+  constexpr std::int64_t kElements = (4 + 2 + 2) * kFpBytes;  // opening, constants, reshare
+  // 101 bytes of tables to e2, 2 bytes of masked bits and 1 of the masked result to each evaluator.
+  const std::int64_t keys = GetParam() == ComparisonKind::fast ? 2 * (16 + 36 * 49 + 32) : 101 + 2 * 2 + 2 * 1;
+  EXPECT_EQ(bytes, 30 * (kElements + keys));
+  EXPECT_EQ(h.transcript(0).rounds, rounds(4));
+  EXPECT_NEAR(comparison_bytes(GetParam(), 36, 1, true), static_cast<double>(keys + 2 * kFpBytes) / 3, 1e-9);
 }
 
 TEST(ExactTruncation, MutantProbabilisticReleaseShowsNoiseOnZeros) {

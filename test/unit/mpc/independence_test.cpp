@@ -12,6 +12,7 @@
 #include "mpc/dcf.h"
 #include "mpc/input.h"
 #include "mpc/opening.h"
+#include "mpc/truth_table.h"
 #include "support/mpc_harness.h"
 #include "support/two_samples.h"
 
@@ -39,6 +40,7 @@ struct Gate {
   GateLabel label = kLabel;
   int offset = 0;
   int constants = 0, constants_shift = 0;  // beside its keys; the last one is R >> constants_shift if that is not 0
+  int results = -1;                        // by truth tables: message number of the masked results
   int reshare = -1;                        // message number, elements per gate
   int per_gate = 1;
 };
@@ -126,6 +128,7 @@ class GateRun {
       const Fp without_own = c - Fp::reduce(first ? masks.r1[j] : masks.r2[j]);
       add(role + "opened value without the own mask, top bits", self, top_bits(without_own.v, kMaskBits), true);
       add(role + "opened value without the own mask, low bits", self, low_bits(without_own.v), true);
+      if (j < kGates && gate_.results >= 0) beside_tables(self, dealer, j / kParties, first, c);
       if (!first && gate_.constants > 0 && j < kGates) beside_constants(self, dealer, dealt[dealer]++, c);
     }
   }
@@ -139,6 +142,38 @@ class GateRun {
     if (gate_.constants_shift == 0) return;
     const Fp difference = Fp::reduce(c.v >> gate_.constants_shift) - constant(gate_.constants - 1);
     add_element("opened value minus the constant", self, difference);
+  }
+
+  // What the evaluators open between them, bit by bit, beside the sign of c: they hold the xor of their messages.
+  void beside_tables(int self, int dealer, std::size_t gate, bool first, Fp c) {
+    const int other = 3 - dealer - self;
+    const unsigned sign_and_top = static_cast<unsigned>(c.v >> (kValueBits - 3)) & 7;
+    const std::string role = first ? "first evaluator: " : "second evaluator: ";
+    for (int k = 1; k <= gate_.results; ++k) {
+      const std::size_t record = gate_.layout[static_cast<std::size_t>(k)][0];
+      for (std::size_t i = 0; i < record; ++i) {
+        const unsigned bits =
+            messages_[self][other].at(k).at(gate * record + i) ^ messages_[other][self].at(k).at(gate * record + i);
+        for (unsigned b = 0; b < 8; ++b)
+          add(role + "masked bit " + std::to_string(8 * i + b) + " of message " + std::to_string(k), self,
+              (bits >> b & 1) << 3 | sign_and_top, false);
+      }
+    }
+    if (first) return;
+    // LT of the highest chunk, looked up in this evaluator's half alone; and rho beside the masked result.
+    const TableShape shape(kValueBits - 1, 1);
+    const Bytes& bytes = messages_[dealer][self].at(gate_.opening);
+    const std::size_t constants = kPerDealer * gate_.constants * kFpBytes;
+    const std::size_t base = bytes.size() - constants - (kPerDealer - gate) * shape.gate_bytes();
+    const int top = shape.chunks() - 1;
+    const u128 low = c.v & ((one << (kValueBits - 1)) - 1);
+    const std::size_t at = shape.table_at(top) + static_cast<std::size_t>(low >> (kChunkBits * top));
+    add("table at the opened value", self, (bytes.at(base + at / 8) >> at % 8 & 1u) << 3 | sign_and_top, false);
+    const Fp rho = load(bytes.data() + bytes.size() - constants + gate * gate_.constants * kFpBytes);
+    const unsigned result =
+        (messages_[self][other].at(gate_.results).at(gate) ^ messages_[other][self].at(gate_.results).at(gate)) & 1u;
+    add("rho beside the masked result", self,
+        (low_bits(rho.v) & 1) << 3 | result << 2 | (static_cast<unsigned>(c.v >> (kValueBits - 2)) & 3), false);
   }
 
   // The dealer of a reshare: the sum of the evaluators' outputs if their messages were unmasked.
@@ -220,6 +255,28 @@ std::vector<Gate> gates() {
                  .offset = 82,
                  .constants = 1,
                  .reshare = 1});
+  const TableShape tables(82, 1);
+  out.push_back(
+      {.name = "ComparisonByTables",
+       .secrets = {kLarge, -kLarge},
+       .body =
+           [](Session& s, FpVector x, Fp) {
+             s.set_comparison(ComparisonKind::compact);
+             at_least(s, kLabel, x, kZero);
+             return x;
+           },
+       .layout = {{2 * kFpBytes, tables.gate_bytes(), kFpBytes},
+                  {tables.message_bytes(0)},
+                  {tables.message_bytes(1)},
+                  {tables.message_bytes(2)},
+                  {kFpBytes}},
+       .mutants = {Mutant::no_opening_mask, Mutant::no_zero_sharing, Mutant::no_reshare_mask, Mutant::no_key_share_mask,
+                   Mutant::no_table_share, Mutant::no_lookup_mask, Mutant::no_result_mask},
+       .opening = 0,
+       .offset = 82,
+       .constants = 1,
+       .results = 3,
+       .reshare = 4});
   out.push_back({.name = "Relu",
                  .secrets = {kLarge, -kLarge},
                  .body =

@@ -74,6 +74,23 @@ TEST(Explain, NamesThePenalty) {
             "* sum of the squared coefficients");
 }
 
+TEST(Explain, CompactComparisonsTakeMoreRoundsAndFewerBytes) {
+  const auto lasso_row = [](const std::string& comparison) {
+    const Spec spec = parse_spec(
+        R"({"controllers":{"a":{"attributes":["x","u","v"]},"b":{"attributes":["z"],"outcome":"y"}},"third_party":"t",)"
+        R"("analysis":{"lambda":0.1,"comparison":")" +
+        comparison + "\"}}");
+    for (ExplainRow& row : explain(spec, 0))
+      if (row.name == "lasso") return row;
+    throw std::runtime_error("no row for the lasso");
+  };
+  const ExplainRow fast = lasso_row("fast"), compact = lasso_row("compact");
+  EXPECT_GT(compact.rounds.value(), fast.rounds.value());
+  EXPECT_LT(compact.bytes.value(), fast.bytes.value() / 2);
+  EXPECT_EQ(fast.sends, "shares of masked values and keys for comparisons");
+  EXPECT_EQ(compact.sends, "shares of masked values and truth tables for comparisons");
+}
+
 TEST(Explain, DataStatusFollowsTheProtocol) {
   for (const ExplainRow& row : explain(spec_of(3, 2), -1)) {
     const char* expected = row.step == 0   ? ""

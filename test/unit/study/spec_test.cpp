@@ -44,7 +44,8 @@ Error refusal(const std::string& text) {
 }
 
 constexpr const char* kFilledExample =
-    R"({"analysis":{"alpha":1,"kind":"lasso","lambda":0.1,"max_iterations":200,"standardize":true},)"
+    R"({"analysis":{"alpha":1,"comparison":"fast","kind":"lasso","lambda":0.1,"max_iterations":200,)"
+    R"("standardize":true},)"
     R"("controllers":{"erasmus_mc":{"attributes":["age","sbp","ldl"]},)"
     R"("zilveren_kruis":{"attributes":["claims","visits"],"outcome":"hospital_days"}},)"
     R"("disclosure":{"max_dominance":0.5,"max_parameter_ratio":0.1,"min_cohort_change":10,"min_lambda":null,)"
@@ -77,7 +78,11 @@ TEST(Spec, CanonicalTextIsItsOwnCanonicalText) {
   json full = example();
   full["key_bits"] = 2048.0;
   full["identifier"] = {{"parts", 2}, {"normalise", {"digits", "trim"}}};
-  full["analysis"] = {{"kind", "elastic_net"}, {"lambda", {1, 0.5, 0}}, {"alpha", 0.25}, {"standardize", false}};
+  full["analysis"] = {{"kind", "elastic_net"},
+                      {"lambda", {1, 0.5, 0}},
+                      {"alpha", 0.25},
+                      {"standardize", false},
+                      {"comparison", "compact"}};
   full["recipients"] = {"zorgttp", "erasmus_mc"};
   full["expected_records"] = 5000;
   full["scale_exponents"] = {{"zilveren_kruis", {{"hospital_days", -3}}}, {"erasmus_mc", json::object()}};
@@ -147,7 +152,7 @@ TEST(Spec, RequiredMatchesIsTheStricterRule) {
 TEST(Spec, DigestIsStable) {
   const Spec spec = parse_spec(example().dump());
   // printf 'pg_mpc study 1\nheart_failure\n<filled example>' | sha256sum
-  EXPECT_EQ(study_digest("heart_failure", spec), "065eefe24b66187d8137212358d63fae3cb1e0e57935826f979b241d53790001");
+  EXPECT_EQ(study_digest("heart_failure", spec), "ba6ea986b9b3dd70edb056d28e912606d62e02bec4e803eac846a929b5c1023b");
   EXPECT_NE(study_digest("heart_failures", spec), study_digest("heart_failure", spec));
   EXPECT_NE(study_digest("heart_failure", parse_spec(with("/key_bits", 4096))), study_digest("heart_failure", spec));
 }
@@ -214,6 +219,8 @@ constexpr BadValue kBadValues[] = {
     {"/analysis/alpha", "1.01", kRange, nullptr},
     {"/analysis/alpha", "0.5", "alpha applies to elastic_net only", nullptr},
     {"/analysis/standardize", "1", kType, nullptr},
+    {"/analysis/comparison", "\"slow\"", "unknown comparison in study spec", nullptr},
+    {"/analysis/comparison", "true", kType, nullptr},
     {"/analysis/max_iterations", "0", kRange, nullptr},
     {"/analysis/max_iterations", "10001", kRange, nullptr},
     {"/analysis/max_iterations", "1e300", kRange, nullptr},
@@ -292,7 +299,8 @@ TEST(Spec, RefusesMissingKeys) {
 }
 
 TEST(Spec, HintListsValidKeys) {
-  EXPECT_EQ(refusal(with("/analysis/lamda", 1)).hint(), "valid keys: alpha, kind, lambda, max_iterations, standardize");
+  EXPECT_EQ(refusal(with("/analysis/lamda", 1)).hint(),
+            "valid keys: alpha, comparison, kind, lambda, max_iterations, standardize");
 }
 
 TEST(Spec, RefusesWhatIsNotOneObject) {

@@ -47,6 +47,7 @@ struct AnalysisSettings {
   RowRules rules;
   unsigned recipients = 7;
   double alpha = 1;
+  ComparisonKind comparison = ComparisonKind::fast;
 };
 
 struct AnalysisOutcome {
@@ -71,6 +72,7 @@ inline AnalysisOutcome attempt_rows(const EncodedRows& rows, const AnalysisSetti
     request.lambdas = settings.lambdas;
     request.alpha = settings.alpha;
     request.standardize = settings.standardize;
+    request.comparison = settings.comparison;
     request.max_iterations = settings.max_iterations;
     request.rules = settings.rules;
     request.recipients = settings.recipients;

@@ -28,6 +28,9 @@ class MpcHarness {
   }
   ~MpcHarness() { RangeProbe::enable(false); }
 
+  // Of the sessions that run() makes from now on.
+  void set_comparison(ComparisonKind kind) { comparison_ = kind; }
+
   SessionKeys keys_for(int party) const {
     SessionKeys keys;
     keys.sid.fill(static_cast<std::uint8_t>(seed_));
@@ -70,6 +73,7 @@ class MpcHarness {
     run_parties(*network_, [&](Channel& channel) {
       TestRng rng(seed_ * 31 + static_cast<std::uint64_t>(channel.self()));
       Session session(channel, 8, keys_for(channel.self()), rng, cancel_);
+      session.set_comparison(comparison_);
       results[channel.self()] = body(session);
       transcripts_[channel.self()] = session.transcript();
     });
@@ -83,6 +87,7 @@ class MpcHarness {
 
  private:
   std::uint64_t seed_;
+  ComparisonKind comparison_ = ComparisonKind::fast;
   TestRng rng_;
   LoopbackNetwork::Options options_;
   CancelToken cancel_;
