@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "base/cleansing_heap.h"
+#include "base/witness.h"
 
 namespace pgmpc {
 
@@ -38,6 +39,8 @@ void BackgroundKey::make(int bits, Rng& rng) noexcept {
   std::exception_ptr failure;
   try {
     made.emplace(PaillierPrivateKey::generate(bits, rng, stop_), 0.0);
+    witness("private prime", view_of(made->key.p()));
+    witness("private prime", view_of(made->key.q()));
     made->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   } catch (...) {
     failure = std::current_exception();

@@ -104,8 +104,6 @@ class Controller : public Run {
     BackgroundKey::Made made = own_key_->take(context_.cancel);
     own_key_.reset();
     key_ = std::make_unique<PaillierPrivateKey>(std::move(made.key));
-    witness("private prime", view_of(key_->p()));
-    witness("private prime", view_of(key_->q()));
     keygen.name = "keygen";
     keygen.seconds = made.seconds;
     context_.observer.after_step(keygen);

@@ -217,7 +217,7 @@ class Playground:
         by_value = {}
         for pid, name, value in self._witnessed():
             secret = by_value.setdefault((name, value), Secret(name, value, []))
-            secret.parties.add(self._party_of[pid])
+            secret.parties.add(self._party_of.get(pid, "nobody"))  # an engine that ended before it was seen
         return self._with_derived(list(by_value.values()))
 
     def _with_derived(self, found):
