@@ -37,12 +37,14 @@ std::vector<DisclosureRule> disclosure_rules(const Spec& spec) {
                    r.max_dominance > standard.max_dominance});
   rules.push_back({"model_budget", number(r.model_budget),
                    "at most " + number(r.model_budget) +
-                       " models over the same source of a controller; an attempt that was refused, or ended after the match, counts as one",
+                       " models over the same source of a controller; an attempt that was refused, or ended after the "
+                       "match, counts as one",
                    r.model_budget > standard.model_budget});
   rules.push_back({"min_cohort_change", number(r.min_cohort_change),
                    r.min_cohort_change > 1
                        ? "each controller refuses at its own node, before anything is sent, when its source has 1 to " +
-                             number(r.min_cohort_change - 1) + " records more or fewer than in an earlier study that got as far as the match"
+                             number(r.min_cohort_change - 1) +
+                             " records more or fewer than in an earlier study that got as far as the match"
                        : "off: a source may change by a single record between two studies",
                    r.min_cohort_change < standard.min_cohort_change});
   rules.push_back({"min_lambda", r.min_lambda ? canonical_number(*r.min_lambda) : "off",

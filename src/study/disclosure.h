@@ -33,7 +33,8 @@ struct EarlierCohort {
 };
 
 // Error(wrong_state) when the source has 1 to min_cohort_change - 1 records more or fewer than in an earlier study
-// on the same source that got as far as the match: two results of which the second tells about the few records by which they differ.
+// on the same source that got as far as the match: two results of which the second tells about the few records by which
+// they differ.
 void check_cohort(const Spec& spec, std::int64_t records, const std::vector<EarlierCohort>& earlier);
 
 }  // namespace pgmpc
