@@ -1,11 +1,9 @@
-// What: evidence that decryption runs in constant time, in the manner of secp256k1's ctime tests: the secrets are
-// marked
-//       (base/constant_time.h), and valgrind's memcheck or clang's MemorySanitizer reports every branch and every
-//       address that depends on them.
-// Subjects: powers: secret_power on the kernel that this machine selects; with memcheck the portable one (valgrind has
-//           no AVX-512), with MemorySanitizer the IFMA one (GMP, on which the portable one stands, is not
-//           instrumented). decryption: PaillierDecryptor as a whole, with its reduction modulo p^2, L and CRT; memcheck
-//           only.
+// What: evidence that decryption runs in constant time, in the manner of secp256k1's ctime tests: secrets are marked
+//       (base/constant_time.h), and memcheck or MemorySanitizer reports every branch and address that depends on them.
+// Subjects: powers: secret_power; with memcheck on the portable kernel, with MemorySanitizer on the IFMA one (valgrind
+//           has no AVX-512; GMP, on which the portable kernel stands, is not instrumented).
+//           powers_avx2: the same on the AVX2 kernel; memcheck only.
+//           decryption: PaillierDecryptor as a whole, with its reductions, L and CRT, portable; memcheck only.
 // Secret here: the exponent, both primes with everything derived from them, the base and all that is computed from it.
 // Modes: secret: must run without a report; control: branches on one secret bit, must be reported.
 #include <cstdio>
@@ -94,7 +92,7 @@ int decryption(bool control) {
   for (std::size_t i = 0; i < kKernelLanes; ++i) plaintexts[(i + 1) * shown.plaintext_size() - 1] = 0x5a;
   ThreadPool pool(1);
   const CancelToken cancel;
-  PaillierMaskEncryptor(shown, system_rng(), 1 << 20).encrypt(plaintexts, ciphertexts, pool, cancel);
+  PaillierMaskEncryptor(shown, system_rng()).encrypt(plaintexts, ciphertexts, pool, cancel);
   const PaillierDecryptor decryptor(key);
   decryptor.mark_secrets();
   decryptor.decrypt(ciphertexts, plaintexts, pool, cancel);
@@ -107,7 +105,7 @@ int decryption(bool control) {
 int main(int argc, char** argv) {
   using namespace pgmpc;
   if (argc != 3) {
-    std::fputs("usage: ctime_paillier powers|decryption secret|control\n", stderr);
+    std::fputs("usage: ctime_paillier powers|powers_avx2|decryption secret|control\n", stderr);
     return 2;
   }
   const bool control = std::strcmp(argv[2], "control") == 0;
@@ -121,7 +119,12 @@ int main(int argc, char** argv) {
     std::fputs("run this under valgrind\n", stderr);
     return 2;
   }
-  select_kernel(KernelKind::portable);
+  const bool avx2 = std::strcmp(argv[1], "powers_avx2") == 0;
+  if (avx2 && !avx2_supported()) {
+    std::puts("skipped: this processor has no AVX2");
+    return kSkipped;
+  }
+  select_kernel(avx2 ? KernelKind::avx2 : KernelKind::portable);
 #endif
   return std::strcmp(argv[1], "decryption") == 0 ? decryption(control) : powers(control);
 }
