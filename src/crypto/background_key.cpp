@@ -38,7 +38,7 @@ void BackgroundKey::make(int bits, Rng& rng) noexcept {
   std::optional<Made> made;
   std::exception_ptr failure;
   try {
-    made.emplace(PaillierPrivateKey::generate(bits, rng, stop_), 0.0);
+    made = Made{PaillierPrivateKey::generate(bits, rng, stop_), 0.0};
     witness("private prime", view_of(made->key.p()));
     witness("private prime", view_of(made->key.q()));
     made->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

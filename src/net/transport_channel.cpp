@@ -196,7 +196,8 @@ int TransportChannel::who_left() const {
     if (peers_[i].stopped_by >= 0 && peers_[i].stopped_by != config_.self) return peers_[i].stopped_by;
     if (peers_[i].out->refused()) return i;
   }
-  return config_.self;
+  const int told = cancel_.cancelled() && config_.because_of ? config_.because_of() : -1;
+  return told >= 0 && told < kParties ? told : config_.self;
 }
 
 void TransportChannel::check_progress(const PeerState& state) const {

@@ -45,6 +45,9 @@ struct TransportConfig {
   // Protocol thread: which peer a call has been waiting for, and why that peer cannot be reached (empty: it can, as
   // far as is known); an empty party when that wait is over. Only for waits that people would notice.
   std::function<void(const std::string& party, const std::string& cause)> on_wait;
+  // Protocol thread, when a cancelled attempt is aborted: index of the party because of which it was, -1: none is
+  // known.
+  std::function<int()> because_of;
   std::size_t buffer_limit = 32u << 20;  // per peer and direction
   int lifeline_fd = -1;                  // readable or hung up: the token is cancelled
   // Watchdog: a protocol thread that has gone astray while the I/O thread keeps telling the peers that all is well.

@@ -136,7 +136,11 @@ void AttemptBook::finish(Attempt& attempt, Attempt::State state, std::optional<p
                  (detail.empty() ? "" : " (" + detail + ")"));
   }
   if (attempt.fault) hooks_.stop_peers(attempt, state == Attempt::State::cancelled ? "cancelled" : "failed");
-  if (attempt.engine != nullptr && attempt.fault) pg::terminate_engine(attempt.engine);
+  if (attempt.engine != nullptr && attempt.fault) {
+    // Its abort names the party that left first, as the messages to the peers' coordinators do.
+    if (attempt.connection && !attempt.left.empty()) hooks_.send(*attempt.connection, {{"left", attempt.left}});
+    pg::terminate_engine(attempt.engine);
+  }
   for (const Attempt::Waiter& waiter : std::exchange(attempt.waiters, {})) {
     if (!attempt.fault && !waiter.step.empty())
       hooks_.send(waiter.connection, ok_reply(attempt.rows_of(waiter.step)));

@@ -19,6 +19,7 @@ namespace {
 using Clock = LocalConnection::Clock;
 
 constexpr std::chrono::seconds kLocalPatience{30};        // for the coordinator, which never blocks for long
+constexpr std::chrono::milliseconds kLastWord{100};       // for the coordinator to say why it ended the engine
 constexpr std::chrono::milliseconds kProgressPause{200};  // between two progress events of one phase
 
 Json row_json(const StepRow& row) {
@@ -243,6 +244,7 @@ Json Engine::run_protocol() {
   config.on_wait = [this](const std::string& party, const std::string& cause) {
     send({{"event", "waiting"}, {"peer", party}, {"cause", cause}});
   };
+  config.because_of = [this] { return party_that_left(); };
   TransportChannel channel(std::move(config), cancel_);
   ThreadPool pool(guc::threads());
   Observer observer(*this, channel);
@@ -257,6 +259,20 @@ Json Engine::run_protocol() {
                        static_cast<std::size_t>(guc::table_memory_kb()) * 1024};
   StudyResult result = third_party_ ? run_third_party(context) : run_controller(context, std::move(source_));
   return result_json(result);
+}
+
+// The coordinator ends an engine because a peer has left: it says which, just before. The token is set by then.
+int Engine::party_that_left() {
+  try {
+    const CancelToken never;
+    while (const auto frame = coordinator_.receive(Clock::now() + kLastWord, never, lifeline_fd_)) {
+      const Json message = parse_object(*frame);
+      if (message.contains("left")) return spec_.party_index(text_member(message, "left"));
+    }
+  } catch (const std::exception&) {
+    // The coordinator has gone as well: nobody knows better than this engine.
+  }
+  return -1;
 }
 
 // The token may be set (that is often why the attempt failed), so this one message is sent without it.

@@ -38,6 +38,7 @@ class Engine {
 
   void run() noexcept;
   Json run_protocol();
+  int party_that_left();  // index, -1: unknown
   void send(const Json& event);
 
   std::string attempt_;

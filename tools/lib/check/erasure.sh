@@ -30,10 +30,9 @@ no_witness_in_production() {
 
 # no_shared_memory: the module calls nothing that makes or joins shared memory, named or dynamic.
 no_shared_memory() {
-  local module
-  module=$("$private_bin/pg_config" --pkglibdir)/pg_mpc.so
-  nm -D --undefined-only "$module" | grep -q errfinish &&
-    ! nm -D --undefined-only "$module" | grep -E ' (dsm_|dsa_|shm_|Shmem|RequestAddinShmem|shmget|memfd_create)'
+  local called
+  called=$(nm -D --undefined-only "$("$private_bin/pg_config" --pkglibdir)/pg_mpc.so") || return 1
+  grep -q errfinish <<<"$called" && ! grep -E ' (dsm_|dsa_|shm_|Shmem|RequestAddinShmem|shmget|memfd_create)' <<<"$called"
 }
 
 # run_erasure_test NAME: one of test/erasure/*.py in a directory of its own.
