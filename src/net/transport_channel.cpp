@@ -194,19 +194,23 @@ int TransportChannel::who_left() const {
   for (int i = 0; i < kParties; ++i) {
     if (i == config_.self) continue;
     if (peers_[i].stopped_by >= 0 && peers_[i].stopped_by != config_.self) return peers_[i].stopped_by;
-    if (peers_[i].out->refused()) return i;
+    if (peers_[i].out->refused() || takes_nothing(peers_[i])) return i;
   }
   const int told = cancel_.cancelled() && config_.because_of ? config_.because_of() : -1;
   return told >= 0 && told < kParties ? told : config_.self;
+}
+
+// What we hear from the peer does not count: one that we cannot reach would wait for our messages for ever.
+bool TransportChannel::takes_nothing(const PeerState& state) const {
+  return config_.step_timeout.count() > 0 && !state.out->empty() &&
+         Clock::now() - std::max(state.out->progress(), state.reached) > config_.step_timeout;
 }
 
 void TransportChannel::check_progress(const PeerState& state) const {
   const SendQueue& out = *state.out;
   const std::string& party = out.peer().party;
   if (out.refused()) throw Error(ErrorCode::peer_unreachable, "peer " + party + " refused a message", out.cause());
-  if (config_.step_timeout.count() == 0 || out.empty()) return;
-  // What we hear from the peer does not count: one that we cannot reach would wait for our messages for ever.
-  if (Clock::now() - std::max(out.progress(), state.reached) <= config_.step_timeout) return;
+  if (!takes_nothing(state)) return;
   std::string time = duration_text(config_.step_timeout);
   if (out.cause().empty())
     throw Error(ErrorCode::timeout, "peer " + party + " has taken no message for " + time, {},

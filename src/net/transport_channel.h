@@ -102,6 +102,7 @@ class TransportChannel : public Channel {
   void drive();
   void check();
   int who_left() const;
+  bool takes_nothing(const PeerState& state) const;
   void check_progress(const PeerState& state) const;
   void post_bare(int to, FrameKind kind, int about, std::chrono::milliseconds timeout, HttpClient::Callback callback);
   void send_alive();
