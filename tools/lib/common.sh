@@ -9,7 +9,7 @@ pg_mpc_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 pg_major=${PG_MAJOR:-15}
 
 build_packages=(build-essential cmake ninja-build pkg-config "postgresql-$pg_major" "postgresql-server-dev-$pg_major"
-  libssl-dev libgmp-dev libcurl4-openssl-dev nlohmann-json3-dev libboost-dev python3 openssl)
+  libssl-dev libgmp-dev libcurl4-openssl-dev nlohmann-json3-dev python3 openssl)
 test_packages=(libgtest-dev libipc-run-perl perl curl valgrind)
 
 say() { printf '%s\n' "$*" >&2; }
