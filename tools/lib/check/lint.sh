@@ -117,6 +117,20 @@ lint_links() {
   return $status
 }
 
+# lint_rules: every test and file that docs/rules.md names exists.
+lint_rules() {
+  local name status=0
+  while read -r name; do
+    case $name in
+      */*) [ -e "$name" ] ;;
+      *) grep -rqE "^TEST(_F|_P)?\\(${name%%.*}, ${name#*.}\\)" test/unit ;;
+    esac && continue
+    echo "docs/rules.md names $name, which does not exist"
+    status=1
+  done < <(grep '^| F' docs/rules.md | grep -oE '`[^`]+`' | tr -d '\140' | sort -u)
+  return $status
+}
+
 lint_reference() {
   python3 tools/lib/sql_reference.py --check
 }
@@ -133,6 +147,7 @@ check_lint() {
   check "docker-compose.yml" lint_compose
   check "Dockerfile" lint_docker
   check "links of the documents" lint_links
+  check "docs/rules.md names tests that exist" lint_rules
   check "docs/sql_reference.md is current" lint_reference
   for tool in check_layers check_schedule; do
     check "tools/$tool" "tools/$tool"
