@@ -32,6 +32,15 @@ const char* name_of(Attempt::State state) {
 
 }  // namespace
 
+std::set<std::string> Attempt::members() const {
+  std::set<std::string> parties;
+  if (job.is_object())
+    for (const Json& peer : job.at("peers")) parties.insert(text_member(peer, "party"));
+  else
+    parties = joined;
+  return parties;
+}
+
 std::string Attempt::next_step() const {
   if (!job.is_object()) return "prepare";
   for (const auto& [number, name] : steps_of(text_member(job, "role") == "third_party"))
@@ -155,10 +164,8 @@ void AttemptBook::answer_end(const Attempt& attempt, ConnectionId waiter) {
 
 void AttemptBook::peer_stopped(Attempt& attempt, const std::string& sender, const std::string& reason,
                                const std::string& left) {
-  bool cancelled = reason == "cancelled", known = false;
-  if (attempt.job.is_object())
-    for (const Json& peer : attempt.job.at("peers")) known = known || text_member(peer, "party") == left;
-  const std::string& party = known ? left : sender;
+  bool cancelled = reason == "cancelled";
+  const std::string& party = attempt.has_member(left) ? left : sender;
   if (attempt.left.empty()) attempt.left = party;
   pg::Fault fault{"MP002", "party " + party + (cancelled ? " cancelled the study" : " stopped the attempt"),
                   "The reason is known on the node of that party only.", "Ask it to look at mpc.studies there."};
@@ -168,6 +175,15 @@ void AttemptBook::peer_stopped(Attempt& attempt, const std::string& sender, cons
   loop_.after(kGrace, [this, id = attempt.id] {
     if (Attempt* found = find(id)) finish(*found, Attempt::State::failed, found->stopping);
   });
+}
+
+void AttemptBook::peer_restarted(const std::string& party, const std::string& life, const std::set<std::string>& lost) {
+  for (const auto& [id, attempt] : attempts_) {
+    if (!attempt->in_force() || !attempt->has_member(party)) continue;
+    auto entered = attempt->lives.find(party);
+    if (lost.contains(id) || (entered != attempt->lives.end() && entered->second != life))
+      peer_stopped(*attempt, party, "failed", "");
+  }
 }
 
 void AttemptBook::wait_for_end(Attempt& attempt, ConnectionId waiter) {

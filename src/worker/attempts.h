@@ -2,7 +2,8 @@
 // Terms: attempt in force = the one attempt of a study that has not ended (forming, or its engine runs);
 //        forming = the third party has given out its id, its own engine is not up yet (manual mode);
 //        permit = in manual mode the SQL call of a step allows the engine to begin it;
-//        waiter = a socket connection that waits for the end of an attempt or of one step.
+//        waiter = a socket connection that waits for the end of an attempt or of one step;
+//        life = one run of a coordinator, a random id: what its party entered in a former life is lost.
 // Invariants: at most one attempt in force per study; an attempt ends exactly once, in the tables first, then for its
 //             waiters; events of an engine whose attempt has ended are ignored; a study's last ended attempt is kept
 //             so that a late waiter still learns its outcome.
@@ -35,8 +36,9 @@ struct Attempt {
   std::string study, id;
   bool manual = false;
   State state = State::forming;
-  Json job;                      // null while forming
-  std::set<std::string> joined;  // third party: who has been given this id
+  Json job;                                  // null while forming
+  std::set<std::string> joined;              // third party: who has asked for this id and got it
+  std::map<std::string, std::string> lives;  // of the parties that have been given this id, as far as this node knows
   std::optional<pg::Fault> fault;
   std::optional<pg::Fault> stopping;  // a peer has left: how the attempt ends unless its engine says why itself
   std::string left;                   // that peer, or the one because of which it left
@@ -56,6 +58,9 @@ struct Attempt {
   Json progress = Json::object();
   std::time_t started_at = 0;
 
+  // Peers that take part, as far as this node knows: while forming, those that have been given the id.
+  std::set<std::string> members() const;
+  bool has_member(const std::string& party) const { return members().contains(party); }
   bool in_force() const { return state == State::forming || state == State::running; }
   // Name of the first step of this node that has no row yet; empty when all are done.
   std::string next_step() const;
@@ -66,7 +71,7 @@ class AttemptBook {
  public:
   struct Hooks {
     std::function<void(ConnectionId, const Json&)> send;
-    // Tells both peers that this node's part of the attempt is over.
+    // Tells the peers that this node's part of the attempt is over.
     std::function<void(const Attempt&, const std::string& reason)> stop_peers;
   };
 
@@ -85,6 +90,8 @@ class AttemptBook {
   // A peer says that the attempt is over for it.
   // left: the party that left first, as the sender knows; empty: the sender itself.
   void peer_stopped(Attempt& attempt, const std::string& sender, const std::string& reason, const std::string& left);
+  // A peer's coordinator has begun this life: attempts that it knows to be lost, and those of a former life, are over.
+  void peer_restarted(const std::string& party, const std::string& life, const std::set<std::string>& lost);
 
   void engine_connected(ConnectionId connection, const std::string& id);
   bool is_engine(ConnectionId connection) const { return engines_.contains(connection); }

@@ -65,14 +65,15 @@ void Coordinator::load_tables() {
   tables::recover();
   loaded_ = true;
   reload();
-  for (const auto& [study, attempt] : lost) disown(study, attempt);
+  tell_of_restart(lost);
   outbox_.wake();
 }
 
-// Tells the peers that this node has lost an attempt (it crashed), so that they do not wait for step_timeout. Peers
-// that take no part in it take no notice.
-void Coordinator::disown(const std::string& study, const std::string& attempt) {
-  Json message{{"type", "cancel"}, {"study", study}, {"attempt", attempt}, {"reason", "failed"}};
+// Tells the peers which attempts this node has lost (it crashed), so that they do not wait for step_timeout, and its
+// life: what it had been given, or gave out itself, but not written down yet is lost too.
+void Coordinator::tell_of_restart(const std::vector<std::pair<std::string, std::string>>& lost) {
+  Json message{{"type", "restarted"}, {"life", starter_.life()}, {"lost", Json::array()}};
+  for (const auto& [study, attempt] : lost) message["lost"].push_back(attempt);
   for (const auto& [party, peer] : peers_.peers()) peers_.control(party, message, kStopTimeout, [](const Json&) {});
 }
 
@@ -154,11 +155,9 @@ void Coordinator::dispatch(ConnectionId connection, const std::string& op, const
 }
 
 void Coordinator::stop_peers(const Attempt& attempt, const std::string& reason) {
-  if (!attempt.job.is_object()) return;
   Json message{{"type", "cancel"}, {"study", attempt.study}, {"attempt", attempt.id}, {"reason", reason}};
   if (!attempt.left.empty()) message["left"] = attempt.left;
-  for (const Json& peer : attempt.job.at("peers"))
-    peers_.control(text_member(peer, "party"), message, kStopTimeout, [](const Json&) {});
+  for (const std::string& party : attempt.members()) peers_.control(party, message, kStopTimeout, [](const Json&) {});
 }
 
 }  // namespace pgmpc

@@ -8,6 +8,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "net/event_loop.h"
 #include "net/local_socket.h"
@@ -46,12 +48,13 @@ class Coordinator {
   Json status();
   void control(ConnectionId connection, const Json& request);
   Json peer_message(const std::string& party, const Json& message);
+  Json peer_restarted(const std::string& party, const Json& message);
   void stop_peers(const Attempt& attempt, const std::string& reason);
 
   // Loads what the tables hold, once the extension exists. Error(wrong_state) while it does not.
   void require_tables();
   void load_tables();
-  void disown(const std::string& study, const std::string& attempt);
+  void tell_of_restart(const std::vector<std::pair<std::string, std::string>>& lost);
   void reload();
   void push_peers();
   void look_for_extension();

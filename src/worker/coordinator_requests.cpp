@@ -207,6 +207,7 @@ Json Coordinator::peer_message(const std::string& party, const Json& message) {
   std::string type = text_member(message, "type");
   if (type == "start") return starter_.peer_starts(party, message);
   if (type == "join") return starter_.peer_joins(party, message);
+  if (type == "restarted") return peer_restarted(party, message);
   if (type != "cancel") {
     Json answer = tables::control(party, message);
     if (type == "reject" || type == "withdraw") review_early_waiters();
@@ -214,13 +215,20 @@ Json Coordinator::peer_message(const std::string& party, const Json& message) {
   }
   Attempt* attempt = book_.find(text_member(message, "attempt"));
   if (attempt == nullptr || !attempt->in_force()) return Json::object();
-  bool member = false;
-  if (attempt->job.is_object())
-    for (const Json& peer : attempt->job.at("peers")) member = member || text_member(peer, "party") == party;
-  else
-    member = attempt->joined.contains(party);
-  if (!member) throw Error(ErrorCode::protocol_violation, "party " + party + " does not take part in the attempt");
+  if (!attempt->has_member(party))
+    throw Error(ErrorCode::protocol_violation, "party " + party + " does not take part in the attempt");
   book_.peer_stopped(*attempt, party, message.value("reason", "failed"), message.value("left", ""));
+  return Json::object();
+}
+
+Json Coordinator::peer_restarted(const std::string& party, const Json& message) {
+  auto named = message.find("lost");
+  if (named == message.end() || !named->is_array())
+    throw Error(ErrorCode::protocol_violation, "message restarted of party " + party + " has no list of lost attempts");
+  std::set<std::string> lost;
+  for (const Json& attempt : *named)
+    if (attempt.is_string()) lost.insert(attempt.get<std::string>());
+  book_.peer_restarted(party, text_member(message, "life"), lost);
   return Json::object();
 }
 

@@ -14,7 +14,7 @@ constexpr milliseconds kReadyPatience{8000};  // for peers that have not approve
 constexpr milliseconds kReadyPause{150};      // between two rounds of questions
 constexpr milliseconds kCallTimeout{15000};
 
-std::string new_attempt() {
+std::string random_id() {
   std::uint8_t id[16];
   system_rng().fill(id);
   return to_hex(id);
@@ -37,6 +37,9 @@ Error by_hand(const std::string& study) {
 }
 
 }  // namespace
+
+Starter::Starter(EventLoop& loop, AttemptBook& book, PeerClient& peers)
+    : loop_(loop), book_(book), peers_(peers), life_(random_id()) {}
 
 struct Starter::Operation {
   std::string study, digest;
@@ -167,15 +170,21 @@ void Starter::arbitrate(OperationPtr operation) {
     if (known->manual != operation->manual) throw by_hand(operation->study);
     return end(operation, ok_reply(started(known->id)));
   }
-  if (operation->third_party()) return launch(operation, known != nullptr ? known->id : new_attempt());
+  if (operation->third_party()) return launch(operation, known != nullptr ? known->id : random_id());
   Json request{{"type", operation->manual ? "join" : "start"},
                {"study", operation->study},
                {"digest", operation->digest},
-               {"attempt", new_attempt()},
+               {"attempt", random_id()},
+               {"life", life_},
                {"manual", operation->manual}};
   if (Attempt* before = book_.latest(operation->study)) request["ended"] = before->id;
   peers_.control(operation->third_party_name(), request, kCallTimeout, [this, operation](const Json& reply) {
-    guarded(operation, [&] { launch(operation, attempt_of(value_of_reply(reply))); });
+    guarded(operation, [&] {
+      Json answer = value_of_reply(reply);
+      const std::string attempt = attempt_of(answer);
+      launch(operation, attempt);
+      note_peer(attempt, operation->third_party_name(), answer);
+    });
   });
 }
 
@@ -205,6 +214,7 @@ void Starter::tell(OperationPtr operation, const std::string& attempt) {
              {"study", operation->study},
              {"digest", operation->digest},
              {"attempt", attempt},
+             {"life", life_},
              {"manual", false}};
   operation->unanswered = 0;
   std::vector<std::string> controllers;
@@ -212,10 +222,10 @@ void Starter::tell(OperationPtr operation, const std::string& attempt) {
     if (peer.at("index") != 2) controllers.push_back(text_member(peer, "party"));
   operation->unanswered = controllers.size();
   for (const std::string& party : controllers) {
-    peers_.control(party, order, kCallTimeout, [this, operation, attempt](const Json& reply) {
+    peers_.control(party, order, kCallTimeout, [this, operation, party, attempt](const Json& reply) {
       guarded(operation, [&] {
         try {
-          value_of_reply(reply);
+          note_peer(attempt, party, value_of_reply(reply));
         } catch (...) {
           pg::Fault fault = pg::current_fault();
           if (Attempt* own = book_.find(attempt)) book_.finish(*own, Attempt::State::failed, fault);
@@ -238,6 +248,19 @@ Json Starter::agreed_job(const std::string& party, const Json& message) {
   throw Error(ErrorCode::protocol_violation, "party " + party + " takes no part in the study");
 }
 
+// What this node says to a peer that has entered the attempt.
+Json Starter::entered(Attempt& attempt, const std::string& party, const std::string& life) {
+  attempt.joined.insert(party);
+  attempt.lives[party] = life;
+  Json answer = started(attempt.id);
+  answer["life"] = life_;
+  return answer;
+}
+
+void Starter::note_peer(const std::string& attempt, const std::string& party, const Json& answer) {
+  if (Attempt* known = book_.find(attempt)) known->lives[party] = text_member(answer, "life");
+}
+
 // True when the party has been given the attempt in force here but cannot be in it any more. That it was only told of
 // the attempt does not count: its own request may have been on its way then.
 bool Starter::lost(const Attempt& known, const std::string& party, const Json& message) {
@@ -245,22 +268,19 @@ bool Starter::lost(const Attempt& known, const std::string& party, const Json& m
 }
 
 Json Starter::peer_starts(const std::string& party, const Json& message) {
-  std::string study = text_member(message, "study"), id = attempt_of(message);
+  std::string study = text_member(message, "study"), id = attempt_of(message), life = text_member(message, "life");
   Json job = agreed_job(party, message);
   Attempt* known = book_.in_force(study);
   if (known != nullptr && known->manual) throw by_hand(study);
   bool arbiter = text_member(job, "role") == "third_party";
   if (arbiter && known != nullptr && known->id != id && !lost(*known, party, message)) {
-    known->joined.insert(party);
-    return started(known->id);
+    return entered(*known, party, life);
   }
-  Attempt& launched = book_.launch(study, id, false, std::move(job));
-  launched.joined.insert(party);
-  return started(launched.id);
+  return entered(book_.launch(study, id, false, std::move(job)), party, life);
 }
 
 Json Starter::peer_joins(const std::string& party, const Json& message) {
-  std::string study = text_member(message, "study"), id = attempt_of(message);
+  std::string study = text_member(message, "study"), id = attempt_of(message), life = text_member(message, "life");
   Json job = agreed_job(party, message);
   if (text_member(job, "role") != "third_party")
     throw Error(ErrorCode::wrong_state, "only the third party gives out attempts");
@@ -268,8 +288,7 @@ Json Starter::peer_joins(const std::string& party, const Json& message) {
   if (known != nullptr && !known->manual)
     throw Error(ErrorCode::wrong_state, "study \"" + study + "\" is already running");
   if (known == nullptr || (known->id != id && lost(*known, party, message))) known = &book_.form(study, id);
-  known->joined.insert(party);
-  return started(known->id);
+  return entered(*known, party, life);
 }
 
 }  // namespace pgmpc

@@ -22,7 +22,10 @@ class Starter {
  public:
   using Done = std::function<void(const Json& reply)>;
 
-  Starter(EventLoop& loop, AttemptBook& book, PeerClient& peers) : loop_(loop), book_(book), peers_(peers) {}
+  Starter(EventLoop& loop, AttemptBook& book, PeerClient& peers);
+
+  // Of this coordinator (attempts.h).
+  const std::string& life() const { return life_; }
 
   // For a backend of this node. `done` gets {"ok":{"attempt": ...}} or an error, perhaps later.
   void start(const std::string& study, Done done);
@@ -31,7 +34,7 @@ class Starter {
   // True when there was an operation to give up; its callers get 57014.
   bool give_up(const std::string& study);
 
-  // From a peer's coordinator: the attempt in force here, as {"attempt": ...}.
+  // From a peer's coordinator: the attempt in force here and this life, as {"attempt": ..., "life": ...}.
   Json peer_starts(const std::string& party, const Json& message);
   Json peer_joins(const std::string& party, const Json& message);
 
@@ -49,12 +52,15 @@ class Starter {
   void tell(OperationPtr operation, const std::string& attempt);
   void end(OperationPtr operation, const Json& reply);
   void guarded(OperationPtr operation, const std::function<void()>& body);
+  Json entered(Attempt& attempt, const std::string& party, const std::string& life);
+  void note_peer(const std::string& attempt, const std::string& party, const Json& answer);
   static bool lost(const Attempt& known, const std::string& party, const Json& message);
   Json agreed_job(const std::string& party, const Json& message);
 
   EventLoop& loop_;
   AttemptBook& book_;
   PeerClient& peers_;
+  const std::string life_;
   std::map<std::string, OperationPtr> operations_;  // by study
 };
 

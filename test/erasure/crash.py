@@ -2,7 +2,10 @@
 """The crash matrix: a process of a party is killed in a step; afterwards the scan finds no secret of the attempt anywhere,
 all three parties have reached a clear end state, and the study can be started anew with fresh keys.
 
-Normally a diagonal that touches each step, each kind of crash and each party; with PG_MPC_FULL=1 every combination.
+Normally a diagonal that touches each step, each kind of crash and each party; with PG_MPC_FULL=1 every combination, of
+which PG_MPC_CRASH=TEXT runs the slice whose names contain the text ("in step 3", "power cut of zorgttp").
+A party that dies in step 1 before it has been given the attempt never was in it: the two others wait for its
+mpc.prepare, as they do for whoever has not called it yet; it joins them, and any party may cancel.
 Usage: crash.py DIR BINDIR SCANNER   (as root)
 """
 import itertools
@@ -19,6 +22,7 @@ HOSPITAL, INSURER = CONTROLLERS
 PARTIES = CONTROLLERS + (THIRD_PARTY,)
 STUDY = "heart"
 STEP_TIMEOUT = 20
+TOLD = 12  # seconds in which a party must have heard of another one's end
 # The title of the process that is killed.
 PROCESSES = {"backend": "[local]", "engine": "pg_mpc engine", "listener": "pg_mpc listener",
              "coordinator": "pg_mpc coordinator"}
@@ -52,16 +56,11 @@ class Crash:
         for party in call.sessions:
             self.playground.wait(lambda: call.is_under_way(party), f"the call at {party}")
         if self.kind in PROCESSES:
-            victim = stopped or self._victim()
-            before = self.playground.processes(self.party)
-            os.kill(victim, signal.SIGKILL)
-            # The server ends all its other processes and starts anew.
-            self.playground.wait(lambda: not set(before) - {self.playground.postmaster(self.party)} &
-                                 set(self.playground.processes(self.party)), "the server's reset")
+            kill(self.playground, self.party, stopped or self._victim())
         else:
             self._end_server()
             self.playground.restart(self.party)
-        self.playground.wait(self._back, f"{self.party} to be back")
+            until_back(self.playground, self.party)
         call.join()
 
     def _victim(self):
@@ -98,27 +97,103 @@ class Crash:
             os.rename(self.data + ".copy", self.data)
             os.unlink(os.path.join(self.data, "postmaster.pid"))
 
-    def _back(self):
+    def check(self):
+        name = name_of(self.step, self.kind, self.party)
+        if self.step == 1 and not all_ended(self.playground, TOLD):
+            join_and_cancel(self.playground, name, self.party)
+        else:
+            check_ends(self.playground, name)
+
+
+def kill(playground, party, victim):
+    """The process dies; the server ends all its other processes and starts anew. Until the node is back."""
+    before = set(playground.processes(party)) - {playground.postmaster(party)}
+    os.kill(victim, signal.SIGKILL)
+    playground.wait(lambda: not before & set(playground.processes(party)), "the server's reset")
+    until_back(playground, party)
+
+
+def until_back(playground, party):
+    def back():
         try:
-            self.playground.ask(self.party, "SELECT 1")
-            return all(self.playground.pid_of(self.party, PROCESSES[each]) for each in ("listener", "coordinator"))
+            # When the coordinator answers it has begun to tell the peers of its restart.
+            asked = "SELECT (mpc_internal.coordinator_status() ->> 'listener')::boolean"
+            return playground.ask(party, asked, user="postgres") == ["t"]
         except CommandError:
             return False
+    playground.wait(back, f"{party} to be back")
 
-    def check(self):
-        playground = self.playground
-        name = f"{self.kind} of {self.party} in step {self.step}"
-        bad = []
-        # In step 1 a party may not have heard of the attempt yet.
-        ends = (*ENDED, "approved") if self.step == 1 else ENDED
+
+def at_end(playground, party):
+    # In step 1 a party may not have heard of the attempt.
+    return playground.state(party, STUDY) in (*ENDED, "approved") and playground.pid_of(party, PROCESSES["engine"]) is None
+
+
+def all_ended(playground, seconds):
+    try:
         for party in PARTIES:
-            try:
-                playground.wait(lambda: playground.state(party, STUDY) in ends, f"an end state at {party}", STEP_TIMEOUT)
-                playground.wait(lambda: playground.pid_of(party, PROCESSES["engine"]) is None, f"{party}'s engine to end")
-            except (Failure, CommandError) as error:
-                bad.append(str(error))
-        verdict(f"{name}: every party reaches an end state", bad)
-        verdict(f"{name}: nothing is left that must be gone", playground.violations(playground.scan(), 8))
+            playground.wait(lambda: at_end(playground, party), "an end", seconds)
+        return True
+    except Failure:
+        return False
+
+
+def check_ends(playground, name):
+    bad = []
+    for party in PARTIES:
+        try:
+            playground.wait(lambda: at_end(playground, party), f"{party} to reach an end state", STEP_TIMEOUT)
+        except (Failure, CommandError) as error:
+            bad.append(f"{error}; it is {playground.state(party, STUDY)}")
+    verdict(f"{name}: every party reaches an end state", bad)
+    verdict(f"{name}: nothing is left that must be gone", playground.violations(playground.scan(), 8))
+
+
+def attempts(playground):
+    return {party: playground.ask(party, f"SELECT attempt FROM mpc.stat_study_progress WHERE study = '{STUDY}'")
+            for party in PARTIES}
+
+
+def join_and_cancel(playground, name, party):
+    """The party was not in the attempt of the two others: its next mpc.prepare takes it there, and a cancellation at
+    one of the others ends the attempt at all three."""
+    others = [each for each in PARTIES if each != party]
+    before = attempts(playground)
+    verdict(f"{name}: it had not been given the attempt in which the others are",
+            [] if not before[party] and before[others[0]] == before[others[1]] != [] else [str(before)])
+    playground.ask(party, f"SELECT FROM mpc.prepare('{STUDY}')")
+    after = attempts(playground)
+    verdict(f"{name}: it joins that attempt", [] if all(after[each] == before[others[0]] for each in PARTIES) else [str(after)])
+    playground.read_witness()
+    playground.ask(others[0], f"SELECT mpc.cancel_study('{STUDY}')")
+    check_ends(playground, f"{name}, cancelled by {others[0]}")
+
+
+def third_party_forgets(playground):
+    """By hand the third party hands out an attempt before it is in it, and keeps that in memory only."""
+    for party in CONTROLLERS:
+        playground.ask(party, f"SELECT FROM mpc.prepare('{STUDY}')")
+    playground.read_witness()
+    kill(playground, THIRD_PARTY, playground.pid_of(THIRD_PARTY, PROCESSES["coordinator"]))
+    verdict("coordinator of the third party before its step 1: both controllers are told",
+            [] if all_ended(playground, TOLD) else [str(attempts(playground))])
+    check_ends(playground, "coordinator of the third party before its step 1")
+
+
+def dies_before_it_asks(playground):
+    """The third party's coordinator stands still, so a controller that dies now has not been given the attempt."""
+    for party in (THIRD_PARTY, INSURER):
+        playground.ask(party, f"SELECT FROM mpc.prepare('{STUDY}')")
+    still = playground.pid_of(THIRD_PARTY, PROCESSES["coordinator"])
+    os.kill(still, signal.SIGSTOP)
+    try:
+        call = playground.begin_call(STUDY, {"prepare": (HOSPITAL,)})
+        playground.wait(lambda: call.is_under_way(HOSPITAL), "the call of mpc.prepare")
+        kill(playground, HOSPITAL, playground.pid_of(HOSPITAL, PROCESSES["coordinator"]))
+        call.join()
+    finally:
+        os.kill(still, signal.SIGCONT)
+    join_and_cancel(playground, "a controller that dies before it asks for the attempt", HOSPITAL)
 
 
 def _send(pid, number):
@@ -143,7 +218,11 @@ def cases():
         return DIAGONAL
     # In step 1 the engine does not exist before the call.
     return [case for case in itertools.product([number for number, _ in STEPS], CRASHES, PARTIES)
-            if takes_part(*case) and case[:2] != (1, "engine")]
+            if takes_part(*case) and case[:2] != (1, "engine") and os.environ.get("PG_MPC_CRASH", "") in name_of(*case)]
+
+
+def name_of(step, kind, party):
+    return f"{kind} of {party} in step {step}"
 
 
 def main():
@@ -152,6 +231,8 @@ def main():
     try:
         playground.start({"": {"pg_mpc.step_timeout": f"{STEP_TIMEOUT}s", "restart_after_crash": "on"}})
         playground.prepare_study(STUDY)
+        third_party_forgets(playground)
+        dies_before_it_asks(playground)
         for case in cases():
             crash = Crash(playground, *case)
             crash.run()

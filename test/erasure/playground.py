@@ -166,7 +166,10 @@ class Playground:
         return call.rows
 
     def begin_step(self, study, number):
-        return StepCall(self, study, dict(STEPS)[number])
+        return self.begin_call(study, {name: members(whom) for name, whom in dict(STEPS)[number].items()})
+
+    def begin_call(self, study, calls):
+        return StepCall(self, study, calls)
 
     def until_engines_end(self):
         for party in CONTROLLERS + (THIRD_PARTY,):
@@ -340,13 +343,13 @@ class Playground:
 
 
 class StepCall:
-    """One step called at all its parties at the same time, each in a session of its own."""
+    """Steps called at the same time, each in a session of its own; calls: {name of the step: parties}."""
 
     def __init__(self, playground, study, calls):
         self.errors, self.rows, self.sessions = {}, [], {}
         self._playground, self._threads = playground, {}
-        for name, whom in calls.items():
-            for party in members(whom):
+        for name, parties in calls.items():
+            for party in parties:
                 session = self.sessions[party] = playground.nodes.session(playground.node(party))
                 self._threads[party] = threading.Thread(target=self._call, args=(party, session, name, study),
                                                         daemon=True)

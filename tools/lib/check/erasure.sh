@@ -41,12 +41,16 @@ run_erasure_test() {
   dir=$scratch/$name
   mkdir "$dir"
   chmod 0755 "$dir"
-  as_root env PG_MPC_FULL="${PG_MPC_FULL:-}" PYTHONDONTWRITEBYTECODE=1 python3 "test/erasure/$name.py" "$dir" \
+  as_root env PG_MPC_FULL="${PG_MPC_FULL:-}" PG_MPC_CRASH="${PG_MPC_CRASH:-}" PYTHONDONTWRITEBYTECODE=1 python3 "test/erasure/$name.py" "$dir" \
     "$witness_bin" "$scratch/scan" >"$scratch/$name.log" 2>&1 || status=$?
   ok=$(grep -cE '^ok [0-9]+' "$scratch/$name.log" || true)
   bad=$(grep -cE '^not ok [0-9]+' "$scratch/$name.log" || true)
   [ "$status" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
-  [ "$bad" -eq 0 ] || grep -vE '^ok ' "$scratch/$name.log" | tail -n 100 >&2
+  if [ "$bad" -gt 0 ]; then
+    # The servers' logs that follow are long: they must not hide what failed.
+    grep -E '^(not ok|#)' "$scratch/$name.log" | head -n 100 >&2 || true
+    grep -vE '^(ok|not ok|#)' "$scratch/$name.log" | tail -n 60 >&2 || true
+  fi
   count "$ok" "$bad" 0
   say "erasure, $name: $ok passed, $bad failed"
 }
