@@ -1,6 +1,6 @@
 # PGXS build of the extension. The core (src/base .. src/study) is built by CMake into static libraries that know
 # nothing of PostgreSQL; this file compiles the glue (src/module.cpp, src/pg, src/udf, src/worker) and links both.
-#   make [PG_CONFIG=...]        the module and the install script
+#   make [PG_CONFIG=...]        the module, the install script and the upgrade script
 #   make install [DESTDIR=...]
 #   make installcheck           regression tests of the installed extension in a temporary, preloaded instance
 EXTENSION = pg_mpc
@@ -10,12 +10,17 @@ CORE_BUILD = build-core
 CORE_OPTIONS =
 
 OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/module.cpp src/pg/*.cpp src/udf/*.cpp src/worker/*.cpp)))
-DATA_built = pg_mpc--$(EXTVERSION).sql
+# The newest released version, from which the version in the making is reached by the upgrade script built here; the
+# scripts of released versions are kept as they were (tools/release).
+RELEASED = $(shell ls extension/released | sed -n 's/^pg_mpc--\(.*\)\.sql$$/\1/p' | sort -V | tail -n 1)
+UPGRADE = pg_mpc--$(RELEASED)--$(EXTVERSION).sql
+DATA = $(sort $(wildcard extension/released/pg_mpc--*.sql extension/upgrade/pg_mpc--*.sql))
+DATA_built = pg_mpc--$(EXTVERSION).sql $(UPGRADE)
 EXTRA_CLEAN = $(CORE_BUILD) $(OBJS:.o=.d) results tmp_check
 
 # No -fvisibility=hidden here: before PostgreSQL 16 PGDLLEXPORT is empty, so the magic block would be hidden too.
 # The version script hides everything that is not meant for the server.
-PG_CPPFLAGS = -Isrc
+PG_CPPFLAGS = -Isrc -DPG_MPC_VERSION='"$(EXTVERSION)"'
 PG_CXXFLAGS = -std=gnu++20 -Wextra -Wshadow -Wno-register -Wno-unused-parameter -MMD -MP
 SHLIB_LINK = -Wl,--version-script=src/exports.map -Wl,--start-group $$(ls $(CORE_BUILD)/libpgmpc_*.a) -Wl,--end-group \
 	-lcurl -lssl -lcrypto -lgmp -lstdc++ -lpthread -lm
@@ -42,6 +47,13 @@ $(CORE_BUILD)/core.stamp: FORCE
 # Compared rather than dated: a source that was removed must vanish too.
 pg_mpc--$(EXTVERSION).sql: FORCE
 	@cat $(sort $(wildcard extension/*.sql)) | cmp -s - $@ || cat $(sort $(wildcard extension/*.sql)) > $@
+
+$(UPGRADE): pg_mpc--$(EXTVERSION).sql extension/released/pg_mpc--$(RELEASED).sql extension/upgrade/next.sql tools/lib/upgrade_script.py
+	python3 tools/lib/upgrade_script.py extension/released/pg_mpc--$(RELEASED).sql $< extension/upgrade/next.sql > $@.part
+	mv $@.part $@
+
+# What has the version compiled in.
+src/worker/listener.o src/worker/coordinator.o src/udf/study_node.o: pg_mpc.control
 
 installcheck:
 	tools/regress '$(bindir)' '$(pgxsdir)'

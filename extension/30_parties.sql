@@ -11,6 +11,11 @@ AS 'MODULE_PATHNAME', 'pg_mpc_preloaded';
 COMMENT ON FUNCTION mpc_internal.preloaded() IS
 'true when the server loaded pg_mpc at its start (shared_preload_libraries)';
 
+CREATE FUNCTION mpc_internal.library_version() RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'pg_mpc_library_version';
+COMMENT ON FUNCTION mpc_internal.library_version() IS 'version of pg_mpc.so as the server has loaded it';
+
 CREATE FUNCTION mpc_internal.wait_briefly(milliseconds integer) RETURNS void
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_wait_briefly';

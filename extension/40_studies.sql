@@ -71,10 +71,11 @@ CREATE TABLE mpc_internal.approvals (
   approver oid,
   decided_by text,
   decided_in xid8,
+  source_records bigint,
   CONSTRAINT approvals_pkey PRIMARY KEY (study, version, party)
 );
 COMMENT ON TABLE mpc_internal.approvals IS
-'decision of each party; may precede the proposal when messages overtake each other; source and approver are known for this node only; source_digest is keyed (47_source.sql)';
+'decision of each party; may precede the proposal when messages overtake each other; source and approver are known for this node only; source_digest is keyed (47_source.sql), source_records are the complete records that it covers';
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.approvals', '');
 
 CREATE TABLE mpc_internal.outbox (
@@ -336,7 +337,8 @@ BEGIN
      SET digest = excluded.digest, decision = excluded.decision, reason = excluded.reason,
          decided_at = excluded.decided_at, expires_at = excluded.expires_at, decided_by = excluded.decided_by,
          decided_in = excluded.decided_in, source_name = excluded.source_name,
-         source = NULL, source_schema = NULL, source_digest = NULL, identifier = NULL, approver = NULL;
+         source = NULL, source_schema = NULL, source_digest = NULL, source_records = NULL, identifier = NULL,
+         approver = NULL;
   PERFORM mpc_internal.record_event(study, NULL, decision, party, jsonb_strip_nulls(
     jsonb_build_object('version', version, 'digest', digest, 'reason', reason, 'expires_at', expires_at,
                        'by', by_role, 'source', source_name)));

@@ -226,7 +226,8 @@ BEGIN
   UPDATE mpc_internal.approvals AS a
      SET source = approve_study.source, identifier = names, approver = caller,
          source_schema = mpc_internal.source_schema(approve_study.source, names || mpc_internal.columns_of(held.spec::jsonb, own)),
-         source_digest = mpc_internal.source_digest(held.spec, own, approve_study.source, names, caller)
+         (source_digest, source_records) =
+           (SELECT p.digest, p.records FROM mpc_internal.pin_source(held.spec, own, approve_study.source, names, caller) AS p)
    WHERE a.study = held.study AND a.version = held.version AND a.party = own;
   PERFORM mpc_internal.broadcast(held.parties, jsonb_build_object(
     'type', 'approve', 'study', held.study, 'version', held.version, 'digest', held.digest,

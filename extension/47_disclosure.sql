@@ -1,11 +1,13 @@
 -- What: the disclosure rules that a node enforces by itself: its floor of min_matched, relaxed rules told at approval,
 --       the budget of models and refusals of a source, and the cohorts of its earlier studies.
 -- Terms: use of a source = an attempt of this node as a controller that told something about the joined records: it
---        released models, was refused by a rule, or ended after the number of matched records was told;
---        cohort = the complete records of the source in a use in which that number was told;
+--        released models, was refused by a rule, or ended after the number of matched records was told; while the
+--        attempt runs, its use is a reservation (outcome running) of all that it may take from the budget;
+--        cohort = the complete records of the source in a use in which that number was, or may still be, told;
 --        same source = one relation in common: the source itself, by oid or by name, or one that it reads.
--- Invariants: nothing here is sent to a peer; a row of source_uses is written with the end of its attempt, in one
---             transaction, and never changed.
+-- Invariants: nothing here is sent to a peer; a reservation is made in the transaction that starts its attempt, after the
+--             budget was looked at under a lock, and settled in the one that ends it (after a crash: by recover), so that
+--             studies that run at the same time never take more than the budget together; what is settled never changes.
 
 -- tables
 
@@ -14,7 +16,7 @@ CREATE TABLE mpc_internal.source_uses (
   version integer NOT NULL,
   attempt text NOT NULL,
   used_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  outcome text NOT NULL CHECK (outcome IN ('released', 'refused', 'ended')),
+  outcome text NOT NULL CHECK (outcome IN ('running', 'released', 'refused', 'ended')),
   models integer NOT NULL,
   match_told boolean NOT NULL,
   records bigint,
@@ -23,7 +25,7 @@ CREATE TABLE mpc_internal.source_uses (
   CONSTRAINT source_uses_pkey PRIMARY KEY (study, version, attempt)
 );
 COMMENT ON TABLE mpc_internal.source_uses IS
-'attempts of this node that released models, were refused by a disclosure rule or ended after the match: relations read (the source first), complete records; never leaves this node';
+'attempts of this node that run, released models, were refused by a disclosure rule or ended after the match: relations read (the source first), complete records; never leaves this node';
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.source_uses', '');
 
 -- private functions
@@ -69,28 +71,59 @@ AS $$
 $$;
 COMMENT ON FUNCTION mpc_internal.uses_of(oid) IS 'earlier uses of the same source';
 
-CREATE FUNCTION mpc_internal.record_use(study text, attempt text, outcome text) RETURNS void
+CREATE FUNCTION mpc_internal.reserve_use(study text, version integer, attempt text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  agreed jsonb;
+  bound mpc_internal.approvals%ROWTYPE;
 BEGIN
-  INSERT INTO mpc_internal.source_uses AS u (study, version, attempt, outcome, models, match_told, records, relations, names)
-  SELECT s.study, s.version, s.attempt, record_use.outcome,
-         CASE record_use.outcome WHEN 'released' THEN mpc_internal.models_in(s.spec::jsonb) ELSE 1 END,
-         s.n_matched IS NOT NULL,
-         (SELECT p.records FROM mpc_internal.steps AS p
-           WHERE p.study = s.study AND p.version = s.version AND p.attempt = s.attempt AND p.name = 'prepare'
-             AND p.party = mpc_internal.own_party()),
-         r.relations, coalesce(nullif(mpc_internal.names_of(r.relations), '{}'), ARRAY[a.source_name])
-    FROM mpc_internal.studies AS s
-    JOIN mpc_internal.approvals AS a
-      ON a.study = s.study AND a.version = s.version AND a.party = mpc_internal.own_party() AND a.source IS NOT NULL,
-         LATERAL (SELECT coalesce(mpc_internal.relations_of(a.source), ARRAY[a.source]) AS relations) AS r
-   WHERE s.study = record_use.study AND s.attempt = record_use.attempt
+  -- An earlier attempt whose end could not be recorded: it counts as one that went as far as is known.
+  PERFORM mpc_internal.settle_use(u.study, u.attempt, 'ended') FROM mpc_internal.source_uses AS u
+    WHERE u.study = reserve_use.study AND u.outcome = 'running' AND u.attempt <> reserve_use.attempt;
+  SELECT s.spec INTO agreed FROM mpc_internal.studies AS s
+   WHERE s.study = reserve_use.study AND s.version = reserve_use.version;
+  SELECT a.* INTO bound FROM mpc_internal.approvals AS a
+   WHERE a.study = reserve_use.study AND a.version = reserve_use.version AND a.party = mpc_internal.own_party()
+     AND a.source IS NOT NULL;
+  IF NOT FOUND THEN
+    RETURN;  -- the third party has no source
+  END IF;
+  LOCK TABLE mpc_internal.source_uses IN SHARE ROW EXCLUSIVE MODE;
+  PERFORM mpc_internal.require_budget(study, agreed, bound.source);
+  INSERT INTO mpc_internal.source_uses (study, version, attempt, outcome, models, match_told, records, relations, names)
+  SELECT reserve_use.study, reserve_use.version, reserve_use.attempt, 'running', mpc_internal.models_in(agreed), false,
+         bound.source_records, r.relations, coalesce(nullif(mpc_internal.names_of(r.relations), '{}'), ARRAY[bound.source_name])
+    FROM (SELECT coalesce(mpc_internal.relations_of(bound.source), ARRAY[bound.source]) AS relations) AS r
   ON CONFLICT DO NOTHING;
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.record_use(text, text, text) IS
-'called at the end of an attempt of this node: counts released models, or one for an attempt without any';
+COMMENT ON FUNCTION mpc_internal.reserve_use(text, integer, text) IS
+'called at the start of an attempt of this node: reserves its models, or error MP005 when they and those of the studies that run do not fit the budget';
+
+CREATE FUNCTION mpc_internal.settle_use(study text, attempt text, outcome text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  told boolean := (SELECT s.n_matched IS NOT NULL FROM mpc_internal.studies AS s
+                    WHERE s.study = settle_use.study AND s.attempt = settle_use.attempt);
+BEGIN
+  IF outcome = 'ended' AND NOT coalesce(told, false) THEN
+    DELETE FROM mpc_internal.source_uses AS u
+     WHERE u.study = settle_use.study AND u.attempt = settle_use.attempt AND u.outcome = 'running';
+    RETURN;
+  END IF;
+  UPDATE mpc_internal.source_uses AS u
+     SET outcome = settle_use.outcome, match_told = told, used_at = clock_timestamp(),
+         models = CASE settle_use.outcome WHEN 'released' THEN u.models ELSE 1 END,
+         records = coalesce((SELECT p.records FROM mpc_internal.steps AS p
+                              WHERE p.study = u.study AND p.version = u.version AND p.attempt = u.attempt
+                                AND p.name = 'prepare' AND p.party = mpc_internal.own_party()), u.records)
+   WHERE u.study = settle_use.study AND u.attempt = settle_use.attempt AND u.outcome = 'running';
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.settle_use(text, text, text) IS
+'called at the end of an attempt of this node: its reservation becomes the models that it released, or one for an attempt without any, or nothing when the number of matched records was not told';
 
 CREATE FUNCTION mpc_internal.models_in(spec jsonb) RETURNS integer
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -100,37 +133,44 @@ AS $$
 $$;
 COMMENT ON FUNCTION mpc_internal.models_in(jsonb) IS 'models that a study releases: one per lambda';
 
-CREATE FUNCTION mpc_internal.require_budget(spec jsonb, source oid) RETURNS void
+CREATE FUNCTION mpc_internal.require_budget(study text, spec jsonb, source oid) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   budget bigint := (spec -> 'disclosure' ->> 'model_budget')::bigint;
   released bigint;
+  reserved bigint;
   others bigint;
 BEGIN
   SELECT coalesce(sum(u.models) FILTER (WHERE u.outcome = 'released'), 0),
-         coalesce(sum(u.models) FILTER (WHERE u.outcome <> 'released'), 0)
-    INTO released, others FROM mpc_internal.uses_of(source) AS u;
-  IF released + others + mpc_internal.models_in(spec) > budget THEN
+         coalesce(sum(u.models) FILTER (WHERE u.outcome = 'running' AND u.study <> require_budget.study), 0),
+         coalesce(sum(u.models) FILTER (WHERE u.outcome IN ('refused', 'ended')), 0)
+    INTO released, reserved, others FROM mpc_internal.uses_of(source) AS u;
+  IF released + reserved + others + mpc_internal.models_in(spec) > budget THEN
     RAISE EXCEPTION USING ERRCODE = 'MP005', MESSAGE = 'model budget of the source is used up',
-      DETAIL = format('Source %s has %s released models and %s attempts that were refused or ended after the match, and the study would add %s; disclosure.model_budget is %s.',
-                      source::regclass, released, others, mpc_internal.models_in(spec), budget),
-      HINT = 'Every model, every refusal and every match tells a little more about the same records; agree on a larger budget if that is acceptable.';
+      DETAIL = format('Source %s has %s released models and %s attempts that were refused or ended after the match, %sand the study would add %s; disclosure.model_budget is %s.',
+                      source::regclass, released, others,
+                      CASE WHEN reserved > 0 THEN format('studies that run now may add %s, ', reserved) ELSE '' END,
+                      mpc_internal.models_in(spec), budget),
+      HINT = CASE WHEN released + others + mpc_internal.models_in(spec) <= budget
+                  THEN 'Wait for the end of the studies that run: what they do not use is free again.'
+             ELSE 'Every model, every refusal and every match tells a little more about the same records; agree on a larger budget if that is acceptable.' END;
   END IF;
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.require_budget(jsonb, oid) IS
-'error MP005 when the models released from a source and its attempts without a release would exceed disclosure.model_budget';
+COMMENT ON FUNCTION mpc_internal.require_budget(text, jsonb, oid) IS
+'error MP005 when the models released from a source, those that other running studies may release, and its attempts without a release would exceed disclosure.model_budget';
 
-CREATE FUNCTION mpc_internal.earlier_cohorts(source oid) RETURNS jsonb
+CREATE FUNCTION mpc_internal.earlier_cohorts(study text, source oid) RETURNS jsonb
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT coalesce(jsonb_agg(jsonb_build_object('study', u.study, 'version', u.version, 'records', u.records)
                             ORDER BY u.used_at), '[]')
-    FROM mpc_internal.uses_of($1) AS u WHERE u.match_told AND u.records IS NOT NULL
+    FROM mpc_internal.uses_of($2) AS u
+   WHERE (u.match_told OR u.outcome = 'running' AND u.study <> $1) AND u.records IS NOT NULL
 $$;
-COMMENT ON FUNCTION mpc_internal.earlier_cohorts(oid) IS
-'array of {"study","version","records"}: the complete records of this source in attempts that told the number of matches, for this node''s engine only';
+COMMENT ON FUNCTION mpc_internal.earlier_cohorts(text, oid) IS
+'array of {"study","version","records"}: the complete records of this source in attempts that told the number of matches, or may still tell it, for this node''s engine only';
 
 CREATE FUNCTION mpc_internal.floor_min_matched() RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -177,4 +217,4 @@ CREATE VIEW mpc.source_uses AS
 SELECT u.study, u.version, u.attempt, u.used_at, u.outcome, u.models, u.match_told, u.records, u.names AS relations
   FROM mpc_internal.source_uses AS u;
 COMMENT ON VIEW mpc.source_uses IS
-'what has been used of the budget of this node''s sources: a row per attempt that released models, was refused by a disclosure rule or ended after the match (the latter two count as one), with the relations that it read. Sources that have a relation in common share their budget. records = complete records of this node''s own source';
+'what has been used of the budget of this node''s sources: a row per attempt that runs (it reserves its models), released models, was refused by a disclosure rule or ended after the match (the latter two count as one), with the relations that it read. Sources that have a relation in common share their budget. records = complete records of this node''s own source';

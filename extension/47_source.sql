@@ -4,11 +4,12 @@
 --        directory and is in no backup.
 -- Invariants: neither leaves this node; without the key the digest says nothing about the contents.
 
-CREATE FUNCTION mpc_internal.source_digest(spec text, party text, source oid, identifier text[], role oid) RETURNS bytea
+CREATE FUNCTION mpc_internal.pin_source(
+  spec text, party text, source oid, identifier text[], role oid, OUT digest bytea, OUT records bigint) RETURNS record
 LANGUAGE c VOLATILE STRICT
-AS 'MODULE_PATHNAME', 'pg_mpc_source_digest';
-COMMENT ON FUNCTION mpc_internal.source_digest(text, text, oid, text[], oid) IS
-'reads a source as the role, as an engine would, and returns the keyed digest of its complete records';
+AS 'MODULE_PATHNAME', 'pg_mpc_pin_source';
+COMMENT ON FUNCTION mpc_internal.pin_source(text, text, oid, text[], oid) IS
+'reads a source as the role, as an engine would, and returns the keyed digest of its complete records and how many they are';
 
 CREATE FUNCTION mpc_internal.source_schema(source oid, columns text[]) RETURNS jsonb
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp

@@ -220,7 +220,7 @@ BEGIN
     PERFORM mpc_internal.require_approver(held.study, approval);
     PERFORM mpc_internal.require_same_source(approval);
     PERFORM mpc_internal.require_binding(held.spec::jsonb, own, approval.source, approval.identifier, approval.approver);
-    PERFORM mpc_internal.require_budget(held.spec::jsonb, approval.source);
+    PERFORM mpc_internal.require_budget(held.study, held.spec::jsonb, approval.source);
   END IF;
   PERFORM mpc_internal.require_floor(held.study, held.spec::jsonb, '55000');
   RETURN jsonb_build_object(
@@ -229,7 +229,7 @@ BEGIN
     'source', CASE WHEN place < 2 THEN jsonb_build_object(
       'relation', approval.source::bigint, 'identifier', to_jsonb(approval.identifier),
       'approver', approval.approver::bigint, 'digest', encode(approval.source_digest, 'hex'),
-      'cohorts', mpc_internal.earlier_cohorts(approval.source)) END,
+      'cohorts', mpc_internal.earlier_cohorts(held.study, approval.source)) END,
     'peers', (SELECT jsonb_agg(jsonb_build_object('party', p.party, 'url', p.url, 'certificate', p.certificate,
                        'fingerprint', p.fingerprint, 'next_fingerprint', coalesce(p.next_fingerprint, ''),
                        'index', array_position(held.parties, p.party) - 1)

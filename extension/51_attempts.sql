@@ -25,6 +25,7 @@ BEGIN
       HINT = CASE held.state WHEN 'released' THEN 'Read its results with mpc.coefficients; propose it again for another run.'
              ELSE 'Look at mpc.approvals: it has to be approved again, or proposed again.' END;
   END IF;
+  PERFORM mpc_internal.reserve_use(held.study, held.version, attempt);
   UPDATE mpc_internal.studies AS s
      SET run_state = 'running', attempt = attempt_started.attempt, manual = attempt_started.manual,
          started_at = clock_timestamp(), finished_at = NULL, n_matched = NULL,
@@ -36,7 +37,7 @@ BEGIN
   PERFORM mpc_internal.announce(study);
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.attempt_started(text, text, boolean) IS 'the attempt is in force; the study is running';
+COMMENT ON FUNCTION mpc_internal.attempt_started(text, text, boolean) IS 'the attempt is in force; the study is running, its models reserved. Errors: 55000 withdrawn meanwhile, MP005 budget';
 
 CREATE FUNCTION mpc_internal.status_reasons(data_status text, step integer) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -119,7 +120,7 @@ BEGIN
     RETURN;
   END IF;
   PERFORM mpc_internal.store_result(study, number, result);
-  PERFORM mpc_internal.record_use(study, attempt, 'released');
+  PERFORM mpc_internal.settle_use(study, attempt, 'released');
   PERFORM mpc_internal.record_event(study, attempt, 'opened', NULL, (
     SELECT jsonb_build_object('what', '["iterations", "coefficients", "intercept", "r_squared"]'::jsonb,
                               'to', s.spec::jsonb -> 'recipients', 'models', mpc_internal.models_in(s.spec::jsonb))
@@ -138,22 +139,21 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout
 AS $$
 DECLARE
   number integer;
-  match_told boolean;
 BEGIN
   UPDATE mpc_internal.studies AS s
      SET run_state = CASE WHEN attempt_failed.cancelled THEN 'cancelled' ELSE 'failed' END,
          finished_at = clock_timestamp(), sqlstate = attempt_failed.sqlstate, last_error = attempt_failed.message,
          error_detail = nullif(attempt_failed.detail, ''), error_hint = nullif(attempt_failed.hint, '')
    WHERE s.study = attempt_failed.study AND s.attempt = attempt_failed.attempt AND s.run_state = 'running'
-  RETURNING s.version, s.n_matched IS NOT NULL INTO number, match_told;
+  RETURNING s.version INTO number;
   IF NOT FOUND THEN
     RETURN;
   END IF;
   IF sqlstate = 'MP005' THEN
     PERFORM mpc_internal.record_event(study, attempt, 'opened', NULL, '{"what": ["one bit: a rule of the spec refused"]}');
-    PERFORM mpc_internal.record_use(study, attempt, 'refused');
-  ELSIF match_told THEN
-    PERFORM mpc_internal.record_use(study, attempt, 'ended');
+    PERFORM mpc_internal.settle_use(study, attempt, 'refused');
+  ELSE
+    PERFORM mpc_internal.settle_use(study, attempt, 'ended');
   END IF;
   PERFORM mpc_internal.record_event(study, attempt, CASE WHEN cancelled THEN 'cancelled' ELSE 'failed' END,
                                     mpc_internal.own_party(), jsonb_build_object('version', number, 'sqlstate', sqlstate));

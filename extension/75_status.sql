@@ -45,6 +45,22 @@ END
 $$;
 COMMENT ON FUNCTION mpc_internal.certificate_check() IS 'row "certificate" of mpc.node_status';
 
+CREATE FUNCTION mpc_internal.version_check(OUT status text, OUT detail text, OUT hint text) RETURNS record
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  library text := mpc_internal.library_version();
+  installed text := (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'pg_mpc');
+BEGIN
+  status := CASE installed WHEN library THEN 'ok' ELSE 'problem' END;
+  detail := CASE installed WHEN library THEN format('library and extension have version %s', library)
+            ELSE format('the library that the server has loaded has version %s, the extension in this database version %s', library, installed) END;
+  hint := CASE WHEN installed <> library
+               THEN 'Run ALTER EXTENSION pg_mpc UPDATE; if the library is the older one, install the new package and restart the server first.' END;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.version_check() IS 'row "version" of mpc.node_status';
+
 CREATE FUNCTION mpc_internal.workers_check(OUT status text, OUT detail text, OUT hint text) RETURNS record
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -114,6 +130,7 @@ BEGIN
     RETURN;
   END IF;
   RETURN QUERY SELECT 'preload', 'ok', 'the server loaded pg_mpc at its start', NULL;
+  RETURN QUERY SELECT 'version', v.* FROM mpc_internal.version_check() AS v;
   RETURN QUERY SELECT 'party', CASE WHEN p IS NULL THEN 'problem' ELSE 'ok' END, coalesce(p, 'pg_mpc.party is not set'),
       CASE WHEN p IS NULL THEN 'Set pg_mpc.party = ''name'' in postgresql.conf and restart the server.' END
     FROM mpc_internal.configured_party() AS p;

@@ -7,6 +7,7 @@
 #include "net/tls.h"
 #include "pg/guard.h"
 #include "pg/guc.h"
+#include "pg/version.h"
 
 extern "C" {
 #include "storage/latch.h"
@@ -18,6 +19,7 @@ namespace pgmpc {
 
 extern "C" {
 PG_FUNCTION_INFO_V1(pg_mpc_preloaded);
+PG_FUNCTION_INFO_V1(pg_mpc_library_version);
 PG_FUNCTION_INFO_V1(pg_mpc_configured_party);
 PG_FUNCTION_INFO_V1(pg_mpc_configured_database);
 PG_FUNCTION_INFO_V1(pg_mpc_invoking_user);
@@ -105,6 +107,8 @@ TupleDesc row_type(FunctionCallInfo fcinfo) {
 }  // namespace
 
 Datum pg_mpc_preloaded(PG_FUNCTION_ARGS) { PG_RETURN_BOOL(loaded_at_start); }
+
+Datum pg_mpc_library_version(PG_FUNCTION_ARGS) { PG_RETURN_TEXT_P(cstring_to_text(pg::kLibraryVersion)); }
 
 Datum pg_mpc_configured_party(PG_FUNCTION_ARGS) {
   if (guc::party()[0] == '\0') PG_RETURN_NULL();

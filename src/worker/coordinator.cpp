@@ -5,6 +5,7 @@
 #include "base/locked_arena.h"
 #include "crypto/secret_process.h"
 #include "pg/guc.h"
+#include "pg/version.h"
 #include "worker/tables.h"
 
 namespace pgmpc {
@@ -61,6 +62,8 @@ void Coordinator::look_for_extension() {
 
 void Coordinator::load_tables() {
   if (loaded_ || !tables::extension_exists()) return;
+  if (std::string problem = pg::version_problem(tables::extension_version()); !problem.empty())
+    pg::log_warning(problem + ": " + pg::kVersionHint);
   auto lost = tables::running_attempts();
   tables::recover();
   loaded_ = true;
@@ -113,9 +116,24 @@ void Coordinator::take(ConnectionId connection, const Bytes& frame) {
   } catch (...) {
     pg::Fault fault = pg::current_fault();
     // The extension was dropped (or dropped and created again): look again at the next request.
-    if (fault.sqlstate == "3F000" || fault.sqlstate == "42883" || fault.sqlstate == "42P01") loaded_ = false;
+    if (fault.sqlstate == "3F000" || fault.sqlstate == "42883" || fault.sqlstate == "42P01") {
+      loaded_ = false;
+      explain_versions(fault);
+    }
     if (book_.is_engine(connection)) return pg::log_warning("could not handle an event of an engine: " + fault.message);
     send(connection, error_reply(fault));
+  }
+}
+
+// What is missing in the tables may be missing because they are of another version.
+void Coordinator::explain_versions(pg::Fault& fault) {
+  try {
+    std::string version = tables::extension_version(), problem = pg::version_problem(version);
+    if (version.empty() || problem.empty()) return;
+    fault.detail = problem + ".";
+    fault.hint = pg::kVersionHint;
+  } catch (...) {
+    pg::log_warning("could not look at the version of the extension: " + pg::current_fault().message);
   }
 }
 

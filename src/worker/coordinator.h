@@ -30,6 +30,7 @@ class Coordinator {
 
  private:
   void take(ConnectionId connection, const Bytes& frame);
+  static void explain_versions(pg::Fault& fault);
   void closed(ConnectionId connection);
   void dispatch(ConnectionId connection, const std::string& op, const Json& request);
   void send(ConnectionId connection, const Json& object);

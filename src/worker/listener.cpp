@@ -2,13 +2,13 @@
 #include "worker/listener.h"
 
 #include "pg/guc.h"
+#include "pg/version.h"
 #include "pg/workers.h"
 #include "worker/message.h"
 
 namespace pgmpc {
 namespace {
 
-constexpr char kVersion[] = "0.1.0";
 constexpr std::chrono::milliseconds kOpenPause{2000};  // until the port is tried again
 
 std::vector<std::string> addresses_of(const std::string& list) {
@@ -42,7 +42,7 @@ void Listener::open() {
     RouterConfig routes;
     routes.directory = kPrivateDirectory;
     routes.party = guc::party();
-    routes.version = kVersion;
+    routes.version = pg::kLibraryVersion;
     router_ = std::make_unique<Router>(loop_, *server_, routes);
     last_problem_.clear();
     pg::log_line("listening for peers on port " + std::to_string(server_->port()));

@@ -15,6 +15,7 @@ class SourceDigest {
   SourceDigest();
   void add(const Source& part);
   Hash finish() const;
+  std::uint64_t records() const { return records_; }
 
  private:
   SecretBytes key_;

@@ -29,6 +29,11 @@ std::string dump(const Json& value) { return value.dump(-1, ' ', false, Json::er
 
 bool extension_exists() { return !query("SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'pg_mpc'").empty(); }
 
+std::string extension_version() {
+  Rows rows = query("SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'pg_mpc'");
+  return rows.empty() ? "" : text_of(rows[0][0]);
+}
+
 std::vector<std::pair<std::string, std::string>> running_attempts() {
   std::vector<std::pair<std::string, std::string>> attempts;
   for (auto& row : query("SELECT study, attempt FROM mpc_internal.studies WHERE run_state = 'running'"))

@@ -25,6 +25,7 @@ struct StudyState {
 };
 
 bool extension_exists();
+std::string extension_version();
 // Study and attempt of everything the tables call running: after a restart nobody runs it any more.
 std::vector<std::pair<std::string, std::string>> running_attempts();
 void recover();

@@ -20,9 +20,11 @@ use constant TIMEOUT => $PostgreSQL::Test::Utils::timeout_default;
 my $root = dirname(dirname(dirname(__FILE__)));
 my @parties = (['hospital', 'erasmus_mc'], ['insurer', 'zilveren_kruis'], ['third', 'zorgttp']);
 
-# new(NAME => value ...): settings are appended to every node's configuration. Starts the nodes and makes them peers.
+# new(NAME => value ...): settings are appended to every node's configuration; extension_version => the version that
+# CREATE EXTENSION takes. Starts the nodes and makes them peers.
 sub new {
 	my ($class, %settings) = @_;
+	my $version = delete $settings{extension_version};
 	my $self = bless {root => $root}, $class;
 	for (@parties) {
 		my ($role, $party) = @$_;
@@ -31,7 +33,7 @@ sub new {
 	}
 	$_->start for $self->nodes;
 	for my $node ($self->nodes) {
-		$node->safe_psql('postgres', 'CREATE EXTENSION pg_mpc');
+		$node->safe_psql('postgres', 'CREATE EXTENSION pg_mpc' . ($version ? " VERSION '$version'" : ''));
 		$node->safe_psql('postgres', 'CREATE ROLE analyst LOGIN IN ROLE mpc_admin, mpc_study, mpc_reader;'
 			  . 'GRANT CREATE ON SCHEMA public TO analyst');
 	}

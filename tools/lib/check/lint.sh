@@ -49,7 +49,7 @@ lint_file_sizes() {
     echo "$file has $lines lines, the limit is $limit"
     status=1
   done < <(project_files src test bench extension tools t | grep -E '\.(cpp|h|sql|sh|py|pl|pm)$' |
-    grep -v '^test/.*/\?vectors/')
+    grep -vE '^(test/.*/?vectors|extension/released)/')
   return $status
 }
 
@@ -135,6 +135,41 @@ lint_reference() {
   python3 tools/lib/sql_reference.py --check
 }
 
+# lint_version: pg_mpc.control is the one place of the version; what repeats it agrees, and the released one is older.
+lint_version() {
+  local version released status=0
+  version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" pg_mpc.control)
+  released=$(find extension/released -name 'pg_mpc--*.sql' | sed 's/.*--\(.*\)\.sql/\1/' | sort -V | tail -n 1)
+  python3 -c 'import json, sys
+meta = json.load(open("META.json", encoding="utf-8"))
+sys.exit({meta["version"], meta["provides"]["pg_mpc"]["version"]} != {sys.argv[1]})' "$version" || {
+    echo "META.json does not say $version"
+    status=1
+  }
+  [ "$(grep -m 1 '^## ' CHANGELOG.md)" = "## $version (unreleased)" ] || {
+    echo "CHANGELOG.md does not begin with $version (unreleased)"
+    status=1
+  }
+  if [ "$version" = "$released" ] || [ "$(printf '%s\n' "$version" "$released" | sort -V | tail -n 1)" != "$version" ]; then
+    echo "version $version does not follow the released $released"
+    status=1
+  fi
+  return $status
+}
+
+# lint_release: tools/release makes this version final and opens another one, in a copy.
+lint_release() {
+  local copy=$scratch/release file version
+  version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" pg_mpc.control)
+  mkdir "$copy" || return 1
+  cp -r Makefile META.json CHANGELOG.md pg_mpc.control extension tools "$copy/" || return 1
+  (cd "$copy" && tools/release 99.0.0) || return 1
+  for file in "extension/released/pg_mpc--$version.sql" "extension/upgrade/pg_mpc--*--$version.sql"; do
+    compgen -G "$copy/$file" >/dev/null || { echo "tools/release makes no $file"; return 1; }
+  done
+  (cd "$copy" && lint_version)
+}
+
 check_lint() {
   local tool
   need_packages clang-format shellcheck docker-compose
@@ -149,6 +184,8 @@ check_lint() {
   check "links of the documents" lint_links
   check "docs/rules.md names tests that exist" lint_rules
   check "docs/sql_reference.md is current" lint_reference
+  check "one version" lint_version
+  check "tools/release" lint_release
   for tool in check_layers check_schedule; do
     check "tools/$tool" "tools/$tool"
   done

@@ -1,0 +1,27 @@
+// What: the version of this library, from default_version of pg_mpc.control, the one place where it is written.
+// Terms: library = pg_mpc.so as the server has loaded it; extension = the SQL objects that a database has, of the
+// version
+//        in pg_extension. A library works with the SQL of the version before it, until ALTER EXTENSION pg_mpc UPDATE.
+#pragma once
+#include <string>
+
+#ifndef PG_MPC_VERSION
+#error "PG_MPC_VERSION is set by the Makefile"
+#endif
+
+namespace pgmpc::pg {
+
+inline constexpr char kLibraryVersion[] = PG_MPC_VERSION;
+
+// What an administrator has to do when the extension has another version than the library; empty when they agree.
+inline std::string version_problem(const std::string& extension) {
+  if (extension == kLibraryVersion) return "";
+  return "extension pg_mpc has version " + extension + " in this database, the library that the server has loaded " +
+         "has version " + kLibraryVersion;
+}
+
+inline constexpr char kVersionHint[] =
+    "Run ALTER EXTENSION pg_mpc UPDATE in the database of this node; if the library is the older one, install the new "
+    "package and restart the server first.";
+
+}  // namespace pgmpc::pg
