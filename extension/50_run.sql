@@ -74,6 +74,20 @@ END
 $$;
 COMMENT ON FUNCTION mpc_internal.control_unknown(text, text) IS 'error MP004 for a type that this version does not know';
 
+CREATE FUNCTION mpc_internal.require_member(party text, study text, parties text[]) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF party <> ALL (parties) THEN
+    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('"%s" is no party of study "%s"', party, study),
+      DETAIL = 'Only its parties may propose it again, decide on it or run it; what it is stays with them.',
+      HINT = 'If another study is meant, give it another name.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_member(text, text, text[]) IS
+'error 42501, which tells a stranger nothing about the study, unless the party is one of the parties; unknown parties (NULL) are not checked';
+
 CREATE FUNCTION mpc_internal.control_propose(party text, message jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -90,12 +104,10 @@ BEGIN
                         accepted.canonical, message ->> 'spec'), '')),
       HINT = 'The nodes may run different versions of pg_mpc.';
   END IF;
-  IF party <> ALL (accepted.parties) THEN
-    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('"%s" is no party of study "%s"', party, name),
-      DETAIL = format('The parties are %s.', array_to_string(accepted.parties, ', ')),
-      HINT = 'Only a party of a study may propose it.';
-  END IF;
+  PERFORM mpc_internal.require_member(party, name, accepted.parties);
   SELECT * INTO held FROM mpc_internal.current_studies AS s WHERE s.study = name;
+  -- A name belongs to the parties of its latest version: nobody else replaces what they agree on.
+  PERFORM mpc_internal.require_member(party, name, held.parties);
   IF held.version = number AND held.digest = accepted.digest THEN
     RETURN '{"accepted": true}';
   ELSIF held.version >= number THEN
@@ -135,19 +147,19 @@ DECLARE
 BEGIN
   SELECT * INTO held FROM mpc_internal.current_studies AS s WHERE s.study = name;
   number := coalesce((message ->> 'version')::integer, held.version, 1);
+  -- A version that is not here yet may have other parties.
+  IF number <= held.version THEN
+    PERFORM mpc_internal.require_member(party, name, held.parties);
+  END IF;
   IF number < held.version THEN
     RETURN '{"accepted": false, "reason": "a newer version replaced the one decided on"}';
   ELSIF number = held.version AND held.digest <> message ->> 'digest' THEN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('node "%s" holds another spec of study "%s"', mpc_internal.own_party(), name),
       DETAIL = format('It holds version %s with digest %s.', held.version, held.digest),
       HINT = 'Propose the study once more: the new version replaces both.';
-  ELSIF number = held.version AND party <> ALL (held.parties) THEN
-    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('"%s" is no party of study "%s"', party, name),
-      DETAIL = format('The parties are %s.', array_to_string(held.parties, ', ')),
-      HINT = 'Only a party of a study may decide on it.';
-  ELSIF held.version IS NULL AND (SELECT count(*) FROM mpc_internal.approvals AS a
+  ELSIF number IS DISTINCT FROM held.version AND (SELECT count(*) FROM mpc_internal.approvals AS a
          WHERE a.party = control_decision.party
-           AND NOT EXISTS (SELECT FROM mpc_internal.studies AS s WHERE s.study = a.study)) >= 100 THEN
+           AND NOT EXISTS (SELECT FROM mpc_internal.studies AS s WHERE s.study = a.study AND s.version = a.version)) >= 100 THEN
     RAISE EXCEPTION USING ERRCODE = '54000', MESSAGE = format('too many decisions of "%s" on unknown studies', party),
       DETAIL = format('Node "%s" keeps at most 100 of one party.', mpc_internal.own_party()),
       HINT = 'Propose the studies first: decisions on them follow.';
@@ -170,10 +182,10 @@ DECLARE
   reason text;
 BEGIN
   SELECT * INTO held FROM mpc_internal.current_studies AS s WHERE s.study = message ->> 'study';
+  -- A stranger hears the same whether there is such a study or not.
   reason := CASE
-    WHEN held.study IS NULL THEN 'has not received the proposal'
+    WHEN held.study IS NULL OR party <> ALL (held.parties) THEN 'has not received the proposal'
     WHEN held.digest <> message ->> 'digest' THEN format('holds version %s with digest %s', held.version, held.digest)
-    WHEN party <> ALL (held.parties) THEN 'does not count you among the parties'
     WHEN held.state NOT IN ('proposed', 'approved', 'running', 'failed', 'cancelled')
       THEN format('says that the study is %s', held.state)
     WHEN NOT EXISTS (SELECT FROM mpc_internal.approvals AS a
@@ -184,7 +196,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.control_ready(text, jsonb) IS
-'{"ready": true} when this node approved the digest, else why not; reads tables only';
+'{"ready": true} when this node approved the digest, else why not, to a party of the study; reads tables only';
 
 -- the job of an engine
 

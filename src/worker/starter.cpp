@@ -2,6 +2,7 @@
 #include "worker/starter.h"
 
 #include "base/rng.h"
+#include "pg/guc.h"
 #include "worker/tables.h"
 
 namespace pgmpc {
@@ -34,6 +35,25 @@ std::string attempt_of(const Json& message) {
 Error by_hand(const std::string& study) {
   return Error(ErrorCode::wrong_state, "study \"" + study + "\" is being run by hand",
                "Its parties do the steps one by one.", "Go on with its next step, or end it with mpc.cancel_study.");
+}
+
+std::string own_name() { return std::string("party ") + guc::party(); }
+
+// Runs what a peer asked for. Why this node cannot do it may name its sources, its roles or its other studies: that
+// goes into its own log. A peer is told of a lack of resources, else only that the reason is known here.
+template <typename F>
+auto untold(const std::string& study, F&& body) -> decltype(body()) {
+  try {
+    return body();
+  } catch (...) {
+    pg::Fault fault = pg::current_fault();
+    pg::log_line("study " + study + " cannot start here: " + fault.message +
+                 (fault.detail.empty() ? "" : " (" + fault.detail + ")"));
+    if (fault.sqlstate.starts_with("53") || fault.sqlstate.starts_with("54")) throw;
+    throw Error(ErrorCode::wrong_state, own_name() + " cannot start study \"" + study + "\"",
+                "The reason is known on the node of that party only.",
+                "Ask it to start the study there: that names it.");
+  }
 }
 
 }  // namespace
@@ -237,15 +257,16 @@ void Starter::tell(OperationPtr operation, const std::string& attempt) {
   }
 }
 
-// The job of this node for a study that a peer wants to run; Error when the peer means another digest.
+// The job of this node for a study that a peer wants to run. The peer hears what the question "ready?" answers, to a
+// party of the study only; anything else that stands in the way is this node's own business.
 Json Starter::agreed_job(const std::string& party, const Json& message) {
-  Json job = tables::start_job(text_member(message, "study"));
-  if (text_member(job, "digest") != text_member(message, "digest"))
-    throw Error(ErrorCode::invalid_parameter, "the nodes hold different versions of the study", "",
-                "Compare the digests in mpc.studies on all nodes.");
-  for (const Json& peer : job.at("peers"))
-    if (text_member(peer, "party") == party) return job;
-  throw Error(ErrorCode::protocol_violation, "party " + party + " takes no part in the study");
+  std::string study = text_member(message, "study");
+  Json answer =
+      tables::control(party, {{"type", "ready"}, {"study", study}, {"digest", text_member(message, "digest")}});
+  if (!answer.value("ready", false))
+    throw Error(ErrorCode::wrong_state, own_name() + " is not ready for study \"" + study + "\"",
+                answer.value("reason", ""), "Compare mpc.studies on the nodes of all parties.");
+  return untold(study, [&] { return tables::start_job(study); });
 }
 
 // What this node says to a peer that has entered the attempt.
@@ -276,7 +297,8 @@ Json Starter::peer_starts(const std::string& party, const Json& message) {
   if (arbiter && known != nullptr && known->id != id && !lost(*known, party, message)) {
     return entered(*known, party, life);
   }
-  return entered(book_.launch(study, id, false, std::move(job)), party, life);
+  Attempt& launched = untold(study, [&]() -> Attempt& { return book_.launch(study, id, false, std::move(job)); });
+  return entered(launched, party, life);
 }
 
 Json Starter::peer_joins(const std::string& party, const Json& message) {

@@ -31,14 +31,26 @@ sub new {
 		$self->{$role} = $self->_make_node($party, %settings);
 		$self->{https}{$role} = $self->{$role}->{pg_mpc_port};
 	}
-	$_->start for $self->nodes;
-	for my $node ($self->nodes) {
-		$node->safe_psql('postgres', 'CREATE EXTENSION pg_mpc' . ($version ? " VERSION '$version'" : ''));
-		$node->safe_psql('postgres', 'CREATE ROLE analyst LOGIN IN ROLE mpc_admin, mpc_study, mpc_reader;'
-			  . 'GRANT CREATE ON SCHEMA public TO analyst');
-	}
+	_begin($_, $version) for $self->nodes;
 	$self->introduce($_) for $self->nodes;
 	return $self;
+}
+
+sub _begin {
+	my ($node, $version) = @_;
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION pg_mpc' . ($version ? " VERSION '$version'" : ''));
+	$node->safe_psql('postgres', 'CREATE ROLE analyst LOGIN IN ROLE mpc_admin, mpc_study, mpc_reader;'
+		  . 'GRANT CREATE ON SCHEMA public TO analyst');
+}
+
+# add_node(PARTY, NODES...): one more node, which is no part of nodes(); it and the named ones are peers of each other.
+sub add_node {
+	my ($self, $party, @peers) = @_;
+	my $node = $self->_make_node($party);
+	_begin($node);
+	$self->add_peer($node, $_), $self->add_peer($_, $node) for @peers;
+	return $node;
 }
 
 sub _make_node {
@@ -76,11 +88,15 @@ sub certificate {
 # introduce(NODE): adds the two other parties as its peers.
 sub introduce {
 	my ($self, $node) = @_;
-	for my $peer (grep { $_ != $node } $self->nodes) {
-		my $certificate = certificate($peer);
-		$self->ask($node, "SELECT mpc.add_peer('$peer->{pg_mpc_party}', 'https://localhost:$peer->{pg_mpc_port}', "
-			  . "certificate => '$certificate')");
-	}
+	$self->add_peer($node, $_) for grep { $_ != $node } $self->nodes;
+}
+
+# add_peer(NODE, PEER): tells one node of another one.
+sub add_peer {
+	my ($self, $node, $peer) = @_;
+	my $certificate = certificate($peer);
+	$self->ask($node, "SELECT mpc.add_peer('$peer->{pg_mpc_party}', 'https://localhost:$peer->{pg_mpc_port}', "
+		  . "certificate => '$certificate')");
 }
 
 sub nodes { my ($self) = @_; return @{$self}{qw(hospital insurer third)}; }
