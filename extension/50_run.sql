@@ -124,7 +124,7 @@ BEGIN
        WHERE s.proposer = party AND s.run_state IS NULL AND s.expires_at > now()) >= 1000 THEN
     RAISE EXCEPTION USING ERRCODE = '54000', MESSAGE = format('too many open proposals of "%s"', party),
       DETAIL = format('Node "%s" keeps at most 1000 of one party.', mpc_internal.own_party()),
-      HINT = 'Withdraw or reject proposals that nobody needs any more, or let them expire.';
+      HINT = 'Every proposal counts until it has run or has expired: wait for one of them.';
   END IF;
   INSERT INTO mpc_internal.studies (study, version, digest, spec, parties, proposer)
   VALUES (name, number, accepted.digest, accepted.canonical, accepted.parties, party);

@@ -18,6 +18,18 @@ $$;
 
 -- Certificates of parties that exist in these tests only; their private keys were thrown away.
 CREATE TABLE test_certificates (name text, certificate text);
+INSERT INTO test_certificates VALUES ('expired', '-----BEGIN CERTIFICATE-----
+MIIBhzCCAS2gAwIBAgIBATAKBggqhkjOPQQDAjASMRAwDgYDVQQDDAdleHBpcmVk
+MB4XDTI0MDEwMTAwMDAwMFoXDTI0MDIwMTAwMDAwMFowEjEQMA4GA1UEAwwHZXhw
+aXJlZDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABCDXmdJYvQGtG9PnAU3cBAUo
+QhyAsNVlAXtMfc08aHy4oqE7MDJH191C3uZUg7bEgma4eJ/BKj9PuRMIunu+hA2j
+dDByMAwGA1UdEwEB/wQCMAAwDgYDVR0PAQH/BAQDAgeAMB0GA1UdJQQWMBQGCCsG
+AQUFBwMBBggrBgEFBQcDAjAUBgNVHREEDTALgglsb2NhbGhvc3QwHQYDVR0OBBYE
+FKQ9weO2w1cVKJH51AouZvIEDryMMAoGCCqGSM49BAMCA0gAMEUCIHxZz0cUYKvC
+q+oCXovQcZel/d3CG4KBfghFgeJlxY7AAiEAjsPb5kxmzJ23qsXTRIbfYLlTlLV5
+1pFRV6X9ChtSSn0=
+-----END CERTIFICATE-----
+');
 INSERT INTO test_certificates VALUES ('next', '-----BEGIN CERTIFICATE-----
 MIIBdTCCARugAwIBAgIUC+mi1JO3Gb0Dh7Hlgb7izRMcQMowCgYIKoZIzj0EAwIw
 DzENMAsGA1UEAwwEbmV4dDAgFw0yNjExMjMwMzM0MjNaGA8yMTI2MTAzMDAzMzQy
@@ -102,6 +114,11 @@ SELECT fails($$SELECT mpc.add_peer('other', 'https://localhost:1', NULL)$$);
 SELECT split_part(fails($$SELECT mpc.add_peer('other', 'https://localhost:1', 'no certificate')$$), ' ', 1) LIMIT 1;
 SELECT fails($$SELECT mpc.add_peer('other', 'https://localhost:1', certificate_of('server_only'))$$);
 SELECT fails($$SELECT mpc.add_peer('other', 'https://localhost:1', certificate_of('zorgttp'))$$);
+SELECT fails($$SELECT mpc.add_peer('other', 'https://localhost:1', certificate_of('expired'))$$);
+BEGIN;
+INSERT INTO mpc_internal.peers (party, url, certificate, fingerprint, not_after) SELECT 'peer' || i, '', '', i, 'infinity' FROM generate_series(1, 14) AS i;
+SELECT fails($$SELECT mpc.add_peer('other', 'https://localhost:1', certificate_of('other'))$$);
+ROLLBACK;
 
 -- changes
 SELECT mpc.add_peer('other', 'https://[::1]:1', certificate => certificate_of('other')) = mpc.alter_peer('other');

@@ -13,7 +13,7 @@ my ($hospital, $insurer, $third) = $mpc->nodes;
 $mpc->load_small(300);
 # All at once: an approval reads its source, which hold() locks.
 $mpc->prepare_study($_, $mpc->small_spec, 'small_a', 'small_b')
-  for qw(cancelled timeout waited stopped crashed shutdown);
+  for qw(cancelled backend timeout waited stopped crashed shutdown);
 
 # start(STUDY, NODE, SQL): running on every node; returns the session that waits.
 sub start {
@@ -40,6 +40,13 @@ my ($code, $out, $err) = $mpc->finish($job);
 isnt($code, 0, 'cancel_study ends run_study');
 like($err, qr/57014|MP002/, 'with the SQLSTATE of a cancelled study') or diag($err);
 ended('cancelled', 'cancelled|failed', 'cancel_study');
+
+$job = start('backend', $hospital, "SELECT * FROM mpc.run_study('backend')");
+is($mpc->ask($hospital, "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE state = 'active'
+	AND query = 'SELECT * FROM mpc.run_study(''backend'')'"), 't', 'pg_cancel_backend');
+($code, $out, $err) = $mpc->finish($job);
+like($err, qr/57014.*user request/s, 'pg_cancel_backend ends run_study');
+ended('backend', 'cancelled|failed', 'pg_cancel_backend');
 
 $job = start('timeout', $hospital, "SET statement_timeout = '4s'; SELECT * FROM mpc.run_study('timeout')");
 ($code, $out, $err) = $mpc->finish($job);

@@ -137,6 +137,29 @@ for my $node ($hospital, $third) {
 }
 like(slurp_file($insurer->logfile), qr/study budget cannot start here: model budget/, 'the log of the insurer has the reason');
 
+# --- as many studies at once as the node is set up for ---
+$lab->append_conf('postgresql.conf', 'pg_mpc.max_studies = 1');
+$lab->restart;
+$mpc->become($lab, "SELECT bool_and(status = 'ok') FROM mpc.node_status()");
+for my $study ('one', 'two') {
+	my $digest = $mpc->ask($lab, "SELECT mpc.propose_study('$study', '$west')");
+	$mpc->ask($lab, $mpc->approval($study, $digest, '', 'small_l'));
+	$mpc->ask($insurer, $mpc->approval($study, $digest, '', 'small_b'));
+	$mpc->ask($hospital, $mpc->approval($study, $digest, ''));
+}
+$held = $mpc->hold($insurer, 'small_b');
+my $one = $mpc->start_sql($lab, "SELECT count(*) FROM mpc.run_study('one')");
+$mpc->become($_, "SELECT count(*) = 1 FROM mpc.stat_study_progress WHERE study = 'one'") for $lab, $insurer, $hospital;
+for my $node ($lab, $insurer) {
+	my $text = $mpc->refuses($node, "SELECT * FROM mpc.run_study('two')", '54000', qr/too many studies run on this node.*max_studies is 1.*max_studies/s,
+		'one study more than amphia runs at once, at ' . $mpc->party($node));
+	$mpc->become($_, "SELECT count(*) = 1 FROM mpc.stat_study_progress") for $lab, $insurer, $hospital;
+}
+$mpc->release($held);
+is(($mpc->finish($one))[0], 0, 'the first one runs on');
+$mpc->ask($lab, "SELECT * FROM mpc.run_study('two')");
+is($mpc->state($insurer, 'two'), 'released', 'and the second one after it');
+
 $lab->stop('fast');
 $mpc->stop;
 done_testing();

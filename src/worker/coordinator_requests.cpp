@@ -55,15 +55,20 @@ void Coordinator::note_request(const std::string& op, const Json& request) {
 void Coordinator::start(ConnectionId connection, const Json& request) {
   std::string study = text_member(request, "study");
   if (request.value("owner", false)) owners_[connection] = {study, ""};
-  starter_.start(study, [this, connection](const Json& reply) {
-    if (auto owner = owners_.find(connection); owner != owners_.end()) {
-      if (reply.contains("error"))
-        owners_.erase(owner);
-      else
-        owner->second.attempt = text_member(reply.at("ok"), "attempt");
-    }
-    send(connection, reply);
-  });
+  try {
+    starter_.start(study, [this, connection](const Json& reply) {
+      if (auto owner = owners_.find(connection); owner != owners_.end()) {
+        if (reply.contains("error"))
+          owners_.erase(owner);
+        else
+          owner->second.attempt = text_member(reply.at("ok"), "attempt");
+      }
+      send(connection, reply);
+    });
+  } catch (...) {
+    owners_.erase(connection);  // who was refused owns nothing: its going away must not end what runs
+    throw;
+  }
 }
 
 // The session that ran the study was cancelled or has ended.
