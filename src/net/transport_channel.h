@@ -101,6 +101,8 @@ class TransportChannel : public Channel {
   void send_verdicts();
   void drive();
   void check();
+  Error stopped(int by) const;
+  int unheard() const;
   int who_left() const;
   bool takes_nothing(const PeerState& state) const;
   void check_progress(const PeerState& state) const;
@@ -115,6 +117,7 @@ class TransportChannel : public Channel {
   EventLoop loop_;
   std::unique_ptr<HttpClient> client_;
   std::array<PeerState, kParties> peers_;
+  const Clock::time_point begun_ = Clock::now();
   std::unique_ptr<LocalServer> server_;
   std::vector<Verdict> verdicts_;  // decided; sent at the next drive() or send()
   std::optional<Error> failure_;   // of the loop itself

@@ -12,6 +12,7 @@ namespace {
 
 // Time an engine gets to end by itself (with its own, more exact error) after a peer's part of the attempt failed.
 constexpr std::chrono::milliseconds kGrace{3000};
+constexpr std::size_t kRemembered = 32;  // ended attempts; with its rows each takes some 40 kB
 
 std::string step_name(const Json& row) { return text_member(row, "name"); }
 
@@ -87,7 +88,25 @@ void AttemptBook::replace_latest(const std::string& study, const std::string& id
   latest_[study] = id;
 }
 
+// Keeps the memory of a coordinator that runs for years from growing. Runs before an attempt is made, when nobody
+// holds a reference to one.
+void AttemptBook::forget_oldest() {
+  for (std::size_t looked = ended_.size(); looked > kRemembered; --looked) {
+    const std::string id = std::move(ended_.front());
+    ended_.pop_front();
+    const Attempt* attempt = find(id);
+    if (attempt == nullptr) continue;
+    if (attempt->engine != nullptr) {
+      ended_.push_back(id);  // still on its way out
+      continue;
+    }
+    if (auto last = latest_.find(attempt->study); last != latest_.end() && last->second == id) latest_.erase(last);
+    attempts_.erase(id);
+  }
+}
+
 Attempt& AttemptBook::form(const std::string& study, const std::string& id) {
+  forget_oldest();
   replace_latest(study, id);
   auto& attempt = attempts_[id];
   attempt = std::make_unique<Attempt>();
@@ -134,6 +153,7 @@ void AttemptBook::finish(Attempt& attempt, Attempt::State state, std::optional<p
   if (!attempt.in_force()) return;
   bool recorded = attempt.job.is_object();  // a forming attempt was never written to the tables
   attempt.state = state;
+  ended_.push_back(attempt.id);
   attempt.fault = std::move(fault);
   if (attempt.fault && recorded) {
     try {

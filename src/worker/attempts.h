@@ -5,11 +5,12 @@
 //        waiter = a socket connection that waits for the end of an attempt or of one step;
 //        life = one run of a coordinator, a random id: what its party entered in a former life is lost.
 // Invariants: at most one attempt in force per study; an attempt ends exactly once, in the tables first, then for its
-//             waiters; events of an engine whose attempt has ended are ignored; a study's last ended attempt is kept
-//             so that a late waiter still learns its outcome.
+//             waiters; events of an engine whose attempt has ended are ignored; the attempts that ended last are kept,
+//             each study's last one, so that a late waiter still gets its rows; of older ones the tables know the outcome.
 #pragma once
 #include <chrono>
 #include <ctime>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -108,6 +109,7 @@ class AttemptBook {
 
  private:
   void replace_latest(const std::string& study, const std::string& id);
+  void forget_oldest();
   void step_done(Attempt& attempt, const Json& row);
   void released(Attempt& attempt, const Json& result);
   void answer_end(const Attempt& attempt, ConnectionId waiter);
@@ -117,6 +119,7 @@ class AttemptBook {
   Hooks hooks_;
   std::map<std::string, std::unique_ptr<Attempt>> attempts_;
   std::map<std::string, std::string> latest_;  // study -> attempt
+  std::deque<std::string> ended_;              // attempts, the oldest first
   std::map<ConnectionId, std::string> engines_;
   std::map<std::string, std::vector<ConnectionId>> early_waiters_;
 };

@@ -7,8 +7,9 @@ Invariants: everything lies below DIR/<kind>/<party>, so that a find can be told
 import os
 import subprocess
 
-from playground import CONTROLLERS, THIRD_PARTY, processes_of
+from playground import CONTROLLERS, THIRD_PARTY
 from processes import as_owner, free_ports, owner, quote, run
+from study_playground import processes_of
 
 WAL_PAGE = 8192
 LONG_HEADER_FLAG, LONG_HEADER, SHORT_HEADER = 0x0002, 40, 24

@@ -15,8 +15,10 @@ import signal
 import subprocess
 import sys
 
-from playground import CONTROLLERS, STEPS, THIRD_PARTY, Failure, Playground, members
+from playground import CONTROLLERS, THIRD_PARTY, Failure, Playground
 from processes import CommandError
+from study_playground import STEPS, members
+from verdicts import exit_status, verdict
 
 HOSPITAL, INSURER = CONTROLLERS
 PARTIES = CONTROLLERS + (THIRD_PARTY,)
@@ -31,14 +33,6 @@ DIAGONAL = ((1, "backend", HOSPITAL), (2, "engine", INSURER), (3, "listener", HO
             (5, "postmaster", INSURER), (6, "immediate shutdown", THIRD_PARTY), (7, "power cut", HOSPITAL),
             (8, "engine", THIRD_PARTY))
 ENDED = ("failed", "cancelled")
-results = []
-
-
-def verdict(name, bad):
-    results.append(not bad)
-    print(f"{'not ok' if bad else 'ok'} {len(results)} - {name}", flush=True)
-    for line in sorted(set(bad))[:20]:
-        print(f"#   {line}", flush=True)
 
 
 class Crash:
@@ -246,7 +240,7 @@ def main():
         print(playground.nodes.end_of_logs(40), flush=True)
     finally:
         playground.nodes.stop()
-    return 0 if all(results) else 1
+    return exit_status()
 
 
 if __name__ == "__main__":

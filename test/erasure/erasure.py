@@ -11,8 +11,10 @@ import subprocess
 import sys
 
 from copies import Replica, backups, write_ahead_logs
-from playground import CONTROLLERS, SOURCE_SECRETS, STEPS, THIRD_PARTY, Failure, Playground, Secret
+from playground import CONTROLLERS, SOURCE_SECRETS, THIRD_PARTY, Failure, Playground, Secret
 from processes import CommandError
+from study_playground import STEPS
+from verdicts import exit_status, verdict
 
 PARTIES = CONTROLLERS + (THIRD_PARTY,)
 # What must be found after a step, or the scan sees nothing: secret, step.
@@ -20,14 +22,6 @@ ALIVE = (("private prime", 3), ("private prime", 5), ("hashed identifier", 2), (
          ("Shamir share", 7), ("pair secret of the attempt", 5), ("TLS private key", 1))
 # Shared memory of the server comes from files, which the scan reads; the log keeps all segments.
 SETTINGS = {"log_statement": "all", "dynamic_shared_memory_type": "mmap", "wal_keep_size": "512MB"}
-results = []
-
-
-def verdict(name, bad):
-    results.append(not bad)
-    print(f"{'not ok' if bad else 'ok'} {len(results)} - {name}", flush=True)
-    for line in sorted(set(bad))[:20]:
-        print(f"#   {line}", flush=True)
 
 
 def shared_segments(playground):
@@ -159,7 +153,7 @@ def main():
         if playground.replica is not None:
             playground.replica.stop()
         playground.nodes.stop()
-    return 0 if all(results) else 1
+    return exit_status()
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
-"""Three PostgreSQL nodes on one machine: made, started, introduced to each other, stopped and removed.
+"""PostgreSQL nodes on one machine, normally three: made, started, introduced to each other, stopped and removed.
+
+Terms: place = where a node's server runs: its address, and the words before its command lines (`ip netns exec NAME`).
 
 Layout of DIR:  pg/ private copy of PostgreSQL with the extension (tools/private_pg)
                 nodes/<party>/{data,certificates,log}   nodes.json   s/<n> socket directories (0700)
 Invariants: nothing outside DIR is written, except a socket directory below the system's temporary directory when the
-path of DIR is too long for a Unix socket; PostgreSQL listens on Unix sockets only; HTTPS on localhost only.
+path of DIR is too long for a Unix socket; PostgreSQL listens on Unix sockets only; HTTPS on the
+address of the place only, which is localhost unless the caller names places.
 """
 import json
 import os
@@ -20,8 +23,16 @@ LONGEST_SOCKET_PATH = 107
 TOOLS = os.path.dirname(os.path.abspath(__file__))
 
 
+class Place:
+    def __init__(self, address="localhost", inside=()):
+        self.address, self.inside = address, list(inside)
+
+
 class Nodes:
-    def __init__(self, directory, bindir=None):
+    def __init__(self, directory, bindir=None, parties=PARTIES, places=None):
+        """parties: (name, role) each; places: {party: Place}, without it all are on localhost."""
+        self.parties = parties
+        self.places = places or {party: Place() for party, _ in parties}
         self.directory = os.path.abspath(directory)
         self.bindir = bindir or self._find_bindir()
         self.nodes = []
@@ -35,14 +46,14 @@ class Nodes:
     # --- making and starting ---
 
     def create(self, port=None, memory_of_server="128MB"):
-        """Makes and starts the three nodes and writes nodes.json."""
+        """Makes and starts the nodes and writes nodes.json."""
         ports = self._ports(port)
         sockets = self._socket_directory()
-        for index, (party, role) in enumerate(PARTIES):
+        for index, (party, role) in enumerate(self.parties):
             host = os.path.join(sockets, str(index))
             self.own_directory(host)
             self.nodes.append({"party": party, "role": role, "host": host, "port": ports[index], "dbname": DATABASE,
-                               "user": ANALYST, "https": ports[3 + index]})
+                               "user": ANALYST, "https": ports[len(self.parties) + index]})
         for node in self.nodes:
             self._initialise(node, memory_of_server)
         for node in self.nodes:
@@ -55,9 +66,10 @@ class Nodes:
             out.write("\n")
 
     def _ports(self, port):
+        count = 2 * len(self.parties)
         if port is None:
-            return free_ports(6)
-        wanted = list(range(port, port + 6))
+            return free_ports(count)
+        wanted = list(range(port, port + count))
         taken = [each for each in wanted if not port_is_free(each)]
         if taken:
             raise CommandError(f"port {', '.join(map(str, taken))} is in use; choose another --port")
@@ -84,14 +96,16 @@ class Nodes:
         return os.path.join(self._home(node), "data")
 
     def _initialise(self, node, memory_of_server):
-        home = self._home(node)
+        home, place = self._home(node), self.places[node["party"]]
         self.own_directory(os.path.dirname(home))
         self.own_directory(home)
         run(as_owner([os.path.join(self.bindir, "initdb"), "-D", self._data(node), "-U", "postgres", "-A", "trust",
                       "-E", "UTF8", "--locale=C.UTF-8", "-N"]), cwd=self.directory)
         certificates = os.path.join(home, "certificates")
         with open(os.path.join(TOOLS, "make_certificate"), encoding="utf-8") as script:
-            run(as_owner(["bash", "-s", node["party"], certificates]), stdin=script, cwd=self.directory)
+            # Without a host it is one for localhost.
+            hosts = [place.address] if place.inside else []
+            run(as_owner(["bash", "-s", node["party"], certificates, *hosts]), stdin=script, cwd=self.directory)
         settings = {
             "shared_preload_libraries": "pg_mpc",
             "listen_addresses": "",
@@ -102,7 +116,7 @@ class Nodes:
             "logging_collector": "off",
             "log_line_prefix": "%m [%p] ",
             "pg_mpc.party": node["party"],
-            "pg_mpc.listen_addresses": "localhost",
+            "pg_mpc.listen_addresses": place.address,
             "pg_mpc.port": node["https"],
             "pg_mpc.certificate_file": os.path.join(certificates, node["party"] + ".crt"),
             "pg_mpc.private_key_file": os.path.join(certificates, node["party"] + ".key"),
@@ -114,14 +128,15 @@ class Nodes:
     def start(self, node):
         log = os.path.join(self._home(node), "log")
         try:
-            run(as_owner([os.path.join(self.bindir, "pg_ctl"), "start", "-w", "-t", "60", "-s", "-D",
-                          self._data(node), "-l", log]), cwd=self.directory)
+            run([*self.places[node["party"]].inside,
+                 *as_owner([os.path.join(self.bindir, "pg_ctl"), "start", "-w", "-t", "60", "-s", "-D", self._data(node),
+                            "-l", log])], cwd=self.directory)
         except CommandError as error:
             with open(log, encoding="utf-8", errors="replace") as text:
                 raise CommandError(f"{error}\n{text.read()[-3000:]}")
 
     def _introduce(self, node):
-        """The extension, the analyst, and the two peers."""
+        """The extension, the analyst, and the peers."""
         with self.session(node, user="postgres") as admin:
             admin.query("CREATE EXTENSION pg_mpc")
             admin.query(f"CREATE ROLE {ANALYST} LOGIN IN ROLE mpc_admin, mpc_study, mpc_reader")
@@ -129,7 +144,8 @@ class Nodes:
         with self.session(node) as analyst:
             for peer in self.nodes:
                 if peer is not node:
-                    analyst.query(f"SELECT mpc.add_peer({quote(peer['party'])}, 'https://localhost:{peer['https']}', "
+                    url = f"https://{self.places[peer['party']].address}:{peer['https']}"
+                    analyst.query(f"SELECT mpc.add_peer({quote(peer['party'])}, {quote(url)}, "
                                   f"certificate => {quote(self.certificate(peer))})")
 
     def certificate(self, node):

@@ -178,6 +178,33 @@ TEST_F(TransportTest, APartyThatLeavesBecauseAnotherOneDidNamesThatOne) {
   EXPECT_EQ(text.rfind("party erasmus_mc stopped the attempt: ", 0), 0u) << text;
 }
 
+// Parties 0 and 1 do not reach each other. Party 0 notices first; what party 1 then hears from party 2 is only that it
+// has been given up.
+TEST_F(TransportTest, APartyThatWasGivenUpNamesThePeerThatItDoesNotReach) {
+  auto cut_from = [](int peer, milliseconds step_timeout) {
+    return [peer, step_timeout](TransportConfig& config) {
+      config.peers[peer].url = "https://127.0.0.1:1";
+      config.step_timeout = step_timeout;
+    };
+  };
+  auto first = open(0, cut_from(1, milliseconds(2000))), second = open(1, cut_from(0, milliseconds(3000))),
+       third = open(2);
+  std::string text, text_of_third;
+  auto waiting = std::async(std::launch::async, [&] { return code_of([&] { second->receive(0, 3); }, &text); });
+  auto leaving = std::async(std::launch::async, [&] {
+    ErrorCode code = code_of([&] { third->receive(0, 3); }, &text_of_third);
+    third->abort();
+    return code;
+  });
+  first->send(1, 3, {1});
+  EXPECT_EQ(code_of([&] { first->flush(); }), ErrorCode::peer_unreachable);
+  first->abort();
+  EXPECT_EQ(leaving.get(), ErrorCode::peer_stopped);
+  EXPECT_EQ(text_of_third.rfind("party zilveren_kruis stopped the attempt: ", 0), 0u) << text_of_third;
+  EXPECT_EQ(waiting.get(), ErrorCode::peer_unreachable);
+  EXPECT_EQ(text.rfind("peer erasmus_mc could not be reached: ", 0), 0u) << text;
+}
+
 TEST_F(TransportTest, CancelAndLifelineEndTheWait) {
   int lifeline[2];
   ASSERT_EQ(pipe(lifeline), 0);

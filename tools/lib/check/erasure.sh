@@ -35,26 +35,6 @@ no_shared_memory() {
   grep -q errfinish <<<"$called" && ! grep -E ' (dsm_|dsa_|shm_|Shmem|RequestAddinShmem|shmget|memfd_create)' <<<"$called"
 }
 
-# run_erasure_test NAME: one of test/erasure/*.py in a directory of its own.
-run_erasure_test() {
-  local name=$1 status=0 ok bad dir
-  dir=$scratch/$name
-  mkdir "$dir"
-  chmod 0755 "$dir"
-  as_root env PG_MPC_FULL="${PG_MPC_FULL:-}" PG_MPC_CRASH="${PG_MPC_CRASH:-}" PYTHONDONTWRITEBYTECODE=1 python3 "test/erasure/$name.py" "$dir" \
-    "$witness_bin" "$scratch/scan" >"$scratch/$name.log" 2>&1 || status=$?
-  ok=$(grep -cE '^ok [0-9]+' "$scratch/$name.log" || true)
-  bad=$(grep -cE '^not ok [0-9]+' "$scratch/$name.log" || true)
-  [ "$status" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
-  if [ "$bad" -gt 0 ]; then
-    # The servers' logs that follow are long: they must not hide what failed.
-    grep -E '^(not ok|#)' "$scratch/$name.log" | head -n 100 >&2 || true
-    grep -vE '^(ok|not ok|#)' "$scratch/$name.log" | tail -n 60 >&2 || true
-  fi
-  count "$ok" "$bad" 0
-  say "erasure, $name: $ok passed, $bad failed"
-}
-
 check_erasure() {
   local test
   if [ "$(id -u)" -ne 0 ] && ! sudo -n true 2>/dev/null; then
@@ -66,6 +46,6 @@ check_erasure() {
   check "the module that users get has no witness" no_witness_in_production
   check "the module asks for no shared memory" no_shared_memory
   for test in erasure crash; do
-    [ ! -f "test/erasure/$test.py" ] || [[ $test != *"${PG_MPC_ERASURE:-}"* ]] || run_erasure_test "$test"
+    [ ! -f "test/erasure/$test.py" ] || [[ $test != *"${PG_MPC_ERASURE:-}"* ]] || run_python_test erasure "$test" "$witness_bin" "$scratch/scan"
   done
 }

@@ -1,0 +1,92 @@
+"""A network of its own for nodes on one machine: each in a network namespace, each pair joined by a cable (root only).
+
+Terms: cable = a pair of veth devices between two namespaces, with nothing in between: what is done to one cable no other
+               pair of nodes notices;
+       cut   = what can be done to a cable: unplugged (both ends are told: no route any more), silent (every frame is
+               lost, nobody is told) or one way (only what the second one sends is lost).
+Invariants: nothing outside these namespaces changes; they are gone after remove(), and those of a run that was killed
+are removed by the next one. Lost frames are made by a wrong hardware address in the sender's neighbour table, so that
+no packet filter and no queueing discipline of the kernel is needed.
+"""
+import itertools
+import os
+import re
+import subprocess
+
+from processes import CommandError
+
+NETWORK = "192.0.2."  # for documentation (RFC 5737): nobody is there
+NAME = "pg_mpc."
+NOWHERE = "02:00:00:00:ff:ff"
+CUTS = ("unplugged", "silent", "one way")
+
+
+def ip(*words):
+    done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise CommandError(f"ip {' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+class Namespaces:
+    def __init__(self, names):
+        self._index = {name: index for index, name in enumerate(names)}
+        remove_leftovers()
+        for name in names:
+            ip("netns", "add", self._space(name))
+            ip("-n", self._space(name), "link", "set", "lo", "up")
+            ip("-n", self._space(name), "address", "add", self.address(name) + "/32", "dev", "lo")
+        for one, other in itertools.combinations(names, 2):
+            ip("link", "add", self._device(other), "address", self._hardware(one, other), "netns", self._space(one),
+               "type", "veth", "peer", "name", self._device(one), "address", self._hardware(other, one),
+               "netns", self._space(other))
+            self.heal(one, other)
+
+    def _space(self, name):
+        return f"{NAME}{os.getpid()}.{self._index[name]}"
+
+    def _device(self, towards):
+        return f"to{self._index[towards]}"
+
+    def _hardware(self, of, towards):
+        return f"02:00:00:00:{self._index[of]:02x}:{self._index[towards]:02x}"
+
+    def address(self, name):
+        return f"{NETWORK}{self._index[name] + 1}"
+
+    def inside(self, name):
+        """The words before a command line that run it in the namespace."""
+        return ["ip", "netns", "exec", self._space(name)]
+
+    def cut(self, one, other, how):
+        if how == "unplugged":
+            for end, far in ((one, other), (other, one)):
+                ip("-n", self._space(end), "link", "set", self._device(far), "down")
+            return
+        for end, far in ((other, one),) if how == "one way" else ((one, other), (other, one)):
+            self._neighbour(end, far, NOWHERE)
+
+    def heal(self, one, other):
+        for end, far in ((one, other), (other, one)):
+            ip("-n", self._space(end), "link", "set", self._device(far), "up")
+        for end, far in ((one, other), (other, one)):
+            self._neighbour(end, far, self._hardware(far, end))
+            ip("-n", self._space(end), "route", "replace", self.address(far) + "/32", "dev", self._device(far),
+               "src", self.address(end))
+
+    def _neighbour(self, end, far, hardware):
+        ip("-n", self._space(end), "neighbour", "replace", self.address(far), "lladdr", hardware,
+           "dev", self._device(far), "nud", "permanent")
+
+    def remove(self):
+        """Never raises: it is the clean-up."""
+        for name in self._index:
+            subprocess.run(["ip", "netns", "delete", self._space(name)], check=False)
+
+
+def remove_leftovers():
+    """Namespaces of runs that have ended without remove()."""
+    for line in ip("netns", "list").splitlines():
+        found = re.match(re.escape(NAME) + r"(\d+)\.\d+\b", line)
+        if found and not os.path.exists(f"/proc/{found.group(1)}"):
+            ip("netns", "delete", line.split()[0])

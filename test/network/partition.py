@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""Partitions and healing: four nodes, each in a network namespace of its own, and cables that are cut between them while
+a study runs (namespaces.py says how).
+
+A cut that heals before pg_mpc.step_timeout does not end the study: it is released with the right coefficients. A longer
+one ends an automatic study on all three nodes, with a cause that names a party at the cut; meanwhile another study is
+released, whose parties do not need the cable; after healing the next study is released. By hand a call that the cut holds
+up says so after step_timeout, and goes on when it is repeated after healing.
+Normally a diagonal over steps, cables and cuts; with PG_MPC_FULL=1 every combination.
+Usage: partition.py DIR BINDIR   (as root)
+"""
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+
+from small_studies import BYSTANDER, HOSPITAL, INSURER, SmallStudies  # noqa: E402
+from study_playground import CONTROLLERS, STEPS, THIRD_PARTY, Failure, members  # noqa: E402
+from verdicts import exit_status, verdict  # noqa: E402
+from namespaces import CUTS, Namespaces  # noqa: E402
+from nodes import PARTIES, Nodes, Place  # noqa: E402
+from processes import CommandError  # noqa: E402
+
+STEP_TIMEOUT, OUTAGE = 7, 3
+# The end of a study that fails: step_timeout, the notice to the others, and room for a busy machine.
+DEADLINE = STEP_TIMEOUT + 20
+RECORDS = 1500  # so many that a step takes longer than a look at it
+CABLES = tuple(itertools.combinations((*CONTROLLERS, THIRD_PARTY), 2))
+# Step, cable, cut; in an automatic study the step is the one that must have begun.
+SHORT = ((2, CABLES[0], "unplugged"), (4, CABLES[1], "silent"), (5, CABLES[2], "one way"), (8, CABLES[0], "silent"))
+REPEATED = ((6, CABLES[2], "silent"),)
+LONG = ((1, CABLES[0], "silent"), (3, CABLES[2], "unplugged"), (6, CABLES[1], "one way"))
+
+
+class Partition(SmallStudies):
+    def __init__(self, directory, bindir, network):
+        parties = (*PARTIES, (BYSTANDER, "controller"))
+        self.network = network
+        super().__init__(Nodes(directory, bindir, parties,
+                               {party: Place(network.address(party), network.inside(party)) for party, _ in parties}),
+                         RECORDS)
+
+    # --- a study whose cable is cut in one step ---
+
+    def until_step(self, study, step):
+        spec = self.spec(HOSPITAL, INSURER)
+        self.approve(study, spec)
+        for number in range(1, step):
+            self.step(study, number)
+        return spec
+
+    def begin_cut(self, study, step, cable, how):
+        """The step has begun at all its parties, after the cut."""
+        self.network.cut(*cable, how)
+        call = self.begin_step(study, step)
+        for party in call.sessions:
+            self.wait(lambda: call.is_under_way(party), f"the call at {party}")
+        return call
+
+    def short(self, step, cable, how):
+        study = name_of("short", step, cable, how)
+        spec = self.until_step(study, step)
+        call = self.begin_cut(study, step, cable, how)
+        # The outage itself takes time: nothing is waited for.
+        threading.Event().wait(OUTAGE)
+        held = any(call.runs(party) for party in call.sessions)
+        self.network.heal(*cable)
+        call.join()
+        bad = list(call.errors.values())
+        if not held and needs(step, cable):
+            bad.append("the step has ended without the cable")
+        verdict(f"step {step}, {named(cable)} {how} for {OUTAGE} s: right coefficients",
+                bad or self.wrong_after(study, spec, step + 1))
+        self.until_healed(cable)
+
+    def repeated(self, step, cable, how):
+        """By hand, cut for longer than step_timeout: the study waits for its people."""
+        name, study = f"step {step} by hand, {named(cable)} {how} for long", name_of("repeated", step, cable, how)
+        spec = self.until_step(study, step)
+        call = self.begin_cut(study, step, cable, how)
+        call.join()
+        said = [f"{party}: {error}" for party, error in call.errors.items()
+                if "SQLSTATE MP001" not in error or not any(end in error for end in cable)]
+        verdict(f"{name}: the calls say after step_timeout whom they wait for",
+                said or ([] if call.errors or not needs(step, cable) else ["no call was held up"]))
+        self.network.heal(*cable)
+        self.until_reached(cable)
+        # A call that has ended well is not repeated: its step is over.
+        again = self.begin_step(study, step, call.errors) if call.errors else call
+        again.join()
+        bad = list(again.errors.values()) if call.errors else []
+        verdict(f"{name}: right coefficients after healing", bad or self.wrong_after(study, spec, step + 1))
+        self.until_engines_end()
+
+    def long(self, step, cable, how):
+        name, study = f"step {step}, {named(cable)} {how} for long", name_of("long", step, cable, how)
+        spec = self.spec(HOSPITAL, INSURER)
+        # An end of the cable that another study can do without.
+        spared = INSURER if INSURER in cable else HOSPITAL
+        other_spec = self.spec(next(each for each in CONTROLLERS if each != spared), BYSTANDER)
+        self.approve(study, spec)
+        self.approve("beside_" + study, other_spec)
+        with self.nodes.session(self.node(INSURER)) as watcher:
+            self.ask(HOSPITAL, f"SELECT mpc.start_study('{study}')")
+            # Close enough to fall into the step, which takes longer than a look.
+            begun = f"SELECT 1 FROM mpc.stat_study_progress WHERE study = '{study}' AND step >= {step}"
+            self.wait(lambda: watcher.query(begun) != [], f"step {step}", pause=0.005)
+            self.network.cut(*cable, how)
+        began = time.monotonic()
+        verdict(f"{name}: a study that does not need the cable is released meanwhile",
+                self.wrong_run(BYSTANDER, "beside_" + study, other_spec))
+        verdict(f"{name}: every party ends with a cause that names an end of the cable", self.unclear(study, cable))
+        took = time.monotonic() - began
+        verdict(f"{name}: in time", [] if took < DEADLINE else [f"after {took:.1f} s"])
+        self.network.heal(*cable)
+        self.until_healed(cable)
+        self.approve("after_" + study, spec)
+        verdict(f"{name}: after healing the next study is released", self.wrong_run(THIRD_PARTY, "after_" + study, spec))
+
+    def unclear(self, study, cable):
+        bad = []
+        for party in (*CONTROLLERS, THIRD_PARTY):
+            try:
+                self.wait(lambda: self.state(party, study) == "failed", f"the end at {party}", DEADLINE)
+                cause = self.cause(party, study)
+                if not any(end in cause for end in cable if end != party):
+                    bad.append(f"{party}: {cause}")
+            except Failure as failure:
+                bad.append(f"{failure}: {self.state(party, study)}")
+        return bad
+
+    def until_reached(self, cable):
+        for end, far in (cable, cable[::-1]):
+            self.wait(lambda: self.ask(end, f"SELECT ok FROM mpc.ping_peer('{far}')") == ["t"], f"{end} to reach {far}")
+
+    def until_healed(self, cable):
+        self.until_reached(cable)
+        self.until_engines_end()
+
+
+def needs(step, cable):
+    """Whether the parties at both ends take part in the step and wait for each other in it."""
+    taking_part = {party for whom in dict(STEPS)[step].values() for party in members(whom)}
+    return set(cable) <= taking_part and (step != 6 or THIRD_PARTY in cable) and step in (2, 6, 8)
+
+
+def named(cable):
+    return " - ".join(cable)
+
+
+def name_of(kind, step, cable, how):
+    return f"{kind}_{step}_{CABLES.index(cable)}_{how.replace(' ', '_')}"
+
+
+def main():
+    directory, bindir = sys.argv[1:]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the clean-up below is for every end
+    full = os.environ.get("PG_MPC_FULL")
+    every = tuple(itertools.product([number for number, _ in STEPS], CABLES, CUTS))
+    network = playground = None
+    try:
+        network = Namespaces([party for party, _ in PARTIES] + [BYSTANDER])
+        playground = Partition(directory, bindir, network)
+        playground.start({"": {"pg_mpc.step_timeout": f"{STEP_TIMEOUT}s"}})
+        playground.load_all()
+        for case in every if full else SHORT:
+            playground.short(*case)
+        for case in every if full else REPEATED:
+            playground.repeated(*case)
+        # The last steps of an automatic study are over too soon to be met from outside.
+        for case in (case for case in every if case[0] <= 6) if full else LONG:
+            playground.long(*case)
+    except (Failure, CommandError, subprocess.SubprocessError, OSError) as error:
+        verdict("the test runs to its end", [str(error)])
+        if playground is not None:
+            print(playground.nodes.end_of_logs(40), flush=True)
+    finally:
+        if playground is not None:
+            playground.nodes.stop()
+        if network is not None:
+            network.remove()
+    return exit_status()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
