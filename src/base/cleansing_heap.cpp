@@ -52,6 +52,14 @@ void* take(std::size_t size) {
   }
 }
 
+void* take_or_null(std::size_t size) noexcept {
+  try {
+    return take(size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
 void* take_aligned(std::size_t size, std::size_t alignment) {
   const std::size_t whole = (size + alignment - 1) / alignment * alignment;  // what aligned_alloc asks for
   for (;;) {
@@ -73,7 +81,8 @@ void give_back(void* block) noexcept {
 }  // namespace pgmpc
 
 #if PG_MPC_OWN_HEAP
-// The replaceable operators; those for arrays, sizes and nothrow end in these.
+// The replaceable operators. Those of nothrow (std::stable_sort's buffer) would end in the library's own, whose blocks
+// are ours to free.
 void* operator new(std::size_t size) { return pgmpc::take(size); }
 void* operator new(std::size_t size, std::align_val_t alignment) {
   return pgmpc::take_aligned(size, static_cast<std::size_t>(alignment));
@@ -82,6 +91,10 @@ void* operator new[](std::size_t size) { return pgmpc::take(size); }
 void* operator new[](std::size_t size, std::align_val_t alignment) {
   return pgmpc::take_aligned(size, static_cast<std::size_t>(alignment));
 }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return pgmpc::take_or_null(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return pgmpc::take_or_null(size); }
+void operator delete(void* block, const std::nothrow_t&) noexcept { pgmpc::give_back(block); }
+void operator delete[](void* block, const std::nothrow_t&) noexcept { pgmpc::give_back(block); }
 void operator delete(void* block) noexcept { pgmpc::give_back(block); }
 void operator delete(void* block, std::align_val_t) noexcept { pgmpc::give_back(block); }
 void operator delete(void* block, std::size_t) noexcept { pgmpc::give_back(block); }

@@ -6,7 +6,8 @@
 //        life = one run of a coordinator, a random id: what its party entered in a former life is lost.
 // Invariants: at most one attempt in force per study; an attempt ends exactly once, in the tables first, then for its
 //             waiters; events of an engine whose attempt has ended are ignored; the attempts that ended last are kept,
-//             each study's last one, so that a late waiter still gets its rows; of older ones the tables know the outcome.
+//             each study's last one, so that a late waiter still gets its rows; of older ones the tables know the
+//             outcome.
 #pragma once
 #include <chrono>
 #include <ctime>
