@@ -174,6 +174,34 @@ END
 $$;
 COMMENT ON FUNCTION mpc_internal.control_decision(text, jsonb, text) IS 'stores the decision of a peer';
 
+CREATE FUNCTION mpc_internal.startable(state text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT state IN ('proposed', 'approved', 'running', 'failed', 'cancelled') $$;
+COMMENT ON FUNCTION mpc_internal.startable(text) IS
+'whether an attempt can begin, or go on, in this state of a study; whether all have approved is asked apart';
+
+CREATE FUNCTION mpc_internal.require_startable(held mpc_internal.current_studies) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  -- Of the two that can expire: approvals can be renewed, a proposal cannot.
+  renewable boolean := held.state = 'expired' AND held.expires_at > now();
+BEGIN
+  IF mpc_internal.startable(held.state) THEN
+    RETURN;
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is %s', held.study, held.state),
+    DETAIL = CASE WHEN renewable THEN format('Approvals have expired: %s.', mpc_internal.expired_approvals(held.study, held.version))
+             ELSE coalesce(held.objection, format('It is version %s, proposed by %s.', held.version, held.proposer)) END,
+    HINT = CASE WHEN held.state = 'released' THEN 'Read its results with mpc.coefficients; propose it again for another run.'
+           WHEN renewable THEN 'Approve it again on those nodes with mpc.approve_study.'
+           WHEN held.state = 'expired' THEN 'Propose it again: a new version needs new approvals.'
+           ELSE 'A party that objected may still approve it, mpc.approvals says which; another spec is a new version.' END;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_startable(mpc_internal.current_studies) IS
+'error 55000 with the way out for a study that is released, rejected, withdrawn or expired';
+
 CREATE FUNCTION mpc_internal.control_ready(party text, message jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -186,7 +214,7 @@ BEGIN
   reason := CASE
     WHEN held.study IS NULL OR party <> ALL (held.parties) THEN 'has not received the proposal'
     WHEN held.digest <> message ->> 'digest' THEN format('holds version %s with digest %s', held.version, held.digest)
-    WHEN held.state NOT IN ('proposed', 'approved', 'running', 'failed', 'cancelled')
+    WHEN NOT mpc_internal.startable(held.state)
       THEN format('says that the study is %s', held.state)
     WHEN NOT EXISTS (SELECT FROM mpc_internal.approvals AS a
                       WHERE a.study = held.study AND a.version = held.version AND a.digest = held.digest
@@ -205,19 +233,11 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   own text := mpc_internal.own_party();
-  held record := mpc_internal.find_study(study);
+  held mpc_internal.current_studies%ROWTYPE := mpc_internal.find_study(study);
   approval mpc_internal.approvals%ROWTYPE;
   place integer;
 BEGIN
-  IF held.state NOT IN ('proposed', 'approved', 'running', 'failed', 'cancelled') THEN
-    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is %s', study, held.state),
-      DETAIL = CASE WHEN held.state = 'expired' AND held.expires_at > now()
-                    THEN format('Approvals have expired: %s.', mpc_internal.expired_approvals(held.study, held.version))
-               ELSE coalesce(held.objection, format('It is version %s, proposed by %s.', held.version, held.proposer)) END,
-      HINT = CASE WHEN held.state = 'released' THEN 'Read its results with mpc.coefficients; propose it again for another run.'
-             WHEN held.state = 'expired' AND held.expires_at > now() THEN 'Approve it again on those nodes with mpc.approve_study.'
-             ELSE 'Propose it again: a new version needs new approvals.' END;
-  END IF;
+  PERFORM mpc_internal.require_startable(held);
   SELECT * INTO approval FROM mpc_internal.approvals AS a
    WHERE a.study = held.study AND a.version = held.version AND a.digest = held.digest AND a.party = own
      AND a.decision = 'approved';

@@ -16,15 +16,10 @@ CREATE FUNCTION mpc_internal.attempt_started(study text, attempt text, manual bo
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
 DECLARE
-  held record := mpc_internal.find_study(study);
+  held mpc_internal.current_studies%ROWTYPE := mpc_internal.find_study(study);
 BEGIN
   -- A withdrawal may have been committed since the job was made.
-  IF held.state NOT IN ('proposed', 'approved', 'running', 'failed', 'cancelled') THEN
-    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is %s', study, held.state),
-      DETAIL = coalesce(held.objection, format('It is version %s, proposed by %s.', held.version, held.proposer)),
-      HINT = CASE held.state WHEN 'released' THEN 'Read its results with mpc.coefficients; propose it again for another run.'
-             ELSE 'Look at mpc.approvals: it has to be approved again, or proposed again.' END;
-  END IF;
+  PERFORM mpc_internal.require_startable(held);
   PERFORM mpc_internal.reserve_use(held.study, held.version, attempt);
   UPDATE mpc_internal.studies AS s
      SET run_state = 'running', attempt = attempt_started.attempt, manual = attempt_started.manual,

@@ -3,6 +3,7 @@
 //             encoding that would have to round is refused; a query that is cancelled stops key generation.
 #include "base/error.h"
 #include "pg/guard.h"
+#include "pg/row.h"
 #include "udf/decimal.h"
 #include "udf/paillier_value.h"
 
@@ -41,10 +42,7 @@ KeyPair generate_key_pair(int bits) {
 
 Datum pg_mpc_paillier_keygen(PG_FUNCTION_ARGS) {
   const int bits = PG_GETARG_INT32(0);
-  TupleDesc row;
-  if (get_call_result_type(fcinfo, nullptr, &row) != TYPEFUNC_COMPOSITE)
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("paillier_keygen must be called for a row")));
-  row = BlessTupleDesc(row);
+  TupleDesc row = pg::row_type(fcinfo);
   KeyPair pair = pg::udf([&] { return generate_key_pair(bits); });
   Datum values[2] = {PointerGetDatum(pair.public_key), PointerGetDatum(pair.private_key)};
   bool nulls[2] = {false, false};

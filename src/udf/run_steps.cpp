@@ -7,6 +7,7 @@
 // After the headers that are free of PostgreSQL.
 #include "pg/errcodes.h"
 #include "pg/guard.h"
+#include "pg/row.h"
 
 extern "C" {
 #include "utils/jsonb.h"
@@ -71,9 +72,7 @@ Datum pg_mpc_step(PG_FUNCTION_ARGS) {
 
 // (party text, ok boolean, round_trip_ms float8, cause text)
 Datum pg_mpc_ping_peer(PG_FUNCTION_ARGS) {
-  TupleDesc type;
-  if (get_call_result_type(fcinfo, nullptr, &type) != TYPEFUNC_COMPOSITE) elog(ERROR, "return type must be a row type");
-  type = BlessTupleDesc(type);
+  TupleDesc type = pg::row_type(fcinfo);
   text* party = PG_GETARG_TEXT_PP(0);
   return pg::udf(fcinfo, [&] {
     Datum values[4] = {PointerGetDatum(party), BoolGetDatum(true), Datum(0), Datum(0)};

@@ -3,12 +3,11 @@
 #include "worker/source_digest.h"
 
 #include "pg/guard.h"
+#include "pg/row.h"
 #include "worker/engine_source.h"
 
 extern "C" {
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "funcapi.h"
 #include "utils/array.h"
 }
 
@@ -47,13 +46,11 @@ Pin pin_of(FunctionCallInfo fcinfo) {
 }  // namespace
 
 Datum pg_mpc_pin_source(PG_FUNCTION_ARGS) {
-  TupleDesc row;
-  if (get_call_result_type(fcinfo, nullptr, &row) != TYPEFUNC_COMPOSITE)
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("function must be called for a row")));
+  TupleDesc row = pg::row_type(fcinfo);
   Pin pin = pin_of(fcinfo);
   bool nulls[2] = {false, false};
   Datum values[2] = {PointerGetDatum(pin.digest), Int64GetDatum(pin.records)};
-  return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls));
+  return HeapTupleGetDatum(heap_form_tuple(row, values, nulls));
 }
 
 // For the SQL of version 0.1.0, which a node may have until ALTER EXTENSION pg_mpc UPDATE.

@@ -7,6 +7,7 @@
 #include "net/tls.h"
 #include "pg/guard.h"
 #include "pg/guc.h"
+#include "pg/row.h"
 #include "pg/version.h"
 
 extern "C" {
@@ -97,13 +98,6 @@ Datum text_or_null(struct varlena* value, bool* null) {
   return PointerGetDatum(value);
 }
 
-TupleDesc row_type(FunctionCallInfo fcinfo) {
-  TupleDesc row;
-  if (get_call_result_type(fcinfo, nullptr, &row) != TYPEFUNC_COMPOSITE)
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("function must be called for a row")));
-  return BlessTupleDesc(row);
-}
-
 }  // namespace
 
 Datum pg_mpc_preloaded(PG_FUNCTION_ARGS) { PG_RETURN_BOOL(loaded_at_start); }
@@ -136,7 +130,7 @@ Datum pg_mpc_wait_briefly(PG_FUNCTION_ARGS) {
 
 Datum pg_mpc_certificate_details(PG_FUNCTION_ARGS) {
   text* pem = PG_GETARG_TEXT_PP(0);
-  TupleDesc type = row_type(fcinfo);
+  TupleDesc type = pg::row_type(fcinfo);
   CertificateRow row = pg::udf([&] { return row_of(parse_certificate(pg::text_of(pem))); });
   bool nulls[5] = {false, false, false, false, false};
   Datum values[5] = {PointerGetDatum(row.fingerprint), PointerGetDatum(row.subject),
@@ -145,7 +139,7 @@ Datum pg_mpc_certificate_details(PG_FUNCTION_ARGS) {
 }
 
 Datum pg_mpc_own_certificate(PG_FUNCTION_ARGS) {
-  TupleDesc type = row_type(fcinfo);
+  TupleDesc type = pg::row_type(fcinfo);
   CertificateRow row = pg::udf([&] { return own_certificate(); });
   bool nulls[5];
   Datum values[5];
