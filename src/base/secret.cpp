@@ -4,10 +4,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cstring>
+
 namespace pgmpc {
 
 void cleanse(void* memory, std::size_t size) noexcept {
-  if (memory != nullptr && size != 0) OPENSSL_cleanse(memory, size);
+  if (memory == nullptr || size == 0) return;
+  std::memset(memory, 0, size);
+  asm volatile("" : : "r"(memory) : "memory");  // as if the zeros were read: the compiler cannot leave them out
 }
 
 void exclude_from_dumps(void* memory, std::size_t size) noexcept {

@@ -1,51 +1,46 @@
 #include "mpc/task_group.h"
 
-#include <signal.h>
-
 #include <algorithm>
-#include <condition_variable>
 #include <exception>
-#include <mutex>
-#include <thread>
 #include <vector>
 
 #include "base/cleansing_heap.h"
 #include "base/error.h"
+#include "base/fiber.h"
 
 namespace pgmpc {
 
 namespace {
 struct Unwind {};  // thrown inside a cancelled task
-constexpr int kNobody = -1, kTurn = -2;
+constexpr int kNobody = -1;
 }  // namespace
 
 struct TaskGroup::Task {
   enum class Status { runnable, in_round, joining, finished };
   int id = 0;
   Status status = Status::runnable;
-  Exchange* round = nullptr;  // while in_round
-  Handle target;              // while joining
+  Exchange* round = nullptr;   // while in_round
+  Handle target;               // while joining
   bool cancelled = false;
-  std::condition_variable turn;  // the baton has come: each task waits for itself, so that passing wakes one thread
+  Task* canceller = nullptr;  // goes on when this one has unwound
   std::function<void()> body;
-  std::thread thread;
+  std::unique_ptr<Fiber> fiber;
 };
 
 struct TaskGroup::State {
   Session& session;
-  std::mutex mutex;
-  std::condition_variable unwound;  // a cancelled task has finished
-  std::vector<Handle> tasks;        // by id; finished ones stay until the end
-  int baton = 0;                    // id of the running task; kTurn: task 0 does the network round
+  std::vector<Handle> tasks;  // by id; finished ones stay until the end
+  Task* running = nullptr;
+  bool round_due = false;  // task 0 is entered to do the network round
   std::exception_ptr failure;
 
   explicit State(Session& s) : session(s) {}
 
-  // Passes the baton on from a task that has just blocked or finished.
-  void advance(int after) {
+  // Who goes on after a task that has just blocked or finished. Null: nobody can before the network round.
+  Task* next_after(int after) {
     for (;;) {
       for (const Handle& task : tasks)
-        if (task->id > after && task->status == Task::Status::runnable) return pass(task->id);
+        if (task->id > after && task->status == Task::Status::runnable) return task.get();
       bool woken = false;
       for (const Handle& task : tasks)
         if (task->status == Task::Status::joining && task->target->status == Task::Status::finished) {
@@ -53,32 +48,35 @@ struct TaskGroup::State {
           task->target.reset();
           woken = true;
         }
-      if (!woken) return pass(kTurn);
+      if (!woken) return nullptr;
       after = kNobody;
     }
   }
 
-  void pass(int to) {
-    baton = to;
-    if (to == kNobody)
-      unwound.notify_all();
-    else
-      tasks[to == kTurn ? 0 : static_cast<std::size_t>(to)]->turn.notify_one();
+  // Makes `next` (null: task 0, for the network round) the running task; its fiber is then to be entered.
+  Fiber& hand_over(Task* next) {
+    round_due = next == nullptr;
+    running = round_due ? tasks[0].get() : next;
+    return *running->fiber;
   }
 
-  // Blocks the running task until it has the baton again.
-  void wait_turn(std::unique_lock<std::mutex>& lock, Task& self) {
-    for (;;) {
-      self.turn.wait(lock, [&] { return baton == self.id || (self.id == 0 && (baton == kTurn || failure)); });
+  void go_to(Task* next, Task& from) {
+    Fiber& fiber = hand_over(next);
+    if (running != &from) fiber.enter(*from.fiber);
+  }
+
+  // Blocks the running task until it is its turn again.
+  void wait_turn(Task& self) {
+    for (go_to(next_after(self.id), self);; go_to(next_after(kNobody), self)) {
       if (self.cancelled) throw Unwind{};
       if (self.id == 0 && failure) std::rethrow_exception(failure);
-      if (baton == self.id) return;
-      network_round(lock);
+      if (!round_due) return;
+      network_round();
     }
   }
 
-  // All live tasks wait: their messages, in the order of their ids, make one message per peer. Only in task 0's thread.
-  void network_round(std::unique_lock<std::mutex>& lock) {
+  // All live tasks wait: their messages, in the order of their ids, make one message per peer. Only in task 0.
+  void network_round() {
     std::vector<Task*> waiting;
     for (const Handle& task : tasks)
       if (task->status == Task::Status::in_round) waiting.push_back(task.get());
@@ -92,9 +90,7 @@ struct TaskGroup::State {
         all.expected[peer] += task->round->expected[peer];
       }
     }
-    lock.unlock();
     session.exchange_now(all);
-    lock.lock();
     std::array<std::size_t, kParties> at{};
     for (Task* task : waiting) {
       for (int peer = 0; peer < kParties; ++peer) {
@@ -105,109 +101,80 @@ struct TaskGroup::State {
       task->status = Task::Status::runnable;
       task->round = nullptr;
     }
-    advance(kNobody);
   }
 
-  void run(const Handle& task) noexcept {
-    {
-      std::unique_lock lock(mutex);
-      task->turn.wait(lock, [&] { return baton == task->id; });
-    }
+  // The whole life of a spawned task, on its own stack; returns the fiber that goes on.
+  Fiber* run(Task& task) noexcept {
     try {
-      if (!task->cancelled) task->body();
+      if (!task.cancelled) task.body();
     } catch (const Unwind&) {
       // cancelled: nothing to report
     } catch (...) {
-      std::lock_guard lock(mutex);
       if (!failure) failure = std::current_exception();
     }
-    task->body = nullptr;
+    task.body = nullptr;
     cleanse_stack();
-    std::lock_guard lock(mutex);
-    task->status = Task::Status::finished;
-    if (task->cancelled)
-      pass(kNobody);  // back to whoever cancelled
-    else if (failure)
-      pass(0);
-    else
-      advance(task->id);
+    task.status = Task::Status::finished;
+    if (task.cancelled) return &hand_over(task.canceller);
+    return &hand_over(failure ? tasks[0].get() : next_after(task.id));
   }
 
-  // The calling task holds the baton `own`; unwinds another one and takes the baton back.
-  void unwind(std::unique_lock<std::mutex>& lock, const Handle& task, int own) {
-    if (task->status != Task::Status::finished) {
-      task->cancelled = true;
-      pass(task->id);
-      unwound.wait(lock, [&] { return task->status == Task::Status::finished; });
-      baton = own;
+  // Unwinds a task that is not running and comes back.
+  void unwind(Task& task) {
+    if (task.status != Task::Status::finished) {
+      Task& self = *running;
+      task.cancelled = true;
+      task.canceller = &self;
+      go_to(&task, self);
     }
-    lock.unlock();
-    if (task->thread.joinable()) task->thread.join();
-    lock.lock();
+    task.fiber.reset();
   }
 };
 
 TaskGroup::TaskGroup(Session& session) : state_(std::make_unique<State>(session)) {
   state_->tasks.push_back(std::make_shared<Task>());
+  state_->running = state_->tasks[0].get();
+  state_->running->fiber = std::make_unique<Fiber>();
   session.group_ = this;
 }
 
 TaskGroup::~TaskGroup() {
   state_->session.group_ = nullptr;
-  std::unique_lock lock(state_->mutex);
   // Newest first: a task may still use what an older one lent it.
   for (std::size_t i = state_->tasks.size(); i-- > 1;) {
     const Handle task = state_->tasks[i];
-    state_->unwind(lock, task, 0);
+    state_->unwind(*task);
   }
 }
 
 TaskGroup::Handle TaskGroup::spawn(std::function<void()> body) {
+  for (const Handle& old : state_->tasks)
+    if (old->status == Task::Status::finished) old->fiber.reset();
   auto task = std::make_shared<Task>();
   task->body = std::move(body);
-  std::lock_guard lock(state_->mutex);
   task->id = static_cast<int>(state_->tasks.size());
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    task->thread = std::thread([state = state_.get(), task] { state->run(task); });
-  } catch (...) {
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  task->fiber = std::make_unique<Fiber>([state = state_.get(), raw = task.get()] { return state->run(*raw); });
   state_->tasks.push_back(task);
   return task;
 }
 
-bool TaskGroup::done(const Handle& task) const {
-  std::lock_guard lock(state_->mutex);
-  return task->status == Task::Status::finished;
-}
+bool TaskGroup::done(const Handle& task) const { return task->status == Task::Status::finished; }
 
 void TaskGroup::join(const Handle& task) {
-  std::unique_lock lock(state_->mutex);
   if (task->status == Task::Status::finished) return;
-  Task& self = *state_->tasks.at(static_cast<std::size_t>(state_->baton));
+  Task& self = *state_->running;
   self.status = Task::Status::joining;
   self.target = task;
-  state_->advance(self.id);
-  state_->wait_turn(lock, self);
+  state_->wait_turn(self);
 }
 
-void TaskGroup::cancel(const Handle& task) {
-  std::unique_lock lock(state_->mutex);
-  state_->unwind(lock, task, state_->baton);
-}
+void TaskGroup::cancel(const Handle& task) { state_->unwind(*task); }
 
 void TaskGroup::exchange(Exchange& round) {
-  std::unique_lock lock(state_->mutex);
-  Task& self = *state_->tasks.at(static_cast<std::size_t>(state_->baton));
+  Task& self = *state_->running;
   self.status = Task::Status::in_round;
   self.round = &round;
-  state_->advance(self.id);
-  state_->wait_turn(lock, self);
+  state_->wait_turn(self);
 }
 
 }  // namespace pgmpc

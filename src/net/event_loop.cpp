@@ -1,11 +1,10 @@
 #include "net/event_loop.h"
 
-#include <sys/epoll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -95,12 +94,41 @@ int EventLoop::timeout_ms() const {
   return static_cast<int>(std::min<std::int64_t>(ms, 1 << 30));
 }
 
-void EventLoop::step(int timeout) {
+bool EventLoop::step(int timeout) {
   int own = timeout_ms();
   if (own >= 0 && (timeout < 0 || own < timeout)) timeout = own;
-  std::array<epoll_event, 64> events;
+  Events events;
+  int ready = timeout == 0 ? 0 : look_awake(events, awake_until_);
+  if (ready == 0) ready = look(events, timeout);
+  run(events, ready);
+  return ready > 0;
+}
+
+void EventLoop::stay_awake(std::chrono::microseconds time) {
+  awake_until_ = std::max(awake_until_, Clock::now() + time);
+}
+
+void EventLoop::run_awake(std::chrono::microseconds at_most) {
+  const auto end = Clock::now() + at_most;
+  Events events;
+  while (int ready = look_awake(events, std::min(awake_until_, end))) run(events, ready);
+}
+
+int EventLoop::look(Events& events, int timeout) {
   int ready = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout);
   if (ready < 0 && errno != EINTR) fail("could not wait for events");
+  return std::max(ready, 0);
+}
+
+int EventLoop::look_awake(Events& events, Clock::time_point until) {
+  while (Clock::now() < until) {
+    if (int ready = look(events, 0)) return ready;
+    sched_yield();
+  }
+  return 0;
+}
+
+void EventLoop::run(const Events& events, int ready) {
   for (int i = 0; i < ready; ++i) {
     std::uint64_t tag = events[i].data.u64;
     if (tag == kWakeTag) {

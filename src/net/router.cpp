@@ -10,6 +10,8 @@
 namespace pgmpc {
 
 namespace {
+// After a data message: the engine decides about it in less, and often has its answer for the peer ready.
+constexpr std::chrono::microseconds kAwake{100};
 using Json = nlohmann::json;
 constexpr std::string_view kDataPath = "/v1/data/";
 constexpr std::size_t kMaxControl = 1u << 20;
@@ -131,6 +133,7 @@ void Router::handle_data(const std::string& attempt, Request request, Responder 
   std::uint64_t id = ++last_id_;
   engine->waiting.emplace(id, responder);
   engine->client->send(encode_forward(id, request.party, request.body), std::move(request.hold));
+  loop_.stay_awake(kAwake);
 }
 
 Router::Engine* Router::engine_of(const std::string& attempt) {

@@ -15,6 +15,8 @@ namespace {
 constexpr std::chrono::milliseconds kHandover{2}, kMaxHandover{10}, kPoll{100}, kAbortTime{2000};
 constexpr std::chrono::milliseconds kMinAlivePause{10}, kMaxAlivePause{5000}, kAliveTime{20000};
 constexpr std::chrono::milliseconds kNoticeable{200};
+// How long the protocol thread waits awake after it has come in, and after each event.
+constexpr std::chrono::microseconds kAwake{100};
 constexpr int kMaxPartyName = 63;
 // The last two connections are for alive and abort: those for data may all be waiting for a busy peer.
 constexpr int kConnections = SendQueue::kInFlight + 2;
@@ -32,6 +34,7 @@ class TransportChannel::Driving {
     ++channel_.entries_;
     if (channel_.io_driving_) channel_.loop_.wake();
     channel_.mutex_.lock();
+    channel_.loop_.stay_awake(kAwake);
   }
   ~Driving() {
     channel_.mutex_.unlock();
@@ -165,7 +168,7 @@ TransportChannel::PeerState& TransportChannel::peer(int index) {
 // One round of the loop; returns soon enough to notice a token that another thread sets.
 void TransportChannel::drive() {
   send_verdicts();
-  loop_.step(static_cast<int>(kPoll.count()));
+  if (loop_.step(static_cast<int>(kPoll.count()))) loop_.stay_awake(kAwake);
 }
 
 void TransportChannel::send_verdicts() {

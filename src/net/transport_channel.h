@@ -2,7 +2,8 @@
 // Terms: protocol thread = the one thread that calls the Channel; I/O thread = ours, all signals blocked; driving =
 //        running the event loop. An attempt fails for good at the first refused message, abort or passed deadline.
 // Invariants: whoever drives holds mutex_. The protocol thread drives while it is inside a call, so that a round of
-//             messages costs no thread switch; while it computes, the I/O thread takes over after kHandover.
+//             messages costs no thread switch; while it computes, the I/O thread takes over after kHandover. Only the
+//             protocol thread waits awake (event_loop.h), for 100 us after it comes in and after each event.
 //             A timer of the loop tells the peers every alive pause that this engine runs, so that a party that
 //             computes for long is not taken for one that has gone: step_timeout passes only without any sign of it.
 //             Messages arrive exactly once and in order, also across restarts of a listener; a message is

@@ -8,6 +8,9 @@
 namespace pgmpc {
 namespace {
 
+// Signals, latch and the postmaster's death are looked at between two steps.
+constexpr std::chrono::microseconds kMostAwake{1000};
+
 void log_current(const char* what) { pg::log_warning(std::string(what) + ": " + pg::current_fault().message); }
 
 template <typename T>
@@ -15,6 +18,7 @@ int step(void* object) {
   T* self = static_cast<T*>(object);
   try {
     self->loop().step(0);
+    self->loop().run_awake(kMostAwake);
   } catch (...) {
     log_current("event failed");
   }

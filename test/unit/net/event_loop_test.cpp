@@ -40,6 +40,38 @@ TEST(EventLoop, RunsTimersInOrderAndNotCancelledOnes) {
   EXPECT_EQ(loop.timeout_ms(), -1);
 }
 
+TEST(EventLoop, AwakeForTheTimeSaidAndNoLonger) {
+  EventLoop loop;
+  const auto time_of = [](const auto& body) {
+    const auto start = EventLoop::Clock::now();
+    body();
+    return EventLoop::Clock::now() - start;
+  };
+  loop.stay_awake(milliseconds(20));
+  EXPECT_GE(time_of([&] { EXPECT_FALSE(loop.step(20)); }), milliseconds(40));  // awake first, asleep after that
+  EXPECT_LT(time_of([&] { loop.run_awake(std::chrono::seconds(10)); }), milliseconds(10));  // not renewed by itself
+  loop.stay_awake(std::chrono::seconds(10));
+  EXPECT_LT(time_of([&] { loop.run_awake(milliseconds(5)); }), std::chrono::seconds(5));
+  loop.wake();
+  EXPECT_LT(time_of([&] { EXPECT_TRUE(loop.step(-1)); }), std::chrono::seconds(5));  // an event ends it
+  EXPECT_LT(time_of([&] { EXPECT_FALSE(loop.step(0)); }), std::chrono::seconds(5));  // 0 never waits
+}
+
+TEST(EventLoop, RunAwakeRunsRoundsWhileAwakeOnly) {
+  EventLoop loop;
+  Pipe pipe;
+  int seen = 0;
+  loop.watch(pipe.fds[0], EPOLLIN, [&](std::uint32_t) {
+    if (++seen == 3) loop.unwatch(pipe.fds[0]);
+  });
+  pipe.put();
+  loop.run_awake(std::chrono::seconds(10));  // not awake: nothing
+  EXPECT_EQ(seen, 0);
+  loop.stay_awake(milliseconds(50));
+  loop.run_awake(std::chrono::seconds(10));
+  EXPECT_EQ(seen, 3);
+}
+
 TEST(EventLoop, IsItselfPollable) {
   EventLoop loop;
   Pipe pipe;
