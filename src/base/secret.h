@@ -1,8 +1,8 @@
 // What: holders for everything that must be destroyed later (keys, seeds, masks, shares, hashed identifiers).
 // Invariants: memory is cleansed (zeros that no compiler drops) before it is given back, on every path including
-//             exceptions and reallocation; holders cannot be copied by accident, printed or compared with ==. Keys and seeds lie
-//             in the locked arena; bulk is too much for the usual limit of locked memory, large blocks of it are left
-//             out of dumps.
+//             exceptions and reallocation; holders cannot be copied by accident, printed or compared with ==. Keys and
+//             seeds lie in the locked arena; bulk is too much for the usual limit of locked memory, large blocks of it
+//             are left out of dumps.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -19,8 +19,8 @@ struct TaskGroup::Task {
   enum class Status { runnable, in_round, joining, finished };
   int id = 0;
   Status status = Status::runnable;
-  Exchange* round = nullptr;   // while in_round
-  Handle target;               // while joining
+  Exchange* round = nullptr;  // while in_round
+  Handle target;              // while joining
   bool cancelled = false;
   Task* canceller = nullptr;  // goes on when this one has unwound
   std::function<void()> body;

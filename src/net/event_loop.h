@@ -46,7 +46,8 @@ class EventLoop {
 
   // Milliseconds until step() has something to do without any descriptor becoming ready; -1: never.
   int timeout_ms() const;
-  // Waits at most timeout_ms (-1: until something happens), after what is left of being awake, and runs one round. True: a descriptor was ready.
+  // Waits at most timeout_ms (-1: until something happens), after what is left of being awake, and runs one round.
+  // True: a descriptor was ready.
   bool step(int timeout_ms);
   // From now on for this long, waiting is done awake.
   void stay_awake(std::chrono::microseconds time);

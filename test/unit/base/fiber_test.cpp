@@ -92,7 +92,9 @@ TEST(Fiber, HasRoomOnItsStack) {
 
 TEST(Fiber, NeverEnteredIsFine) {
   const auto used = std::make_shared<int>(0);
-  { Fiber fiber([used]() -> Fiber* { return nullptr; }); }
+  {
+    Fiber fiber([used]() -> Fiber* { return nullptr; });
+  }
   EXPECT_EQ(used.use_count(), 1);
 }
 
