@@ -1,5 +1,7 @@
 // What: messages of 128 bytes between engines on one machine, against a blocking TLS 1.3 ping-pong on one connection,
-//       interleaved in the same run. Values are the median of 5000 in microseconds.
+//       interleaved in the same run. Values are the median of 5000 in microseconds. The two ends of the ping-pong stand
+//       for two hosts: each has a processor of its own (left to themselves they share one in some runs, not in others,
+//       and take 19 or 55 us); all threads of ours run wherever the kernel puts them.
 //       round.loopback           one message until its sender has the 200 that says it was applied: engine -> libcurl
 //       ->
 //                                listener -> engine, and back
@@ -8,6 +10,7 @@
 //                                thread that the second one asks over a pair of Unix sockets
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -40,6 +43,27 @@ double median(std::vector<double>& values) {
 void require(bool condition, const char* what) {
   if (!condition) throw std::runtime_error(what);
 }
+
+// Keeps the calling thread on one of the processors it may use, the first or the last one, until the scope ends.
+class Pinned {
+ public:
+  explicit Pinned(bool last) {
+    require(sched_getaffinity(0, sizeof before_, &before_) == 0, "sched_getaffinity");
+    int chosen = -1;
+    for (int cpu = 0; cpu < CPU_SETSIZE && (last || chosen < 0); ++cpu)
+      if (CPU_ISSET(cpu, &before_)) chosen = cpu;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(chosen, &one);
+    require(sched_setaffinity(0, sizeof one, &one) == 0, "sched_setaffinity");
+  }
+  ~Pinned() { sched_setaffinity(0, sizeof before_, &before_); }
+  Pinned(const Pinned&) = delete;
+  Pinned& operator=(const Pinned&) = delete;
+
+ private:
+  cpu_set_t before_;
+};
 
 // A thread that returns what it gets over a pair of Unix sockets.
 class Hop {
@@ -80,6 +104,7 @@ class PingPong {
     require(bind(listener, raw, size) == 0 && listen(listener, 1) == 0, "listen");
     require(getsockname(listener, raw, &size) == 0, "getsockname");
     echo_ = std::thread([&identity, listener, hop] {
+      const Pinned pinned(true);
       auto server = make(identity, TLS_server_method(), accept(listener, nullptr, nullptr));
       require(SSL_accept(server.get()) == 1, "accept");
       char buffer[kSize];
@@ -135,9 +160,10 @@ struct Medians {
 };
 
 Medians interleave(const std::function<void()>& ours, const std::function<void()>& theirs) {
-  for (int i = 0; i < kWarmUp; ++i) {
-    ours();
-    theirs();
+  for (int i = 0; i < kWarmUp; ++i) ours();
+  {
+    const Pinned pinned(false);
+    for (int i = 0; i < kWarmUp; ++i) theirs();
   }
   std::vector<double> mine, other;
   auto block = [](const std::function<void()>& body, std::vector<double>& times) {
@@ -149,6 +175,7 @@ Medians interleave(const std::function<void()>& ours, const std::function<void()
   };
   for (int i = 0; i < kBlocks; ++i) {
     block(ours, mine);
+    const Pinned pinned(false);
     block(theirs, other);
   }
   return {median(mine), median(other)};
@@ -181,7 +208,8 @@ int run(const bench::Selection& selection) {
   report("round.loopback.exchange", interleave(exchange, ping_pong));
   first.flush();
   report("round.loopback", interleave(message, ping_pong));
-  report("round.loopback.hop", interleave([&] { behind_hop.round(); }, ping_pong));
+  auto behind = [&] { behind_hop.round(); };
+  report("round.loopback.hop", interleave(behind, ping_pong));
   echo.join();
   return 0;
 }
