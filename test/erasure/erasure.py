@@ -50,7 +50,8 @@ def study(playground):
         for name in [name for name, step in ALIVE if step == number]:
             there = [find for find in finds if find.secret.name == name and find.place.startswith("pid:")]
             verdict(f"control: {name} is found while it lives (step {number})", [] if there else ["not found"])
-        held = [str(find) for find in finds if find.place in listeners(playground) and find.kind != "shared" and
+        places = listeners(playground)
+        held = [str(find) for find in finds if find.place in places and find.kind != "shared" and
                 find.secret.name != "TLS private key"]
         verdict(f"the listeners hold ciphertext only (step {number})", held)
         if number == 1:
@@ -93,8 +94,10 @@ def wire(playground, digest, sent):
     size = sum(os.path.getsize(path) for path in recorded)
     verdict("control: all that was sent has been recorded", [] if size >= sent > 0 else [f"{size} of {sent} bytes"])
     here = playground.scan(recorded, [Secret("digest of the study", bytes.fromhex(digest), [])], memory=False)
-    verdict("control: the digest of the study is found in the recording",
-            [] if {find.place for find in here if find.form == "raw"} >= set(recorded) else ["not found"])
+    # The listeners that were up before the settings changed heard nothing of the study.
+    heard = {path for path in recorded if "pid:" + path.rsplit(".", 1)[1] in listeners(playground)}
+    verdict("control: the digest of the study is found in the recording at every node",
+            [] if len(heard) == 3 and {find.place for find in here if find.form == "raw"} >= heard else ["not found"])
     finds = [find for find in playground.scan(recorded, memory=False) if find.place in recorded]
     verdict("a recording of the network without TLS holds no secret", [str(find) for find in finds])
 
