@@ -77,9 +77,9 @@ void LocalServer::accept_all() {
   }
 }
 
-void LocalServer::send(ConnectionId to, ByteView frame) {
+bool LocalServer::send(ConnectionId to, ByteView frame) {
   auto found = streams_.find(to);
-  if (found != streams_.end()) found->second->send(frame);
+  return found != streams_.end() && found->second->send(frame);
 }
 
 void LocalServer::queue(ConnectionId to, ByteView frame) {

@@ -30,7 +30,8 @@ class LocalServer {
 
   LocalServer(EventLoop& loop, std::string path, Handlers handlers);
   ~LocalServer();
-  void send(ConnectionId to, ByteView frame);  // no effect when that connection has gone
+  // False, and no effect, when that connection has gone or its other end has closed it.
+  bool send(ConnectionId to, ByteView frame);
   // As send, but the frames leave with the next flush().
   void queue(ConnectionId to, ByteView frame);
   void flush(ConnectionId to);

@@ -134,16 +134,18 @@ void LocalStream::start(OnFrame on_frame, OnClose on_close) {
   });
 }
 
-void LocalStream::send(ByteView frame, std::shared_ptr<const void> hold) {
-  if (!open()) return;
+bool LocalStream::send(ByteView frame, std::shared_ptr<const void> hold) {
+  if (!open()) return false;
   out_.push(frame, std::move(hold));
-  flush();
+  return flush();
 }
 
-void LocalStream::flush() {
-  if (!open()) return;
+bool LocalStream::flush() {
+  if (!open()) return false;
   // A write error is left to ready(): the socket then reports a hang-up, and no handler runs inside send().
-  if (out_.write_to(fd_)) arm();
+  if (!out_.write_to(fd_)) return false;
+  arm();
+  return true;
 }
 
 void LocalStream::arm() { loop_.change(fd_, out_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT); }

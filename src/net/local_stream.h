@@ -66,12 +66,13 @@ class LocalStream : public std::enable_shared_from_this<LocalStream> {
   LocalStream(EventLoop& loop, int fd) : loop_(loop), fd_(fd) {}
   ~LocalStream();
   void start(OnFrame on_frame, OnClose on_close);  // on_close is not called for close()
-  void send(ByteView frame, std::shared_ptr<const void> hold = nullptr);
+  // False when the other end has closed already.
+  bool send(ByteView frame, std::shared_ptr<const void> hold = nullptr);
   // Several frames in few system calls: queue them, then flush.
   void queue(ByteView frame) {
     if (open()) out_.push(frame);
   }
-  void flush();
+  bool flush();
   void close();
   bool open() const noexcept { return fd_ >= 0; }
 

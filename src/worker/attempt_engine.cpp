@@ -60,8 +60,8 @@ void AttemptBook::step_done(Attempt& attempt, const Json& row) {
     if (waiter.step.empty()) {
       hooks_.send(waiter.connection, {{"event", "step"}, {"row", row}});
     } else if (waiter.step == step && !last) {
-      hooks_.send(waiter.connection, ok_reply(attempt.rows_of(step)));
-      seen = true;
+      // A caller that has lost patience meanwhile has not seen it: it may call again.
+      if (hooks_.send(waiter.connection, ok_reply(attempt.rows_of(step)))) seen = true;
       continue;
     }
     left.push_back(waiter);

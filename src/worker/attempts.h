@@ -72,7 +72,7 @@ struct Attempt {
 class AttemptBook {
  public:
   struct Hooks {
-    std::function<void(ConnectionId, const Json&)> send;
+    std::function<bool(ConnectionId, const Json&)> send;  // false: that connection has gone
     // Tells the peers that this node's part of the attempt is over.
     std::function<void(const Attempt&, const std::string& reason)> stop_peers;
   };

@@ -19,7 +19,7 @@ constexpr std::chrono::milliseconds kStopTimeout{5000};
 
 Coordinator::Coordinator()
     : peers_(loop_),
-      book_(loop_, {[this](ConnectionId to, const Json& object) { send(to, object); },
+      book_(loop_, {[this](ConnectionId to, const Json& object) { return server_->send(to, to_frame(object)); },
                     [this](const Attempt& attempt, const std::string& reason) { stop_peers(attempt, reason); }}),
       starter_(loop_, book_, peers_),
       outbox_(loop_, peers_) {

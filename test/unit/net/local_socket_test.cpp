@@ -43,6 +43,23 @@ struct Echo {
   std::atomic<int> closed{0};
 };
 
+// Even before the server's loop has noticed: the closed end has seen nothing of what is sent now.
+TEST(LocalSocket, SendSaysWhenTheOtherEndHasClosed) {
+  test::TemporaryDirectory directory;
+  EventLoop loop;
+  std::optional<LocalServer::ConnectionId> id;
+  LocalServer::Handlers handlers;
+  handlers.on_connect = [&](LocalServer::ConnectionId connected) { id = connected; };
+  handlers.on_frame = [](LocalServer::ConnectionId, Bytes) {};
+  LocalServer server(loop, directory.file("s"), std::move(handlers));
+  {
+    LocalConnection connection(directory.file("s"));
+    while (!id) loop.step(1000);
+    EXPECT_TRUE(server.send(*id, pattern(10, 1)));
+  }
+  EXPECT_FALSE(server.send(*id, pattern(10, 2)));
+}
+
 TEST(LocalSocket, FramesOfAllSizesComeBackWholeAndInOrder) {
   test::TemporaryDirectory directory;
   Echo echo(directory.file("s"));

@@ -53,8 +53,8 @@ class TestNode {
       LocalServer::Handlers handlers;
       handlers.on_frame = [this, announcement](LocalServer::ConnectionId id, Bytes frame) {
         auto message = nlohmann::json::parse(frame.begin(), frame.end());
-        if (message["op"] == "listener") return coordinator_->send(id, view_of(std::string_view(announcement)));
-        std::string reply = nlohmann::json{{"ok", message}}.dump();
+        const bool listener = message["op"] == "listener";
+        std::string reply = listener ? announcement : nlohmann::json{{"ok", message}}.dump();
         coordinator_->send(id, view_of(std::string_view(reply)));
       };
       coordinator_ =
