@@ -1,8 +1,10 @@
 # What: the unit tests under AddressSanitizer with UndefinedBehaviorSanitizer, the parts with threads (thread pool,
-#       network, task groups) under ThreadSanitizer (the full run takes every test through both), and the constant-time
-#       test of the IFMA kernel under MemorySanitizer. Sourced by tools/check.
+#       network, task groups) under ThreadSanitizer (the full run takes every test through both), the constant-time test
+#       of the IFMA kernel under MemorySanitizer, and a server under memcheck. Sourced by tools/check.
 # shellcheck shell=bash
 . tools/lib/check/unit.sh
+. tools/lib/check/regress.sh
+. tools/lib/check/memcheck.sh
 
 # The programs that start threads, with the tests of each that do: the others would only repeat the first half.
 thread_tests=('base *' 'net *' 'mpc TaskGroup.*')
@@ -24,6 +26,7 @@ check_sanitize() {
     run_thread_tests "${options[@]}"
   fi
   run_constant_time_test
+  check_memcheck
   unset ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
 }
 
