@@ -126,6 +126,8 @@ run_fails($spec, table($hospital, 'enormous', 'ALTER TABLE enormous ALTER x2 TYP
 	'small_b', '22000', qr/x2/, 'numeric that no float8 holds: the column is named');
 like($mpc->ask($hospital, "SELECT problem FROM mpc.check_source('nulls', 'enormous', identifier => 'id')
 	WHERE column_name = 'x2'"), qr/infinite/, 'check_source finds it');
+run_fails($spec, table($hospital, 'all_null', 'UPDATE all_null SET x1 = NULL'), 'small_b', '22000',
+	qr/no complete record.*300 records/s, 'no record without a missing value');
 my ($twice) = run_fails($spec, table($hospital, 'twice', 'INSERT INTO twice SELECT * FROM small_a WHERE id <= 4'),
 	'small_b', '22000', qr/\b4 records/, 'duplicate identifiers: how many');
 like($mpc->ask($hospital, "SELECT string_agg(problem, ' ') FROM mpc.check_source('nulls', 'twice', identifier => 'id')"),
@@ -153,6 +155,17 @@ table($hospital, 'nearly', 'UPDATE nearly SET x2 = 4; INSERT INTO nearly VALUES 
 $mpc->prepare_study('nearly', $mpc->small_spec, 'nearly', 'small_b');
 $mpc->ask($hospital, "SELECT * FROM mpc.run_study('nearly')");
 is($mpc->coefficients($hospital, 'nearly')->{x2} + 0, 0, 'a column that is constant only after the join, too');
+
+# One iteration is not enough: nobody gets a result that is not the solution.
+$mpc->prepare_study('short', $mpc->small_spec(analysis => {kind => 'lasso', lambda => 0.01, max_iterations => 1}),
+	'small_a', 'small_b');
+$mpc->refuses($hospital, "SELECT * FROM mpc.run_study('short')", 'MP006', qr/did not converge.*max_iterations/s,
+	'the iteration cap: nothing is opened');
+for my $node ($mpc->nodes) {
+	$mpc->become($node, "SELECT state = 'failed' FROM mpc.studies WHERE study = 'short'");
+	is($mpc->ask($node, "SELECT s.sqlstate, (SELECT count(*) FROM mpc.models AS m WHERE m.study = s.study)
+		FROM mpc.studies AS s WHERE s.study = 'short'"), 'MP006|0', 'the same at ' . $mpc->party($node));
+}
 
 # --- too few matches: one bit, the count appears nowhere ---
 table($hospital, 'few', 'UPDATE few SET id = id + 5000 WHERE id > 37');
