@@ -88,7 +88,7 @@ like($mpc->ask($third, "SELECT last_error FROM mpc.studies WHERE study = 'crashe
 
 # A failed study may be started again: the approvals are still there, everything random is new.
 $mpc->ask($third, "SELECT * FROM mpc.run_study('crashed')");
-is($mpc->state($third, 'crashed'), 'released', 'the same study runs again');
+is($mpc->ended($third, 'crashed'), 'released', 'the same study runs again');
 
 # A node whose engine runs stops at once when asked to.
 $held = $mpc->hold($insurer, 'small_b');

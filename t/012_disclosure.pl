@@ -121,7 +121,7 @@ $insurer->psql('postgres', "SELECT mpc.approve_study('told', digest, 'small_b', 
 like($notice, qr/NOTICE:  study "told" relaxes disclosure.min_matched.*NOTICE:  study "told" relaxes disclosure.min_level_count/s,
 	'an approval tells the relaxed rules');
 $mpc->ask($hospital, "SELECT * FROM mpc.run_study('floor')");
-is($mpc->state($_, 'floor'), 'released', 'at the floor it runs') for $mpc->nodes;
+is($mpc->ended($_, 'floor'), 'released', 'at the floor it runs') for $mpc->nodes;
 
 $mpc->stop;
 done_testing();

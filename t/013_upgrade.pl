@@ -161,7 +161,7 @@ for my $node ($mpc->nodes) {
 # --- what was agreed before runs after, without a restart; models are kept ---
 is($mpc->ask($hospital, 'SELECT count(*) FROM mpc.models'), '2', 'models are kept');
 $mpc->ask($insurer, "SELECT * FROM mpc.run_study('approved')");
-is($mpc->state($_, 'approved'), 'released', 'approved before, released after, at ' . $mpc->party($_)) for $mpc->nodes;
+is($mpc->ended($_, 'approved'), 'released', 'approved before, released after, at ' . $mpc->party($_)) for $mpc->nodes;
 $mpc->prepare_study('after', $mpc->small_spec(analysis => {kind => 'lasso', lambda => 0.04}), 'small_a', 'small_b');
 $mpc->ask($third, "SELECT * FROM mpc.run_study('after')");
 is($mpc->ask($hospital, "SELECT string_agg(study || ' ' || outcome || ' ' || models, ', ' ORDER BY used_at) FROM mpc.source_uses"),

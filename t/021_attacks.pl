@@ -58,7 +58,7 @@ sub repel {
 
 my @attackers = attack(0.1);
 run('stormy');
-is($mpc->state($_, 'stormy'), 'released', 'under 600 slow connections: released at ' . $mpc->party($_)) for @nodes;
+is($mpc->ended($_, 'stormy'), 'released', 'under 600 slow connections: released at ' . $mpc->party($_)) for @nodes;
 ok($mpc->ask($hospital, "SELECT bool_and(ok) FROM mpc.parties AS p, LATERAL mpc.ping_peer(p.party)") eq 't',
 	'new connections of peers are let in');
 cmp_ok($_, '>', 0, 'the listener closes slow connections') for repel(@attackers);

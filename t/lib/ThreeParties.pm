@@ -258,9 +258,17 @@ sub state {
 	return $self->ask($node, "SELECT state FROM mpc.studies WHERE study = '$study' ORDER BY version DESC LIMIT 1");
 }
 
-# coefficients(NODE, STUDY): {attribute => value} of the first lambda.
+# ended(NODE, STUDY): its state after the end, which comes at each node a moment earlier or later than at the others.
+sub ended {
+	my ($self, $node, $study) = @_;
+	$self->become($node, "SELECT state <> 'running' FROM mpc.studies WHERE study = '$study' ORDER BY version DESC LIMIT 1");
+	return $self->state($node, $study);
+}
+
+# coefficients(NODE, STUDY): {attribute => value} of the first lambda, after the end.
 sub coefficients {
 	my ($self, $node, $study) = @_;
+	$self->ended($node, $study);
 	my $json = $self->ask($node, "SELECT json_object_agg(attribute, coefficient) FROM mpc.coefficients('$study')");
 	return JSON::PP->new->decode($json);
 }
