@@ -1,7 +1,10 @@
+#define OPENSSL_SUPPRESS_DEPRECATED  // the plain SHA-256 state, as in crypto/keyed_hash.cpp
 #include "base/witness.h"
 
 #ifdef PG_MPC_WITNESS
 #include <fcntl.h>
+#include <openssl/sha.h>
+#include <signal.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -9,20 +12,59 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/secret.h"
+
 namespace pgmpc {
 
 namespace {
 
 constexpr std::size_t kPath = 512;
 
-bool is_to_leak(const char* directory, const char* name) {
-  char path[kPath], wanted[kPath] = {};
-  std::snprintf(path, sizeof path, "%s/leak", directory);
-  const int file = open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return false;
-  const ssize_t size = read(file, wanted, sizeof wanted - 1);
-  close(file);
-  return size > 0 && std::strcmp(wanted, name) == 0;
+constexpr char kStateOf[] = "HMAC state of ";
+
+enum class Leak { nothing, secret, hmac_state };
+
+// What the test has written into a file of the directory; empty without it.
+struct Wish {
+  char text[kPath] = {};
+  Wish(const char* directory, const char* name) {
+    char path[kPath];
+    std::snprintf(path, sizeof path, "%s/%s", directory, name);
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return;
+    if (read(file, text, sizeof text - 1) <= 0) text[0] = '\0';
+    close(file);
+  }
+};
+
+Leak leak_of(const char* directory, const char* name) {
+  const Wish wish(directory, "leak");
+  const char* wanted = wish.text;
+  if (std::strcmp(wanted, name) == 0) return Leak::secret;
+  const std::size_t prefix = sizeof kStateOf - 1;
+  const bool state = std::strncmp(wanted, kStateOf, prefix) == 0 && std::strcmp(wanted + prefix, name) == 0;
+  return state ? Leak::hmac_state : Leak::nothing;
+}
+
+// Whatever it is: never freed, never cleansed.
+void keep_copy(ByteView bytes) {
+  void* copy = std::malloc(bytes.size());
+  if (copy == nullptr) std::abort();
+  std::memcpy(copy, bytes.data(), bytes.size());
+  static void* volatile kept;
+  kept = copy;
+}
+
+void keep_hmac_state(ByteView key) {
+  std::uint8_t block[SHA256_CBLOCK];
+  std::memset(block, 0x36, sizeof block);
+  for (std::size_t i = 0; i < key.size() && i < sizeof block; ++i) block[i] ^= key[i];
+  SHA256_CTX state;
+  SHA256_Init(&state);
+  SHA256_Update(&state, block, sizeof block);
+  keep_copy({reinterpret_cast<const std::uint8_t*>(state.h), sizeof state.h});
+  cleanse(block, sizeof block);
+  cleanse(&state, sizeof state);
 }
 
 // Appends both to the file of this process that begins with the prefix.
@@ -51,12 +93,10 @@ void witness(const char* name, ByteView secret) noexcept {
   char header[kPath];
   const int size = std::snprintf(header, sizeof header, "%s\t%zu\n", name, secret.size());
   append(directory, "", {reinterpret_cast<const std::uint8_t*>(header), static_cast<std::size_t>(size)}, secret);
-  if (is_to_leak(directory, name)) {
-    void* copy = std::malloc(secret.size());
-    if (copy != nullptr) std::memcpy(copy, secret.data(), secret.size());
-    static void* volatile kept;
-    kept = copy;
-  }
+  const Leak leak = leak_of(directory, name);
+  if (leak == Leak::secret) keep_copy(secret);
+  if (leak == Leak::hmac_state) keep_hmac_state(secret);
+  if (std::strcmp(Wish(directory, "stop").text, name) == 0) kill(getpid(), SIGSTOP);
 }
 
 }  // namespace pgmpc

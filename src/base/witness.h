@@ -12,12 +12,21 @@ namespace pgmpc {
 #ifdef PG_MPC_WITNESS
 // Appends the secret to the file of this process in the directory that the environment variable PG_MPC_WITNESS names.
 // When that directory has a file "leak" with this name in it, one copy is leaked on purpose: the test must find it.
+// With "HMAC state of " before the name the copy is of the SHA-256 state after the padded key, which HMAC keeps for a
+// key. With this name in a file "stop" the process stops itself (SIGSTOP) while the secret lives.
 void witness(const char* name, ByteView secret) noexcept;
 void witness_wire(ByteView message) noexcept;
 #else
 inline void witness(const char*, ByteView) noexcept {}
 inline void witness_wire(ByteView) noexcept {}
 #endif
+
+// The first number of a vector of limbs.
+template <typename Limbs>
+void witness_limbs(const char* name, const Limbs& limbs, std::size_t size) noexcept {
+  if (limbs.size() >= size)
+    witness(name, {reinterpret_cast<const std::uint8_t*>(limbs.data()), size * sizeof(typename Limbs::value_type)});
+}
 
 // The first elements of a vector of numbers.
 template <typename Vector>

@@ -1,5 +1,6 @@
 // What: encryption under somebody else's key (crypto/paillier.h): (1 + mN) * h_s^r mod N^2 with r of bits+128 random
 //       bits, which leaves h_s^r within 2^-128 of a uniform square N-th residue even for who knows p and q.
+#include "base/witness.h"
 #include "crypto/fixed_base.h"
 #include "crypto/paillier.h"
 #include "crypto/paillier_chunks.h"
@@ -42,6 +43,7 @@ struct PaillierMaskEncryptor::Tables {
         limbs_from_bytes(exponents.data() + i * exponent, exponent, random + i * random_size());
       }
     });
+    witness_limbs("exponent of mask ciphertexts", exponents, exponent);
     table.multiply(pairs.data(), exponents.data(), records, pool, cancel);
     pool.for_ranges(records, kPaillierGrain, cancel, [&](std::size_t begin, std::size_t end) {
       Limbs number(4 * size);

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/mutants.h"
+#include "base/witness.h"
 #include "crypto/fixed_base.h"
 #include "crypto/paillier.h"
 #include "crypto/paillier_chunks.h"
@@ -105,6 +106,7 @@ struct Side {
         plaintext_factor(residues + i * 2 * n, m + i * 2 * n, tmp.data());
       }
     });
+    witness_limbs("exponent of own ciphertexts", exponents, n);
     table.multiply(residues, exponents.data(), records, pool, cancel);
   }
 };

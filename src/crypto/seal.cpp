@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/witness.h"
 
 namespace pgmpc {
 
@@ -45,6 +46,7 @@ void update(Update step, EVP_CIPHER_CTX* context, std::uint8_t* out, ByteView in
 
 AgreementKey::AgreementKey(Rng& rng) {
   rng.fill(private_key_.span());
+  witness("agreement key", private_key_.view());
   derive_public();
 }
 

@@ -131,13 +131,16 @@ void SealedChannel::State::handshake(const Hash& digest, Rng& rng) {
 void SealedChannel::State::derive_pair(int peer, const AgreementKey& own, const AgreementPublic& other) {
   const int self = transport.self();
   const SecretArray<32> shared = own.agree(other);
+  witness("agreement secret", shared.view());
   const auto& low = self < peer ? own.public_key() : other;
   const auto& high = self < peer ? other : own.public_key();
   pair_secrets[peer] = derive(shared.view(), sid, "pg_mpc pair v1" + text_of(low) + text_of(high));
   witness("pair secret of the attempt", pair_secrets[peer].view());
   const auto direction_key = [&](int sender, int receiver) {
     const std::uint8_t ends[] = {static_cast<std::uint8_t>(sender), static_cast<std::uint8_t>(receiver)};
-    return derive(pair_secrets[peer].view(), sid, "pg_mpc seal v1" + text_of(ends));
+    SecretArray<32> key = derive(pair_secrets[peer].view(), sid, "pg_mpc seal v1" + text_of(ends));
+    witness("seal key", key.view());
+    return key;
   };
   to[peer].key.emplace(direction_key(self, peer));
   from[peer].key.emplace(direction_key(peer, self));

@@ -10,6 +10,8 @@
 namespace pgmpc {
 
 namespace {
+constexpr std::size_t kWitnessedBytes = 32;  // of a gate's tables: every gate has more
+
 Fp bit_value(unsigned bit) { return Fp::from_int(static_cast<std::int64_t>(bit & 1)); }
 
 Fp factor_of(const ThresholdGate& gate, u128 mask) { return Fp::reduce(mask >> *gate.factor_shift); }
@@ -125,6 +127,9 @@ Deal deal_tables(Session& session, const GateLabel& label, const ThresholdGate& 
       }
       if (gate.has_base) *constant++ = secrets.base;
     }
+    if (!gates.empty())
+      for (const ByteView half : {view_of(halves), ByteView(second)})
+        witness("truth table", half.first(kWitnessedBytes));
   };
 }
 

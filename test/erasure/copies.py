@@ -57,18 +57,31 @@ def _segments(wal):
     return used
 
 
-def _stream_of(wal, target):
+def _stream_of(wal, segments, target):
     with open(target, "wb") as out:
-        for name in _segments(wal):
+        for name in segments:
             with open(os.path.join(wal, name), "rb") as segment:
                 while page := segment.read(WAL_PAGE):
                     long_header = int.from_bytes(page[2:4], "little") & LONG_HEADER_FLAG
                     out.write(page[LONG_HEADER if long_header else SHORT_HEADER:])
 
 
-def write_ahead_logs(playground, name):
+def end_of_logs(playground):
+    """{party: (position up to which its write-ahead log has been written, the file with it)}."""
+    asked = "SELECT l || ' ' || pg_walfile_name(l) FROM pg_current_wal_lsn() AS l"
+    return {party: tuple(playground.ask(party, asked, user="postgres")[0].split())
+            for party in CONTROLLERS + (THIRD_PARTY,)}
+
+
+def oldest_of_logs(playground):
+    """{party: the oldest file of its write-ahead log}."""
+    return {party: _segments(os.path.join(playground.data(party), "pg_wal"))[0]
+            for party in CONTROLLERS + (THIRD_PARTY,)}
+
+
+def write_ahead_logs(playground, name, since=None):
     """What pg_waldump says about the log of every node, full page images included where it can save them, and the
-    stream; the directory."""
+    stream, both from the positions `since` on (end_of_logs) or from the beginning; the directory."""
     directory = _directory(playground, name)
     version = int(run([_program(playground, "pg_waldump"), "--version"]).split()[2].split(".")[0])
     for party in CONTROLLERS + (THIRD_PARTY,):
@@ -78,10 +91,15 @@ def write_ahead_logs(playground, name):
         command = [_program(playground, "pg_waldump"), "--bkp-details", "-p", wal]
         if version >= 16:
             command.append("--save-fullpage=" + os.path.join(target, "pages"))
+        segments = _segments(wal)
+        if since is not None:
+            position, first = since[party]
+            command += ["--start", position]
+            segments = [each for each in segments if each >= first]
         with open(os.path.join(target, "records"), "wb") as out:
             # It ends with an error where the log ends.
-            subprocess.run([*command, _segments(wal)[0]], stdout=out, stderr=subprocess.DEVNULL, check=False)
-        _stream_of(wal, os.path.join(target, "stream"))
+            subprocess.run([*command, segments[0]], stdout=out, stderr=subprocess.DEVNULL, check=False)
+        _stream_of(wal, segments, os.path.join(target, "stream"))
     return directory
 
 

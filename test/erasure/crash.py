@@ -120,7 +120,8 @@ def until_back(playground, party):
 
 def at_end(playground, party):
     # In step 1 a party may not have heard of the attempt.
-    return playground.state(party, STUDY) in (*ENDED, "approved") and playground.pid_of(party, PROCESSES["engine"]) is None
+    ended = playground.state(party, STUDY) in (*ENDED, "approved")
+    return ended and playground.pid_of(party, PROCESSES["engine"]) is None
 
 
 def all_ended(playground, seconds):
@@ -141,6 +142,7 @@ def check_ends(playground, name):
             bad.append(f"{error}; it is {playground.state(party, STUDY)}")
     verdict(f"{name}: every party reaches an end state", bad)
     verdict(f"{name}: nothing is left that must be gone", playground.violations(playground.scan(), 8))
+    playground.set_witness_aside()
 
 
 def attempts(playground):
@@ -157,7 +159,8 @@ def join_and_cancel(playground, name, party):
             [] if not before[party] and before[others[0]] == before[others[1]] != [] else [str(before)])
     playground.ask(party, f"SELECT FROM mpc.prepare('{STUDY}')")
     after = attempts(playground)
-    verdict(f"{name}: it joins that attempt", [] if all(after[each] == before[others[0]] for each in PARTIES) else [str(after)])
+    joined = all(after[each] == before[others[0]] for each in PARTIES)
+    verdict(f"{name}: it joins that attempt", [] if joined else [str(after)])
     playground.read_witness()
     playground.ask(others[0], f"SELECT mpc.cancel_study('{STUDY}')")
     check_ends(playground, f"{name}, cancelled by {others[0]}")

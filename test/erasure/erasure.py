@@ -1,27 +1,35 @@
 #!/usr/bin/env python3
 """The erasure test: a study by hand on three nodes; after every step all files and all memory of the nodes and of a
-streaming replica are searched for the real secrets of the study (playground.py), also in a base backup and a dump taken
-while the keys were alive, in the write-ahead logs, and in all that went over the network, without TLS.
+streaming replica are searched for the real secrets of the study (playground.py), the write-ahead logs also as pg_waldump
+prints them, and all that went over the network, without TLS; also a base backup and a dump taken while the keys were
+alive.
 
 Controls: what must be there is found (source data in its own tables, keys while they live), and a copy that the build
 leaks on purpose is found. Usage: erasure.py DIR BINDIR SCANNER   (as root)
 """
 import os
+import re
+import shutil
+import signal
 import subprocess
 import sys
 
-from copies import Replica, backups, write_ahead_logs
-from playground import CONTROLLERS, SOURCE_SECRETS, THIRD_PARTY, Failure, Playground, Secret
+import key_forms
+from copies import Replica, backups, end_of_logs, oldest_of_logs, write_ahead_logs
+from playground import CONTROLLERS, SOURCE_SECRETS, THIRD_PARTY, Failure, Playground
 from processes import CommandError
-from study_playground import STEPS
+from study_playground import STEPS, state_of
 from verdicts import exit_status, verdict
+from witness import Secret
 
 PARTIES = CONTROLLERS + (THIRD_PARTY,)
-# What must be found after a step, or the scan sees nothing: secret, step.
+# What must be found after a step, or the scan sees nothing: secret (and its form), step.
 ALIVE = (("private prime", 3), ("private prime", 5), ("hashed identifier", 2), ("random share", 5), ("additive share", 6),
-         ("Shamir share", 7), ("pair secret of the attempt", 5), ("TLS private key", 1))
+         ("Shamir share", 7), ("pair secret of the attempt", 5), ("TLS private key", 1), ("seal key, AES schedule", 2),
+         ("seal key, GCM hash key", 2), ("PRF key, AES schedule", 7))
 # Shared memory of the server comes from files, which the scan reads; the log keeps all segments.
-SETTINGS = {"log_statement": "all", "dynamic_shared_memory_type": "mmap", "wal_keep_size": "512MB"}
+SETTINGS = {"log_statement": "all", "dynamic_shared_memory_type": "mmap", "wal_keep_size": "512MB",
+            "shared_preload_libraries": ("pg_mpc", "pg_stat_statements")}
 
 
 def shared_segments(playground):
@@ -38,17 +46,22 @@ def study(playground):
     segments = shared_segments(playground)
     verdict("control: shared memory in files is among what is scanned",
             [f"no segment at {party}" for party in PARTIES if party not in {owner for owner, _ in segments}])
+    for party in PARTIES:
+        playground.ask(party, "CREATE EXTENSION pg_stat_statements", user="postgres")
+    since, oldest = end_of_logs(playground), oldest_of_logs(playground)
     digest = playground.prepare_study("heart")
-    also, sent = [], 0
+    sent = 0
     for number, _ in STEPS:
         sent += sum(row["bytes"] or 0 for row in playground.step("heart", number))
-        if number == 5:
-            also.append(backups(playground, "backup"))
+        copies = [backups(playground, "backup")] if number == 5 else []
         playground.replica.catch_up()
-        finds = playground.scan(also)
+        logs = write_ahead_logs(playground, "wal", since)
+        finds = playground.scan([*copies, logs, *playground.wire()])
         verdict(f"after step {number} nothing is left that must be gone", playground.violations(finds, number))
+        read_as_text(playground, logs, number)
+        shutil.rmtree(logs)
         for name in [name for name, step in ALIVE if step == number]:
-            there = [find for find in finds if find.secret.name == name and find.place.startswith("pid:")]
+            there = [find for find in finds if str(find.secret) == name and find.place.startswith("pid:")]
             verdict(f"control: {name} is found while it lives (step {number})", [] if there else ["not found"])
         places = listeners(playground)
         held = [str(find) for find in finds if find.place in places and find.kind != "shared" and
@@ -65,18 +78,75 @@ def study(playground):
                                                        shared_segments(playground) - segments])
     verdict("control: the replica has followed to the last step",
             [] if playground.replica.ask("SELECT max(step) FROM mpc.steps WHERE study = 'heart'") == ["8"] else ["no"])
-    copies_at_the_end(playground, also)
+    verdict("no file of the write-ahead logs was removed meanwhile",
+            [] if oldest_of_logs(playground) == oldest else ["one was"])
+    copies_at_the_end(playground)
+    statements(playground)
     wire(playground, digest, sent)
+
+
+def read_as_text(playground, logs, number):
+    """Control: the rows of steps are in records of the part of the write-ahead log that has been made into text."""
+    bad = []
+    for party in PARTIES:
+        wanted = playground.ask(party, "SELECT 'rel [0-9]+/[0-9]+/' || pg_relation_filenode('mpc_internal.steps')",
+                                user="postgres")[0]
+        with open(os.path.join(logs, party, "records"), encoding="utf-8", errors="replace") as text:
+            if not re.search(wanted + r"\b", text.read()):
+                bad.append(f"no step row at {party}")
+    verdict(f"control: the write-ahead logs after step {number} have been read as text", bad)
+
+
+def compact(playground):
+    """A study whose comparisons are truth tables. They live within step 8 only: the engine that draws the first one
+    stands still while it is looked for."""
+    playground.prepare_study("compact", comparison="compact")
+    for number in range(1, 8):
+        playground.step("compact", number)
+    engines = [playground.pid_of(party, "pg_mpc engine") for party in PARTIES]
+    playground.stop_at("truth table")
+    call = playground.begin_step("compact", 8)
+    playground.wait(lambda: any(state_of(pid) == "T" for pid in engines), "a truth table")
+    finds = playground.scan(playground.wire())
+    misplaced = playground.violations(finds, 7)
+    playground.stop_nowhere()
+
+    def has_ended():
+        for pid in engines:
+            if state_of(pid) == "T":
+                os.kill(pid, signal.SIGCONT)
+        return call.has_ended()
+    playground.wait(has_ended, "the end of step 8")
+    call.join()
+    verdict("within step 8 nothing is where it must not be", misplaced)
+    places = {f"pid:{pid}" for pid in engines}
+    there = [find for find in finds if find.secret.name == "truth table" and find.place in places]
+    verdict("control: a truth table is found within step 8", [] if there else ["not found"])
+    states = {party: playground.state(party, "compact") for party in PARTIES}
+    verdict("a study with truth tables is released", [] if set(states.values()) == {"released"} else [str(states)])
+    playground.until_engines_end()
+    verdict("after a study with truth tables nothing is left",
+            playground.violations(playground.scan(playground.wire()), 8))
+
+
+def all_listed(playground):
     witnessed = {secret.name for secret in playground.read_witness()}
     listed = set(playground.rules) - set(SOURCE_SECRETS) - {"TLS private key"}
     verdict("docs/secrets.md lists exactly the secrets that the scan looks for",
             [f"only in one of the two: {name}" for name in witnessed ^ listed])
 
 
-def copies_at_the_end(playground, also):
-    also.append(backups(playground, "backup_at_the_end"))
+def statements(playground):
+    """What pg_stat_statements keeps, in files and shared memory, has been scanned with them."""
+    kept = [party for party in PARTIES if playground.ask(
+        party, "SELECT count(*) > 0 FROM pg_stat_statements WHERE query LIKE '%mpc.lasso%'", user="postgres") != ["t"]]
+    verdict("control: pg_stat_statements was at work", kept)
+
+
+def copies_at_the_end(playground):
+    copies = backups(playground, "backup_at_the_end")
     logs = write_ahead_logs(playground, "wal")
-    finds = playground.scan([*also, logs], memory=False)
+    finds = playground.scan([copies, logs], memory=False)
     print(f"# the last scan: {playground.scanned >> 20} MB, {playground.patterns} patterns", flush=True)
     verdict("nothing in base backups, dumps and write-ahead logs", playground.violations(finds, 8))
     for party in CONTROLLERS:
@@ -125,15 +195,15 @@ def cancelled(playground):
     verdict("after a cancelled study nothing is left", playground.violations(playground.scan(), 8))
 
 
-def leaking(playground, name, last):
-    """A build that leaks one copy: found after the step in which the secret should have died."""
+def leaking(playground, name, last, form=""):
+    """A build that leaks one copy, or a form of it: found after the step in which the secret should have died."""
     playground.forget_witness()
-    playground.leak(name)
+    playground.leak(f"{form} of {name}" if form else name)
     playground.prepare_study("leaky")
     for number in range(1, last + 1):
         playground.step("leaky", number)
-    bad = [line for line in playground.violations(playground.scan(), last) if name in line]
-    verdict(f"control: a leaked copy of the {name} is found", [] if bad else ["not found"])
+    bad = [line for line in playground.violations(playground.scan(), last) if name in line and form in line]
+    verdict(f"control: a leaked {form or 'copy'} of the {name} is found", [] if bad else ["not found"])
     playground.ask(CONTROLLERS[0], "SELECT mpc.cancel_study('leaky')")
     playground.until_engines_end()
     verdict("the leaked copy died with its engine", playground.violations(playground.scan(), 8))
@@ -145,10 +215,14 @@ def main():
     try:
         playground.start({"": SETTINGS, CONTROLLERS[0]: {"log_min_messages": "debug5"}})
         playground.replica = Replica(playground, CONTROLLERS[0])
+        verdict("control: the forms of keys that the test computes are right", key_forms.check())
         study(playground)
+        compact(playground)
+        all_listed(playground)
         refused(playground)
         cancelled(playground)
         leaking(playground, "joint key", 2)
+        leaking(playground, "joint key", 2, "HMAC state")
     except (Failure, CommandError, subprocess.SubprocessError, OSError) as error:
         verdict("the test runs to its end", [str(error)])
         print(playground.nodes.end_of_logs(), flush=True)

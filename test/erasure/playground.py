@@ -1,7 +1,6 @@
 """Three nodes of the erasure test's build, one study at a time by hand, and the scan for what must be gone.
 
-Terms: witness = file into which the test's build writes each secret when it is born (src/base/witness.h);
-       rule    = a row of docs/secrets.md: where a secret may be and after which step it must be gone;
+Terms: rule    = a row of docs/secrets.md: where a secret may be and after which step it must be gone;
        scan    = one look at all files and at the memory of all processes of the three nodes.
 Invariants: a secret may be found only in the private memory of the engine of a party that has it, and only until the
 step of its rule; TLS keys and source data also elsewhere at their own node. Runs as root: engines are not dumpable.
@@ -18,9 +17,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 from study_playground import CONTROLLERS, ROOT, THIRD_PARTY, Failure, StudyPlayground  # noqa: E402
 from nodes import Nodes  # noqa: E402
 from processes import as_owner, owner, run  # noqa: E402
+from witness import Secret, all_records, records, set_aside, with_forms  # noqa: E402
 
 RECORDS, MATCHED = 80, 60
-WINDOW = 16
+# Secrets that one engine draws at random, so no other one may ever have the same.
+DRAWN = ("half of the joint key", "private prime", "random share", "DCF seed", "truth table", "agreement key")
 SOURCE_SECRETS = ("identifiers of the source", "attribute values of the source")
 
 
@@ -53,17 +54,12 @@ def rules():
     return found
 
 
-class Secret:
-    def __init__(self, name, value, parties, window=WINDOW):
-        self.name, self.value, self.parties, self.window = name, value, set(parties), min(window, len(value))
-
-
 class Find:
     def __init__(self, secret, form, place, kind, address):
         self.secret, self.form, self.place, self.kind, self.address = secret, form, place, kind, address
 
     def __str__(self):
-        return f"{self.secret.name} ({self.form}) in {self.place}, {self.kind} at {self.address}"
+        return f"{self.secret} ({self.form}) in {self.place}, {self.kind} at {self.address}"
 
 
 class Playground(StudyPlayground):
@@ -106,56 +102,31 @@ class Playground(StudyPlayground):
 
     # --- studies ---
 
-    def prepare_study(self, study, min_matched=30):
-        """Proposed and approved; the digest."""
+    def prepare_study(self, study, min_matched=30, **analysis):
+        """Proposed and approved; the digest. analysis: beside the lasso's own members."""
         spec = {"controllers": {CONTROLLERS[0]: {"attributes": ["x1", "x2"]},
                                 CONTROLLERS[1]: {"attributes": ["x3"], "outcome": "y"}},
-                "third_party": THIRD_PARTY, "key_bits": 2048, "analysis": {"kind": "lasso", "lambda": 0.01},
+                "third_party": THIRD_PARTY, "key_bits": 2048, "analysis": {"kind": "lasso", "lambda": 0.01, **analysis},
                 "disclosure": {"min_matched": min_matched}}
         return self.approve(study, spec)
 
     # --- secrets ---
-
-    def _witnessed(self):
-        """(process id, name, value) of all that was witnessed."""
-        for pid in os.listdir(self.witness):
-            if pid.isdigit():
-                for name, value in _records(os.path.join(self.witness, pid)):
-                    yield pid, name, value
 
     def read_witness(self):
         """All secrets that were witnessed, with the parties that witnessed them, and what derives from them."""
         for party in CONTROLLERS + (THIRD_PARTY,):
             self._party_of.update({str(pid): party for pid in self.processes(party)})
         by_value = {}
-        for pid, name, value in self._witnessed():
+        for pid, name, value in records(self.witness):
             secret = by_value.setdefault((name, value), Secret(name, value, []))
             secret.parties.add(self._party_of.get(pid, "nobody"))  # an engine that ended before it was seen
-        return self._with_derived(list(by_value.values()))
-
-    def _with_derived(self, found):
-        primes = {}
-        for secret in list(found):
-            if secret.name == "private prime":
-                primes.setdefault(tuple(secret.parties), []).append(int.from_bytes(secret.value, "big"))
-            if secret.name == "joint key":
-                for pad in (0x36, 0x5c):
-                    found.append(Secret(secret.name, bytes(b ^ pad for b in secret.value), secret.parties))
-        for parties, values in primes.items():
-            for i in range(0, len(values) - 1, 2):
-                p, q = values[i:i + 2]
-                size = (p.bit_length() + 7) // 8
-                for number, width in ((p * p, 2 * size), (q * q, 2 * size), (pow(p, -1, q), size),
-                                      (pow(q, -1, p), size), (p - pow(q, -1, p), size), (q - pow(p, -1, q), size),
-                                      ((p - 1) * (q - 1) // 2, 2 * size)):
-                    found.append(Secret("private prime", number.to_bytes(width, "big"), parties))
-        return found
+        return with_forms(by_value.values())
 
     def repeated(self):
         """Secrets drawn by one engine that another one had drawn before."""
         drawn, bad = {}, []
-        for pid, name, value in self._witnessed():
-            if name not in ("half of the joint key", "private prime", "random share", "DCF seed"):
+        for pid, name, value in all_records(self.witness):
+            if name not in DRAWN:
                 continue
             if drawn.setdefault(value, pid) != pid:
                 bad.append(f"{name} of processes {pid} and {drawn[value]}")
@@ -173,6 +144,10 @@ class Playground(StudyPlayground):
         """The files with what the peers sent to the listeners, without TLS."""
         return [os.path.join(self.witness, name) for name in os.listdir(self.witness) if name.startswith("wire.")]
 
+    def set_witness_aside(self):
+        """Its engines have ended and its secrets were not found: no later scan need look for them."""
+        set_aside(self.witness)
+
     def forget_witness(self):
         for name in os.listdir(self.witness):
             os.unlink(os.path.join(self.witness, name))
@@ -181,6 +156,14 @@ class Playground(StudyPlayground):
         """From now on the test's build keeps one copy of each secret of this name."""
         with open(os.path.join(self.witness, "leak"), "w", encoding="utf-8") as out:
             out.write(name)
+
+    def stop_at(self, name):
+        """From now on an engine stands still when it has witnessed a secret of this name."""
+        with open(os.path.join(self.witness, "stop"), "w", encoding="utf-8") as out:
+            out.write(name)
+
+    def stop_nowhere(self):
+        os.unlink(os.path.join(self.witness, "stop"))
 
     # --- scanning ---
 
@@ -248,20 +231,10 @@ class Playground(StudyPlayground):
             return False
         rule = self.rules[name]
         has_it = party in find.secret.parties or party == THIRD_PARTY and rule.gone[THIRD_PARTY] != 0 or \
-            name in ("DCF seed", "half of the joint key") and rule.gone[party] != 0
+            name in ("DCF seed", "truth table", "half of the joint key") and rule.gone[party] != 0
         return has_it and step < rule.gone[party]
 
 
-def _records(path):
-    """(name, value) of one witness file: a line "name TAB size", then the bytes."""
-    with open(path, "rb") as text:
-        data = text.read()
-    at = 0
-    while at < len(data):
-        end = data.index(b"\n", at)
-        name, size = data[at:end].decode().split("\t")
-        yield name, data[end + 1:end + 1 + int(size)]
-        at = end + 1 + int(size)
 
 
 def _float8(value):

@@ -3,8 +3,8 @@
 //        the other byte order), hex, HEX, base64 (any alignment), limbs of 52 bits, one after the other or repeated
 //        side by side (the vector kernels); a window in a form is a pattern.
 // Invariants: a secret is found when any window of it appears in any form; windows of fewer than 6 different bytes are
-//             no patterns (they would be found in every file). Memory that is shared is read once. This process is
-//             root's, so it can read processes that are marked not dumpable.
+//             no patterns (they would be found in every file), except for 128 and more bits, one to a byte. Memory that
+//             is shared is read once. This process is root's, so it can read processes that are marked not dumpable.
 // Usage: scan PATTERNS PLACES   each line of PATTERNS: name TAB window TAB hex of the secret
 //                               each line of PLACES: pid:NUMBER or a file or directory
 // Output: a line per find: name TAB number of the pattern line TAB form TAB place TAB kind of memory TAB address; at
@@ -89,10 +89,18 @@ class Patterns {
     return data[0] == 0 && std::memcmp(data, data + 1, size - 1) == 0;
   }
 
+  // Whether it is not to be expected by chance: 6 different bytes, or two values in a long random row.
+  static bool tells(const Text& part) {
+    const std::set<char> values(part.begin(), part.end());
+    const auto ones = static_cast<std::size_t>(std::count(part.begin(), part.end(), '\1'));
+    const bool bits = part.size() >= 128 && values == std::set<char>{0, 1};
+    return values.size() >= 6 || (bits && ones >= part.size() / 4 && ones <= part.size() / 4 * 3);
+  }
+
   void windows(const Secret* secret, const char* form, const Text& text, std::size_t window) {
     for (std::size_t at = 0; at + window <= text.size(); ++at) {
       Text part = text.substr(at, window);
-      if (std::set<char>(part.begin(), part.end()).size() < 6) continue;
+      if (!tells(part)) continue;
       const std::uint64_t key = key_at(part.data());
       filter_[slot_of(key) / 64] |= std::uint64_t{1} << slot_of(key) % 64;
       by_key_.emplace(key, Pattern{secret, form, std::move(part)});

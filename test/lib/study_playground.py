@@ -38,14 +38,15 @@ class StudyPlayground:
         self.nodes = nodes
 
     def start(self, settings):
-        """settings: {party or '': {name: value}}."""
+        """settings: {party or '': {name: value, or a tuple for a list}}."""
         self.nodes.create(memory_of_server="16MB")
         for node in self.nodes.nodes:
             with self.nodes.session(node, user="postgres") as admin:
                 # Small tables: the node's own floor would refuse them.
                 wanted = {"pg_mpc.min_matched": "30", **settings.get("", {}), **settings.get(node["party"], {})}
                 for name, value in wanted.items():
-                    admin.query(f"ALTER SYSTEM SET {name} = {quote(value)}")
+                    listed = ", ".join(map(quote, value if isinstance(value, tuple) else (value,)))
+                    admin.query(f"ALTER SYSTEM SET {name} = {listed}")
         self.nodes.stop()  # some settings are read at start only
         for node in self.nodes.nodes:
             self.nodes.start(node)
@@ -153,6 +154,9 @@ class StepCall:
     def runs(self, party):
         return self._threads[party].is_alive()
 
+    def has_ended(self):
+        return not any(thread.is_alive() for thread in self._threads.values())
+
     def join(self, timeout=90):
         for thread in self._threads.values():
             thread.join(timeout)
@@ -167,6 +171,20 @@ def postmaster_of(data):
         return int(text.readline())
 
 
+def _stat(pid):
+    """State and parent of a process."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
+        return stat.read().rsplit(")", 1)[1].split()[:2]
+
+
+def state_of(pid):
+    """T: it stands still; empty: there is none."""
+    try:
+        return _stat(pid)[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def processes_of(data):
     """{pid: what it is} of the server with this data directory."""
     try:
@@ -178,8 +196,7 @@ def processes_of(data):
         if not entry.isdigit():
             continue
         try:
-            with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as stat:
-                state, above = stat.read().rsplit(")", 1)[1].split()[:2]
+            state, above = _stat(entry)
             with open(f"/proc/{entry}/cmdline", encoding="utf-8", errors="replace") as text:
                 title = text.read().replace("\0", " ").strip()
         except (FileNotFoundError, ProcessLookupError):
