@@ -6,6 +6,7 @@
 
 #include "crypto/secret_process.h"
 #include "worker/engine.h"
+#include "worker/source_statistics.h"
 
 // After the headers that are free of PostgreSQL.
 #include "pg/guard.h"
@@ -111,6 +112,7 @@ void pg_mpc_engine_main(Datum argument) {
   pqsignal(SIGPIPE, SIG_IGN);
   BackgroundWorkerUnblockSignals();
   BackgroundWorkerInitializeConnection(pgmpc::guc::database(), NULL, 0);
+  pgmpc::keep_statistics_out_of_cache();
   pgstat_report_activity(STATE_IDLE, NULL);
   proc_exit(run_engine(MyBgworkerEntry->bgw_extra) ? 0 : 1);
 }

@@ -94,6 +94,8 @@ class Playground(StudyPlayground):
                 self.source.append(Secret("attribute values of the source", _float8(value), [party]))
             rows.append([identifier, *map(repr, values)])
         self.load(party, columns, rows)
+        # Statistics hold values: the planner reads them where it plans the engine's query.
+        self.ask(party, "ANALYZE persons")
 
     def _common(self, i):
         while len(self._commons) <= i:
