@@ -1,11 +1,8 @@
-// What: a computation on a stack of its own, entered and left by the thread that made it: blocking code of which
-// several
-//       parts take turns without the kernel. A turn costs a tenth of a microsecond; between threads it costs the
-//       wake-up of a thread, 5 to 50 us on a virtual machine.
+// What: a computation on a stack of its own, entered and left by the thread that made it: several parts of blocking
+//       code take turns without the wake-up of a thread, which costs 5 to 50 us on a virtual machine.
 // Terms: enter = leave the running fiber and go on in another one; home = the thread's own stack, a fiber, too.
-// Invariants: fibers of one thread only, never moved to another one. An exception never leaves a body; each fiber has
-// its
-//             own record of exceptions in flight, so one may be entered while another one unwinds. A stack has
+// Invariants: fibers of one thread only, never moved to another one. An exception never leaves a body; each fiber
+//             has its own record of exceptions in flight, so one may be entered while another one unwinds. A stack has
 //             kFiberStack bytes above a page that faults; it is given back to the kernel with the fiber. What secrets
 //             it held the body cleanses last (cleanse_stack).
 #pragma once

@@ -1,5 +1,5 @@
-// What: how a TransportChannel finds out that a peer has gone or cannot be reached, and with which error the attempt
-// ends. Invariant: the error names the peer at whose side the loss lies, as far as this party can know.
+// What: how a TransportChannel finds out that a peer has gone or cannot be reached, and how the attempt then ends.
+// Invariant: the error names the peer at whose side the loss lies, as far as this party can know.
 #include <algorithm>
 
 #include "base/duration.h"

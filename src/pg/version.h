@@ -1,7 +1,7 @@
 // What: the version of this library, from default_version of pg_mpc.control, the one place where it is written.
 // Terms: library = pg_mpc.so as the server has loaded it; extension = the SQL objects that a database has, of the
-// version
-//        in pg_extension. A library works with the SQL of the version before it, until ALTER EXTENSION pg_mpc UPDATE.
+//        version in pg_extension. A library works with the SQL of the version before it, until ALTER EXTENSION
+//        pg_mpc UPDATE.
 #pragma once
 #include <string>
 
