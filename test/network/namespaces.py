@@ -21,8 +21,9 @@ NOWHERE = "02:00:00:00:ff:ff"
 CUTS = ("unplugged", "silent", "one way")
 
 
-def ip(*words):
-    done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
+def ip(*words, inside=()):
+    """inside: the words before the command (Namespaces.inside)."""
+    done = subprocess.run([*inside, "ip", *words], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise CommandError(f"ip {' '.join(words)}: {done.stderr.strip()}")
     return done.stdout
@@ -34,8 +35,8 @@ class Namespaces:
         remove_leftovers()
         for name in names:
             ip("netns", "add", self._space(name))
-            ip("-n", self._space(name), "link", "set", "lo", "up")
-            ip("-n", self._space(name), "address", "add", self.address(name) + "/32", "dev", "lo")
+            ip("link", "set", "lo", "up", inside=self.inside(name))
+            ip("address", "add", self.address(name) + "/32", "dev", "lo", inside=self.inside(name))
         for one, other in itertools.combinations(names, 2):
             ip("link", "add", self._device(other), "address", self._hardware(one, other), "netns", self._space(one),
                "type", "veth", "peer", "name", self._device(one), "address", self._hardware(other, one),
@@ -55,28 +56,29 @@ class Namespaces:
         return f"{NETWORK}{self._index[name] + 1}"
 
     def inside(self, name):
-        """The words before a command line that run it in the namespace."""
-        return ["ip", "netns", "exec", self._space(name)]
+        """The words before a command line that run it in the namespace; ip's own (ip -n, ip netns exec) also make a mount
+        namespace, which a system in a chroot or a container may not let them."""
+        return ["nsenter", f"--net=/run/netns/{self._space(name)}"]
 
     def cut(self, one, other, how):
         if how == "unplugged":
             for end, far in ((one, other), (other, one)):
-                ip("-n", self._space(end), "link", "set", self._device(far), "down")
+                ip("link", "set", self._device(far), "down", inside=self.inside(end))
             return
         for end, far in ((other, one),) if how == "one way" else ((one, other), (other, one)):
             self._neighbour(end, far, NOWHERE)
 
     def heal(self, one, other):
         for end, far in ((one, other), (other, one)):
-            ip("-n", self._space(end), "link", "set", self._device(far), "up")
+            ip("link", "set", self._device(far), "up", inside=self.inside(end))
         for end, far in ((one, other), (other, one)):
             self._neighbour(end, far, self._hardware(far, end))
-            ip("-n", self._space(end), "route", "replace", self.address(far) + "/32", "dev", self._device(far),
-               "src", self.address(end))
+            ip("route", "replace", self.address(far) + "/32", "dev", self._device(far), "src", self.address(end),
+               inside=self.inside(end))
 
     def _neighbour(self, end, far, hardware):
-        ip("-n", self._space(end), "neighbour", "replace", self.address(far), "lladdr", hardware,
-           "dev", self._device(far), "nud", "permanent")
+        ip("neighbour", "replace", self.address(far), "lladdr", hardware, "dev", self._device(far), "nud", "permanent",
+           inside=self.inside(end))
 
     def remove(self):
         """Never raises: it is the clean-up."""

@@ -1,6 +1,6 @@
 """PostgreSQL nodes on one machine, normally three: made, started, introduced to each other, stopped and removed.
 
-Terms: place = where a node's server runs: its address, and the words before its command lines (`ip netns exec NAME`).
+Terms: place = where a node's server runs: its address, and the words before its command lines (`nsenter --net=FILE`).
 
 Layout of DIR:  pg/ private copy of PostgreSQL with the extension (tools/private_pg)
                 nodes/<party>/{data,certificates,log}   nodes.json   s/<n> socket directories (0700)
