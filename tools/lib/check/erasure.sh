@@ -46,6 +46,7 @@ check_erasure() {
   check "the module that users get has no witness" no_witness_in_production
   check "the module asks for no shared memory" no_shared_memory
   for test in erasure crash; do
-    [ ! -f "test/erasure/$test.py" ] || [[ $test != *"${PG_MPC_ERASURE:-}"* ]] || run_python_test erasure "$test" "$witness_bin" "$scratch/scan"
+    [[ $test == *"${PG_MPC_ERASURE:-}"* ]] || continue
+    run_python_test erasure "$test" "$witness_bin" "$scratch/scan"
   done
 }

@@ -6,7 +6,7 @@
 . tools/lib/check/regress.sh
 . tools/lib/check/memcheck.sh
 
-# The programs that start threads, with the tests of each that do: the others would only repeat the first half.
+# The programs with threads or fibers, with the tests of each that have them: the others would only repeat the first half.
 thread_tests=('base *' 'net *' 'mpc TaskGroup.*')
 
 check_sanitize() {
