@@ -11,6 +11,8 @@ pg_major=${PG_MAJOR:-15}
 build_packages=(build-essential cmake ninja-build pkg-config "postgresql-$pg_major" "postgresql-server-dev-$pg_major"
   libssl-dev libgmp-dev libcurl4-openssl-dev nlohmann-json3-dev python3 openssl)
 test_packages=(libgtest-dev libipc-run-perl perl curl valgrind)
+# The compiler with the runtime and headers of its sanitizers and fuzzer, which come apart.
+clang_packages=(clang libclang-rt-dev)
 
 say() { printf '%s\n' "$*" >&2; }
 

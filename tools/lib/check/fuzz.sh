@@ -7,7 +7,7 @@ check_fuzz() {
   local targets=(test/fuzz/*.cpp) total=130 seconds source name corpus work
   [ -z "${PG_MPC_FULL:-}" ] || total=1800
   seconds=$((total / ${#targets[@]}))
-  need_packages clang
+  need_packages "${clang_packages[@]}"
   configure_core build-fuzz -DPG_MPC_FUZZ=ON -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_C_COMPILER=clang \
     -DCMAKE_BUILD_TYPE=Sanitize "-DCMAKE_CXX_FLAGS_SANITIZE=-O1 -g1" \
     -DPG_MPC_SANITIZE=fuzzer-no-link,address,undefined || return 0

@@ -57,7 +57,7 @@ run_constant_time_test() {
     say "no AVX512-IFMA here: its constant-time test does not apply"
     return 0
   fi
-  need_packages clang
+  need_packages "${clang_packages[@]}"
   configure_core build-msan -DPG_MPC_TESTING=ON -DPG_MPC_SANITIZE=memory -DCMAKE_CXX_COMPILER=clang++ \
     -DCMAKE_BUILD_TYPE=Sanitize '-DCMAKE_CXX_FLAGS_SANITIZE=-O1 -g1' || return 0
   run_ctest build-msan -R ctime
