@@ -16,10 +16,13 @@ constexpr int kReadsPerTurn = 8;  // fairness: after these another connection ha
 constexpr std::size_t kReadSize = 64 * 1024;
 }  // namespace
 
-HttpConnection::HttpConnection(HttpServer& server, int fd, std::string remote)
-    : server_(server), tls_(server.tls_), fd_(fd), remote_(std::move(remote)), parser_(server.config_.body_limit) {
-  ssl_ = tls_->accept(fd_, check_);
-}
+HttpConnection::HttpConnection(HttpServer& server, int fd, std::uint64_t source, std::string remote)
+    : server_(server),
+      tls_(server.tls_),
+      fd_(fd),
+      source_(source),
+      remote_(std::move(remote)),
+      parser_(server.config_.body_limit) {}
 
 HttpConnection::~HttpConnection() {
   if (fd_ >= 0) ::close(fd_);
@@ -107,7 +110,15 @@ HttpConnection::Progress HttpConnection::after_ssl(int result, Progress on_end) 
   return on_end;
 }
 
+Stranger HttpConnection::stranger() const noexcept {
+  if (phase_ != Phase::handshake) return {source_, Standing::refused};
+  auto state = ssl_ ? SSL_get_state(ssl_.get()) : TLS_ST_BEFORE;
+  bool waits_for_hello = state == TLS_ST_BEFORE || state == TLS_ST_SR_CLNT_HELLO;
+  return {source_, waits_for_hello ? Standing::silent : Standing::answered};
+}
+
 HttpConnection::Progress HttpConnection::handshake() {
+  if (!ssl_) ssl_ = tls_->accept(fd_, check_);
   int result = SSL_do_handshake(ssl_.get());
   if (result != 1) {
     Progress progress = after_ssl(result, Progress::closed);
@@ -125,6 +136,7 @@ HttpConnection::Progress HttpConnection::handshake() {
     server_.refused("refused connection from " + remote_ + ": peer " + check_.party + " has too many connections");
     return linger();
   }
+  admitted_ = true;
   enter(Phase::reading);
   return Progress::again;
 }

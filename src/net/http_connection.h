@@ -6,12 +6,14 @@
 //             while the socket has nothing: whenever reading stops early, the connection posts itself to the loop.
 #pragma once
 #include "net/http_server.h"
+#include "net/strangers.h"
 
 namespace pgmpc {
 
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
  public:
-  HttpConnection(HttpServer& server, int fd, std::string remote);
+  // source: see net/strangers.h
+  HttpConnection(HttpServer& server, int fd, std::uint64_t source, std::string remote);
   ~HttpConnection();
   void start();
   void close();  // idempotent; leaves the server's list
@@ -19,7 +21,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void respond(std::uint64_t request, int status, const Bytes& body, const std::string& content_type);
   std::uint64_t request() const noexcept { return request_; }
 
-  bool authenticated() const noexcept { return phase_ != Phase::handshake; }
+  bool authenticated() const noexcept { return admitted_; }
+  Stranger stranger() const noexcept;  // what it is as long as it is not authenticated
   bool idle() const noexcept { return phase_ == Phase::reading && parser_.idle(); }
   bool closed() const noexcept { return fd_ < 0; }
   const std::string& party() const noexcept { return check_.party; }
@@ -54,9 +57,10 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   HttpServer& server_;
   std::shared_ptr<TlsServer> tls_;
   int fd_;
+  std::uint64_t source_;
   std::string remote_;
   PeerCheck check_;
-  OpenSslPtr<SSL> ssl_;
+  OpenSslPtr<SSL> ssl_;  // from the first byte on: who only connects costs no more than a descriptor
   std::string fingerprint_;
   Phase phase_ = Phase::handshake;
   RequestParser parser_;
@@ -68,7 +72,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   EventLoop::TimerId timer_ = 0;
   EventLoop::Clock::time_point deadline_{};
   EventLoop::Clock::time_point timer_at_{};
-  bool deadline_set_ = false, pumping_ = false;
+  bool deadline_set_ = false, pumping_ = false, admitted_ = false;
 };
 
 }  // namespace pgmpc

@@ -50,7 +50,7 @@ int open_listener(const addrinfo& info, int port) {
     reinterpret_cast<sockaddr_in6&>(address).sin6_port = htons(port);
   else
     reinterpret_cast<sockaddr_in&>(address).sin_port = htons(port);
-  if (bind(fd, reinterpret_cast<sockaddr*>(&address), info.ai_addrlen) == 0 && listen(fd, 128) == 0) return fd;
+  if (bind(fd, reinterpret_cast<sockaddr*>(&address), info.ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0) return fd;
   int cause = errno;
   close(fd);
   errno = cause;
@@ -106,7 +106,7 @@ HttpServer::HttpServer(EventLoop& loop, HttpServerConfig config, std::shared_ptr
     for (int fd : listeners_) close(fd);
     throw;
   }
-  for (int fd : listeners_) loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t) { accept_all(fd); });
+  for (int fd : listeners_) loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t) { accept_some(fd); });
 }
 
 HttpServer::~HttpServer() {
@@ -145,8 +145,10 @@ void HttpServer::listen_at(const std::string& address) {
                 "could not listen at address \"" + address + "\" port " + std::to_string(port_), std::strerror(cause));
 }
 
-void HttpServer::accept_all(int fd) {
-  for (;;) {
+// A quarter of the strangers that may be there, so that who has just come is heard before a flood behind him needs his
+// place.
+void HttpServer::accept_some(int fd) {
+  for (std::size_t turn = 0; turn <= config_.max_unauthenticated / 4; ++turn) {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
     int client = accept4(fd, reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -168,7 +170,7 @@ void HttpServer::accept_all(int fd) {
     make_room();
     std::shared_ptr<HttpConnection> connection;
     try {
-      connection = std::make_shared<HttpConnection>(*this, client, address_text(address, size));
+      connection = std::make_shared<HttpConnection>(*this, client, source_of(address), address_text(address, size));
     } catch (const std::exception& error) {
       close(client);
       refused(std::string("could not accept a connection: ") + error.what());
@@ -179,14 +181,18 @@ void HttpServer::accept_all(int fd) {
   }
 }
 
-// Strangers share one cap, and the oldest of them goes first: honest handshakes take milliseconds.
 void HttpServer::make_room() {
-  auto stranger = [](const auto& connection) { return !connection->authenticated(); };
-  auto count = static_cast<std::size_t>(std::ranges::count_if(connections_, stranger));
-  if (count < config_.max_unauthenticated) return;
-  auto oldest = *std::ranges::find_if(connections_, stranger);
-  refused("too many connections without TLS handshake: closing the oldest");
-  oldest->close();
+  std::vector<Stranger> strangers;
+  std::vector<HttpConnection*> connections;
+  for (const auto& connection : connections_) {
+    if (connection->authenticated()) continue;
+    strangers.push_back(connection->stranger());
+    connections.push_back(connection.get());
+  }
+  if (strangers.size() < config_.max_unauthenticated) return;
+  HttpConnection& victim = *connections[who_makes_room(strangers)];
+  refused("too many connections without TLS handshake: closed one from " + victim.remote());
+  victim.close();
 }
 
 bool HttpServer::admit(HttpConnection& connection) {

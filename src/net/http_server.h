@@ -24,7 +24,7 @@ struct HttpServerConfig {
   std::vector<std::string> addresses{"localhost"};  // host names or numbers; "*" for all
   int port = 0;                                     // 0: any free port, see HttpServer::port()
   std::size_t body_limit = kDefaultBodyLimit;
-  std::size_t max_unauthenticated = 64;  // above it the oldest one makes room
+  std::size_t max_unauthenticated = 64;  // above it one makes room, see net/strangers.h
   std::size_t max_per_peer = 64;         // above it the connection that is idle longest makes room
   std::size_t body_budget = 256u << 20;  // bytes of bodies per peer, see net/body_budget.h
   std::chrono::milliseconds handshake_deadline{5000};
@@ -84,7 +84,7 @@ class HttpServer {
   friend class HttpConnection;
 
   void listen_at(const std::string& address);
-  void accept_all(int fd);
+  void accept_some(int fd);
   void make_room();
   // From a connection: it belongs to `party` now; false when the party's cap is reached by busy connections.
   bool admit(HttpConnection& connection);

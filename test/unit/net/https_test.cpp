@@ -96,14 +96,27 @@ class HttpsTest : public ::testing::Test {
     std::lock_guard lock(log_mutex_);
     return log_;
   }
-  // A plain TCP connection to the server.
-  int connect_raw() {
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in server_address() const {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<std::uint16_t>(port_));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return address;
+  }
+  // A plain TCP connection to the server.
+  int connect_raw() {
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address = server_address();
     EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    return fd;
+  }
+  // The same without waiting for it, and with the first bytes of a TLS hello or nothing.
+  int flood_with(bool hello) {
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    sockaddr_in address = server_address();
+    connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address);
+    const char bytes[] = {22, 3, 1, 0x3e, static_cast<char>(0x84), 1, 0, 0x3e, static_cast<char>(0x80), 3, 3};
+    if (hello) send(fd, bytes, sizeof bytes, MSG_NOSIGNAL);
     return fd;
   }
   // Whether the server closes the connection within 5 s.
@@ -269,6 +282,35 @@ TEST_F(HttpsTest, IdleStrangersNeitherStayNorShutOutPeers) {
     ::close(fd);
   }
   EXPECT_NE(log().find("no TLS handshake in time"), std::string::npos) << log();
+}
+
+// Strangers that come again as soon as they are closed, silent or with the first bytes of a hello: every new connection of
+// a peer comes through at the first try.
+TEST_F(HttpsTest, AFloodOfStrangersShutsOutNoPeer) {
+  start_server();
+  std::atomic<bool> over{false};
+  std::atomic<int> closed{0};
+  std::thread flood([&] {
+    std::vector<pollfd> strangers(300);
+    for (std::size_t i = 0; i < strangers.size(); ++i) strangers[i] = {flood_with(i % 2 == 0), POLLIN, 0};
+    while (!over) {
+      poll(strangers.data(), strangers.size(), 10);
+      for (std::size_t i = 0; i < strangers.size(); ++i) {
+        if (strangers[i].revents == 0) continue;
+        ::close(strangers[i].fd);
+        strangers[i].fd = flood_with(i % 2 == 0);
+        ++closed;
+      }
+    }
+    for (const auto& each : strangers) ::close(each.fd);
+  });
+  while (closed < 1000) std::this_thread::yield();
+  for (int i = 0; i < 50; ++i) {
+    start_client(client_certificate_);  // a new connection each
+    EXPECT_EQ(post("/v1/x", {}, milliseconds(5000)).status, 200);
+  }
+  over = true;
+  flood.join();
 }
 
 TEST_F(HttpsTest, HalfARequestEndsAtItsDeadlineAndRefusalIsReadable) {
