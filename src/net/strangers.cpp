@@ -22,9 +22,8 @@ std::size_t who_makes_room(std::span<const Stranger> strangers) noexcept {
     return std::ranges::count(strangers, one.source, &Stranger::source);
   };
   // min_element takes the first of equals: the oldest.
-  auto victim = std::ranges::min_element(strangers, {}, [&](const Stranger& one) {
-    return std::tuple(-of_same_source(one), one.standing);
-  });
+  auto victim = std::ranges::min_element(
+      strangers, {}, [&](const Stranger& one) { return std::tuple(-of_same_source(one), one.standing); });
   return static_cast<std::size_t>(victim - strangers.begin());
 }
 

@@ -1,9 +1,12 @@
 // What: which connection makes room when too many of a listener's connections are not (yet) those of a peer.
-// Terms: stranger = a connection whose client is not authenticated; source = the network it comes from (an IPv4 address,
+// Terms: stranger = a connection whose client is not authenticated; source = the network it comes from (an IPv4
+// address,
 //        the first 64 bits of an IPv6 address, as one host may have all the rest); standing = how far it has come.
-// Invariants: who floods a listener pushes out himself: the source with the most strangers loses one. Among those of one
-//        source, or where all have as many, who has shown least goes first, so that connections that stay silent or send
-//        their hello one byte at a time never push out one that is in the middle of its handshake; of equals the oldest.
+// Invariants: who floods a listener pushes out himself: the source with the most strangers loses one. Among those of
+// one
+//        source, or where all have as many, who has shown least goes first, so that connections that stay silent or
+//        send their hello one byte at a time never push out one that is in the middle of its handshake; of equals the
+//        oldest.
 #pragma once
 #include <sys/socket.h>
 

@@ -284,8 +284,8 @@ TEST_F(HttpsTest, IdleStrangersNeitherStayNorShutOutPeers) {
   EXPECT_NE(log().find("no TLS handshake in time"), std::string::npos) << log();
 }
 
-// Strangers that come again as soon as they are closed, silent or with the first bytes of a hello: every new connection of
-// a peer comes through at the first try.
+// Strangers that come again as soon as they are closed, silent or with the first bytes of a hello: every new connection
+// of a peer comes through at the first try.
 TEST_F(HttpsTest, AFloodOfStrangersShutsOutNoPeer) {
   start_server();
   std::atomic<bool> over{false};
