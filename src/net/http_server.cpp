@@ -145,10 +145,10 @@ void HttpServer::listen_at(const std::string& address) {
                 "could not listen at address \"" + address + "\" port " + std::to_string(port_), std::strerror(cause));
 }
 
-// A quarter of the strangers that may be there, so that who has just come is heard before a flood behind him needs his
-// place.
+// At most a quarter of the strangers that may be there, so that who has just come is heard before a flood behind him
+// needs his place.
 void HttpServer::accept_some(int fd) {
-  for (std::size_t turn = 0; turn <= config_.max_unauthenticated / 4; ++turn) {
+  for (std::size_t turn = 0; turn <= std::min<std::size_t>(config_.max_unauthenticated / 4, 32); ++turn) {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
     int client = accept4(fd, reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);

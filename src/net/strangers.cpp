@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <tuple>
+#include <unordered_map>
 
 namespace pgmpc {
 
@@ -17,14 +17,15 @@ std::uint64_t source_of(const sockaddr_storage& address) noexcept {
   return source;
 }
 
-std::size_t who_makes_room(std::span<const Stranger> strangers) noexcept {
-  auto of_same_source = [&](const Stranger& one) {
-    return std::ranges::count(strangers, one.source, &Stranger::source);
+std::size_t who_makes_room(std::span<const Stranger> strangers) {
+  std::unordered_map<std::uint64_t, std::size_t> of_source;
+  for (const auto& one : strangers) ++of_source[one.source];
+  // The first of equals is the oldest.
+  auto goes_before = [&](const Stranger& one, const Stranger& other) {
+    std::size_t ones = of_source[one.source], others = of_source[other.source];
+    return ones != others ? ones > others : one.standing < other.standing;
   };
-  // min_element takes the first of equals: the oldest.
-  auto victim = std::ranges::min_element(
-      strangers, {}, [&](const Stranger& one) { return std::tuple(-of_same_source(one), one.standing); });
-  return static_cast<std::size_t>(victim - strangers.begin());
+  return static_cast<std::size_t>(std::ranges::min_element(strangers, goes_before) - strangers.begin());
 }
 
 }  // namespace pgmpc

@@ -27,7 +27,7 @@ struct Stranger {
 
 std::uint64_t source_of(const sockaddr_storage& address) noexcept;
 
-// Index of the one that makes room. strangers: oldest first, not empty; quadratic in their number (64 by default).
-std::size_t who_makes_room(std::span<const Stranger> strangers) noexcept;
+// Index of the one that makes room. strangers: oldest first, not empty.
+std::size_t who_makes_room(std::span<const Stranger> strangers);
 
 }  // namespace pgmpc

@@ -1,6 +1,8 @@
 // What: the listener (listener.h).
 #include "worker/listener.h"
 
+#include <sys/resource.h>
+
 #include "pg/guc.h"
 #include "pg/version.h"
 #include "pg/workers.h"
@@ -24,6 +26,20 @@ std::vector<std::string> addresses_of(const std::string& list) {
   return addresses;
 }
 
+// How many strangers may be connected: many, as one that says nothing costs only a descriptor and a flood that finds
+// room waits for its deadline instead of coming again and again; at most half of the descriptors, for which the soft
+// limit (often 1024) is raised as far as the system allows and this needs. The server's own files take few.
+std::size_t room_for_strangers() {
+  constexpr rlim_t kStrangers = 2048;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return HttpServerConfig{}.max_unauthenticated;
+  if (limit.rlim_cur < 2 * kStrangers) {
+    rlimit raised{std::min(2 * kStrangers, limit.rlim_max), limit.rlim_max};
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  }
+  return std::min(kStrangers, limit.rlim_cur / 2);
+}
+
 std::size_t body_budget() { return static_cast<std::size_t>(guc::listener_memory_kb()) * 1024; }
 
 }  // namespace
@@ -36,6 +52,7 @@ void Listener::open() {
     HttpServerConfig config;
     config.addresses = addresses_of(guc::listen_addresses());
     config.port = guc::port();
+    config.max_unauthenticated = room_for_strangers();
     config.body_budget = body_budget();
     server_ = std::make_unique<HttpServer>(loop_, config, identity, load_trust_store(guc::ca_file(), guc::crl_file()),
                                            [](const std::string& line) { pg::log_line(line); });
