@@ -79,9 +79,9 @@ if ($ENV{PG_MPC_FULL}) {
 		repel(@slow);
 	}
 	my ($calm, $stormy) = map { (sort { $a <=> $b } @$_)[3] } \@calm, \@stormy;
-	note(sprintf 'median study: %.2f s in calm, %.2f s under attack', $calm, $stormy);
-	note(join ' ', 'calm:', map { sprintf '%.2f', $_ } @calm);
-	note(join ' ', 'under attack:', map { sprintf '%.2f', $_ } @stormy);
+	note(sprintf 'measured: median study %.2f s in calm, %.2f s under attack', $calm, $stormy);
+	note(join ' ', 'measured: calm', map { sprintf '%.2f', $_ } @calm);
+	note(join ' ', 'measured: under attack', map { sprintf '%.2f', $_ } @stormy);
 	cmp_ok($stormy, '<=', 1.2 * $calm, 'at most 20 % slower under attack');
 }
 

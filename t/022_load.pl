@@ -66,7 +66,7 @@ for my $number (1 .. $at_once) {
 	my ($code, undef, $err) = $mpc->finish($jobs[$number - 1]);
 	ok($code == 0 && same("load$number", $right), "study $number of $at_once at once") or diag($err);
 }
-note(sprintf '%d studies at once: %.1f s', $at_once, time - $began);
+note(sprintf 'measured: %d studies at once: %.1f s', $at_once, time - $began);
 
 # --- in a row ---
 
@@ -79,7 +79,7 @@ for my $number (1 .. $in_a_row) {
 	$mpc->ask($nodes[$number % 3], "SELECT * FROM mpc.run_study('row$number')");
 	ok(same("row$number", $right), "study $number in a row") if $number % 20 == 0 || $number == $in_a_row;
 }
-note(sprintf '%d studies in a row: %.1f s each', $in_a_row, (time - $began) / $in_a_row);
+note(sprintf 'measured: %d studies in a row: %.1f s each', $in_a_row, (time - $began) / $in_a_row);
 for my $node (@nodes) {
 	my ($party, $after) = ($mpc->party($node), undef);
 	my $before = $before{$party};
@@ -94,7 +94,7 @@ for my $node (@nodes) {
 	}
 	for my $what (sort grep { /memory/ } keys %$before) {
 		cmp_ok($after->{$what}, '<=', $before->{$what} + 4096 + 20 * $in_a_row, "$party: bounded $what (kB)");
-		note("$party: $what $before->{$what} kB, later $after->{$what} kB");
+		note("measured: $party: $what $before->{$what} kB, later $after->{$what} kB");
 	}
 	$node->safe_psql('postgres', 'CHECKPOINT; SELECT pg_switch_wal(); CHECKPOINT');
 	my $wal = $node->safe_psql('postgres', 'SELECT sum(size) / 1024 FROM pg_ls_waldir()');

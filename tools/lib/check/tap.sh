@@ -33,6 +33,7 @@ check_tap() {
     [ "$status" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
     count "$ok" "$bad" 0
     say "$test: $ok passed, $bad failed"
+    grep -E '^# measured' "$scratch/$name.log" >&2 || true
     [ "$bad" -eq 0 ] || show_tap_failure "$name"
     rm -rf "$scratch/tap/tmp_check"
   done
