@@ -1,5 +1,5 @@
-// What: the bodies of crypto/fixed_base.h. The powers of a row are made 8 at a time: base^0 to base^7 in the lanes of
-//       one batch, then that batch times base^8 again and again.
+// What: the bodies of crypto/fixed_base.h. The powers of a row are made 8 at a time, each with its inverse: base^0 to
+//       base^7 in the lanes of one batch, then that batch times base^8 again and again.
 #include "crypto/fixed_base.h"
 
 #include <sys/mman.h>
@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::size_t kNarrowest = 4, kWidest = 14, kWidestKept = 8;
 constexpr std::size_t kDoublings = 4;                    // steps per window
-constexpr std::size_t kProductCost = 4, kEntryCost = 6;  // n^2 limb products of a record's product and of an entry
+constexpr std::size_t kPowerNumbers = 4;                 // crypto/kernel.h, power
+constexpr std::size_t kProductCost = 4, kEntryCost = 4;  // n^2 limb products of a record's product and of an entry
 constexpr std::size_t kRowShare = 8;                     // a row takes at most this part of the memory
 constexpr std::size_t kLeastAtOnce = 64;
 constexpr std::size_t kGrain = 8;  // batches per piece of work of one thread
@@ -68,11 +69,11 @@ void FixedBase::choose_window(std::size_t memory, std::size_t records) {
 }
 
 const mp_limb_t* FixedBase::step(std::size_t window, std::size_t doubling) const {
-  return steps_.data() + (window * kDoublings + doubling) * 3 * modulus_->limbs();
+  return steps_.data() + (window * kDoublings + doubling) * kPowerNumbers * modulus_->limbs();
 }
 
-// Squares base and 1 / base side by side, exponent_bits times. Of every step to keep: both parts of base^(2^k) and the
-// first part of its inverse.
+// Squares base and 1 / base side by side, exponent_bits times, and keeps both pairs of every step. The shift is the
+// product of the powers that are half a row of their window.
 void FixedBase::make_steps(const Limbs& base) {
   const PairKernel& kernel = modulus_->kernel();
   const std::size_t n = modulus_->limbs();
@@ -82,81 +83,100 @@ void FixedBase::make_steps(const Limbs& base) {
   KernelWork work = kernel.work(2);
   kernel.store(pair.data(), next.data(), 1, work);
   kernel.load(power.data(), 1, pair.data());
-  steps_.resize(windows_ * kDoublings * 3 * n);
-  for (std::size_t bit = 0; bit < windows_ * window_; ++bit) {
-    if (bit % window_ < kDoublings) {
-      mp_limb_t* to = steps_.data() + (bit / window_ * kDoublings + bit % window_) * 3 * n;
-      kernel.store(pair.data(), power.data(), 0, work);
-      std::copy_n(pair.data(), n, to);
-      std::copy_n(pair.data() + n, n, to + 2 * n);
-      kernel.store(pair.data(), power.data(), 1, work);
-      std::copy_n(pair.data(), n, to + n);
+  shift_.resize(kernel.batch_size());
+  std::copy_n(modulus_->one(), kernel.batch_size(), shift_.data());
+  steps_.resize(windows_ * kDoublings * kPowerNumbers * n);
+  for (std::size_t window = 0, bit = 0; window < windows_; ++bit) {
+    const std::size_t at = bit - window * window_;
+    for (std::size_t lane = 0; lane < 2 && at < kDoublings; ++lane) {
+      mp_limb_t* to = steps_.data() + (window * kDoublings + at) * kPowerNumbers * n;
+      kernel.store(pair.data(), power.data(), lane, work);
+      std::copy_n(pair.data(), n, to + lane * n);
+      std::copy_n(pair.data() + n, n, to + (2 + lane) * n);
     }
+    if (at + 1 == row_bits(window)) {
+      kernel.multiply(next.data(), shift_.data(), power.data(), work);
+      shift_.swap(next);
+    }
+    if (at + 1 == window_) ++window;
     kernel.square(next.data(), power.data(), work);
     power.swap(next);
   }
-  finish_steps();
+  set_tails(steps_);
+  // The shift so far stands in lane 0.
+  kernel.store(pair.data(), shift_.data(), 0, work);
+  for (std::size_t lane = 0; lane < kKernelLanes; ++lane) kernel.load(shift_.data(), lane, pair.data());
+  // 1 in Montgomery form is R.
+  identity_.resize(kPowerNumbers * n);
+  for (std::size_t part = 0; part < kPowerNumbers; ++part)
+    std::copy_n(modulus_->one_pair().data() + part / 2 * n, n, identity_.data() + part * n);
+  set_tails(identity_);
 }
 
-// The second parts x1 become tails, x1 * inverse / R: g R = x0 + root x1 = x0 (1 + root x1 / x0), and R / x0 = 1 / g,
-// which is the inverse over R.
-void FixedBase::finish_steps() {
+// The second parts x1 become tails: y + root x1 = y (1 + root x1 / y) with 1 / y = v / R^2, so the tail is -x1 v.
+void FixedBase::set_tails(Limbs& powers) const {
   const PairKernel& kernel = modulus_->kernel();
-  const std::size_t n = modulus_->limbs(), size = kernel.batch_size(), all = windows_ * kDoublings;
+  const std::size_t n = modulus_->limbs(), size = kernel.batch_size(), all = powers.size() / (kPowerNumbers * n);
+  const auto limbs = static_cast<mp_size_t>(n);
   KernelWords batches(3 * size);
-  KernelWord *second = batches.data(), *inverse = second + size, *product = inverse + size;
+  KernelWord *second = batches.data(), *other = second + size, *product = other + size;
   Limbs pair(2 * n);
   for (std::size_t first = 0; first < all; first += kKernelLanes) {
     const std::size_t lanes = std::min(kKernelLanes, all - first);
     KernelWork work = kernel.work(lanes);
-    mp_limb_t* numbers = steps_.data() + first * 3 * n;
-    for (std::size_t lane = 0; lane < lanes; ++lane) {
-      kernel.load_part(second, lane, numbers + lane * 3 * n + 2 * n);
-      kernel.load_part(inverse, lane, numbers + lane * 3 * n + n);
-    }
-    kernel.multiply(product, second, inverse, work);
-    for (std::size_t lane = 0; lane < lanes; ++lane) {
-      kernel.store(pair.data(), product, lane, work);
-      std::copy_n(pair.data(), n, numbers + lane * 3 * n + 2 * n);
+    for (std::size_t part = 0; part < 2; ++part) {
+      mp_limb_t* numbers = powers.data() + first * kPowerNumbers * n;
+      std::fill_n(second, 3 * size, KernelWord{});
+      for (std::size_t lane = 0; lane < lanes; ++lane) {
+        kernel.load_part(second, lane, numbers + (lane * kPowerNumbers + 2 + part) * n);
+        kernel.load_part(other, lane, numbers + (lane * kPowerNumbers + 1 - part) * n);
+      }
+      kernel.multiply(product, second, other, work);
+      modulus_->enter(second, product, work);
+      for (std::size_t lane = 0; lane < lanes; ++lane) {
+        mp_limb_t* tail = numbers + (lane * kPowerNumbers + 2 + part) * n;
+        kernel.store(pair.data(), second, lane, work);
+        if (mpn_zero_p(pair.data(), limbs) != 0)
+          std::fill_n(tail, n, mp_limb_t{0});
+        else
+          mpn_sub_n(tail, kernel.root().data(), pair.data(), limbs);
+      }
     }
   }
-  // 1 in Montgomery form is R = (R mod root) (1 + root s) with s R = R / root, rounded down.
-  const Limbs& one = modulus_->one_pair();
-  identity_.resize(3 * n);
-  std::copy_n(one.data(), n, identity_.data());
-  std::copy_n(one.data(), n, identity_.data() + n);
-  std::copy_n(one.data() + n, n, identity_.data() + 2 * n);
-  start_ = identity_.clone();
-  std::copy_n(kernel.root().data(), n, start_.data() + n);
-  start_[n] -= 1;  // the root is odd
 }
 
 void FixedBase::load_power(KernelWord* power, std::size_t lane, const mp_limb_t* numbers) const {
   const PairKernel& kernel = modulus_->kernel();
-  for (std::size_t part = 0; part < 3; ++part)
+  for (std::size_t part = 0; part < kPowerNumbers; ++part)
     kernel.load_part(power + part * kernel.part_size(), lane, numbers + part * modulus_->limbs());
 }
 
+// Entry i is the power of i - half.
 void FixedBase::build_row(KernelWord* row, std::size_t window) const {
   const PairKernel& kernel = modulus_->kernel();
   const std::size_t size = kernel.power_size(), entry = kernel.entry_size();
+  const std::size_t half = std::size_t{1} << (row_bits(window) - 1);
   KernelWork work = kernel.work();
   KernelWords powers(2 * size);
   KernelWord *power = powers.data(), *factor = power + size;
-  for (std::size_t lane = 0; lane < kKernelLanes; ++lane) load_power(power, lane, start_.data());
+  for (std::size_t lane = 0; lane < kKernelLanes; ++lane) load_power(power, lane, identity_.data());
   for (std::size_t doubling = 0; doubling + 1 < kDoublings; ++doubling) {
     for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
       load_power(factor, lane, lane >> doubling & 1 ? step(window, doubling) : identity_.data());
     kernel.advance(power, factor, work);
   }
   for (std::size_t lane = 0; lane < kKernelLanes; ++lane) load_power(factor, lane, step(window, kDoublings - 1));
-  const std::size_t bits = std::min(window_, exponent_bits_ - window * window_);
-  for (std::size_t at = 0; at < std::size_t{1} << bits; at += kKernelLanes) {
+  for (std::size_t at = 0; at <= half; at += kKernelLanes) {
     if (at != 0) kernel.advance(power, factor, work);
-    std::uint64_t* to[kKernelLanes];
-    for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
-      to[lane] = reinterpret_cast<std::uint64_t*>(row) + (at + lane) * entry;
-    kernel.write_entries(to, power, kKernelLanes);
+    std::uint64_t *to[kKernelLanes], *to_inverse[kKernelLanes];
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+      const std::size_t exponent = at + lane;
+      auto* const middle = reinterpret_cast<std::uint64_t*>(row) + half * entry;
+      to[lane] = exponent < half ? middle + exponent * entry : nullptr;
+      to_inverse[lane] = exponent != 0 && exponent <= half ? middle - exponent * entry : nullptr;
+    }
+    kernel.write_entries(to, power, false);
+    kernel.write_entries(to_inverse, power, true);
   }
 }
 
@@ -176,7 +196,7 @@ std::size_t FixedBase::digit(const mp_limb_t* exponent, std::size_t window) cons
 struct FixedBase::Batches {
   const mp_limb_t* exponents;
   std::size_t records;
-  KernelWords pairs;
+  KernelWords products;
   KernelWords sums;
 
   std::size_t lanes(std::size_t batch) const { return std::min(kKernelLanes, records - batch * kKernelLanes); }
@@ -207,7 +227,7 @@ void FixedBase::multiply_rows(Batches& batches, const KernelWord* rows, std::siz
     if (at + 1 < steps) find(ahead, at + 1);
     const std::size_t batch = begin + at / count;
     work.lanes = batches.lanes(batch);
-    kernel.multiply_entries(batches.pairs.data() + batch * kernel.batch_size(), now,
+    kernel.multiply_entries(batches.products.data() + batch * kernel.batch_size(), now,
                             batches.sum(batch * kKernelLanes, kernel.sum_size()), work);
     std::swap(now, ahead);
   }
@@ -219,10 +239,7 @@ void FixedBase::multiply(mp_limb_t* pairs, const mp_limb_t* exponents, std::size
   const std::size_t n = modulus_->limbs(), size = kernel.batch_size();
   const std::size_t all = (count + kKernelLanes - 1) / kKernelLanes;
   Batches batches{exponents, count, KernelWords(all * size), KernelWords(count * kernel.sum_size() / kKernelLanes)};
-  pool.for_ranges(all, kGrain, cancel, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin * kKernelLanes; i < std::min(end * kKernelLanes, count); ++i)
-      kernel.load(batches.pairs.data() + i / kKernelLanes * size, i % kKernelLanes, pairs + i * 2 * n);
-  });
+  for (std::size_t i = 0; i < all; ++i) std::copy_n(shift_.data(), size, batches.products.data() + i * size);
 
   const std::size_t fit = std::max<std::size_t>(1, row_memory_ / row_bytes());
   const std::size_t group = kept() ? windows_ : std::min({static_cast<std::size_t>(pool.threads()), fit, windows_});
@@ -240,34 +257,39 @@ void FixedBase::multiply(mp_limb_t* pairs, const mp_limb_t* exponents, std::size
     });
   }
   pool.for_ranges(all, kGrain, cancel, [&](std::size_t begin, std::size_t end) {
-    KernelWord* batch = batches.pairs.data();
-    for (std::size_t i = begin; i < end; ++i) {
-      const std::size_t record = i * kKernelLanes;
-      finish(pairs + record * 2 * n, batch + i * size, batches.sum(record, kernel.sum_size()), batches.lanes(i));
-    }
+    for (std::size_t i = begin; i < end; ++i) finish(pairs + i * kKernelLanes * 2 * n, batches, i);
   });
 }
 
-// pairs = the lanes times 1 + root * s for the sums of their tails: the factor's Montgomery form is
-// R + root * (s R) = (R mod root) + root * (R / root + tails).
-void FixedBase::finish(mp_limb_t* pairs, const KernelWord* batch, const std::uint64_t* sums, std::size_t lanes) const {
+// pairs *= the product of a batch and 1 - root * z / R^2 for the sums z of its tails: that factor's Montgomery form is
+// R - root * z / R = (R mod root) + root * (R / root - z / R).
+void FixedBase::finish(mp_limb_t* pairs, Batches& batches, std::size_t batch) const {
   const PairKernel& kernel = modulus_->kernel();
-  const std::size_t n = modulus_->limbs(), size = kernel.batch_size();
+  const std::size_t n = modulus_->limbs(), size = kernel.batch_size(), lanes = batches.lanes(batch);
   const auto limbs = static_cast<mp_size_t>(n);
+  const Limbs& one = modulus_->one_pair();
   KernelWork work = kernel.work(lanes);
-  KernelWords batches(2 * size);
+  KernelWords words(2 * size);
+  KernelWord *x = words.data(), *y = x + size, *product = batches.products.data() + batch * size;
   Limbs scratch(2 * n + n + 1 + 2);
   mp_limb_t *factor = scratch.data(), *sum = factor + 2 * n, *quotient = sum + n + 1;
   for (std::size_t lane = 0; lane < lanes; ++lane) {
-    std::copy_n(identity_.data(), n, factor);
-    kernel.store_sum(sum, sums + lane * kernel.sum_size());
-    sum[n] += mpn_add_n(sum, sum, identity_.data() + 2 * n, limbs);
-    mpn_tdiv_qr(quotient, factor + n, 0, sum, limbs + 1, kernel.root().data(), limbs);
-    kernel.load(batches.data(), lane, factor);
+    kernel.store_sum(sum, batches.sum(batch * kKernelLanes + lane, kernel.sum_size()));
+    mpn_tdiv_qr(quotient, factor, 0, sum, limbs + 1, kernel.root().data(), limbs);
+    kernel.load_part(x, lane, factor);
   }
-  kernel.multiply(batches.data() + size, batch, batches.data(), work);
-  for (std::size_t lane = 0; lane < lanes; ++lane)
-    kernel.store(pairs + lane * 2 * n, batches.data() + size, lane, work);
+  kernel.multiply(y, x, modulus_->unit(), work);
+  for (std::size_t lane = 0; lane < lanes; ++lane) {
+    kernel.store(factor, y, lane, work);
+    if (mpn_sub_n(factor + n, one.data() + n, factor, limbs) != 0)
+      mpn_add_n(factor + n, factor + n, kernel.root().data(), limbs);
+    std::copy_n(one.data(), n, factor);
+    kernel.load(x, lane, factor);
+  }
+  kernel.multiply(y, product, x, work);
+  for (std::size_t lane = 0; lane < lanes; ++lane) kernel.load(x, lane, pairs + lane * 2 * n);
+  kernel.multiply(product, y, x, work);
+  for (std::size_t lane = 0; lane < lanes; ++lane) kernel.store(pairs + lane * 2 * n, product, lane, work);
 }
 
 }  // namespace pgmpc

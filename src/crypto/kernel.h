@@ -4,18 +4,19 @@
 // Terms: pair = (x0, x1), the number x0 + root * x1 modulo root^2; lane = the place of one record in a batch;
 //        R = 2^radix_bits, the kernel's Montgomery factor; Montgomery form of x = x * R modulo root^2;
 //        canonical pair = both parts below root, n limbs each;
-//        power = g^d in the form in which tables of a fixed base g are made and used, three numbers modulo root:
-//        residue y, inverse -g^-d and tail z, where g^d * R = y * (1 + root * s) modulo root^2 and z = s * R;
-//        entry = residue and tail of one lane by itself, in the kernel's own digits, as tables keep it.
+//        entry = what a table of a fixed base keeps of g^d, in the kernel's own digits, one lane by itself: two numbers
+//        modulo root, residue y and tail z with g^d * R = y * (1 - root * z / R^2) modulo root^2;
+//        power = g^d and g^-d at once, as tables are made: residues y and v of both, then their tails.
 // Invariants: multiply(a, b) = a * b / R, so that a product with a factor that is not in Montgomery form leaves it.
 //   The pair makes that cheap. Montgomery's reduction of x0 * y0 finds q with x0 * y0 + q * root = R * t, hence
 //     (x0 + root x1)(y0 + root y1) / R = t + root * (x0 y1 + x1 y0 - q) / R  (mod root^2):
 //   5 n^2 limb products instead of the 8 n^2 of Montgomery's method for the modulus root^2.
 //   A product with an entry takes 4 n^2: it multiplies by (y, 0) and adds the tail z to the sum of its lane; the caller
-//   multiplies by 1 + root * s for the sum of all s at the end, once.
+//   multiplies by 1 - root * z / R^2 for the sum of all z at the end, once.
 //   For the product of two powers, y y' + q root = R t gives
-//     y (1 + root s) y' (1 + root s') / R = t (1 + root (s + s' - q / (R t)))  (mod root^2),
-//   so the new tail is z + z' - q / t, and 1 / t comes from the inverses: no number is ever inverted here.
+//     y (1 - root z / R^2) y' (1 - root z' / R^2) / R = t (1 - root (z + z' + q R / t) / R^2)  (mod root^2),
+//   so the new tail is z + z' + q R / t = z + z' + q v / R with the residue of the inverse, v = R^2 / t modulo root: no
+//   number is ever inverted here, and the entries of g^d and g^-d take 8 n^2 together.
 //   Lanes never mix. The vector kernels run in constant time always, the portable one when asked to. Scratch belongs to
 //   the caller (one KernelWork per thread), so that nothing stays behind on the stack.
 #pragma once
@@ -66,7 +67,7 @@ class PairKernel {
   std::size_t radix_bits() const { return radix_bits_; }
   std::size_t part_size() const { return part_size_; }        // KernelWords of one number in 8 lanes
   std::size_t batch_size() const { return 2 * part_size_; }   // of 8 pairs
-  std::size_t power_size() const { return 3 * part_size_; }   // of 8 powers: residues, inverses, tails
+  std::size_t power_size() const { return 4 * part_size_; }   // of 8 powers: y, v, the tail of y, the tail of v
   std::size_t entry_size() const { return 2 * half_entry_; }  // words of 64 bits, a multiple of 16
   std::size_t sum_size() const { return half_entry_; }        // words of 64 bits; a sum begins as zeros
   KernelWork work(std::size_t lanes = kKernelLanes) const;
@@ -87,14 +88,19 @@ class PairKernel {
                                 KernelWork& work) const = 0;
   // sum (n + 1 limbs) of up to 2^12 tails, not reduced.
   virtual void store_sum(mp_limb_t* number, const std::uint64_t* sum) const = 0;
-  // power = the power of the sum of both exponents. step: as a power, but its inverse is g^-d * R (Montgomery form,
-  // not negative). At most 2^10 steps after loading.
+  // power = the power of the sum of both exponents; step is a power just loaded. At most 2^11 steps after loading.
   virtual void advance(KernelWord* power, const KernelWord* step, KernelWork& work) const = 0;
-  virtual void write_entries(std::uint64_t* const* entries, const KernelWord* power, std::size_t lanes) const = 0;
+  // The entries of g^d, or of g^-d, of 8 powers; none for a lane whose place is null.
+  void write_entries(std::uint64_t* const* entries, const KernelWord* power, bool inverse) const {
+    const KernelWord* residue = power + (inverse ? part_size_ : 0);
+    write(entries, residue, residue + 2 * part_size_);
+  }
   // out = table[index] of `count` batches; reads all of them, so that the access does not depend on the index.
   virtual void select(KernelWord* out, const KernelWord* table, std::size_t count, std::size_t index) const = 0;
 
  protected:
+  // Residues and tails of 8 lanes.
+  virtual void write(std::uint64_t* const* entries, const KernelWord* residues, const KernelWord* tails) const = 0;
   // half_entry: words of one number in an entry.
   PairKernel(const Limbs& root, std::size_t radix_bits, std::size_t part_size, std::size_t half_entry)
       : root_(root.clone()), radix_bits_(radix_bits), part_size_(part_size), half_entry_(half_entry) {}

@@ -170,7 +170,7 @@ class Avx2Kernel final : public PairKernel {
         digits_(digits_of(64 * root.size())),
         padded_(digits_ + 2 * kBlock),
         constants_(padded_ + digits_ + 1) {
-    scratch_words_ = 2 * padded_ + 3 * digits_;
+    scratch_words_ = 2 * padded_ + 4 * digits_;
     scratch_limbs_ = 2 * root.size() + 2;
     Limbs less_one = root.clone();
     less_one[0] -= 1;
@@ -224,19 +224,13 @@ class Avx2Kernel final : public PairKernel {
 
   void advance(KernelWord* power, const KernelWord* step, KernelWork& work) const override {
     const Scratch s = scratch(work);
-    KernelWord *inverse = power + digits_, *tail = inverse + digits_;
+    KernelWord *inverse = power + digits_, *tail = inverse + digits_, *inverse_tail = tail + digits_;
     reduce(power, s.q, {power, pad(s.y0, step, digits_)}, {}, nullptr, constants(work));
-    reduce(inverse, s.other, {inverse, pad(s.y0, step + digits_, digits_)}, {}, nullptr, constants(work));
+    reduce(inverse, s.q_inverse, {inverse, pad(s.y0, step + digits_, digits_)}, {}, nullptr, constants(work));
     reduce(s.change, s.other, {s.q, pad(s.y0, inverse, digits_)}, {}, nullptr, constants(work));
     add_digits(tail, step + 2 * digits_, s.change, digits_);
-  }
-
-  void write_entries(std::uint64_t* const* entries, const KernelWord* power, std::size_t lanes) const override {
-    for (std::size_t lane = 0; lane < lanes; ++lane)
-      for (std::size_t i = 0; i < digits_; ++i) {
-        entries[lane][i] = power[i].lane[lane];
-        entries[lane][sum_size() + i] = power[2 * digits_ + i].lane[lane];
-      }
+    reduce(s.change, s.other, {s.q_inverse, pad(s.y0, power, digits_)}, {}, nullptr, constants(work));
+    add_digits(inverse_tail, step + 3 * digits_, s.change, digits_);
   }
 
   void select(KernelWord* out, const KernelWord* table, std::size_t count, std::size_t index) const override {
@@ -244,12 +238,19 @@ class Avx2Kernel final : public PairKernel {
   }
 
  private:
+  void write(std::uint64_t* const* entries, const KernelWord* residues, const KernelWord* tails) const override {
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
+      for (std::size_t i = 0; entries[lane] != nullptr && i < digits_; ++i) {
+        entries[lane][i] = residues[i].lane[lane];
+        entries[lane][sum_size() + i] = tails[i].lane[lane];
+      }
+  }
   struct Scratch {
-    KernelWord *y0, *y1, *q, *other, *change;
+    KernelWord *y0, *y1, *q, *q_inverse, *other, *change;
   };
   Scratch scratch(KernelWork& work) const {
-    KernelWord* at = work.words.data();
-    return {at, at + padded_, at + 2 * padded_, at + 2 * padded_ + digits_, at + 2 * padded_ + 2 * digits_};
+    KernelWord *at = work.words.data(), *q = at + 2 * padded_;
+    return {at, at + padded_, q, q + digits_, q + 2 * digits_, q + 3 * digits_};
   }
   Constants constants(const KernelWork& work) const {
     return {digits_, work.lanes > kKernelLanes / 2 ? std::size_t{2} : std::size_t{1}, constants_.data(),

@@ -57,13 +57,13 @@ PGMPC_IFMA void gather_part(Vector* out, const std::uint64_t* const* numbers, in
   }
 }
 
-PGMPC_IFMA void scatter_part(std::uint64_t* const* entries, std::size_t offset, const Vector* part, int digits,
-                             std::size_t lanes) {
+PGMPC_IFMA void scatter_part(std::uint64_t* const* entries, std::size_t offset, const Vector* part, int digits) {
   for (int at = 0; at < digits; at += 8) {
     Vector rows[8], columns[8];
     for (int i = 0; i < 8; ++i) rows[i] = at + i < digits ? part[at + i] : _mm512_setzero_si512();
     ifma::transpose(columns, rows);
-    for (std::size_t lane = 0; lane < lanes; ++lane) _mm512_store_si512(entries[lane] + offset + at, columns[lane]);
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
+      if (entries[lane] != nullptr) _mm512_store_si512(entries[lane] + offset + at, columns[lane]);
   }
 }
 
@@ -91,17 +91,19 @@ PGMPC_IFMA void multiply_by_residue(Vector* x, const Vector* y, const Constants<
   ifma::reduce_product<K>(x + n, q + n, x + n, y, nullptr, nullptr, q, c);
 }
 
-// crypto/kernel.h, advance: the quotient q of the residues' product has digits up to R - 1, so q times the inverse,
-// over R, is below 1.001 root + root. Tails grow by 1.001 root of the step's and these 2.001 root: after 2^10 steps
-// they are below 2^12 root, inside the slack.
+// crypto/kernel.h, advance: the quotient q of the residues' product has digits up to R - 1, so q times the residue of
+// the inverse, over R, is below 1.001 root + root. Tails grow by 1.001 root of the step's and these 2.001 root: after
+// 2^11 steps they are below 2^13 root, inside the slack.
 template <int K>
 PGMPC_IFMA void advance_powers(Vector* power, const Vector* step, const Constants<K>& c, Vector* scratch) {
   constexpr int n = kTile * K;
-  Vector *q = scratch, *other = q + n, *change = other + n;
+  Vector *q = scratch, *q_inverse = q + n, *other = q_inverse + n, *change = other + n;
   ifma::reduce_product<K>(power, q, power, step, nullptr, nullptr, nullptr, c);
-  ifma::reduce_product<K>(power + n, other, power + n, step + n, nullptr, nullptr, nullptr, c);
+  ifma::reduce_product<K>(power + n, q_inverse, power + n, step + n, nullptr, nullptr, nullptr, c);
   ifma::reduce_product<K>(change, other, q, power + n, nullptr, nullptr, nullptr, c);
   add_digits(power + 2 * n, step + 2 * n, change, n);
+  ifma::reduce_product<K>(change, other, q_inverse, power, nullptr, nullptr, nullptr, c);
+  add_digits(power + 3 * n, step + 3 * n, change, n);
 }
 
 PGMPC_IFMA void select_batch(Vector* out, const Vector* table, std::size_t count, std::size_t index, int size) {
@@ -128,7 +130,7 @@ class IfmaKernel final : public PairKernel {
   explicit IfmaKernel(const Limbs& root)
       : PairKernel(root, kDigits * kDigitBits, kDigits, (kDigits + 7) / 8 * 8),
         constants_(sizeof(Constants<K>) / sizeof(KernelWord)) {
-    scratch_words_ = 3 * kDigits;
+    scratch_words_ = 4 * kDigits;
     scratch_limbs_ = 2 * root.size() + 2;
     Limbs less_one = root.clone();
     less_one[0] -= 1;
@@ -175,16 +177,15 @@ class IfmaKernel final : public PairKernel {
     advance_powers<K>(vectors(power), vectors(step), constants(), vectors(work.words.data()));
   }
 
-  void write_entries(std::uint64_t* const* entries, const KernelWord* power, std::size_t lanes) const override {
-    scatter_part(entries, 0, vectors(power), kDigits, lanes);
-    scatter_part(entries, sum_size(), vectors(power) + 2 * kDigits, kDigits, lanes);
-  }
-
   void select(KernelWord* out, const KernelWord* table, std::size_t count, std::size_t index) const override {
     select_batch(vectors(out), vectors(table), count, index, 2 * kDigits);
   }
 
  private:
+  void write(std::uint64_t* const* entries, const KernelWord* residues, const KernelWord* tails) const override {
+    scatter_part(entries, 0, vectors(residues), kDigits);
+    scatter_part(entries, sum_size(), vectors(tails), kDigits);
+  }
   const Constants<K>& constants() const { return *reinterpret_cast<const Constants<K>*>(constants_.data()); }
 
   KernelWords constants_;  // a Constants<K>

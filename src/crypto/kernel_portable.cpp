@@ -7,8 +7,8 @@
 //     means adding 1 to the second: the subtraction reports whether it happened.
 //   - second part: x0 y1 + x1 y0 - q lies in (-R, 2 root^2); root * R is added where it is negative. After the
 //     reduction it is below 3 root - 1, with the 1 from the first part below 3 root: two subtractions.
-//   - powers: residue, inverse and tail are below root. Taking root off the residue t means adding R / t to the tail,
-//     which is one inverse less: with v = -R / t, the tail gains (q v) / R - v where root was taken.
+//   - powers: residues and tails are below root. Taking root off the residue t means taking R^2 / t off its tail, which
+//     is the residue v of the inverse: the tail gains (q v) / R - v where root was taken.
 //   In constant timing products are GMP's mpn_sec functions (schoolbook); else mpn_mul_n, which compares its operands
 //   above its Karatsuba threshold. mpn_addmul_1, mpn_add_n, mpn_sub_n and the mpn_cnd functions are constant-time.
 #include <algorithm>
@@ -26,7 +26,7 @@ class PortableKernel final : public PairKernel {
         constant_(timing == Timing::constant),
         n_(static_cast<mp_size_t>(root.size())),
         k0_(negative_inverse(root[0])) {
-    scratch_limbs_ = static_cast<std::size_t>(7 * n_ + std::max(mpn_sec_mul_itch(n_, n_), mpn_sec_sqr_itch(n_)));
+    scratch_limbs_ = static_cast<std::size_t>(8 * n_ + std::max(mpn_sec_mul_itch(n_, n_), mpn_sec_sqr_itch(n_)));
   }
 
   void multiply(KernelWord* out, const KernelWord* a, const KernelWord* b, KernelWork& work) const override {
@@ -65,16 +65,7 @@ class PortableKernel final : public PairKernel {
   void store_sum(mp_limb_t* number, const std::uint64_t* sum) const override { std::copy_n(sum, n_ + 1, number); }
 
   void advance(KernelWord* power, const KernelWord* step, KernelWork& work) const override {
-    for (std::size_t lane = 0; lane < work.lanes; ++lane)
-      advance_one(of(power, 0, lane), of(power, 1, lane), of(power, 2, lane), of(step, 0, lane), of(step, 1, lane),
-                  of(step, 2, lane), scratch(work));
-  }
-
-  void write_entries(std::uint64_t* const* entries, const KernelWord* power, std::size_t lanes) const override {
-    for (std::size_t lane = 0; lane < lanes; ++lane) {
-      std::copy_n(of(power, 0, lane), n_, entries[lane]);
-      std::copy_n(of(power, 2, lane), n_, entries[lane] + sum_size());
-    }
+    for (std::size_t lane = 0; lane < work.lanes; ++lane) advance_one(power, step, lane, scratch(work));
   }
 
   void select(KernelWord* out, const KernelWord* table, std::size_t count, std::size_t index) const override {
@@ -90,8 +81,15 @@ class PortableKernel final : public PairKernel {
   }
 
  private:
+  void write(std::uint64_t* const* entries, const KernelWord* residues, const KernelWord* tails) const override {
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+      if (entries[lane] == nullptr) continue;
+      std::copy_n(of(residues, 0, lane), n_, entries[lane]);
+      std::copy_n(of(tails, 0, lane), n_, entries[lane] + sum_size());
+    }
+  }
   struct Scratch {
-    mp_limb_t *product, *second, *q, *tmp, *rest;
+    mp_limb_t *product, *second, *q, *kept, *tmp, *rest;
   };
 
   mp_limb_t* of(KernelWord* batch, std::size_t part, std::size_t lane) const {
@@ -103,7 +101,7 @@ class PortableKernel final : public PairKernel {
 
   Scratch scratch(KernelWork& work) const {
     mp_limb_t* at = work.limbs.data();
-    return {at, at + 2 * n_, at + 4 * n_, at + 5 * n_, at + 7 * n_};
+    return {at, at + 2 * n_, at + 4 * n_, at + 5 * n_, at + 6 * n_, at + 8 * n_};
   }
 
   void product_of(mp_limb_t* out, const mp_limb_t* x, const mp_limb_t* y, mp_limb_t* rest) const {
@@ -160,17 +158,25 @@ class PortableKernel final : public PairKernel {
     subtract_once(x, high, root().data(), limbs(), s.tmp);
   }
 
-  void advance_one(mp_limb_t* y, mp_limb_t* v, mp_limb_t* z, const mp_limb_t* step_y, const mp_limb_t* step_v,
-                   const mp_limb_t* step_z, const Scratch& s) const {
-    product_of(s.product, y, step_y, s.rest);
+  void advance_one(KernelWord* power, const KernelWord* step, std::size_t lane, const Scratch& s) const {
+    mp_limb_t *y = of(power, 0, lane), *v = of(power, 1, lane);
+    product_of(s.product, y, of(step, 0, lane), s.rest);
     const mp_limb_t taken = first_part(y, s);
+    std::copy_n(s.q, n_, s.kept);
+    product_of(s.product, v, of(step, 1, lane), s.rest);
+    const mp_limb_t taken_inverse = first_part(v, s);
     std::copy_n(s.q, n_, s.second);
-    product_of(s.product, v, step_v, s.rest);
-    first_part(v, s);
-    product_of(s.product, s.second, v, s.rest);
-    first_part(s.second, s);
-    add_modulo(z, step_z, s);
-    add_modulo(z, s.second, s);
+    advance_tail(of(power, 2, lane), of(step, 2, lane), s.kept, v, taken, s);
+    advance_tail(of(power, 3, lane), of(step, 3, lane), s.second, y, taken_inverse, s);
+  }
+
+  // z += step + q * v / R, less v where root was taken off the residue; v is the residue of the inverse.
+  void advance_tail(mp_limb_t* z, const mp_limb_t* step, mp_limb_t* q, const mp_limb_t* v, mp_limb_t taken,
+                    const Scratch& s) const {
+    product_of(s.product, q, v, s.rest);
+    first_part(q, s);
+    add_modulo(z, step, s);
+    add_modulo(z, q, s);
     mpn_cnd_add_n(mpn_cnd_sub_n(taken, z, z, v, n_), z, z, root().data(), n_);
   }
 

@@ -21,8 +21,7 @@ class PairModulus {
     kernel_->multiply(out, batch, factor_.data(), work);
   }
   const Limbs& one_pair() const { return one_pair_; }  // R as a canonical pair: R modulo root, R / root
-  // out (2n limbs) = the inverse of value modulo root, value of 2n limbs; variable time. Error(internal) when there is
-  // none.
+  // out = the inverse of value modulo root^2, 2n limbs each; variable time. Error(internal) when there is none.
   void invert(mp_limb_t* out, const mp_limb_t* value) const;
   // All lanes = value (2n limbs, below root^2) in Montgomery form.
   KernelWords spread(const Limbs& value) const;

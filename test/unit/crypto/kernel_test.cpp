@@ -249,17 +249,17 @@ TEST_P(Kernel, ProductsWithEntriesAgreeWithGmp) {
     }
     for (int round = 0; round < 12; ++round) {
       std::vector<Integer> residues(lanes);
+      const std::size_t part = static_cast<std::size_t>(round) % 2;  // the entry of the power or of its inverse
       for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
         const Integer& y = values[(lane * 3 + static_cast<std::size_t>(round)) % values.size()];
         const Integer& z = values[(lane + 2 + static_cast<std::size_t>(round)) % values.size()];
-        load_number(*kernel, power.data(), lane, y);
-        load_number(*kernel, power.data() + kernel->part_size(), lane, y);
-        load_number(*kernel, power.data() + 2 * kernel->part_size(), lane, z);
+        load_number(*kernel, power.data() + part * kernel->part_size(), lane, y);
+        load_number(*kernel, power.data() + (part + 2) * kernel->part_size(), lane, z);
         if (lane >= lanes) continue;
         residues[lane] = y;
         mpz_add(tails[lane], tails[lane], z);
       }
-      kernel->write_entries(to, power.data(), kKernelLanes);
+      kernel->write_entries(to, power.data(), part == 1);
       kernel->multiply_entries(x.batch.data(), to, sum, x.work);
       for (std::size_t lane = 0; lane < lanes; ++lane) {
         expected[lane] = expected_product(expected[lane], residues[lane], *kernel, square);
@@ -276,75 +276,82 @@ TEST_P(Kernel, ProductsWithEntriesAgreeWithGmp) {
   }
 }
 
-// One power after the other against the definition: base^d * R = y * (1 + root * s), tail = s * R, over the longest run
-// that a table needs.
+// One power and its inverse after the other against the definition: base^d * R = y * (1 - root * z / R^2), over the
+// longest run that a table needs.
 TEST_P(Kernel, PowersAdvanceAsDefined) {
   for (const Root& root : roots()) {
     SCOPED_TRACE(root.name);
     const auto kernel = PairKernel::make(limbs_of(root.value, root.limbs), Timing::variable, GetParam());
     const std::size_t part = kernel->part_size(), entry_words = kernel->entry_size() / kKernelLanes;
     const auto n = static_cast<mp_size_t>(root.limbs);
-    Integer square, r, base, x;
+    Integer square, r, r_square_inverse;
     mpz_mul(square, root.value, root.value);
     mpz_setbit(r, kernel->radix_bits());
+    mpz_mul(r_square_inverse, r, r);
+    ASSERT_NE(mpz_invert(r_square_inverse, r_square_inverse, root.value), 0);
     KernelWords power(kernel->power_size()), step(kernel->power_size()), entries(kKernelLanes * entry_words);
     std::uint64_t* to[kKernelLanes];
     for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
       to[lane] = reinterpret_cast<std::uint64_t*>(entries.data() + lane * entry_words);
-    // x R = y (1 + root s): y = x R mod root, and s R for the tail.
-    const auto set = [&](KernelWord* out, const Integer& value, bool as_step) {
-      Integer shifted, inverted, high, tail, y;
-      mpz_mul(shifted, value, r);
-      mpz_mod(shifted, shifted, square);
-      mpz_tdiv_qr(high, y, shifted, root.value);
-      ASSERT_NE(mpz_invert(inverted, y, root.value), 0);
-      mpz_mul(tail, high, inverted);
-      mpz_mul(tail, tail, r);
-      mpz_mod(tail, tail, root.value);
-      ASSERT_NE(mpz_invert(inverted, value, root.value), 0);
-      if (as_step)
-        mpz_mul(inverted, inverted, r);
-      else
-        mpz_neg(inverted, inverted);
-      mpz_mod(inverted, inverted, root.value);
-      for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
-        load_number(*kernel, out, lane, y);
-        load_number(*kernel, out + part, lane, inverted);
-        load_number(*kernel, out + 2 * part, lane, tail);
+    // y = x R mod root, and the tail -s R^2 for x R = y (1 + root s); the same for the inverse.
+    const auto set = [&](KernelWord* out, const Integer& value) {
+      Integer x = value;
+      for (std::size_t i = 0; i < 2; ++i) {
+        Integer shifted, inverted, high, tail, y;
+        mpz_mul(shifted, x, r);
+        mpz_mod(shifted, shifted, square);
+        mpz_tdiv_qr(high, y, shifted, root.value);
+        ASSERT_NE(mpz_invert(inverted, y, root.value), 0);
+        mpz_mul(tail, high, inverted);
+        mpz_mul(tail, tail, r);
+        mpz_mul(tail, tail, r);
+        mpz_neg(tail, tail);
+        mpz_mod(tail, tail, root.value);
+        for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+          load_number(*kernel, out + i * part, lane, y);
+          load_number(*kernel, out + (2 + i) * part, lane, tail);
+        }
+        ASSERT_NE(mpz_invert(x, x, square), 0);
       }
     };
-    set(power.data(), Integer(1ul), false);
+    Integer base, x(1ul), inverse_base, inverse(1ul);
     mpz_sub_ui(base, square, 2);  // -2: neither part is small
-    set(step.data(), base, true);
+    ASSERT_NE(mpz_invert(inverse_base, base, square), 0);
+    set(power.data(), x);
+    set(step.data(), base);
     KernelWork work = kernel->work();
-    mpz_set_ui(x, 1);
     Limbs stored(2 * root.limbs), sum(root.limbs + 1), quotient(2);
-    for (int d = 1; d <= 1024; ++d) {
+    for (int d = 1; d <= 1040; ++d) {
       kernel->advance(power.data(), step.data(), work);
       mpz_mul(x, x, base);
       mpz_mod(x, x, square);
-      if (d > 3 && d < 1022 && d % 100 != 0) continue;
-      kernel->write_entries(to, power.data(), kKernelLanes);
-      KernelWords sums(kernel->sum_size());
-      Lanes unit(*kernel);
-      for (std::size_t lane = 0; lane < kKernelLanes; ++lane) unit.set(lane, Integer(1ul), Integer());
-      kernel->multiply_entries(unit.batch.data(), to, reinterpret_cast<std::uint64_t*>(sums.data()), work);
-      for (const std::size_t lane : {std::size_t{0}, std::size_t{7}}) {
-        // The residue may be root above the canonical one, which the tail makes up for: compare the whole number.
-        Integer factor, got = unit.get(lane, root.value);
-        kernel->store_sum(sum.data(), reinterpret_cast<std::uint64_t*>(sums.data()) + lane * kernel->sum_size());
-        mpn_tdiv_qr(quotient.data(), stored.data(), 0, sum.data(), n + 1, limbs_of(root.value, root.limbs).data(), n);
-        mpz_import(factor, root.limbs, -1, 8, 0, 0, stored.data());
-        EXPECT_NE(mpz_invert(r, r, root.value), 0);
-        mpz_mul(factor, factor, r);
-        mpz_mod(factor, factor, root.value);
-        mpz_mul(factor, factor, root.value);
-        mpz_add_ui(factor, factor, 1);
-        mpz_mul(got, got, factor);
-        mpz_mod(got, got, square);
-        ASSERT_EQ(mpz_cmp(got, x), 0) << d;
-        mpz_set_ui(r, 0);
-        mpz_setbit(r, kernel->radix_bits());
+      mpz_mul(inverse, inverse, inverse_base);
+      mpz_mod(inverse, inverse, square);
+      if (d > 3 && d < 1038 && d % 100 != 0) continue;
+      for (const bool inverted : {false, true}) {
+        to[3] = nullptr;
+        kernel->write_entries(to, power.data(), inverted);
+        to[3] = to[7];
+        KernelWords sums(kernel->sum_size());
+        Lanes unit(*kernel);
+        for (std::size_t lane = 0; lane < kKernelLanes; ++lane) unit.set(lane, Integer(1ul), Integer());
+        kernel->multiply_entries(unit.batch.data(), to, reinterpret_cast<std::uint64_t*>(sums.data()), work);
+        to[3] = reinterpret_cast<std::uint64_t*>(entries.data() + 3 * entry_words);
+        EXPECT_EQ(*to[3], 0u) << "an entry for a lane that has none";
+        for (const std::size_t lane : {std::size_t{0}, std::size_t{7}}) {
+          // The residue may be root above the canonical one, which the tail makes up for: compare the whole number.
+          Integer factor, got = unit.get(lane, root.value);
+          kernel->store_sum(sum.data(), reinterpret_cast<std::uint64_t*>(sums.data()) + lane * kernel->sum_size());
+          mpn_tdiv_qr(quotient.data(), stored.data(), 0, sum.data(), n + 1, limbs_of(root.value, root.limbs).data(), n);
+          mpz_import(factor, root.limbs, -1, 8, 0, 0, stored.data());
+          mpz_mul(factor, factor, r_square_inverse);
+          mpz_mod(factor, factor, root.value);
+          mpz_mul(factor, factor, root.value);
+          mpz_ui_sub(factor, 1, factor);
+          mpz_mul(got, got, factor);
+          mpz_mod(got, got, square);
+          ASSERT_EQ(mpz_cmp(got, inverted ? inverse : x), 0) << d << (inverted ? ", inverse" : "");
+        }
       }
     }
   }
