@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kNarrowest = 4, kWidest = 14, kWidestKept = 8;
 constexpr std::size_t kDoublings = 4;                    // steps per window
 constexpr std::size_t kPowerNumbers = 4;                 // crypto/kernel.h, power
-constexpr std::size_t kProductCost = 4, kEntryCost = 4;  // n^2 limb products of a record's product and of an entry
+constexpr std::size_t kProductCost = 7, kEntryCost = 8;  // half n^2 limb products of a record's product and of an entry
 constexpr std::size_t kRowShare = 8;                     // a row takes at most this part of the memory
 constexpr std::size_t kLeastAtOnce = 64;
 constexpr std::size_t kGrain = 8;  // batches per piece of work of one thread
@@ -105,12 +105,25 @@ void FixedBase::make_steps(const Limbs& base) {
   set_tails(steps_);
   // The shift so far stands in lane 0.
   kernel.store(pair.data(), shift_.data(), 0, work);
-  for (std::size_t lane = 0; lane < kKernelLanes; ++lane) kernel.load(shift_.data(), lane, pair.data());
-  // 1 in Montgomery form is R.
+  for (std::size_t lane = 0; lane < kKernelLanes; ++lane) kernel.load(next.data(), lane, pair.data());
+  work.lanes = kKernelLanes;
+  kernel.start_product(shift_.data(), next.data(), work);
+  make_identity();
+}
+
+// 1 in Montgomery form is R.
+void FixedBase::make_identity() {
+  const PairKernel& kernel = modulus_->kernel();
+  const std::size_t n = modulus_->limbs();
   identity_.resize(kPowerNumbers * n);
   for (std::size_t part = 0; part < kPowerNumbers; ++part)
     std::copy_n(modulus_->one_pair().data() + part / 2 * n, n, identity_.data() + part * n);
   set_tails(identity_);
+  KernelWords power(kernel.power_size());
+  load_power(power.data(), 0, identity_.data());
+  identity_entry_.resize(kernel.entry_size() * kWord / sizeof(KernelWord));
+  std::uint64_t* to[kKernelLanes] = {reinterpret_cast<std::uint64_t*>(identity_entry_.data())};
+  kernel.write_entries(to, power.data(), false);
 }
 
 // The second parts x1 become tails: y + root x1 = y (1 + root x1 / y) with 1 / y = v / R^2, so the tail is -x1 v.
@@ -205,31 +218,37 @@ struct FixedBase::Batches {
   }
 };
 
-// Batches [begin, end) times their entries of `count` rows, the first of which is the row of window `first`.
+// Batches [begin, end) times their entries of `count` rows, the first of which is the row of window `first`; two rows
+// at a time, the second of which may be the identity.
 void FixedBase::multiply_rows(Batches& batches, const KernelWord* rows, std::size_t first, std::size_t count,
                               std::size_t begin, std::size_t end) const {
   const PairKernel& kernel = modulus_->kernel();
-  const std::size_t entry_size = kernel.entry_size(), steps = (end - begin) * count;
-  const std::uint64_t *now[kKernelLanes], *ahead[kKernelLanes];
-  const auto find = [&](const std::uint64_t** entries, std::size_t at) {
-    const std::size_t batch = begin + at / count, row = at % count, lanes = batches.lanes(batch);
-    const auto* table = reinterpret_cast<const std::uint64_t*>(rows + row * row_words());
-    for (std::size_t lane = 0; lane < lanes; ++lane) {
-      const mp_limb_t* exponent = batches.exponents + (batch * kKernelLanes + lane) * exponent_limbs();
-      entries[lane] = table + digit(exponent, first + row) * entry_size;
-      for (std::size_t word = 0; word < entry_size; word += kCacheLine / kWord)
-        __builtin_prefetch(entries[lane] + word, 0, 2);
+  const std::size_t entry_size = kernel.entry_size(), turns = (count + 1) / 2, steps = (end - begin) * turns;
+  using Entries = const std::uint64_t* [2][kKernelLanes];
+  Entries sets[2];
+  const auto find = [&](Entries& entries, std::size_t at) {
+    const std::size_t batch = begin + at / turns, lanes = batches.lanes(batch);
+    for (std::size_t side = 0; side < 2; ++side) {
+      const std::size_t row = at % turns * 2 + side;
+      const auto* table = reinterpret_cast<const std::uint64_t*>(rows + row * row_words());
+      for (std::size_t lane = 0; lane < lanes; ++lane) {
+        const mp_limb_t* exponent = batches.exponents + (batch * kKernelLanes + lane) * exponent_limbs();
+        entries[side][lane] = row < count ? table + digit(exponent, first + row) * entry_size
+                                          : reinterpret_cast<const std::uint64_t*>(identity_entry_.data());
+        for (std::size_t word = 0; word < entry_size; word += kCacheLine / kWord)
+          __builtin_prefetch(entries[side][lane] + word, 0, 2);
+      }
     }
   };
   KernelWork work = kernel.work();
-  find(now, 0);
+  find(sets[0], 0);
   for (std::size_t at = 0; at < steps; ++at) {
-    if (at + 1 < steps) find(ahead, at + 1);
-    const std::size_t batch = begin + at / count;
+    if (at + 1 < steps) find(sets[(at + 1) % 2], at + 1);
+    const std::size_t batch = begin + at / turns;
+    const Entries& now = sets[at % 2];
     work.lanes = batches.lanes(batch);
-    kernel.multiply_entries(batches.products.data() + batch * kernel.batch_size(), now,
+    kernel.multiply_entries(batches.products.data() + batch * kernel.batch_size(), now[0], now[1],
                             batches.sum(batch * kKernelLanes, kernel.sum_size()), work);
-    std::swap(now, ahead);
   }
 }
 
@@ -241,8 +260,9 @@ void FixedBase::multiply(mp_limb_t* pairs, const mp_limb_t* exponents, std::size
   Batches batches{exponents, count, KernelWords(all * size), KernelWords(count * kernel.sum_size() / kKernelLanes)};
   for (std::size_t i = 0; i < all; ++i) std::copy_n(shift_.data(), size, batches.products.data() + i * size);
 
-  const std::size_t fit = std::max<std::size_t>(1, row_memory_ / row_bytes());
-  const std::size_t group = kept() ? windows_ : std::min({static_cast<std::size_t>(pool.threads()), fit, windows_});
+  const std::size_t fit = std::max<std::size_t>(2, row_memory_ / row_bytes());
+  const std::size_t wanted = (static_cast<std::size_t>(pool.threads()) + 1) / 2 * 2;  // rows are used two at a time
+  const std::size_t group = kept() ? windows_ : std::min({wanted, fit, windows_});
   KernelWords streamed;
   if (!kept()) reserve_rows(streamed, group * row_words());
   for (std::size_t first = 0; first < windows_; first += group) {
@@ -269,8 +289,8 @@ void FixedBase::finish(mp_limb_t* pairs, Batches& batches, std::size_t batch) co
   const auto limbs = static_cast<mp_size_t>(n);
   const Limbs& one = modulus_->one_pair();
   KernelWork work = kernel.work(lanes);
-  KernelWords words(2 * size);
-  KernelWord *x = words.data(), *y = x + size, *product = batches.products.data() + batch * size;
+  KernelWords words(3 * size);
+  KernelWord *x = words.data(), *y = x + size, *z = y + size, *product = batches.products.data() + batch * size;
   Limbs scratch(2 * n + n + 1 + 2);
   mp_limb_t *factor = scratch.data(), *sum = factor + 2 * n, *quotient = sum + n + 1;
   for (std::size_t lane = 0; lane < lanes; ++lane) {
@@ -286,7 +306,8 @@ void FixedBase::finish(mp_limb_t* pairs, Batches& batches, std::size_t batch) co
     std::copy_n(one.data(), n, factor);
     kernel.load(x, lane, factor);
   }
-  kernel.multiply(y, product, x, work);
+  kernel.finish_product(z, product, work);
+  kernel.multiply(y, z, x, work);
   for (std::size_t lane = 0; lane < lanes; ++lane) kernel.load(x, lane, pairs + lane * 2 * n);
   kernel.multiply(product, y, x, work);
   for (std::size_t lane = 0; lane < lanes; ++lane) kernel.store(pairs + lane * 2 * n, product, lane, work);

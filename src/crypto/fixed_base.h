@@ -45,6 +45,7 @@ class FixedBase {
   std::size_t row_words() const { return row_bytes() / sizeof(KernelWord); }
   void choose_window(std::size_t memory, std::size_t records);
   void make_steps(const Limbs& base);
+  void make_identity();
   void set_tails(Limbs& powers) const;
   const mp_limb_t* step(std::size_t window, std::size_t doubling) const;
   std::size_t row_bits(std::size_t window) const { return std::min(window_, exponent_bits_ - window * window_); }
@@ -60,7 +61,8 @@ class FixedBase {
   std::size_t exponent_bits_, window_ = 0, windows_ = 0, records_at_once_ = 0, row_memory_ = 0;
   Limbs identity_;     // 1 as a power, four numbers
   Limbs steps_;        // of each window base^1, base^2, base^4, base^8 as powers, base being the window's own
-  KernelWords shift_;  // in Montgomery form, in all lanes
+  KernelWords shift_;  // a running product, in all lanes
+  KernelWords identity_entry_;
   KernelWords kept_;
 };
 

@@ -6,20 +6,22 @@
 //        canonical pair = both parts below root, n limbs each;
 //        entry = what a table of a fixed base keeps of g^d, in the kernel's own digits, one lane by itself: two numbers
 //        modulo root, residue y and tail z with g^d * R = y * (1 - root * z / R^2) modulo root^2;
+//        running product = a batch in the form in which the kernel multiplies it by entries;
 //        power = g^d and g^-d at once, as tables are made: residues y and v of both, then their tails.
 // Invariants: multiply(a, b) = a * b / R, so that a product with a factor that is not in Montgomery form leaves it.
 //   The pair makes that cheap. Montgomery's reduction of x0 * y0 finds q with x0 * y0 + q * root = R * t, hence
 //     (x0 + root x1)(y0 + root y1) / R = t + root * (x0 y1 + x1 y0 - q) / R  (mod root^2):
 //   5 n^2 limb products instead of the 8 n^2 of Montgomery's method for the modulus root^2.
-//   A product with an entry takes 4 n^2: it multiplies by (y, 0) and adds the tail z to the sum of its lane; the caller
-//   multiplies by 1 - root * z / R^2 for the sum of all z at the end, once.
-//   For the product of two powers, y y' + q root = R t gives
+//   A product with an entry takes 4 n^2, or 3.5 where two are taken at once: it multiplies by (y, 0) and adds the tail
+//   z to the sum of its lane; the caller multiplies by 1 - root * z / R^2 for the sum of all z at the end, once. For
+//   the product of two powers, y y' + q root = R t gives
 //     y (1 - root z / R^2) y' (1 - root z' / R^2) / R = t (1 - root (z + z' + q R / t) / R^2)  (mod root^2),
 //   so the new tail is z + z' + q R / t = z + z' + q v / R with the residue of the inverse, v = R^2 / t modulo root: no
 //   number is ever inverted here, and the entries of g^d and g^-d take 8 n^2 together.
 //   Lanes never mix. The vector kernels run in constant time always, the portable one when asked to. Scratch belongs to
 //   the caller (one KernelWork per thread), so that nothing stays behind on the stack.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 
@@ -83,9 +85,16 @@ class PairKernel {
     load_part(batch + part_size_, lane, pair + limbs());
   }
   virtual void store(mp_limb_t* pair, const KernelWord* batch, std::size_t lane, KernelWork& work) const = 0;
-  // batch *= (y, 0) / R and sum += z for each lane's entry. The sums of the lanes stand one after the other.
-  virtual void multiply_entries(KernelWord* batch, const std::uint64_t* const* entries, std::uint64_t* sums,
-                                KernelWork& work) const = 0;
+  // A pair as a running product, and back. They do not overlap.
+  virtual void start_product(KernelWord* product, const KernelWord* pair, KernelWork&) const {
+    std::copy_n(pair, batch_size(), product);
+  }
+  virtual void finish_product(KernelWord* pair, const KernelWord* product, KernelWork&) const {
+    std::copy_n(product, batch_size(), pair);
+  }
+  // product *= (y, 0) / R and sum += z for both entries of each lane. The sums of the lanes stand one after the other.
+  virtual void multiply_entries(KernelWord* product, const std::uint64_t* const* first,
+                                const std::uint64_t* const* second, std::uint64_t* sums, KernelWork& work) const = 0;
   // sum (n + 1 limbs) of up to 2^12 tails, not reduced.
   virtual void store_sum(mp_limb_t* number, const std::uint64_t* sum) const = 0;
   // power = the power of the sum of both exponents; step is a power just loaded. At most 2^11 steps after loading.

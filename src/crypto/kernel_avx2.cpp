@@ -203,19 +203,10 @@ class Avx2Kernel final : public PairKernel {
     store_pair<kBits>(pair, batch, lane, digits_, root(), work.limbs.data());
   }
 
-  void multiply_entries(KernelWord* batch, const std::uint64_t* const* entries, std::uint64_t* sums,
-                        KernelWork& work) const override {
-    const Scratch s = scratch(work);
-    std::fill_n(s.y0, kBlock, KernelWord{});
-    std::fill_n(s.y0 + kBlock + digits_, kBlock, KernelWord{});
-    for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
-      const std::uint64_t* entry = entries[lane < work.lanes ? lane : 0];
-      for (std::size_t i = 0; i < digits_; ++i) s.y0[kBlock + i].lane[lane] = entry[i];
-    }
-    reduce(batch, s.q, {batch, s.y0}, {}, nullptr, constants(work));
-    reduce(batch + digits_, s.other, {batch + digits_, s.y0}, {}, s.q, constants(work));
-    for (std::size_t lane = 0; lane < work.lanes; ++lane)
-      for (std::size_t i = 0; i < digits_; ++i) sums[lane * sum_size() + i] += entries[lane][sum_size() + i];
+  void multiply_entries(KernelWord* product, const std::uint64_t* const* first, const std::uint64_t* const* second,
+                        std::uint64_t* sums, KernelWork& work) const override {
+    multiply_entry(product, first, sums, work);
+    multiply_entry(product, second, sums, work);
   }
 
   void store_sum(mp_limb_t* number, const std::uint64_t* sum) const override {
@@ -238,6 +229,21 @@ class Avx2Kernel final : public PairKernel {
   }
 
  private:
+  void multiply_entry(KernelWord* batch, const std::uint64_t* const* entries, std::uint64_t* sums,
+                      KernelWork& work) const {
+    const Scratch s = scratch(work);
+    std::fill_n(s.y0, kBlock, KernelWord{});
+    std::fill_n(s.y0 + kBlock + digits_, kBlock, KernelWord{});
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+      const std::uint64_t* entry = entries[lane < work.lanes ? lane : 0];
+      for (std::size_t i = 0; i < digits_; ++i) s.y0[kBlock + i].lane[lane] = entry[i];
+    }
+    reduce(batch, s.q, {batch, s.y0}, {}, nullptr, constants(work));
+    reduce(batch + digits_, s.other, {batch + digits_, s.y0}, {}, s.q, constants(work));
+    for (std::size_t lane = 0; lane < work.lanes; ++lane)
+      for (std::size_t i = 0; i < digits_; ++i) sums[lane * sum_size() + i] += entries[lane][sum_size() + i];
+  }
+
   void write(std::uint64_t* const* entries, const KernelWord* residues, const KernelWord* tails) const override {
     for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
       for (std::size_t i = 0; entries[lane] != nullptr && i < digits_; ++i) {

@@ -33,11 +33,19 @@ constexpr std::size_t kSlackBits = 16;
 Vector* vectors(KernelWord* words) { return reinterpret_cast<Vector*>(words); }
 const Vector* vectors(const KernelWord* words) { return reinterpret_cast<const Vector*>(words); }
 
+// R modulo m.
+void montgomery_one(mp_limb_t* out, const mp_limb_t* m, std::size_t n, std::size_t radix_bits) {
+  const std::size_t size = radix_bits / 64 + 1;
+  Limbs power(size), quotient(size);
+  power[radix_bits / 64] = mp_limb_t{1} << radix_bits % 64;
+  mpn_tdiv_qr(quotient.data(), out, 0, power.data(), static_cast<mp_size_t>(size), m, static_cast<mp_size_t>(n));
+}
+
 template <int K>
 PGMPC_IFMA void multiply_pairs(Vector* out, const Vector* x, const Vector* y, const Constants<K>& c, Vector* q) {
   constexpr int n = kTile * K;
-  ifma::reduce_product<K>(out, q, x, y, nullptr, nullptr, nullptr, c);
-  ifma::reduce_product<K>(out + n, q + n, x, y + n, x + n, y, q, c);
+  ifma::reduce_plain<K>(out, q, x, y, c);
+  ifma::reduce_product<K>(out + n, q + n, x, y + n, x + n, y, ifma::LessQuotient{q, c.root_less_one}, c);
 }
 
 template <int K>
@@ -67,9 +75,11 @@ PGMPC_IFMA void scatter_part(std::uint64_t* const* entries, std::size_t offset, 
   }
 }
 
-PGMPC_IFMA void add_words(std::uint64_t* sum, const std::uint64_t* words, std::size_t count) {
-  for (std::size_t at = 0; at < count; at += 8)
-    _mm512_store_si512(sum + at, _mm512_add_epi64(_mm512_load_si512(sum + at), _mm512_load_si512(words + at)));
+PGMPC_IFMA void add_words(std::uint64_t* sum, const std::uint64_t* a, const std::uint64_t* b, std::size_t count) {
+  for (std::size_t at = 0; at < count; at += 8) {
+    const Vector both = _mm512_add_epi64(_mm512_load_si512(a + at), _mm512_load_si512(b + at));
+    _mm512_store_si512(sum + at, _mm512_add_epi64(_mm512_load_si512(sum + at), both));
+  }
 }
 
 // x += y + z as digits below 2^52.
@@ -83,12 +93,30 @@ PGMPC_IFMA void add_digits(Vector* x, const Vector* y, const Vector* z, int digi
   }
 }
 
-// The product of a pair with (y, 0), in place.
+// x += y in some lanes, as digits below 2^52.
+PGMPC_IFMA void add_where(Vector* x, const Vector* y, __mmask8 lanes, int digits) {
+  const Vector mask = _mm512_set1_epi64(kDigitMask);
+  Vector carry = _mm512_setzero_si512();
+  for (int i = 0; i < digits; ++i) {
+    const Vector sum = _mm512_add_epi64(_mm512_mask_add_epi64(x[i], lanes, x[i], y[i]), carry);
+    x[i] = _mm512_and_si512(sum, mask);
+    carry = _mm512_srli_epi64(sum, kDigitBits);
+  }
+}
+
+// A running product x0 + root * u / R times (y, 0) and (y2, 0), in place: y y2 + q root = R t and x0 t + q' root = R
+// x0' give (x0 + root u / R) y y2 / R^2 = x0' + root ((u t - x0 q) / R - q') / R. Both residues together take 7 n^2.
 template <int K>
-PGMPC_IFMA void multiply_by_residue(Vector* x, const Vector* y, const Constants<K>& c, Vector* q) {
+PGMPC_IFMA void multiply_chain(Vector* x, Vector* y, Vector* y2, const Constants<K>& c, Vector* scratch) {
   constexpr int n = kTile * K;
-  ifma::reduce_product<K>(x, q, x, y, nullptr, nullptr, nullptr, c);
-  ifma::reduce_product<K>(x + n, q + n, x + n, y, nullptr, nullptr, q, c);
+  Vector *u = x + n, *t = y, *next = y2, *q = scratch, *q_first = q + n, *rest = q_first + n;
+  ifma::reduce_plain<K>(t, q, y, y2, c);
+  ifma::reduce_plain<K>(next, q_first, x, t, c);
+  const Vector mask = _mm512_set1_epi64(kDigitMask);
+  for (int i = 0; i < n; ++i) q[i] = _mm512_sub_epi64(mask, q[i]);
+  const Vector carry = ifma::reduce_product<K>(u, rest, u, t, x, q, ifma::Chain{x, q_first, c.delta}, c);
+  add_where(u, c.power_of_two, _mm512_cmpeq_epi64_mask(carry, _mm512_setzero_si512()), n);
+  std::copy_n(next, n, x);
 }
 
 // crypto/kernel.h, advance: the quotient q of the residues' product has digits up to R - 1, so q times the residue of
@@ -98,11 +126,11 @@ template <int K>
 PGMPC_IFMA void advance_powers(Vector* power, const Vector* step, const Constants<K>& c, Vector* scratch) {
   constexpr int n = kTile * K;
   Vector *q = scratch, *q_inverse = q + n, *other = q_inverse + n, *change = other + n;
-  ifma::reduce_product<K>(power, q, power, step, nullptr, nullptr, nullptr, c);
-  ifma::reduce_product<K>(power + n, q_inverse, power + n, step + n, nullptr, nullptr, nullptr, c);
-  ifma::reduce_product<K>(change, other, q, power + n, nullptr, nullptr, nullptr, c);
+  ifma::reduce_plain<K>(power, q, power, step, c);
+  ifma::reduce_plain<K>(power + n, q_inverse, power + n, step + n, c);
+  ifma::reduce_plain<K>(change, other, q, power + n, c);
   add_digits(power + 2 * n, step + 2 * n, change, n);
-  ifma::reduce_product<K>(change, other, q_inverse, power, nullptr, nullptr, nullptr, c);
+  ifma::reduce_plain<K>(change, other, q_inverse, power, c);
   add_digits(power + 3 * n, step + 3 * n, change, n);
 }
 
@@ -130,14 +158,24 @@ class IfmaKernel final : public PairKernel {
   explicit IfmaKernel(const Limbs& root)
       : PairKernel(root, kDigits * kDigitBits, kDigits, (kDigits + 7) / 8 * 8),
         constants_(sizeof(Constants<K>) / sizeof(KernelWord)) {
-    scratch_words_ = 4 * kDigits;
+    scratch_words_ = 5 * kDigits;
     scratch_limbs_ = 2 * root.size() + 2;
-    Limbs less_one = root.clone();
+    const std::size_t n = root.size();
+    const auto size = static_cast<mp_size_t>(n);
+    Limbs less_one = root.clone(), one(n), square(2 * n), rest(n + 1), delta(n + 1);
     less_one[0] -= 1;
+    montgomery_one(one.data(), root.data(), n, kDigits * kDigitBits);
+    mpn_sqr(square.data(), one.data(), size);
+    mpn_tdiv_qr(rest.data(), square.data(), 0, square.data(), 2 * size, root.data(), size);
+    delta[n] = mpn_mul_1(delta.data(), root.data(), size, 3);
+    delta[n] -= mpn_sub_n(delta.data(), delta.data(), one.data(), size);
     for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
-      load_lane<kDigitBits>(constants_.data(), lane, kDigits, root.data(), root.size());
-      load_lane<kDigitBits>(constants_.data() + kDigits, lane, kDigits, less_one.data(), root.size());
-      constants_[2 * kDigits].lane[lane] = negative_inverse(root[0]) & kDigitMask;
+      load_lane<kDigitBits>(constants_.data(), lane, kDigits, root.data(), n);
+      load_lane<kDigitBits>(constants_.data() + kDigits, lane, kDigits, less_one.data(), n);
+      load_lane<kDigitBits>(constants_.data() + 2 * kDigits, lane, kDigits, one.data(), n);
+      load_lane<kDigitBits>(constants_.data() + 3 * kDigits, lane, kDigits, square.data(), n);
+      load_lane<kDigitBits>(constants_.data() + 4 * kDigits, lane, kDigits, delta.data(), n + 1);
+      constants_[Constants<K>::kPlaceOfK0].lane[lane] = negative_inverse(root[0]) & kDigitMask;
     }
   }
 
@@ -158,15 +196,32 @@ class IfmaKernel final : public PairKernel {
     store_pair<kDigitBits>(pair, batch, lane, kDigits, root(), work.limbs.data());
   }
 
-  void multiply_entries(KernelWord* batch, const std::uint64_t* const* entries, std::uint64_t* sums,
-                        KernelWork& work) const override {
+  void start_product(KernelWord* product, const KernelWord* pair, KernelWork& work) const override {
+    std::copy_n(pair, kDigits, product);
+    ifma::reduce_plain<K>(vectors(product) + kDigits, vectors(work.words.data()), vectors(pair) + kDigits,
+                          constants().power_of_two_square, constants());
+  }
+
+  void multiply_entries(KernelWord* product, const std::uint64_t* const* first, const std::uint64_t* const* second,
+                        std::uint64_t* sums, KernelWork& work) const override {
+    Vector* residues = vectors(work.words.data()) + 3 * kDigits;
     const std::uint64_t* all[kKernelLanes];
-    for (std::size_t lane = 0; lane < kKernelLanes; ++lane) all[lane] = entries[lane < work.lanes ? lane : 0];
-    Vector* residues = vectors(work.words.data()) + 2 * kDigits;
-    gather_part(residues, all, kDigits);
-    multiply_by_residue<K>(vectors(batch), residues, constants(), vectors(work.words.data()));
+    for (std::size_t side = 0; side < 2; ++side) {
+      const auto* entries = side == 0 ? first : second;
+      for (std::size_t lane = 0; lane < kKernelLanes; ++lane) all[lane] = entries[lane < work.lanes ? lane : 0];
+      gather_part(residues + side * kDigits, all, kDigits);
+    }
+    multiply_chain<K>(vectors(product), residues, residues + kDigits, constants(), vectors(work.words.data()));
     for (std::size_t lane = 0; lane < work.lanes; ++lane)
-      add_words(sums + lane * sum_size(), entries[lane] + sum_size(), sum_size());
+      add_words(sums + lane * sum_size(), first[lane] + sum_size(), second[lane] + sum_size(), sum_size());
+  }
+
+  void finish_product(KernelWord* pair, const KernelWord* product, KernelWork& work) const override {
+    Vector *q = vectors(work.words.data()), *one = q + kDigits;
+    std::fill_n(work.words.data() + kDigits, kDigits, KernelWord{});
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane) work.words[kDigits].lane[lane] = 1;
+    std::copy_n(product, kDigits, pair);
+    ifma::reduce_plain<K>(vectors(pair) + kDigits, q, vectors(product) + kDigits, one, constants());
   }
 
   void store_sum(mp_limb_t* number, const std::uint64_t* sum) const override {
@@ -214,7 +269,7 @@ PGMPC_IFMA void square_numbers(Vector* out, const Vector* x, const Constants<K>&
 
 template <int K>
 PGMPC_IFMA void leave_montgomery(Vector* out, const Vector* x, const Vector* one, const Constants<K>& c, Vector* q) {
-  ifma::reduce_product<K>(out, q, x, one, nullptr, nullptr, nullptr, c);
+  ifma::reduce_plain<K>(out, q, x, one, c);
 }
 
 // Bits [bit, bit + 3) of m - 1, m odd.
@@ -223,14 +278,6 @@ std::uint64_t window_of(const mp_limb_t* m, std::size_t n, std::size_t bit) {
   mp_limb_t value = limb(bit / 64) >> bit % 64;
   if (bit % 64 > 64 - kShiftWindow) value |= limb(bit / 64 + 1) << (64 - bit % 64);
   return value & ((1u << kShiftWindow) - 1);
-}
-
-// R modulo m.
-void montgomery_one(mp_limb_t* out, const mp_limb_t* m, std::size_t n, std::size_t radix_bits) {
-  const std::size_t size = radix_bits / 64 + 1;
-  Limbs power(size), quotient(size);
-  power[radix_bits / 64] = mp_limb_t{1} << radix_bits % 64;
-  mpn_tdiv_qr(quotient.data(), out, 0, power.data(), static_cast<mp_size_t>(size), m, static_cast<mp_size_t>(n));
 }
 
 template <int K>
@@ -243,7 +290,7 @@ unsigned fermat_batch(const mp_limb_t* candidates, std::size_t n, std::size_t co
   for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
     const mp_limb_t* m = candidates + (lane < count ? lane : 0) * n;
     load_lane<kDigitBits>(words.data(), lane, digits, m, n);
-    words[2 * digits].lane[lane] = negative_inverse(m[0]) & kDigitMask;
+    words[Constants<K>::kPlaceOfK0].lane[lane] = negative_inverse(m[0]) & kDigitMask;
     montgomery_one(start.data(), m, n, digits * kDigitBits);
     load_lane<kDigitBits>(x, lane, digits, start.data(), n);
     one[0].lane[lane] = 1;

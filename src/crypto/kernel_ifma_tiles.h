@@ -109,6 +109,12 @@ PGMPC_IFMA_INLINE void add_vectors(Vector* columns, const Vector* a) {
   for (int i = 0; i < kTile; ++i) columns[i] = _mm512_add_epi64(columns[i], a[i]);
 }
 
+// A column may be negative then, as a number of 64 bits with a sign.
+PGMPC_IFMA_INLINE void subtract_vectors(Vector* columns, const Vector* a) {
+#pragma GCC unroll 16
+  for (int i = 0; i < kTile; ++i) columns[i] = _mm512_sub_epi64(columns[i], a[i]);
+}
+
 // columns -= a without a negative number: adds the complement of every digit; the caller adds the 1 below the lowest
 // digit and what the complement has too much.
 PGMPC_IFMA_INLINE void add_complement(Vector* columns, const Vector* a) {
@@ -122,14 +128,14 @@ PGMPC_IFMA_INLINE void double_columns(Vector* columns) {
   for (int i = 0; i < 2 * kTile; ++i) columns[i] = _mm512_add_epi64(columns[i], columns[i]);
 }
 
-// out = 10 columns as digits below 2^52; returns the carry.
+// out = 10 columns as digits below 2^52; returns the carry. Columns and carries have a sign.
 PGMPC_IFMA_INLINE Vector normalise(Vector* out, const Vector* columns, Vector carry) {
   const Vector mask = _mm512_set1_epi64(kDigitMask);
 #pragma GCC unroll 16
   for (int i = 0; i < kTile; ++i) {
     const Vector sum = _mm512_add_epi64(columns[i], carry);
     out[i] = _mm512_and_si512(sum, mask);
-    carry = _mm512_srli_epi64(sum, kDigitBits);
+    carry = _mm512_srai_epi64(sum, kDigitBits);
   }
   return carry;
 }

@@ -49,17 +49,18 @@ class PortableKernel final : public PairKernel {
     std::copy_n(of(batch, 1, lane), n_, pair + n_);
   }
 
-  void multiply_entries(KernelWord* batch, const std::uint64_t* const* entries, std::uint64_t* sums,
-                        KernelWork& work) const override {
+  void multiply_entries(KernelWord* product, const std::uint64_t* const* first, const std::uint64_t* const* second,
+                        std::uint64_t* sums, KernelWork& work) const override {
     const Scratch s = scratch(work);
-    for (std::size_t lane = 0; lane < work.lanes; ++lane) {
-      mp_limb_t *x0 = of(batch, 0, lane), *x1 = of(batch, 1, lane), *sum = sums + lane * sum_size();
-      product_of(s.product, x0, entries[lane], s.rest);
-      product_of(s.second, x1, entries[lane], s.rest);
-      const mp_limb_t gain = first_part(x0, s);
-      second_part(x1, s.second, 0, gain, s);
-      sum[n_] += mpn_add_n(sum, sum, entries[lane] + sum_size(), n_);
-    }
+    for (std::size_t lane = 0; lane < work.lanes; ++lane)
+      for (const std::uint64_t* entry : {first[lane], second[lane]}) {
+        mp_limb_t *x0 = of(product, 0, lane), *x1 = of(product, 1, lane), *sum = sums + lane * sum_size();
+        product_of(s.product, x0, entry, s.rest);
+        product_of(s.second, x1, entry, s.rest);
+        const mp_limb_t gain = first_part(x0, s);
+        second_part(x1, s.second, 0, gain, s);
+        sum[n_] += mpn_add_n(sum, sum, entry + sum_size(), n_);
+      }
   }
 
   void store_sum(mp_limb_t* number, const std::uint64_t* sum) const override { std::copy_n(sum, n_ + 1, number); }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -224,8 +225,19 @@ void load_number(const PairKernel& kernel, KernelWord* part, std::size_t lane, c
   kernel.load_part(part, lane, limbs_of(x, kernel.limbs()).data());
 }
 
+// Entries of all lanes, in memory of their own.
+struct EntrySet {
+  explicit EntrySet(const PairKernel& of) : kernel(of), words(of.entry_size()) {
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
+      to[lane] = reinterpret_cast<std::uint64_t*>(words.data()) + lane * of.entry_size();
+  }
+  const PairKernel& kernel;
+  KernelWords words;  // 8 entries of entry_size() words of 64 bits
+  std::uint64_t* to[kKernelLanes];
+};
+
 // Sums of entries: the tails of all factors come out, modulo root; the residues have gone into the pair. Random tails
-// and root - 1, as many as the widest sums have.
+// and root - 1, as many as the widest sums have; the chain runs on without a reduction to canonical pairs.
 TEST_P(Kernel, ProductsWithEntriesAgreeWithGmp) {
   for (const Root& root : roots()) {
     SCOPED_TRACE(root.name);
@@ -233,38 +245,37 @@ TEST_P(Kernel, ProductsWithEntriesAgreeWithGmp) {
     Integer square;
     mpz_mul(square, root.value, root.value);
     const std::vector<Integer> values = parts(root, rng_);
-    const std::size_t lanes = 5, entry_words = kernel->entry_size() / kKernelLanes;
-    KernelWords power(kernel->power_size()), entries(kKernelLanes * entry_words);
+    const std::size_t lanes = 5, part = kernel->part_size();
+    KernelWords power(kernel->power_size());
+    EntrySet first(*kernel), second(*kernel);
     KernelWords sums(kKernelLanes * kernel->sum_size() / kKernelLanes);
     auto* sum = reinterpret_cast<std::uint64_t*>(sums.data());
-    std::uint64_t* to[kKernelLanes];
-    for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
-      to[lane] = reinterpret_cast<std::uint64_t*>(entries.data() + lane * entry_words);
     Lanes x(*kernel);
-    x.work.lanes = lanes;
+    KernelWords product(kernel->batch_size());
     std::vector<Integer> expected(lanes), tails(lanes);
     for (std::size_t lane = 0; lane < lanes; ++lane) {
       x.set(lane, values[lane], values[values.size() - 1 - lane]);
       expected[lane] = number(values[lane], values[values.size() - 1 - lane], root.value);
     }
-    for (int round = 0; round < 12; ++round) {
-      std::vector<Integer> residues(lanes);
-      const std::size_t part = static_cast<std::size_t>(round) % 2;  // the entry of the power or of its inverse
-      for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
-        const Integer& y = values[(lane * 3 + static_cast<std::size_t>(round)) % values.size()];
-        const Integer& z = values[(lane + 2 + static_cast<std::size_t>(round)) % values.size()];
-        load_number(*kernel, power.data() + part * kernel->part_size(), lane, y);
-        load_number(*kernel, power.data() + (part + 2) * kernel->part_size(), lane, z);
-        if (lane >= lanes) continue;
-        residues[lane] = y;
-        mpz_add(tails[lane], tails[lane], z);
+    kernel->start_product(product.data(), x.batch.data(), x.work);
+    x.work.lanes = lanes;
+    for (std::size_t round = 0; round < 24; ++round) {
+      for (std::size_t side = 0; side < 2; ++side) {  // the entry of a power, then that of an inverse
+        for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+          const Integer& y = values[(lane * 3 + round + side * (round + lane)) % values.size()];
+          const Integer& z = values[(lane + 2 + round + side) % values.size()];
+          load_number(*kernel, power.data() + side * part, lane, y);
+          load_number(*kernel, power.data() + (side + 2) * part, lane, z);
+          if (lane >= lanes) continue;
+          mpz_add(tails[lane], tails[lane], z);
+          expected[lane] = expected_product(expected[lane], y, *kernel, square);
+        }
+        kernel->write_entries((side == 0 ? first : second).to, power.data(), side == 1);
       }
-      kernel->write_entries(to, power.data(), part == 1);
-      kernel->multiply_entries(x.batch.data(), to, sum, x.work);
-      for (std::size_t lane = 0; lane < lanes; ++lane) {
-        expected[lane] = expected_product(expected[lane], residues[lane], *kernel, square);
+      kernel->multiply_entries(product.data(), first.to, second.to, sum, x.work);
+      kernel->finish_product(x.batch.data(), product.data(), x.work);
+      for (std::size_t lane = 0; lane < lanes; ++lane)
         ASSERT_EQ(mpz_cmp(x.get(lane, root.value), expected[lane]), 0) << "round " << round << ", lane " << lane;
-      }
     }
     Limbs total(root.limbs + 1);
     for (std::size_t lane = 0; lane < lanes; ++lane) {
@@ -282,17 +293,17 @@ TEST_P(Kernel, PowersAdvanceAsDefined) {
   for (const Root& root : roots()) {
     SCOPED_TRACE(root.name);
     const auto kernel = PairKernel::make(limbs_of(root.value, root.limbs), Timing::variable, GetParam());
-    const std::size_t part = kernel->part_size(), entry_words = kernel->entry_size() / kKernelLanes;
+    const std::size_t part = kernel->part_size();
     const auto n = static_cast<mp_size_t>(root.limbs);
     Integer square, r, r_square_inverse;
     mpz_mul(square, root.value, root.value);
     mpz_setbit(r, kernel->radix_bits());
     mpz_mul(r_square_inverse, r, r);
     ASSERT_NE(mpz_invert(r_square_inverse, r_square_inverse, root.value), 0);
-    KernelWords power(kernel->power_size()), step(kernel->power_size()), entries(kKernelLanes * entry_words);
-    std::uint64_t* to[kKernelLanes];
-    for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
-      to[lane] = reinterpret_cast<std::uint64_t*>(entries.data() + lane * entry_words);
+    KernelWords power(kernel->power_size()), step(kernel->power_size());
+    EntrySet entries(*kernel), ones(*kernel);
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane) load_number(*kernel, power.data(), lane, Integer(1ul));
+    kernel->write_entries(ones.to, power.data(), false);
     // y = x R mod root, and the tail -s R^2 for x R = y (1 + root s); the same for the inverse.
     const auto set = [&](KernelWord* out, const Integer& value) {
       Integer x = value;
@@ -329,18 +340,24 @@ TEST_P(Kernel, PowersAdvanceAsDefined) {
       mpz_mod(inverse, inverse, square);
       if (d > 3 && d < 1038 && d % 100 != 0) continue;
       for (const bool inverted : {false, true}) {
-        to[3] = nullptr;
-        kernel->write_entries(to, power.data(), inverted);
-        to[3] = to[7];
-        KernelWords sums(kernel->sum_size());
-        Lanes unit(*kernel);
-        for (std::size_t lane = 0; lane < kKernelLanes; ++lane) unit.set(lane, Integer(1ul), Integer());
-        kernel->multiply_entries(unit.batch.data(), to, reinterpret_cast<std::uint64_t*>(sums.data()), work);
-        to[3] = reinterpret_cast<std::uint64_t*>(entries.data() + 3 * entry_words);
-        EXPECT_EQ(*to[3], 0u) << "an entry for a lane that has none";
+        std::uint64_t* const place = std::exchange(entries.to[3], nullptr);
+        kernel->write_entries(entries.to, power.data(), inverted);
+        entries.to[3] = place;
+        EXPECT_EQ(*place, 0u) << "an entry for a lane that has none";
+        // R times the residue times 1, over R^2.
+        KernelWords sums(kernel->sum_size()), product(kernel->batch_size());
+        Lanes x_lanes(*kernel);
+        Integer low, high;
+        mpz_mod(low, r, square);
+        mpz_tdiv_qr(high, low, low, root.value);
+        for (std::size_t lane = 0; lane < kKernelLanes; ++lane) x_lanes.set(lane, low, high);
+        kernel->start_product(product.data(), x_lanes.batch.data(), work);
+        kernel->multiply_entries(product.data(), entries.to, ones.to, reinterpret_cast<std::uint64_t*>(sums.data()),
+                                 work);
+        kernel->finish_product(x_lanes.batch.data(), product.data(), work);
         for (const std::size_t lane : {std::size_t{0}, std::size_t{7}}) {
           // The residue may be root above the canonical one, which the tail makes up for: compare the whole number.
-          Integer factor, got = unit.get(lane, root.value);
+          Integer factor, got = x_lanes.get(lane, root.value);
           kernel->store_sum(sum.data(), reinterpret_cast<std::uint64_t*>(sums.data()) + lane * kernel->sum_size());
           mpn_tdiv_qr(quotient.data(), stored.data(), 0, sum.data(), n + 1, limbs_of(root.value, root.limbs).data(), n);
           mpz_import(factor, root.limbs, -1, 8, 0, 0, stored.data());
