@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -50,10 +51,11 @@ void HttpConnection::close() {
 }
 
 void HttpConnection::ready(std::uint32_t events) {
+  leaving_ = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
   if (phase_ != Phase::handling && phase_ != Phase::waiting) return pump();
   // While an answer is being made, or there is no room, only the client's departure matters; early bytes wait in the
   // socket.
-  if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) return close();
+  if (leaving_) return close();
   arm(EPOLLRDHUP);
 }
 
@@ -117,8 +119,26 @@ Stranger HttpConnection::stranger() const noexcept {
   return {source_, waits_for_hello ? Standing::silent : Standing::answered};
 }
 
+// The kernel says no more until the rest of the record is there (RFC 8446, 5.1: type, version, length). What is no
+// handshake record, and what comes from a client that has gone, is there: OpenSSL has the right words for it.
+bool HttpConnection::hello_is_there() {
+  std::array<std::uint8_t, 5> header{};
+  ssize_t got = recv(fd_, header.data(), header.size(), MSG_PEEK);
+  int arrived = 0, wanted = static_cast<int>(header.size());
+  if (got == static_cast<ssize_t>(header.size())) wanted += header[3] << 8 | header[4];
+  bool there = leaving_ || (got > 0 && header[0] != SSL3_RT_HANDSHAKE) ||
+               (ioctl(fd_, FIONREAD, &arrived) == 0 && arrived >= wanted);
+  if (there) wanted = 1;
+  setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted);
+  return there;
+}
+
 HttpConnection::Progress HttpConnection::handshake() {
-  if (!ssl_) ssl_ = tls_->accept(fd_, check_);
+  if (!ssl_) {
+    if (!hello_is_there()) return Progress::wait;
+    server_.make_room_for_handshake();
+    ssl_ = tls_->accept(fd_, check_);
+  }
   int result = SSL_do_handshake(ssl_.get());
   if (result != 1) {
     Progress progress = after_ssl(result, Progress::closed);

@@ -2,8 +2,12 @@
 // Terms: phases handshake -> reading -> handling -> writing -> reading ... ; waiting = reading goes on when the peer's
 //        body budget has room; lingering = the answer or the TLS alert
 //        is out, our side is shut, what still comes in is thrown away so that no reset overtakes the answer.
-// Invariants: only http_server.* and Responder use this class, on the loop's thread. Data may wait inside OpenSSL
-//             while the socket has nothing: whenever reading stops early, the connection posts itself to the loop.
+//        hello = the first TLS record of a client; until it is there as a whole, it stays in the socket.
+// Invariants: a connection has no TLS object before its hello is there: who says nothing, or drips, costs a descriptor
+// and
+//             wakes nobody up. Only http_server.* and Responder use this class, on the loop's thread. Data may wait
+//             inside OpenSSL while the socket has nothing: whenever reading stops early, the connection posts itself to
+//             the loop.
 #pragma once
 #include "net/http_server.h"
 #include "net/strangers.h"
@@ -23,6 +27,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
 
   bool authenticated() const noexcept { return admitted_; }
   Stranger stranger() const noexcept;  // what it is as long as it is not authenticated
+  bool has_tls() const noexcept { return ssl_ != nullptr; }
   bool idle() const noexcept { return phase_ == Phase::reading && parser_.idle(); }
   bool closed() const noexcept { return fd_ < 0; }
   const std::string& party() const noexcept { return check_.party; }
@@ -39,6 +44,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void pump();
   void run_turn();
   Progress step();
+  bool hello_is_there();
   Progress handshake();
   Progress read_some();
   Progress write_some();
@@ -60,7 +66,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   std::uint64_t source_;
   std::string remote_;
   PeerCheck check_;
-  OpenSslPtr<SSL> ssl_;  // from the first byte on: who only connects costs no more than a descriptor
+  OpenSslPtr<SSL> ssl_;
   std::string fingerprint_;
   Phase phase_ = Phase::handshake;
   RequestParser parser_;
@@ -72,7 +78,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   EventLoop::TimerId timer_ = 0;
   EventLoop::Clock::time_point deadline_{};
   EventLoop::Clock::time_point timer_at_{};
-  bool deadline_set_ = false, pumping_ = false, admitted_ = false;
+  bool deadline_set_ = false, pumping_ = false, admitted_ = false, leaving_ = false;
 };
 
 }  // namespace pgmpc

@@ -167,7 +167,7 @@ void HttpServer::accept_some(int fd) {
     set_option(client, SOL_SOCKET, SO_KEEPALIVE, 1);
     set_option(client, IPPROTO_TCP, TCP_KEEPIDLE, 30);
     set_option(client, IPPROTO_TCP, TCP_KEEPINTVL, 10);
-    make_room();
+    make_room_for_stranger();
     std::shared_ptr<HttpConnection> connection;
     try {
       connection = std::make_shared<HttpConnection>(*this, client, source_of(address), address_text(address, size));
@@ -181,18 +181,28 @@ void HttpServer::accept_some(int fd) {
   }
 }
 
-void HttpServer::make_room() {
+template <typename Predicate>
+void HttpServer::make_room(std::size_t limit, const char* what, Predicate counts) {
   std::vector<Stranger> strangers;
   std::vector<HttpConnection*> connections;
   for (const auto& connection : connections_) {
-    if (connection->authenticated()) continue;
+    if (connection->authenticated() || !counts(*connection)) continue;
     strangers.push_back(connection->stranger());
     connections.push_back(connection.get());
   }
-  if (strangers.size() < config_.max_unauthenticated) return;
+  if (strangers.size() < limit) return;
   HttpConnection& victim = *connections[who_makes_room(strangers)];
-  refused("too many connections without TLS handshake: closed one from " + victim.remote());
+  refused(std::string("too many ") + what + ": closed one from " + victim.remote());
   victim.close();
+}
+
+void HttpServer::make_room_for_stranger() {
+  make_room(config_.max_unauthenticated, "connections without TLS handshake", [](const auto&) { return true; });
+}
+
+void HttpServer::make_room_for_handshake() {
+  make_room(config_.max_handshakes, "unfinished TLS handshakes",
+            [](const auto& connection) { return connection.has_tls(); });
 }
 
 bool HttpServer::admit(HttpConnection& connection) {

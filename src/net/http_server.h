@@ -24,9 +24,10 @@ struct HttpServerConfig {
   std::vector<std::string> addresses{"localhost"};  // host names or numbers; "*" for all
   int port = 0;                                     // 0: any free port, see HttpServer::port()
   std::size_t body_limit = kDefaultBodyLimit;
-  std::size_t max_unauthenticated = 64;  // above it one makes room, see net/strangers.h
-  std::size_t max_per_peer = 64;         // above it the connection that is idle longest makes room
-  std::size_t body_budget = 256u << 20;  // bytes of bodies per peer, see net/body_budget.h
+  std::size_t max_unauthenticated = 256;  // above it one makes room, see net/strangers.h
+  std::size_t max_handshakes = 64;        // the same for those of them with a TLS object (up to 60 kB each)
+  std::size_t max_per_peer = 64;          // above it the connection that is idle longest makes room
+  std::size_t body_budget = 256u << 20;   // bytes of bodies per peer, see net/body_budget.h
   std::chrono::milliseconds handshake_deadline{5000};
   std::chrono::milliseconds header_deadline{10000};
   std::chrono::milliseconds progress_deadline{30000};  // between two pieces of a body or of an answer
@@ -85,7 +86,10 @@ class HttpServer {
 
   void listen_at(const std::string& address);
   void accept_some(int fd);
-  void make_room();
+  void make_room_for_stranger();
+  void make_room_for_handshake();  // from a connection that has no TLS object yet
+  template <typename Predicate>
+  void make_room(std::size_t limit, const char* what, Predicate counts);
   // From a connection: it belongs to `party` now; false when the party's cap is reached by busy connections.
   bool admit(HttpConnection& connection);
   void forget(HttpConnection& connection);

@@ -16,7 +16,8 @@
 
 namespace pgmpc {
 
-// Ordered: the first goes first. refused = only waits for its client to read why; silent = no whole hello yet;
+// Ordered: the first goes first. refused = only waits for its client to read why; silent = no whole hello yet (it
+// may be in several records);
 // answered = the hello has come and ours is out.
 enum class Standing : std::uint8_t { refused, silent, answered };
 

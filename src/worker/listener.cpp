@@ -26,9 +26,9 @@ std::vector<std::string> addresses_of(const std::string& list) {
   return addresses;
 }
 
-// How many strangers may be connected: many, as one that says nothing costs only a descriptor and a flood that finds
-// room waits for its deadline instead of coming again and again; at most half of the descriptors, for which the soft
-// limit (often 1024) is raised as far as the system allows and this needs. The server's own files take few.
+// How many strangers may be connected: many, as one without a whole hello costs only a descriptor and a flood that
+// finds room waits for its deadline instead of coming again and again; at most half of the descriptors, for which the
+// soft limit (often 1024) is raised as far as the system allows and this needs. The server's own files take few.
 std::size_t room_for_strangers() {
   constexpr rlim_t kStrangers = 2048;
   rlimit limit{};

@@ -284,6 +284,30 @@ TEST_F(HttpsTest, IdleStrangersNeitherStayNorShutOutPeers) {
   EXPECT_NE(log().find("no TLS handshake in time"), std::string::npos) << log();
 }
 
+// Nobody's TLS object is made before the first record is there; more hellos than may be answered at once push out
+// nobody else's. An unfinished hello in whole records, too, is a handshake.
+TEST_F(HttpsTest, HandshakesHaveACapOfTheirOwn) {
+  HttpServerConfig config;
+  config.max_handshakes = 4;
+  start_server(config);
+  start_client(client_certificate_);
+  const std::string record{22, 3, 1, 0, 5, 1, 0, 0x20, 3, 3};  // the first 5 bytes of a message of 8196
+  std::vector<int> dripping, unfinished;
+  for (int i = 0; i < 6; ++i) {
+    dripping.push_back(connect_raw());
+    ASSERT_EQ(send(dripping.back(), record.data(), record.size() - 1, 0), 9);
+    unfinished.push_back(connect_raw());
+    ASSERT_EQ(send(unfinished.back(), record.data(), record.size(), 0), 10);
+  }
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(closed_by_server(unfinished[static_cast<std::size_t>(i)])) << i;
+  EXPECT_EQ(post("/v1/x", {}).status, 200);
+  EXPECT_TRUE(closed_by_server(unfinished[2]));
+  EXPECT_EQ(thread_.call([&] { return server_->connections(); }), 6u + 3u + 1u);
+  EXPECT_NE(log().find("too many unfinished TLS handshakes"), std::string::npos) << log();
+  for (int fd : dripping) ::close(fd);
+  for (int fd : unfinished) ::close(fd);
+}
+
 // Strangers that come again as soon as they are closed, silent or with the first bytes of a hello: every new connection
 // of a peer comes through at the first try.
 TEST_F(HttpsTest, AFloodOfStrangersShutsOutNoPeer) {
