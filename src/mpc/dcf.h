@@ -4,7 +4,8 @@
 //        width = number of field elements in beta; domain = bits of alpha and x.
 // Invariants: gates are processed level by level over the whole batch; control bits are the low bits of the seeds and
 //             are cleared from them (rule F29); the generator is fixed-key AES-128 in Matyas-Meyer-Oseas form with a
-//             key derived from the sid (correlation robust; the key is public).
+//             key derived from the sid (correlation robust; the key is public). The dealer neither branches on nor
+//             indexes by alpha and beta.
 #pragma once
 #include <span>
 
@@ -36,12 +37,12 @@ class Dcf {
   FpVector evaluate(const DcfShape& shape, int evaluator, ByteView keys, std::span<const u128> xs, int points);
 
  private:
-  struct Batch;
-  // out[i*blocks + k] = H(seeds[i] xor tweak k): right half when bit 0 of the tweak index is set (see dcf.cpp).
+  struct Gate;
+  static void correct(Gate& gate, u128* out, unsigned a, std::span<const Fp> betas, std::span<Fp> values);
+  // out[i] = H(inputs[i]); not in place.
   void expand(std::span<const u128> inputs, std::span<u128> out);
 
   BlockCipher cipher_;
-  SecretVector<u128> scratch_;
 };
 
 }  // namespace pgmpc

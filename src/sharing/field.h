@@ -68,6 +68,16 @@ constexpr u128 multiply_folded(u128 a, u128 b) {
 
 constexpr Fp operator*(Fp a, Fp b) { return Fp::reduce(multiply_folded(a.v, b.v)); }
 
+// Unreduced sum of 128-bit numbers with either sign, reduced once at the end: its low 128 bits and how often 2^128 was
+// left (2^128 = 2 mod p). Starts at 0 = (p - 2^63) + 2^62 * 2, so that the count stays positive: at most 2^62 terms.
+struct FpSum {
+  u128 low = kPrime - (static_cast<u128>(1) << 63);
+  std::uint64_t carries = std::uint64_t{1} << 62;
+  constexpr void add(u128 x) { carries += __builtin_add_overflow(low, x, &low); }
+  constexpr void subtract(u128 x) { carries -= __builtin_sub_overflow(low, x, &low); }
+  constexpr Fp value() const { return Fp::reduce((low & kPrime) + (low >> 127) + (static_cast<u128>(carries) << 1)); }
+};
+
 constexpr Fp power(Fp base, u128 exponent) {
   Fp out = Fp::reduce(1);
   for (; exponent != 0; exponent >>= 1) {

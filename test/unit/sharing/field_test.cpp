@@ -35,6 +35,30 @@ TEST(Field, ProductsAgreeWithGmp) {
     for (u128 b : operands) ASSERT_TRUE((Fp::reduce(a) * Fp::reduce(b)).v == product_by_gmp(a, b));
 }
 
+TEST(Field, UnreducedSumsAgreeWithReducedOnes) {
+  TestRng rng(2);
+  std::vector<u128> terms = {0, 1, kPrime, kPrime + 1, ~static_cast<u128>(0), u128{1} << 127};
+  for (int i = 0; i < 200; ++i) terms.push_back(random_element(rng).v << (i & 1) | static_cast<u128>(i & 2));
+  EXPECT_TRUE(FpSum().value() == Fp{});
+  FpSum down, up, mixed;
+  Fp expected, alternating;
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    expected += Fp::reduce(terms[i]);
+    up.add(terms[i]);
+    down.subtract(terms[i]);
+    if (i % 2 == 0) {
+      mixed.add(terms[i]);
+      alternating += Fp::reduce(terms[i]);
+    } else {
+      mixed.subtract(terms[i]);
+      alternating -= Fp::reduce(terms[i]);
+    }
+    ASSERT_TRUE(up.value().v == expected.v) << i;
+    ASSERT_TRUE(down.value().v == (-expected).v) << i;
+    ASSERT_TRUE(mixed.value().v == alternating.v) << i;
+  }
+}
+
 TEST(Field, SumsAndSignsWrapAtThePrime) {
   EXPECT_TRUE((Fp::from_int(-1) + Fp::from_int(1)).v == 0);
   EXPECT_TRUE(Fp::from_int(-5).to_signed() == -5);
