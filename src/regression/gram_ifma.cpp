@@ -1,9 +1,7 @@
 // What: the AVX512-IFMA kernel of the Gram matrix (regression/gram.h): 8 rows side by side.
-// Terms: digit = 52 bits of an element, which has 3 (52 + 52 + 23 bits); vector = the same digit of 8 rows;
-//        group = 8 rows of one column, 3 vectors; stripe = kStripe rows of all columns as digits, so small that the
-//        columns of a tile stay in the first cache; tile = the products of two columns with two columns, 4 cells;
-//        cell = 5 vectors of unreduced sums, those of weight 2^0, 2^52, ... 2^208 (the top digits' product has 46 bits:
-//        it has no high half).
+// Terms: digit, cell: field_ifma.h; vector = the same digit of 8 rows; group = 8 rows of one column, 3 vectors; stripe
+// = kStripe rows of all columns as digits, so small that the
+//        columns of a tile stay in the first cache; tile = the products of two columns with two columns, 4 cells.
 // Invariants: a row adds at most 5 halves below 2^52 to one sum: a lane takes kGramBlock / 8 rows before the cells are
 //             reduced, 5 * 512 * 2^52 < 2^64, so that no sum overflows. Rows that are missing in the last group, and
 //             the column that makes their number even, are zeros. Nothing depends on the values of elements.
@@ -15,37 +13,25 @@
 
 #if defined(__x86_64__)
 
-#include "crypto/kernel_ifma_tiles.h"
+#include "regression/field_ifma.h"
 
 namespace pgmpc {
 
 namespace {
 
-using ifma::add_high;
-using ifma::add_low;
+using ifma::add_products;
 using ifma::kDigitBits;
-using ifma::kDigitMask;
+using ifma::kDigits;
+using ifma::kLanes;
+using ifma::kSums;
+using ifma::split_group;
 using ifma::Vector;
 
-constexpr std::size_t kLanes = kKernelLanes, kDigits = 3, kSums = 5, kTileCells = 4;
+constexpr std::size_t kTileCells = 4;
 constexpr std::size_t kStripe = 256, kGroups = kStripe / kLanes;  // 4 columns: 24 kB
 constexpr std::size_t kTileVectors = kTileCells * kSums, kColumnVectors = kGroups * kDigits;
 static_assert(kGramBlock % kStripe == 0 && kStripe % kLanes == 0);
 static_assert(kGramBlock / kLanes * kSums < (std::uint64_t{1} << (64 - kDigitBits)));
-
-// Digits of 8 elements that lie side by side in memory.
-PGMPC_IFMA void split_group(Vector* digits, const void* elements) {
-  const Vector first = _mm512_loadu_si512(elements),
-               second = _mm512_loadu_si512(static_cast<const char*>(elements) + 64);
-  const Vector even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14), odd = _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15);
-  const Vector low = _mm512_permutex2var_epi64(first, even, second);
-  const Vector high = _mm512_permutex2var_epi64(first, odd, second);
-  const Vector mask = _mm512_set1_epi64(kDigitMask);
-  digits[0] = _mm512_and_si512(low, mask);
-  digits[1] = _mm512_and_si512(
-      _mm512_or_si512(_mm512_srli_epi64(low, kDigitBits), _mm512_slli_epi64(high, 64 - kDigitBits)), mask);
-  digits[2] = _mm512_srli_epi64(high, 2 * kDigitBits - 64);
-}
 
 // One column of a stripe; rows from `count` on are zeros.
 PGMPC_IFMA void split_column(Vector* digits, const Fp* elements, std::size_t count) {
@@ -55,18 +41,6 @@ PGMPC_IFMA void split_column(Vector* digits, const Fp* elements, std::size_t cou
   FpVector rest(kLanes);
   std::copy_n(elements + whole * kLanes, count % kLanes, rest.begin());
   split_group(digits + whole * kDigits, rest.data());
-}
-
-// cell += a * b, digit by digit.
-PGMPC_IFMA_INLINE void add_products(Vector* cell, const Vector* a, const Vector* b) {
-#pragma GCC unroll 4
-  for (std::size_t i = 0; i < kDigits; ++i) {
-#pragma GCC unroll 4
-    for (std::size_t j = 0; j < kDigits; ++j) {
-      cell[i + j] = add_low(cell[i + j], a[i], b[j]);
-      if (i + j + 1 < kSums) cell[i + j + 1] = add_high(cell[i + j + 1], a[i], b[j]);
-    }
-  }
 }
 
 // Cells (0,0), (0,1), (1,0), (1,1) of columns a, a + 1 with columns b, b + 1. 20 sums and 6 digits fit the registers.

@@ -2,20 +2,10 @@
 
 namespace pgmpc {
 
-namespace {
-// Unreduced sum of numbers below 2^128: its low 128 bits and how often 2^128 was left (2^128 = 2 mod p).
-struct Accumulator {
-  u128 low = 0;
-  std::uint64_t carries = 0;
-  void add(u128 x) { carries += __builtin_add_overflow(low, x, &low); }
-  Fp value() const { return Fp::reduce(low) + Fp::reduce(static_cast<u128>(carries) << 1); }
-};
-}  // namespace
-
 // (a0 + 2^64 a1)(b0 + 2^64 b1) = a0 b0 + (2 a1) b1 + 2^64 (a0 b1 + a1 b0), because 2^128 = 2. Canonical elements have
 // a1, b1 < 2^63: 2 a1 fits 64 bits and the sum in brackets 128.
 Fp inner_product(std::span<const Fp> a, std::span<const Fp> b) {
-  Accumulator sum, upper_sum;
+  FpSum sum, upper_sum;
   for (std::size_t i = 0; i < a.size(); ++i) {
     const std::uint64_t a0 = static_cast<std::uint64_t>(a[i].v), a1 = static_cast<std::uint64_t>(a[i].v >> 64);
     const std::uint64_t b0 = static_cast<std::uint64_t>(b[i].v), b1 = static_cast<std::uint64_t>(b[i].v >> 64);
@@ -26,7 +16,11 @@ Fp inner_product(std::span<const Fp> a, std::span<const Fp> b) {
   return sum.value() + upper_sum.value() * Fp::reduce(static_cast<u128>(1) << 64);
 }
 
-FpVector upper_product(const Matrix& a, const Matrix& b) {
+FpVector upper_product(const Matrix& a, const Matrix& b, KernelKind kind) {
+  return kind == KernelKind::ifma ? upper_product_ifma(a, b) : upper_product_portable(a, b);
+}
+
+FpVector upper_product_portable(const Matrix& a, const Matrix& b) {
   FpVector out;
   out.reserve(triangle_size(a.size));
   for (std::size_t i = 0; i < a.size; ++i)

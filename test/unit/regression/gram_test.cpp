@@ -1,4 +1,4 @@
-// Both kernels of the Gram matrix against plain sums of products and against each other.
+// Both kernels of the Gram matrix and of products of matrices against plain sums of products.
 #include "regression/gram.h"
 
 #include <gmp.h>
@@ -106,6 +106,55 @@ TEST(Gram, KernelsGiveTheSameBits) {
   const FpVector portable = gram(columns, cancel, KernelKind::portable), ifma = gram(columns, cancel, KernelKind::ifma);
   ASSERT_EQ(portable.size(), ifma.size());
   for (std::size_t i = 0; i < portable.size(); ++i) ASSERT_TRUE(portable[i].v == ifma[i].v) << i;
+}
+
+Matrix make_matrix(std::size_t size, const std::function<Fp(std::size_t, std::size_t)>& value) {
+  Matrix out(size);
+  for (std::size_t i = 0; i < size; ++i)
+    for (std::size_t j = 0; j < size; ++j) out(i, j) = value(i, j);
+  return out;
+}
+
+void expect_product(const Matrix& a, const Matrix& b) {
+  for (const KernelKind kind : kernels()) {
+    const FpVector product = upper_product(a, b, kind);
+    ASSERT_EQ(product.size(), triangle_size(a.size));
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < a.size; ++i)
+      for (std::size_t j = i; j < a.size; ++j, ++at) {
+        FpVector row(a.size), column(a.size);
+        for (std::size_t k = 0; k < a.size; ++k) {
+          row[k] = a(i, k);
+          column[k] = b(k, j);
+        }
+        ASSERT_TRUE(product[at].v == sum_by_gmp(row, column))
+            << "size " << a.size << ", kernel " << static_cast<int>(kind) << ", cell " << i << ", " << j;
+      }
+  }
+}
+
+TEST(UpperProduct, AgreesWithGmpForEverySize) {
+  TestRng rng(5);
+  for (const std::size_t size : {0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 48}) {
+    FpVector triangle(triangle_size(size));
+    for (Fp& x : triangle) x = random_element(rng);
+    expect_product(make_matrix(size, [&](std::size_t, std::size_t) { return random_element(rng); }),
+                   from_upper(triangle, size));
+  }
+}
+
+// All digits ones, and elements beside 0 and p: the reduction of a cell must not lose a carry.
+TEST(UpperProduct, ExtremeElements) {
+  const std::vector<u128> edges = {kPrime - 1,         0, 1, kPrime - 2, (u128{1} << 104) - 1, ~0ull, u128{1} << 52,
+                                   (u128{1} << 52) - 1};
+  for (const std::size_t size : {19, 200}) {
+    const Matrix most = make_matrix(size, [&](std::size_t, std::size_t) { return Fp::reduce(edges[0]); });
+    expect_product(most, most);
+    if (size > 100) continue;  // the oracle is slow
+    expect_product(most, make_matrix(size, [&](std::size_t i, std::size_t j) {
+                     return Fp::reduce(edges[(i + j) % edges.size()]);
+                   }));
+  }
 }
 
 TEST(Gram, StopsWhenCancelled) {
