@@ -5,6 +5,7 @@
 // Invariants: messages between two parties arrive exactly once and in the order they were sent; a message is
 //             confidential and authentic between its two ends (the third never sees it).
 #pragma once
+#include <cstddef>
 #include <cstdint>
 
 #include "base/bytes.h"
@@ -13,6 +14,8 @@ namespace pgmpc {
 
 inline constexpr int kParties = 3;
 inline constexpr int kThirdParty = 2;
+// A message with this much capacity beyond its size is sealed where it lies (the tag goes behind it).
+inline constexpr std::size_t kMessageRoom = 16;
 
 class Channel {
  public:

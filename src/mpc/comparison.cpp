@@ -41,6 +41,9 @@ FpVector reshare(Session& session, const GateLabel& label, GateOutput output) {
   auto& out = round.out;
   auto& expected = round.expected;
   FpVector shares(count);
+  for (int peer = 0; peer < kParties; ++peer)
+    if (peer != self)
+      out[peer].reserve((count / kParties + static_cast<std::size_t>(output.per_gate_)) * kFpBytes + kMessageRoom);
   for (std::size_t i = 0; i < count; ++i) {
     const int dealer = dealer_of(i / output.per_gate_);
     if (self == dealer) {

@@ -6,7 +6,9 @@
 //             depends on the order in which gates run.
 #pragma once
 #include <array>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 
 namespace pgmpc {
 
@@ -31,6 +33,11 @@ using LabelBlock = std::array<std::uint8_t, 16>;
 
 // phase 2 | iteration 4 | gate 2 | part 2 | 0 2 | coordinate 4 bytes, big-endian. part tells several vectors of one
 // gate and purpose apart (0 where there is one).
+inline void set_coordinate(std::uint8_t* block, std::uint32_t coordinate) {
+  const std::uint32_t swapped = std::endian::native == std::endian::little ? __builtin_bswap32(coordinate) : coordinate;
+  std::memcpy(block + 12, &swapped, sizeof swapped);
+}
+
 inline LabelBlock label_block(const GateLabel& label, std::uint16_t part, std::uint32_t coordinate) {
   LabelBlock b{};
   b[0] = static_cast<std::uint8_t>(label.phase >> 8);
@@ -40,7 +47,7 @@ inline LabelBlock label_block(const GateLabel& label, std::uint16_t part, std::u
   b[7] = static_cast<std::uint8_t>(label.gate);
   b[8] = static_cast<std::uint8_t>(part >> 8);
   b[9] = static_cast<std::uint8_t>(part);
-  for (int i = 0; i < 4; ++i) b[12 + i] = static_cast<std::uint8_t>(coordinate >> (24 - 8 * i));
+  set_coordinate(b.data(), coordinate);
   return b;
 }
 

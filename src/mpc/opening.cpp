@@ -13,14 +13,29 @@ std::size_t class_size(std::size_t count, int first) {
   return count > static_cast<std::size_t>(first) ? (count - first - 1) / kParties + 1 : 0;
 }
 
-// This party's additive share of zero at every coordinate: f(self, next) - f(previous, self).
-FpVector zero_shares(Session& session, const GateLabel& label, std::size_t count) {
-  FpVector out(count);
+// From first to the next coordinate of that dealer.
+std::size_t class_offset(std::size_t first, int dealer) {
+  return (static_cast<std::size_t>(dealer) + kParties - first % kParties) % kParties;
+}
+
+// The two streams whose difference f(self, next) - f(previous, self) is this party's additive share of zero.
+struct ZeroShares {
+  SecretVector<u128> plus, minus;
+};
+ZeroShares zero_shares(Session& session, const GateLabel& label, std::size_t count) {
   const int self = session.self(), next = (self + 1) % kParties, previous = (self + 2) % kParties;
-  const auto plus = session.blocks(Purpose::zero, self, next, label, 0, 1, count);
-  const auto minus = session.blocks(Purpose::zero, previous, self, label, 0, 1, count);
-  for (std::size_t j = 0; j < count; ++j) out[j] = Fp::reduce(plus[j]) - Fp::reduce(minus[j]);
-  return out;
+  return {session.blocks(Purpose::zero, self, next, label, 0, 1, count),
+          session.blocks(Purpose::zero, previous, self, label, 0, 1, count)};
+}
+
+// sum += weight * x for the weights of Session::weight().
+void add_weighted(FpSum& sum, Fp x, int self) {
+  if (self == 2) return sum.add(x.v);
+  for (int i = 0; i < 3; ++i)
+    if (self == 0)
+      sum.add(x.v);
+    else
+      sum.subtract(x.v);
 }
 
 Error inconsistent(std::string message) {
@@ -61,21 +76,29 @@ Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp>
                    std::span<const Stretch> bounds, Masks masks, DealerMessages* dealer_messages) {
   const std::size_t count = values.size();
   const int self = session.self();
+  session.book_opening(label, values, bounds);
+  const ZeroShares zero = zero_shares(session, label, count);
   FpVector additive(count);
-  for (std::size_t j = 0; j < count; ++j) additive[j] = values[j] * session.weight();
-  session.book_opening(label, additive, bounds);
-  const FpVector zero = zero_shares(session, label, count);
   Exchange round{.phase = label.phase};
   auto& out = round.out;
   auto& in = round.in;
+  for (int peer = 0; peer < kParties; ++peer) {
+    if (peer == self) continue;
+    const std::size_t dealt = dealer_messages != nullptr ? dealer_messages->out[peer].size() : 0;
+    out[peer].reserve((class_size(count, self) + class_size(count, 3 - peer - self)) * kFpBytes + dealt + kMessageRoom);
+  }
   for (std::size_t j = 0; j < count; ++j) {
     const int dealer = dealer_of(j), e1 = (dealer + 1) % kParties, e2 = (dealer + 2) % kParties;
-    additive[j] += zero[j];
+    FpSum sum;
+    add_weighted(sum, values[j], self);
+    sum.add(zero.plus[j]);
+    sum.subtract(zero.minus[j]);
+    if (self != dealer) sum.add(self == e1 ? masks.r1[j] : masks.r2[j]);
+    additive[j] = sum.value();
     if (self == dealer) {
       append(out[e1], additive[j]);
       append(out[e2], additive[j]);
     } else {
-      additive[j] += Fp::reduce(self == e1 ? masks.r1[j] : masks.r2[j]);
       append(out[self == e1 ? e2 : e1], additive[j]);
     }
   }
@@ -97,6 +120,7 @@ Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp>
   opened.c.resize(count);
   // c - own mask = x + 2^offset + the other mask: what lies outside is not the sum of three right messages.
   const u128 most = (static_cast<u128>(1) << kMaskBits) + (static_cast<u128>(1) << (offset + 1));
+  const Fp shift = Fp::reduce(static_cast<u128>(1) << offset);
   bool in_range = true;
   std::array<std::size_t, kParties> at{};
   for (std::size_t j = 0; j < count; ++j) {
@@ -104,7 +128,7 @@ Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp>
     if (self == dealer) continue;
     const int other = 3 - dealer - self;
     const Fp sum = additive[j] + element(in[dealer], at[dealer]++) + element(in[other], at[other]++);
-    const Fp c = sum + Fp::reduce(static_cast<u128>(1) << offset);
+    const Fp c = sum + shift;
     const Fp own_mask = Fp::reduce(self == (dealer + 1) % kParties ? masks.r1[j] : masks.r2[j]);
     in_range &= (c - own_mask).v <= most;
     opened.c[j] = c.v;
@@ -125,19 +149,24 @@ FpVector truncated(Session& session, const Opened& opened, int shift, std::size_
   const int self = session.self();
   // Half a unit less before the shift makes the sum of the three roundings unbiased.
   const u128 half = shift > 0 ? static_cast<u128>(1) << (shift - 1) : 0;
-  const u128 offset = static_cast<u128>(1) << opened.offset;
+  const u128 offset = (static_cast<u128>(1) << opened.offset) >> shift;
   FpVector out(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t j = first + i;
-    const int dealer = dealer_of(j), e1 = (dealer + 1) % kParties, e2 = (dealer + 2) % kParties;
-    Fp share;
-    if (self != dealer) {
-      const Fp visible = Fp::reduce((opened.c[j] - half) >> shift) - Fp::reduce(offset >> shift);
-      share += Session::vanishing(visible, self, dealer);
+  for (int dealer = 0; dealer < kParties; ++dealer) {
+    // Each part is known to two parties: a polynomial that vanishes at the third, here e2, e1 and the dealer.
+    const int e1 = (dealer + 1) % kParties, e2 = (dealer + 2) % kParties;
+    const u128 factor1 = Session::vanishing_factor(self, e2).v, factor2 = Session::vanishing_factor(self, e1).v;
+    const u128 visible = Session::vanishing_factor(self, dealer).v;
+    const Fp known = Fp::reduce(multiply_folded(offset, visible));
+    for (std::size_t j = first + class_offset(first, dealer); j < first + count; j += kParties) {
+      FpSum share;
+      if (self != dealer) {
+        share.add(multiply_folded((opened.c[j] - half) >> shift, visible));
+        share.subtract(known.v);
+      }
+      if (self != e2) share.subtract(multiply_folded(opened.r1[j] >> shift, factor1));
+      if (self != e1) share.subtract(multiply_folded(opened.r2[j] >> shift, factor2));
+      out[j - first] = share.value();
     }
-    if (self != e2) share -= Session::vanishing(Fp::reduce(opened.r1[j] >> shift), self, e2);
-    if (self != e1) share -= Session::vanishing(Fp::reduce(opened.r2[j] >> shift), self, e1);
-    out[i] = share;
   }
   return out;
 }

@@ -38,6 +38,8 @@ struct Session::Streams {
 
 Session::Session(Channel& channel, int step, SessionKeys keys, Rng& rng, const CancelToken& cancel)
     : channel_(channel), step_(step), self_(channel.self()), rng_(rng), cancel_(cancel), sid_(keys.sid) {
+  const SecretBytes key = hkdf(sid_, {}, "pg_mpc dcf", generator_key_.size());
+  std::ranges::copy(key, generator_key_.begin());
   streams_ = std::make_unique<Streams>();
   streams_->keys = std::move(keys);
 }
@@ -127,9 +129,10 @@ SecretVector<u128> Session::blocks(Purpose purpose, int sender, int receiver, co
   SecretVector<u128> out(count);
   if (left_out(purpose)) return out;
   auto* bytes = reinterpret_cast<std::uint8_t*>(out.data());
+  const LabelBlock block = label_block(label, part, 0);
   for (std::size_t i = 0; i < count; ++i) {
-    const LabelBlock block = label_block(label, part, static_cast<std::uint32_t>(first + i * stride));
     std::memcpy(bytes + 16 * i, block.data(), 16);
+    set_coordinate(bytes + 16 * i, static_cast<std::uint32_t>(first + i * stride));
   }
   streams_->cipher(purpose, sender, receiver, peer).encrypt({bytes, 16 * count}, {bytes, 16 * count});
   return out;
@@ -144,9 +147,11 @@ void Session::add_exposure(std::size_t openings, int bound_bits) {
                 "agree on fewer lambdas, fewer attributes or a smaller analysis.max_iterations");
 }
 
-void Session::book_opening(const GateLabel& label, std::span<const Fp> additive, std::span<const Stretch> bounds) {
+void Session::book_opening(const GateLabel& label, std::span<const Fp> values, std::span<const Stretch> bounds) {
   for (const Stretch& stretch : bounds) add_exposure(stretch.count, stretch.bound);
 #ifdef PG_MPC_TESTING
+  FpVector additive(values.size());
+  for (std::size_t j = 0; j < values.size(); ++j) additive[j] = values[j] * weight();
   const int widest = RangeProbe::check(sid_, label, self_, additive, bounds);
   transcript_.widest_opening = std::max(transcript_.widest_opening, widest);
 #endif
@@ -164,7 +169,7 @@ struct Vanishing {
 constexpr Vanishing kVanishing;
 }  // namespace
 
-Fp Session::vanishing(Fp v, int of, int z) { return v * kVanishing.factor[of][z]; }
+Fp Session::vanishing_factor(int of, int z) { return kVanishing.factor[of][z]; }
 
 Fp Session::weight() const {
   static constexpr std::int64_t weights[kParties] = {3, -3, 1};
@@ -172,9 +177,9 @@ Fp Session::weight() const {
 }
 
 void append(Bytes& out, Fp x) {
-  const std::size_t at = out.size();
-  out.resize(at + kFpBytes);
-  store(x, out.data() + at);
+  std::uint8_t bytes[kFpBytes];
+  store(x, bytes);
+  out.insert(out.end(), bytes, bytes + kFpBytes);
 }
 
 Fp element(const Bytes& in, std::size_t index) { return load(in.data() + index * kFpBytes); }

@@ -87,6 +87,9 @@ class Session {
   // Called after every round, in the thread that owns the session.
   void on_round(std::function<void()> watch) { watch_ = std::move(watch); }
   const std::array<std::uint8_t, 32>& sid() const { return sid_; }
+  // Fixed public key of the attempt for the generator of comparison keys: HKDF of the sid keeps it apart from every
+  // other use of the sid.
+  const std::array<std::uint8_t, 16>& generator_key() const { return generator_key_; }
 
   // One round: sends out[peer] where it is not empty, receives in[peer] of exactly expected[peer] bytes where that is
   // not 0. Error(protocol_violation) on another size. Inside a TaskGroup the round is shared with the other tasks.
@@ -97,12 +100,12 @@ class Session {
                             std::uint32_t stride, std::size_t count, std::uint16_t part = 0);
 
   void add_exposure(std::size_t openings, int bound_bits);
-  // Books the exposure of one opening. Testing flavour: also checks that the three additive shares of every value sum
-  // to |x| < 2^bound (shared memory of the test process).
-  void book_opening(const GateLabel& label, std::span<const Fp> additive, std::span<const Stretch> bounds);
+  // Books the exposure of one opening. Testing flavour: also checks that the three parties' values, times their
+  // weights, sum to |x| < 2^bound (shared memory of the test process).
+  void book_opening(const GateLabel& label, std::span<const Fp> values, std::span<const Stretch> bounds);
 
-  // Share of party `of` of the polynomial with value v at 0 and 0 at party z's point: v * (1 - of/z).
-  static Fp vanishing(Fp v, int of, int z);
+  // 1 - of/z: times v, the share of party `of` of the polynomial with value v at 0 and 0 at party z's point.
+  static Fp vanishing_factor(int of, int z);
   // Lagrange weight of this party's share at 0 for degree <= 2: 3, -3, 1.
   Fp weight() const;
 
@@ -119,6 +122,7 @@ class Session {
   Rng& rng_;
   const CancelToken& cancel_;
   std::array<std::uint8_t, 32> sid_;
+  std::array<std::uint8_t, 16> generator_key_{};
   Transcript transcript_;
   std::map<std::uint16_t, std::int64_t> latest_round_;  // of each phase
   std::string (*phase_names_)(std::uint16_t) = nullptr;

@@ -81,26 +81,42 @@ struct TaskGroup::State {
     for (const Handle& task : tasks)
       if (task->status == Task::Status::in_round) waiting.push_back(task.get());
     if (waiting.empty()) throw Error(ErrorCode::internal, "all tasks of a group wait for each other");
-    Exchange all;
+    for (Task* task : waiting) session.book_traffic(*task->round);
+    if (waiting.size() == 1)
+      session.exchange_now(*waiting[0]->round);
+    else
+      joint_round(waiting);
     for (Task* task : waiting) {
-      session.book_traffic(*task->round);
-      for (int peer = 0; peer < kParties; ++peer) {
-        Bytes& out = task->round->out[peer];
-        all.out[peer].insert(all.out[peer].end(), out.begin(), out.end());
+      task->status = Task::Status::runnable;
+      task->round = nullptr;
+    }
+  }
+
+  void joint_round(const std::vector<Task*>& waiting) {
+    Exchange all;
+    for (int peer = 0; peer < kParties; ++peer) {
+      Bytes& message = all.out[peer];
+      message = std::move(waiting[0]->round->out[peer]);
+      std::size_t size = message.size();
+      for (Task* task : waiting) {
+        size += task == waiting[0] ? 0 : task->round->out[peer].size();
         all.expected[peer] += task->round->expected[peer];
+      }
+      message.reserve(size + kMessageRoom);
+      for (Task* task : waiting) {
+        if (task == waiting[0]) continue;
+        const Bytes& out = task->round->out[peer];
+        message.insert(message.end(), out.begin(), out.end());
       }
     }
     session.exchange_now(all);
     std::array<std::size_t, kParties> at{};
-    for (Task* task : waiting) {
+    for (Task* task : waiting)
       for (int peer = 0; peer < kParties; ++peer) {
         const auto first = all.in[peer].begin() + static_cast<std::ptrdiff_t>(at[peer]);
         at[peer] += task->round->expected[peer];
         task->round->in[peer].assign(first, all.in[peer].begin() + static_cast<std::ptrdiff_t>(at[peer]));
       }
-      task->status = Task::Status::runnable;
-      task->round = nullptr;
-    }
   }
 
   // The whole life of a spawned task, on its own stack; returns the fiber that goes on.

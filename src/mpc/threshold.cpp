@@ -2,7 +2,6 @@
 
 #include "base/mutants.h"
 #include "base/witness.h"
-#include "crypto/keyed_hash.h"
 #include "mpc/dcf.h"
 #include "mpc/dealing.h"
 #include "mpc/truth_table.h"
@@ -33,12 +32,6 @@ Compared room_for(Opened opened, std::size_t gates, const ThresholdGate& gate) {
   return out;
 }
 
-Dcf generator(Session& session) {
-  // Fixed public key of the attempt: HKDF of the sid keeps it apart from every other use of the sid.
-  const SecretBytes key = hkdf(session.sid(), {}, "pg_mpc dcf", 16);
-  return Dcf(view_of(key));
-}
-
 // Keys: flip + (1 - 2 flip) 1{x < alpha}, the constant beside a key and its payload. Serves several points at once.
 Deal deal_keys(Session& session, const ThresholdGate& gate, const DcfShape& shape) {
   return [&](std::span<const std::size_t> gates, const Masks& masks, Bytes& first, Bytes& second, FpVector& constants) {
@@ -57,7 +50,7 @@ Deal deal_keys(Session& session, const ThresholdGate& gate, const DcfShape& shap
       betas[i * width + 1] = sign * factor;
       constants[i * width + 1] = flip * factor;
     }
-    generator(session).generate(shape, alphas, betas, session.rng(), first, second);
+    Dcf(session.generator_key()).generate(shape, alphas, betas, session.rng(), first, second);
     if (!first.empty()) witness("DCF seed", ByteView(first).first(16));
   };
 }
@@ -69,7 +62,7 @@ Compared compare_by_keys(Session& session, const GateLabel& label, std::span<con
   Dealt dealt = open_with_keys(session, label, values, offset, bound, gates,
                                {shape.key_bytes(), shape.key_bytes(), width}, deal_keys(session, gate, shape));
   Compared out = room_for(std::move(dealt.opened), gates, gate);
-  Dcf dcf = generator(session);
+  Dcf dcf(session.generator_key());
   for (int dealer = 0; dealer < kParties; ++dealer) {
     if (dealer == session.self()) continue;
     const auto own = gates_of(dealer, gates);

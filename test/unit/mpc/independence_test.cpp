@@ -181,8 +181,8 @@ class GateRun {
     const int e1 = (self + 1) % kParties, e2 = (self + 2) % kParties;
     const auto& from1 = messages_[e1][self].at(gate_.reshare);
     const auto& from2 = messages_[e2][self].at(gate_.reshare);
-    const Fp weight1 = inverse(Session::vanishing(Fp::from_int(1), self, e2));
-    const Fp weight2 = inverse(Session::vanishing(Fp::from_int(1), self, e1));
+    const Fp weight1 = inverse(Session::vanishing_factor(self, e2));
+    const Fp weight2 = inverse(Session::vanishing_factor(self, e1));
     for (std::size_t i = 0; i < kPerDealer * gate_.per_gate; ++i)
       add_element("output " + std::to_string(i % gate_.per_gate) + " if the reshared values were unmasked", self,
                   element(from1, i) * weight1 + element(from2, i) * weight2);
