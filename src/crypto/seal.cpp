@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/channel.h"
 #include "base/error.h"
 #include "base/witness.h"
 
@@ -17,6 +18,7 @@ namespace {
 using KeyHandle = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 using AgreementHandle = std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)>;
 
+static_assert(kMessageRoom == kSealTag);
 constexpr std::size_t kPiece = std::size_t{1} << 30;  // EVP counts in int
 
 void expect(int result, const char* what) {
@@ -82,35 +84,40 @@ SealKey::SealKey(const SecretArray<32>& key) : context_(EVP_CIPHER_CTX_new()) {
 
 SealKey::~SealKey() { EVP_CIPHER_CTX_free(context_); }
 
-Bytes SealKey::seal(const SealNonce& nonce, ByteView aad, ByteView plaintext) {
+Bytes SealKey::seal(const SealNonce& nonce, ByteView aad, Bytes message) {
   expect(EVP_EncryptInit_ex(context_, nullptr, nullptr, nullptr, nonce.data()), "AES-256-GCM failed");
-  Bytes sealed(plaintext.size() + kSealTag);
   int written = 0;
+  const std::size_t size = message.size();
+  if (message.capacity() < size + kSealTag) {
+    Bytes larger;
+    larger.reserve(size + kSealTag);
+    larger.assign(message.begin(), message.end());
+    cleanse(message.data(), size);
+    message = std::move(larger);
+  }
   update(EVP_EncryptUpdate, context_, nullptr, aad);
-  update(EVP_EncryptUpdate, context_, sealed.data(), plaintext);
-  expect(EVP_EncryptFinal_ex(context_, sealed.data() + plaintext.size(), &written), "AES-256-GCM failed");
-  expect(EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_GET_TAG, kSealTag, sealed.data() + plaintext.size()),
-         "AES-256-GCM failed");
-  return sealed;
+  update(EVP_EncryptUpdate, context_, message.data(), message);
+  message.resize(size + kSealTag);
+  expect(EVP_EncryptFinal_ex(context_, message.data() + size, &written), "AES-256-GCM failed");
+  expect(EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_GET_TAG, kSealTag, message.data() + size), "AES-256-GCM failed");
+  return message;
 }
 
-std::optional<Bytes> SealKey::open(const SealNonce& nonce, ByteView aad, ByteView sealed) {
+std::optional<Bytes> SealKey::open(const SealNonce& nonce, ByteView aad, Bytes sealed) {
   if (sealed.size() < kSealTag) return std::nullopt;
-  const ByteView body = sealed.first(sealed.size() - kSealTag);
-  std::array<std::uint8_t, kSealTag> tag;
-  std::copy(sealed.end() - kSealTag, sealed.end(), tag.begin());
+  const std::size_t size = sealed.size() - kSealTag;
   expect(EVP_DecryptInit_ex(context_, nullptr, nullptr, nullptr, nonce.data()), "AES-256-GCM failed");
-  expect(EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_SET_TAG, kSealTag, tag.data()), "AES-256-GCM failed");
-  Bytes plaintext(body.size());
+  expect(EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_SET_TAG, kSealTag, sealed.data() + size), "AES-256-GCM failed");
   std::array<std::uint8_t, 16> rest;
   int written = 0;
   update(EVP_DecryptUpdate, context_, nullptr, aad);
-  update(EVP_DecryptUpdate, context_, plaintext.data(), body);
+  update(EVP_DecryptUpdate, context_, sealed.data(), ByteView(sealed).first(size));
   if (EVP_DecryptFinal_ex(context_, rest.data(), &written) != 1) {
-    cleanse(plaintext.data(), plaintext.size());
+    cleanse(sealed.data(), size);
     return std::nullopt;
   }
-  return plaintext;
+  sealed.resize(size);
+  return sealed;
 }
 
 }  // namespace pgmpc

@@ -41,9 +41,11 @@ class SealKey {
   ~SealKey();
   SealKey(const SealKey&) = delete;
   SealKey& operator=(const SealKey&) = delete;
-  Bytes seal(const SealNonce& nonce, ByteView aad, ByteView plaintext);
-  // Nothing when the tag does not fit.
-  std::optional<Bytes> open(const SealNonce& nonce, ByteView aad, ByteView sealed);
+  // Both work in the memory of the message. One without room for the tag (base/channel.h, kMessageRoom) is copied once,
+  // and cleansed.
+  Bytes seal(const SealNonce& nonce, ByteView aad, Bytes message);
+  // Nothing when the tag does not fit: what was decrypted is cleansed.
+  std::optional<Bytes> open(const SealNonce& nonce, ByteView aad, Bytes sealed);
 
  private:
   evp_cipher_ctx_st* context_;  // OpenSSL cleanses the key schedule when it frees the context

@@ -184,17 +184,18 @@ void SealedChannel::send(int to, int step, Bytes message) {
   Direction& direction = state_->direction(state_->to, to);
   deviate(self(), to, step, message);
   const std::uint64_t sequence = direction.next++;
-  Bytes sealed = direction.key->seal(nonce_of(sequence), associated_data(self(), to, step, sequence), message);
-  cleanse(message.data(), message.size());
-  state_->transport.send(to, step, std::move(sealed));
+  state_->transport.send(
+      to, step,
+      direction.key->seal(nonce_of(sequence), associated_data(self(), to, step, sequence), std::move(message)));
 }
 
 Bytes SealedChannel::receive(int from, int step) {
   Direction& direction = state_->direction(state_->from, from);
-  const Bytes sealed = state_->transport.receive(from, step);
+  Bytes sealed = state_->transport.receive(from, step);
   state_->latest_sender = from;
   const std::uint64_t sequence = direction.next++;
-  auto message = direction.key->open(nonce_of(sequence), associated_data(from, self(), step, sequence), sealed);
+  auto message =
+      direction.key->open(nonce_of(sequence), associated_data(from, self(), step, sequence), std::move(sealed));
   if (!message) {
     state_->wipe();
     state_->transport.abort();

@@ -7,6 +7,8 @@
 namespace pgmpc {
 
 namespace {
+constexpr std::size_t kReservedBody = 64 * 1024;
+
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 // RFC 9110 token characters: what a field name may consist of.
@@ -107,6 +109,8 @@ RequestParser::State RequestParser::feed(ByteView bytes) {
   }
   if (state_ == State::body) {
     std::size_t part = std::min(bytes.size(), request_.content_length - request_.body.size());
+    // Growing in steps would copy a body of several records again and again; a longer announcement proves nothing yet.
+    if (request_.body.empty()) request_.body.reserve(std::min(request_.content_length, kReservedBody));
     request_.body.insert(request_.body.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(part));
     bytes = bytes.subspan(part);
     if (request_.body.size() == request_.content_length) state_ = State::complete;

@@ -56,7 +56,9 @@ class LocalClient {
   ~LocalClient() { stream_->close(); }
   LocalClient(const LocalClient&) = delete;
   LocalClient& operator=(const LocalClient&) = delete;
-  void send(ByteView frame, std::shared_ptr<const void> hold = nullptr) { stream_->send(frame, std::move(hold)); }
+  void send(ByteView head, ByteView body = {}, std::shared_ptr<const void> hold = nullptr) {
+    stream_->send(head, body, std::move(hold));
+  }
   bool open() const noexcept { return stream_->open(); }
 
  private:

@@ -68,13 +68,13 @@ bool FrameAssembler::read_from(int fd, std::deque<Bytes>& frames, std::size_t li
   return true;
 }
 
-void FrameQueue::push(ByteView frame, std::shared_ptr<const void> hold) {
-  if (frame.size() > kMaxLocalFrame) throw Error(ErrorCode::limit_exceeded, "local frame is too long");
-  const std::size_t size = frame.size() + 4;
+void FrameQueue::push(ByteView head, ByteView body, std::shared_ptr<const void> hold) {
+  const std::size_t length = head.size() + body.size(), size = length + 4;
+  if (length > kMaxLocalFrame) throw Error(ErrorCode::limit_exceeded, "local frame is too long");
   // Short frames go into one buffer, so that one system call sends them all.
   if (queue_.empty() || queue_.back().bytes.size() + size > kJoined) queue_.emplace_back().bytes.reserve(size);
   Entry& entry = queue_.back();
-  Writer(entry.bytes).u32(static_cast<std::uint32_t>(frame.size())).raw(frame);
+  Writer(entry.bytes).u32(static_cast<std::uint32_t>(length)).raw(head).raw(body);
   if (hold) entry.holds.push_back(std::move(hold));
   bytes_ += size;
 }
@@ -134,9 +134,9 @@ void LocalStream::start(OnFrame on_frame, OnClose on_close) {
   });
 }
 
-bool LocalStream::send(ByteView frame, std::shared_ptr<const void> hold) {
+bool LocalStream::send(ByteView head, ByteView body, std::shared_ptr<const void> hold) {
   if (!open()) return false;
-  out_.push(frame, std::move(hold));
+  out_.push(head, body, std::move(hold));
   return flush();
 }
 

@@ -36,8 +36,8 @@ class FrameAssembler {
 // Frames that wait for the socket to take them.
 class FrameQueue {
  public:
-  // `hold` is dropped when the frame, and those that share its buffer, have left.
-  void push(ByteView frame, std::shared_ptr<const void> hold = nullptr);
+  // One frame of both parts. `hold` is dropped when the frame, and those that share its buffer, have left.
+  void push(ByteView head, ByteView body = {}, std::shared_ptr<const void> hold = nullptr);
   // Writes what the socket takes. False: the stream has failed. empty() tells whether all is written.
   bool write_to(int fd);
   bool empty() const noexcept { return queue_.empty(); }
@@ -67,7 +67,7 @@ class LocalStream : public std::enable_shared_from_this<LocalStream> {
   ~LocalStream();
   void start(OnFrame on_frame, OnClose on_close);  // on_close is not called for close()
   // False when the other end has closed already.
-  bool send(ByteView frame, std::shared_ptr<const void> hold = nullptr);
+  bool send(ByteView head, ByteView body = {}, std::shared_ptr<const void> hold = nullptr);
   // Several frames in few system calls: queue them, then flush.
   void queue(ByteView frame) {
     if (open()) out_.push(frame);

@@ -61,10 +61,9 @@ std::string control_envelope(const std::string& party, const Bytes& body) {
   return envelope + "}";
 }
 
-Bytes encode_forward(std::uint64_t id, const std::string& party, ByteView frame) {
+Bytes forward_head(std::uint64_t id, const std::string& party) {
   Bytes out;
-  out.reserve(12 + party.size() + frame.size());
-  Writer(out).u64(id).sized(bytes_of(party)).raw(frame);
+  Writer(out).u64(id).sized(bytes_of(party));
   return out;
 }
 
@@ -132,7 +131,7 @@ void Router::handle_data(const std::string& attempt, Request request, Responder 
   if (engine == nullptr) return responder.respond(503);
   std::uint64_t id = ++last_id_;
   engine->waiting.emplace(id, responder);
-  engine->client->send(encode_forward(id, request.party, request.body), std::move(request.hold));
+  engine->client->send(forward_head(id, request.party), request.body, std::move(request.hold));
   loop_.stay_awake(kAwake);
 }
 

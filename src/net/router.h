@@ -33,8 +33,8 @@ bool is_control_message(const Bytes& body);
 // The frame for the coordinator; `party` is the one that TLS authenticated.
 std::string control_envelope(const std::string& party, const Bytes& body);
 
-// What a router and an engine's channel say to each other.
-Bytes encode_forward(std::uint64_t id, const std::string& party, ByteView frame);
+// What a router and an engine's channel say to each other. The data frame follows the head.
+Bytes forward_head(std::uint64_t id, const std::string& party);
 Bytes encode_verdict(std::uint64_t id, int status);
 
 class Router {
