@@ -44,8 +44,8 @@ void montgomery_one(mp_limb_t* out, const mp_limb_t* m, std::size_t n, std::size
 template <int K>
 PGMPC_IFMA void multiply_pairs(Vector* out, const Vector* x, const Vector* y, const Constants<K>& c, Vector* q) {
   constexpr int n = kTile * K;
-  ifma::reduce_plain<K>(out, q, x, y, c);
-  ifma::reduce_product<K>(out + n, q + n, x, y + n, x + n, y, ifma::LessQuotient{q, c.root_less_one}, c);
+  ifma::reduce_plain<K>(out, q, x, y, c, q + 2 * n);
+  ifma::reduce<K>(out + n, q + n, x, y + n, x + n, y, ifma::LessQuotient{q, c.root_less_one}, c, q + 2 * n);
 }
 
 template <int K>
@@ -109,12 +109,12 @@ PGMPC_IFMA void add_where(Vector* x, const Vector* y, __mmask8 lanes, int digits
 template <int K>
 PGMPC_IFMA void multiply_chain(Vector* x, Vector* y, Vector* y2, const Constants<K>& c, Vector* scratch) {
   constexpr int n = kTile * K;
-  Vector *u = x + n, *t = y, *next = y2, *q = scratch, *q_first = q + n, *rest = q_first + n;
-  ifma::reduce_plain<K>(t, q, y, y2, c);
-  ifma::reduce_plain<K>(next, q_first, x, t, c);
+  Vector *u = x + n, *t = y, *next = y2, *q = scratch, *q_first = q + n, *rest = q_first + n, *more = rest + n;
+  ifma::reduce_plain<K>(t, q, y, y2, c, more);
+  ifma::reduce_plain<K>(next, q_first, x, t, c, more);
   const Vector mask = _mm512_set1_epi64(kDigitMask);
   for (int i = 0; i < n; ++i) q[i] = _mm512_sub_epi64(mask, q[i]);
-  const Vector carry = ifma::reduce_product<K>(u, rest, u, t, x, q, ifma::Chain{x, q_first, c.delta}, c);
+  const Vector carry = ifma::reduce<K>(u, rest, u, t, x, q, ifma::Chain{x, q_first, c.delta}, c, more);
   add_where(u, c.power_of_two, _mm512_cmpeq_epi64_mask(carry, _mm512_setzero_si512()), n);
   std::copy_n(next, n, x);
 }
@@ -125,12 +125,12 @@ PGMPC_IFMA void multiply_chain(Vector* x, Vector* y, Vector* y2, const Constants
 template <int K>
 PGMPC_IFMA void advance_powers(Vector* power, const Vector* step, const Constants<K>& c, Vector* scratch) {
   constexpr int n = kTile * K;
-  Vector *q = scratch, *q_inverse = q + n, *other = q_inverse + n, *change = other + n;
-  ifma::reduce_plain<K>(power, q, power, step, c);
-  ifma::reduce_plain<K>(power + n, q_inverse, power + n, step + n, c);
-  ifma::reduce_plain<K>(change, other, q, power + n, c);
+  Vector *q = scratch, *q_inverse = q + n, *other = q_inverse + n, *change = other + n, *more = change + n;
+  ifma::reduce_plain<K>(power, q, power, step, c, more);
+  ifma::reduce_plain<K>(power + n, q_inverse, power + n, step + n, c, more);
+  ifma::reduce_plain<K>(change, other, q, power + n, c, more);
   add_digits(power + 2 * n, step + 2 * n, change, n);
-  ifma::reduce_plain<K>(change, other, q_inverse, power, c);
+  ifma::reduce_plain<K>(change, other, q_inverse, power, c, more);
   add_digits(power + 3 * n, step + 3 * n, change, n);
 }
 
@@ -158,7 +158,7 @@ class IfmaKernel final : public PairKernel {
   explicit IfmaKernel(const Limbs& root)
       : PairKernel(root, kDigits * kDigitBits, kDigits, (kDigits + 7) / 8 * 8),
         constants_(sizeof(Constants<K>) / sizeof(KernelWord)) {
-    scratch_words_ = 5 * kDigits;
+    scratch_words_ = 6 * kDigits + ifma::kKaratsubaScratch<K>;
     scratch_limbs_ = 2 * root.size() + 2;
     const std::size_t n = root.size();
     const auto size = static_cast<mp_size_t>(n);
@@ -198,20 +198,21 @@ class IfmaKernel final : public PairKernel {
 
   void start_product(KernelWord* product, const KernelWord* pair, KernelWork& work) const override {
     std::copy_n(pair, kDigits, product);
-    ifma::reduce_plain<K>(vectors(product) + kDigits, vectors(work.words.data()), vectors(pair) + kDigits,
-                          constants().power_of_two_square, constants());
+    Vector* q = vectors(work.words.data());
+    ifma::reduce_plain<K>(vectors(product) + kDigits, q, vectors(pair) + kDigits, constants().power_of_two_square,
+                          constants(), q + kDigits);
   }
 
   void multiply_entries(KernelWord* product, const std::uint64_t* const* first, const std::uint64_t* const* second,
                         std::uint64_t* sums, KernelWork& work) const override {
-    Vector* residues = vectors(work.words.data()) + 3 * kDigits;
+    Vector *residues = vectors(work.words.data()), *scratch = residues + 2 * kDigits;
     const std::uint64_t* all[kKernelLanes];
     for (std::size_t side = 0; side < 2; ++side) {
       const auto* entries = side == 0 ? first : second;
       for (std::size_t lane = 0; lane < kKernelLanes; ++lane) all[lane] = entries[lane < work.lanes ? lane : 0];
       gather_part(residues + side * kDigits, all, kDigits);
     }
-    multiply_chain<K>(vectors(product), residues, residues + kDigits, constants(), vectors(work.words.data()));
+    multiply_chain<K>(vectors(product), residues, residues + kDigits, constants(), scratch);
     for (std::size_t lane = 0; lane < work.lanes; ++lane)
       add_words(sums + lane * sum_size(), first[lane] + sum_size(), second[lane] + sum_size(), sum_size());
   }
@@ -221,7 +222,7 @@ class IfmaKernel final : public PairKernel {
     std::fill_n(work.words.data() + kDigits, kDigits, KernelWord{});
     for (std::size_t lane = 0; lane < kKernelLanes; ++lane) work.words[kDigits].lane[lane] = 1;
     std::copy_n(product, kDigits, pair);
-    ifma::reduce_plain<K>(vectors(pair) + kDigits, q, vectors(product) + kDigits, one, constants());
+    ifma::reduce_plain<K>(vectors(pair) + kDigits, q, vectors(product) + kDigits, one, constants(), one + kDigits);
   }
 
   void store_sum(mp_limb_t* number, const std::uint64_t* sum) const override {
@@ -269,7 +270,7 @@ PGMPC_IFMA void square_numbers(Vector* out, const Vector* x, const Constants<K>&
 
 template <int K>
 PGMPC_IFMA void leave_montgomery(Vector* out, const Vector* x, const Vector* one, const Constants<K>& c, Vector* q) {
-  ifma::reduce_plain<K>(out, q, x, one, c);
+  ifma::reduce_plain<K>(out, q, x, one, c, nullptr);
 }
 
 // Bits [bit, bit + 3) of m - 1, m odd.

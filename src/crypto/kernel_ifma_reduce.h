@@ -14,6 +14,7 @@
 //     is right; a carry of 0 that R is missing: R modulo root is added, and the result is below 8 root. Hence u is
 //     below R again.
 #pragma once
+#include "crypto/kernel_ifma_karatsuba.h"
 #include "crypto/kernel_ifma_tiles.h"
 
 namespace pgmpc::ifma {
@@ -61,7 +62,23 @@ struct Chain {
   }
 };
 
-// out = (x * y + x1 * y1) / R and the extra, modulo root; x1 may be null. q = the quotient digits, which overlap
+// And columns (20K) of products made elsewhere.
+template <int K, typename Extra>
+struct WithColumns {
+  const Vector* made;
+  Extra extra;
+
+  PGMPC_IFMA __attribute__((always_inline)) void low(Vector* columns, int s) const {
+    add_vectors(columns, made + kTile * s);
+    extra.low(columns, s);
+  }
+  PGMPC_IFMA __attribute__((always_inline)) void high(Vector* columns, int s) const {
+    add_vectors(columns, made + kTile * (K + s));
+    extra.high(columns, s);
+  }
+};
+
+// out = (x * y + x1 * y1) / R and the extra, modulo root; x and x1 may be null. q = the quotient digits, which overlap
 // nothing. out may be one of the factors: tile i of it is written when the tiles up to i of both have been read.
 // Returns the carry above out.
 template <int K, typename Extra>
@@ -72,7 +89,8 @@ PGMPC_IFMA __attribute__((noinline)) Vector reduce_product(Vector* out, Vector* 
   clear(columns, 2 * kTile);
   for (int s = 0; s < K; ++s) {
     extra.low(columns, s);
-    for (int i = 0; i <= s; ++i) add_product(columns, x + kTile * i, y + kTile * (s - i));
+    if (x != nullptr)
+      for (int i = 0; i <= s; ++i) add_product(columns, x + kTile * i, y + kTile * (s - i));
     if (x1 != nullptr)
       for (int i = 0; i <= s; ++i) add_product(columns, x1 + kTile * i, y1 + kTile * (s - i));
     for (int i = 0; i < s; ++i) add_product(columns, q + kTile * i, c.root + kTile * (s - i));
@@ -82,7 +100,8 @@ PGMPC_IFMA __attribute__((noinline)) Vector reduce_product(Vector* out, Vector* 
   Vector carry = _mm512_setzero_si512();
   for (int s = K; s < 2 * K - 1; ++s) {
     extra.high(columns, s - K);
-    for (int i = s - K + 1; i < K; ++i) add_product(columns, x + kTile * i, y + kTile * (s - i));
+    if (x != nullptr)
+      for (int i = s - K + 1; i < K; ++i) add_product(columns, x + kTile * i, y + kTile * (s - i));
     if (x1 != nullptr)
       for (int i = s - K + 1; i < K; ++i) add_product(columns, x1 + kTile * i, y1 + kTile * (s - i));
     for (int i = s - K + 1; i < K; ++i) add_product(columns, q + kTile * i, c.root + kTile * (s - i));
@@ -93,10 +112,23 @@ PGMPC_IFMA __attribute__((noinline)) Vector reduce_product(Vector* out, Vector* 
   return normalise(out + kTile * (K - 1), columns, carry);
 }
 
+// The same by Karatsuba's method where that is faster. scratch: kKaratsubaScratch vectors; out may be any factor then.
+template <int K, typename Extra>
+PGMPC_IFMA Vector reduce(Vector* out, Vector* q, const Vector* x, const Vector* y, const Vector* x1, const Vector* y1,
+                         Extra extra, const Constants<K>& c, Vector* scratch) {
+  if constexpr (kKaratsuba<K>) {
+    const Vector* made = karatsuba<K>(scratch, x, y, x1, y1);
+    return reduce_product<K>(out, q, nullptr, nullptr, nullptr, nullptr, WithColumns<K, Extra>{made, extra}, c);
+  } else {
+    return reduce_product<K>(out, q, x, y, x1, y1, extra, c);
+  }
+}
+
 // out = x * y / R.
 template <int K>
-PGMPC_IFMA void reduce_plain(Vector* out, Vector* q, const Vector* x, const Vector* y, const Constants<K>& c) {
-  reduce_product<K>(out, q, x, y, nullptr, nullptr, NoExtra{}, c);
+PGMPC_IFMA void reduce_plain(Vector* out, Vector* q, const Vector* x, const Vector* y, const Constants<K>& c,
+                             Vector* scratch) {
+  reduce<K>(out, q, x, y, nullptr, nullptr, NoExtra{}, c, scratch);
 }
 
 // kSquare: out = x * x / R; otherwise out = (2 * x * y - minus) / R. Half the products of reduce_product: those that

@@ -83,7 +83,7 @@ PGMPC_IFMA_INLINE void add_quotient(Vector* columns, Vector* q, const Vector* ro
     const Vector column = columns[i];
     const Vector digit = add_low(zero, column, k0);
     q[i] = digit;
-    Vector carry = _mm512_srli_epi64(column, kDigitBits);
+    Vector carry = _mm512_srai_epi64(column, kDigitBits);
     carry = _mm512_mask_add_epi64(carry, _mm512_test_epi64_mask(column, mask), carry, one);
     carry = add_low(carry, digit, root[1]);
     columns[i + 1] = _mm512_add_epi64(add_high(columns[i + 1], digit, root[0]), carry);
