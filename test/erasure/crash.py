@@ -28,6 +28,7 @@ TOLD = 12  # seconds in which a party must have heard of another one's end
 # The title of the process that is killed.
 PROCESSES = {"backend": "[local]", "engine": "pg_mpc engine", "listener": "pg_mpc listener",
              "coordinator": "pg_mpc coordinator"}
+STANDING_STILL = tuple(PROCESSES)[1:]  # before they are killed; a backend is there only when the call is under way
 CRASHES = (*PROCESSES, "postmaster", "immediate shutdown", "power cut")
 DIAGONAL = ((1, "backend", HOSPITAL), (2, "engine", INSURER), (3, "listener", HOSPITAL), (4, "coordinator", THIRD_PARTY),
             (5, "postmaster", INSURER), (6, "immediate shutdown", THIRD_PARTY), (7, "power cut", HOSPITAL),
@@ -45,17 +46,24 @@ class Crash:
         for number in range(1, self.step):
             self.playground.step(STUDY, number)
         self.playground.read_witness()  # the engines' process ids, while they live
-        stopped = self._stop_victim()
-        call = self.playground.begin_step(STUDY, self.step)
-        for party in call.sessions:
-            self.playground.wait(lambda: call.is_under_way(party), f"the call at {party}")
+        stopped, held = self._stop_victim(), self._hold_peer()
+        try:
+            call = self.playground.begin_step(STUDY, self.step)
+            for party in call.sessions:
+                self.playground.wait(lambda: call.is_under_way(party), f"the call at {party}")
+            self._crash(stopped)
+        finally:
+            if held:
+                os.kill(held, signal.SIGCONT)
+        call.join()
+
+    def _crash(self, stopped):
         if self.kind in PROCESSES:
             kill(self.playground, self.party, stopped or self._victim())
         else:
             self._end_server()
             self.playground.restart(self.party)
             until_back(self.playground, self.party)
-        call.join()
 
     def _victim(self):
         pid = self.playground.pid_of(self.party, PROCESSES[self.kind])
@@ -65,11 +73,21 @@ class Crash:
 
     # The process stands still while the others do their part of the step, so that it dies within it.
     def _stop_victim(self):
-        if self.kind not in PROCESSES or self.kind == "backend" or self.step == 1:
+        if self.kind not in STANDING_STILL or self.step == 1:
             return None
         victim = self._victim()
         os.kill(victim, signal.SIGSTOP)
         return victim
+
+    # A backend or a server dies when the call is under way. The last step takes so little time that the study could be over
+    # by then, with its result everywhere: the engine of another party stands still meanwhile.
+    def _hold_peer(self):
+        if self.step != len(STEPS) or self.kind in STANDING_STILL:
+            return None
+        peer = next(each for each in PARTIES if each != self.party)
+        held = self.playground.pid_of(peer, PROCESSES["engine"])
+        os.kill(held, signal.SIGSTOP)
+        return held
 
     def _end_server(self):
         playground = self.playground
