@@ -1,7 +1,7 @@
 // What: the seam through which the security tests break the protocol on purpose. Each attack of the security review
 //       runs against the right code (must find nothing) and against its mutant (must succeed).
-// Invariant: outside the testing flavour mutant() is a constant false and deviate() does nothing: the compiler removes
-//            every mutant.
+// Invariant: outside the testing flavour mutant() is a constant false and the functions do nothing: no mutant is left
+//            after compilation.
 #pragma once
 #include <functional>
 
@@ -28,19 +28,25 @@ enum class Mutant {
   no_dominance_rule,               // F11: precheck without the dominance rule
   no_level_rule,                   // F11: precheck without the level rule
   join_masks_reused,               // F2: the same masks in two attempts
+  reads_past_block,                // for the sanitizers: an engine reads behind a block of its heap
+  overflows,                       // for the sanitizers: an engine adds one to the largest int
 };
 
 #ifdef PG_MPC_TESTING
-inline Mutant active_mutant = Mutant::none;
+// The mutant of a whole server: PG_MPC_MUTANT in its environment is the name of one of those for the sanitizers.
+Mutant mutant_of_environment() noexcept;
+inline Mutant active_mutant = mutant_of_environment();
 inline bool mutant(Mutant m) { return active_mutant == m; }
 // A party that does not keep to the protocol: may change a message before it is sealed.
 inline std::function<void(int from, int to, int step, Bytes& message)> dishonest;
 inline void deviate(int from, int to, int step, Bytes& message) {
   if (dishonest) dishonest(from, to, step, message);
 }
+void do_what_sanitizers_find() noexcept;  // if the mutant is one of those for the sanitizers
 #else
 constexpr bool mutant(Mutant) { return false; }
 inline void deviate(int, int, int, Bytes&) {}
+inline void do_what_sanitizers_find() noexcept {}
 #endif
 
 }  // namespace pgmpc

@@ -8,6 +8,7 @@
 
 #include "base/cleansing_heap.h"
 #include "base/error.h"
+#include "base/mutants.h"
 #include "base/witness.h"
 #include "mpc/input.h"
 #include "mpc/session.h"
@@ -78,6 +79,7 @@ Run::Run(const StudyContext& context)
 }
 
 StepRow Run::begin_row(int number, const char* name) {
+  do_what_sanitizers_find();
   step_start_ = std::chrono::steady_clock::now();
   bytes_before_ = context_.transport.bytes_sent();
   StepRow row;

@@ -95,6 +95,10 @@ class Nodes:
     def _data(self, node):
         return os.path.join(self._home(node), "data")
 
+    def log(self, node):
+        """What the node's server writes to its standard error."""
+        return os.path.join(self._home(node), "log")
+
     def _initialise(self, node, memory_of_server):
         home, place = self._home(node), self.places[node["party"]]
         self.own_directory(os.path.dirname(home))
@@ -126,7 +130,7 @@ class Nodes:
             cwd=self.directory)
 
     def start(self, node):
-        log = os.path.join(self._home(node), "log")
+        log = self.log(node)
         try:
             run([*self.places[node["party"]].inside,
                  *as_owner([os.path.join(self.bindir, "pg_ctl"), "start", "-w", "-t", "60", "-s", "-D", self._data(node),
@@ -178,7 +182,7 @@ class Nodes:
         parts = []
         for node in self.nodes:
             try:
-                text = run(as_owner(["tail", "-n", str(lines), os.path.join(self._home(node), "log")]),
+                text = run(as_owner(["tail", "-n", str(lines), self.log(node)]),
                            cwd=self.directory)
             except CommandError:
                 continue

@@ -1,6 +1,7 @@
-# What: the unit tests under AddressSanitizer with UndefinedBehaviorSanitizer, the parts with threads (thread pool,
-#       network, task groups) under ThreadSanitizer (the full run takes every test through both), the constant-time test
-#       of the IFMA kernel under MemorySanitizer, and a server under memcheck. Sourced by tools/check.
+# What: the unit tests and whole studies between three servers under AddressSanitizer with UndefinedBehaviorSanitizer, the
+#       parts with threads (thread pool, network, task groups) under ThreadSanitizer (the full run takes every unit test
+#       through both), the constant-time test of the IFMA kernel under MemorySanitizer, and a server under memcheck.
+#       Sourced by tools/check.
 # shellcheck shell=bash
 . tools/lib/check/unit.sh
 . tools/lib/check/regress.sh
@@ -14,8 +15,11 @@ check_sanitize() {
   local options=(-DPG_MPC_TESTING=ON -DCMAKE_BUILD_TYPE=Sanitize '-DCMAKE_CXX_FLAGS_SANITIZE=-O1 -g1')
   export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
   export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
-  if configure_core build-asan "${options[@]}" -DPG_MPC_SANITIZE=address,undefined; then
+  tree || return 0
+  if configure_core build-asan "${options[@]}" -DPG_MPC_SANITIZE=address,undefined \
+    "-DPG_MPC_MODULE=$private_dir/pg_config"; then
     run_ctest build-asan
+    check_whole_study
   fi
   options+=(-DPG_MPC_SANITIZE=thread)
   if [ -n "${PG_MPC_FULL:-}" ]; then
@@ -28,6 +32,20 @@ check_sanitize() {
   run_constant_time_test
   check_memcheck
   unset ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
+}
+
+# check_whole_study: studies between three servers whose module is the one of build-asan, in a tree of their own.
+check_whole_study() {
+  local dir=$scratch/pg_asan library runtime=() bin libraries
+  cp -a "$private_dir" "$dir"
+  bin=$dir${private_bin#"$private_dir"}
+  libraries=$("$bin/pg_config" --pkglibdir)
+  cp build-asan/pg_mpc.so build-asan/start_early.so "$libraries/"
+  for library in libasan.so libubsan.so libstdc++.so; do
+    runtime+=("$(realpath "$(g++ -print-file-name="$library")")")
+  done
+  # AddressSanitizer must come first.
+  run_python_test sanitize whole_study "$bin" "${runtime[0]}" "$libraries/start_early.so" "${runtime[@]:1}"
 }
 
 # run_thread_tests OPTION...: each program of thread_tests, a process of its own.

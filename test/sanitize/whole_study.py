@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Whole studies between three servers whose module was built with AddressSanitizer and UndefinedBehaviorSanitizer: one by
+hand, one by itself, one cancelled in the middle. A report of any process of any server fails the test, as do wrong
+coefficients. Controls: an engine that reads behind a block of its heap, and one that overflows a number, are reported.
+
+The sanitizers' runtime is loaded before the server's program, which knows nothing of it. Leaks are not looked for: a
+server gives back most of its memory by ending. In this build the C++ heap is the sanitizer's (base/cleansing_heap.h).
+Usage: whole_study.py DIR BINDIR RUNTIME...   (RUNTIME: the libraries to load first)
+"""
+import os
+import re
+import signal
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+
+from small_studies import HOSPITAL, INSURER, SmallStudies  # noqa: E402
+from study_playground import THIRD_PARTY, Failure  # noqa: E402
+from verdicts import exit_status, verdict  # noqa: E402
+from nodes import PARTIES, Nodes, Place  # noqa: E402
+from processes import CommandError  # noqa: E402
+
+RECORDS = 150
+# {name of a mutant (base/mutants.h): what the sanitizers call it}
+CONTROLS = {"reads_past_block": "heap-buffer-overflow", "overflows": "signed integer overflow"}
+# A report's first line; the sanitizers write to standard error, which is the server's log.
+FINDING = re.compile(r"AddressSanitizer|runtime error:")
+
+
+class Reports:
+    """What the sanitizers wrote into the logs of the servers."""
+
+    def __init__(self, nodes):
+        self._nodes, self._read = nodes, {}
+
+    def take(self):
+        """The reports since the last call, one string each."""
+        found = []
+        for node in self._nodes.nodes:
+            with open(self._nodes.log(node), encoding="utf-8", errors="replace") as log:
+                log.seek(self._read.get(node["party"], 0))
+                lines = log.read().splitlines()
+                self._read[node["party"]] = log.tell()
+            while lines:
+                if FINDING.search(lines[0]):
+                    found.append(f"{node['party']}: " + " | ".join(line.strip() for line in lines[:25]))
+                    del lines[:25]
+                else:
+                    del lines[0]
+        return found
+
+
+def under_sanitizers(runtime, mutant=""):
+    """The words before the command that starts a server."""
+    return ["env", "LD_PRELOAD=" + ":".join(runtime), "ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0",
+            "UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1", f"PG_MPC_MUTANT={mutant}"]
+
+
+def studies(playground):
+    spec = playground.spec(HOSPITAL, INSURER)
+    playground.approve("by_hand", spec)
+    verdict("a study by hand: right coefficients", playground.wrong_after("by_hand", spec, 1))
+    playground.approve("automatic", spec)
+    verdict("an automatic study: right coefficients", playground.wrong_run(THIRD_PARTY, "automatic", spec))
+    playground.approve("given_up", spec)
+    for number in range(1, 6):
+        playground.step("given_up", number)
+    playground.ask(INSURER, "SELECT mpc.cancel_study('given_up')")
+    playground.until_engines_end()
+    verdict("a cancelled study ends", [party for party, _ in PARTIES if playground.state(party, "given_up") != "cancelled"])
+
+
+def control(playground, reports, runtime, mutant):
+    """The third party's engine does in every step what the mutant says."""
+    playground.nodes.places[THIRD_PARTY].inside = under_sanitizers(runtime, mutant)
+    playground.nodes.stop()
+    reports.take()
+    for party, _ in PARTIES:
+        playground.restart(party)
+    playground.approve(mutant, playground.spec(HOSPITAL, INSURER))
+    try:
+        playground.ask(HOSPITAL, f"SELECT FROM mpc.run_study('{mutant}')")
+    except CommandError:
+        pass  # the engine ends where it is reported
+    playground.until_engines_end()
+    found = reports.take()
+    right = found and CONTROLS[mutant] in found[0] and "do_what_sanitizers_find" in found[0]
+    verdict(f"control: an engine that {mutant} is reported", [] if right else found or ["no report"])
+
+
+def sanitized(pid):
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
+        return "libasan" in maps.read()
+
+
+def main():
+    directory, bindir, *runtime = sys.argv[1:]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    places = {party: Place(inside=under_sanitizers(runtime)) for party, _ in PARTIES}
+    playground = SmallStudies(Nodes(directory, bindir, places=places), RECORDS)
+    reports = Reports(playground.nodes)
+    try:
+        playground.start({"": {"pg_mpc.step_timeout": "120s"}})
+        without = [f"process {pid} of {party}: {title}" for party, _ in PARTIES
+                   for pid, title in playground.processes(party).items() if not sanitized(pid)]
+        verdict("control: every process of every server runs with the sanitizers", without)
+        playground.load_all()
+        studies(playground)
+        playground.nodes.stop()  # what ends with the server is looked at too
+        verdict("no sanitizer has anything to report", reports.take())
+        for mutant in CONTROLS:
+            control(playground, reports, runtime, mutant)
+    except (Failure, CommandError, subprocess.SubprocessError, OSError) as error:
+        verdict("the test runs to its end", [str(error), *reports.take()])
+        print(playground.nodes.end_of_logs(40), flush=True)
+    finally:
+        playground.nodes.stop()
+    return exit_status()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
