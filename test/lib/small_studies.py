@@ -3,7 +3,7 @@ coefficients are compared with those of the clear-text solution at all three nod
 """
 import random
 
-from study_playground import CONTROLLERS, STEPS, THIRD_PARTY, StudyPlayground  # first: it knows where the others are
+from study_playground import CONTROLLERS, STEPS, THIRD_PARTY, Failure, StudyPlayground  # first: it knows where the others are
 from plain_lasso import solve
 from processes import CommandError
 
@@ -47,7 +47,7 @@ class SmallStudies(StudyPlayground):
         right = dict(zip(names, solve([self.values[name] for name in names], self.values[outcome], PENALTY).coefficients))
         bad = []
         for party in (*spec["controllers"], spec["third_party"]):
-            state = self.state(party, study)
+            state = self.state_at_end(party, study)
             if state != "released":
                 bad.append(f"{state} at {party}: {self.cause(party, study)}")
                 continue
@@ -56,6 +56,14 @@ class SmallStudies(StudyPlayground):
             if not all(abs(float(found[name]) - right[name]) <= TOLERANCE * max(map(abs, right.values())) for name in right):
                 bad.append(f"{party} has {found} instead of {right}")
         return bad
+
+    def state_at_end(self, party, study):
+        """A party may store its result a moment after another one's call has returned."""
+        try:
+            self.wait(lambda: self.state(party, study) != "running", f"the end of {study} at {party}", 20)
+        except Failure:
+            pass  # the state says it
+        return self.state(party, study)
 
     def cause(self, party, study):
         return " ".join(self.ask(party, f"SELECT last_error FROM mpc.studies WHERE study = '{study}'"))

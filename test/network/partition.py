@@ -6,7 +6,8 @@ A cut that heals before pg_mpc.step_timeout does not end the study: it is releas
 one ends an automatic study on all three nodes, with a cause that names a party at the cut; meanwhile another study is
 released, whose parties do not need the cable; after healing the next study is released. By hand a call that the cut holds
 up says so after step_timeout, and goes on when it is repeated after healing.
-Normally a diagonal over steps, cables and cuts; with PG_MPC_FULL=1 every combination.
+Normally a diagonal over steps, cables and cuts; with PG_MPC_FULL=1 every combination, of which PG_MPC_NETWORK=TEXT runs the
+slice whose names contain the text ("short in step 3", "by hand in step 5", "long in step 6").
 Usage: partition.py DIR BINDIR   (as root)
 """
 import itertools
@@ -160,23 +161,29 @@ def name_of(kind, step, cable, how):
     return f"{kind}_{step}_{CABLES.index(cable)}_{how.replace(' ', '_')}"
 
 
+def cases(kind, diagonal):
+    if not os.environ.get("PG_MPC_FULL"):
+        return diagonal
+    # The last steps of an automatic study are over too soon to be met from outside.
+    steps = [number for number, _ in STEPS if kind != "long" or number <= 6]
+    return [case for case in itertools.product(steps, CABLES, CUTS)
+            if os.environ.get("PG_MPC_NETWORK", "") in f"{kind} in step {case[0]}"]
+
+
 def main():
     directory, bindir = sys.argv[1:]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the clean-up below is for every end
-    full = os.environ.get("PG_MPC_FULL")
-    every = tuple(itertools.product([number for number, _ in STEPS], CABLES, CUTS))
     network = playground = None
     try:
         network = Namespaces([party for party, _ in PARTIES] + [BYSTANDER])
         playground = Partition(directory, bindir, network)
         playground.start({"": {"pg_mpc.step_timeout": f"{STEP_TIMEOUT}s"}})
         playground.load_all()
-        for case in every if full else SHORT:
+        for case in cases("short", SHORT):
             playground.short(*case)
-        for case in every if full else REPEATED:
+        for case in cases("by hand", REPEATED):
             playground.repeated(*case)
-        # The last steps of an automatic study are over too soon to be met from outside.
-        for case in (case for case in every if case[0] <= 6) if full else LONG:
+        for case in cases("long", LONG):
             playground.long(*case)
     except (Failure, CommandError, subprocess.SubprocessError, OSError) as error:
         verdict("the test runs to its end", [str(error)])
