@@ -112,6 +112,7 @@ SELECT url, fails(format('SELECT mpc.add_peer(''other'', %L, certificate_of(''ot
 -- certificates
 SELECT fails($$SELECT mpc.add_peer('other', 'https://localhost:1', NULL)$$);
 SELECT split_part(fails($$SELECT mpc.add_peer('other', 'https://localhost:1', 'no certificate')$$), ' ', 1) LIMIT 1;
+SELECT fails($$SELECT mpc.add_peer('other', 'https://localhost:1', repeat('x', 1048577))$$);
 SELECT fails($$SELECT mpc.add_peer('other', 'https://localhost:1', certificate_of('server_only'))$$);
 SELECT fails($$SELECT mpc.add_peer('other', 'https://localhost:1', certificate_of('zorgttp'))$$);
 SELECT fails($$SELECT mpc.add_peer('other', 'https://localhost:1', certificate_of('expired'))$$);

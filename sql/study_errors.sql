@@ -20,6 +20,9 @@ SELECT fails($$SELECT mpc.propose_study('Trial', test_spec())$$);
 SELECT fails($$SELECT mpc.propose_study(NULL, test_spec())$$);
 SELECT fails($$SELECT mpc.propose_study('trial', NULL)$$);
 SELECT fails($$SELECT mpc.propose_study('trial', '[]')$$);
+SELECT proposed('{deep}', (repeat('[', 20) || repeat(']', 20))::jsonb);
+-- the text that a peer sent; in a proposal jsonb has left one of them
+SELECT fails($$SELECT mpc_internal.parse_spec('{"third_party": "one", "third_party": "another"}')$$);
 -- this node is no party
 SELECT fails($$SELECT mpc.propose_study('trial', replace(test_spec()::text, 'regress', 'erasmus_mc')::jsonb)$$);
 SELECT count(*) FROM mpc.studies WHERE study = 'trial';
@@ -80,6 +83,13 @@ $$;
 CREATE TABLE trap (i integer);
 INSERT INTO trap VALUES (1);
 SELECT fails('CREATE INDEX ON trap (approve_secretly(i))');
+
+-- what is not committed cannot run
+BEGIN;
+SELECT length(mpc.propose_study('hasty', test_spec('0.4')));
+SELECT fails($$SELECT * FROM mpc.run_study('hasty')$$);
+SELECT fails($$SELECT * FROM mpc.prepare('hasty')$$);
+ROLLBACK;
 
 -- another database than the node's
 SELECT current_database() AS here \gset

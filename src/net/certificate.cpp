@@ -95,7 +95,9 @@ Certificate describe_certificate(X509* certificate) {
 }
 
 Certificate parse_certificate(std::string_view pem) {
-  if (pem.size() > kMaxPem) throw Error(ErrorCode::invalid_text, "certificate is too long");
+  if (pem.size() > kMaxPem)
+    throw Error(ErrorCode::invalid_text, "certificate is too long", std::to_string(pem.size()) + " bytes, at most 1 MB",
+                "pass the one certificate of the peer, in PEM");
   OpenSslPtr<BIO> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   if (!bio) throw Error(ErrorCode::out_of_memory, "out of memory");
   OpenSslPtr<X509> certificate(PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr));

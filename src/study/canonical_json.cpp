@@ -84,7 +84,8 @@ class StrictReader : public nlohmann::json_sax<json> {
   bool open(json&& container) {
     if (levels_.size() == kMaxJsonDepth) {
       throw Error(ErrorCode::invalid_parameter, std::string(what_) + " is nested too deeply",
-                  "more than " + std::to_string(kMaxJsonDepth) + " levels at " + pointer());
+                  "more than " + std::to_string(kMaxJsonDepth) + " levels at " + pointer(),
+                  "leave the inner levels out: nothing that is read is so deep");
     }
     json& placed = place(std::move(container));
     levels_.push_back({&placed, {}});
@@ -96,11 +97,12 @@ class StrictReader : public nlohmann::json_sax<json> {
     return true;
   }
 
+  // Of what is about to be read: an array that is not the innermost already holds the element that is open.
   std::string pointer() const {
     std::string result;
     for (const Level& level : levels_) {
-      const bool object = level.container->is_object();
-      result = pointer_to(result, object ? level.key : std::to_string(level.container->size()));
+      const std::size_t index = level.container->size() - (&level == &levels_.back() ? 0 : 1);
+      result = pointer_to(result, level.container->is_object() ? level.key : std::to_string(index));
     }
     return result;
   }
