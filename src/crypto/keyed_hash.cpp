@@ -17,6 +17,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/witness.h"
 
 namespace pgmpc {
 
@@ -93,6 +94,14 @@ SecretBytes hkdf(ByteView input_key, ByteView salt, std::string_view info, std::
       octets(OSSL_KDF_PARAM_INFO, view_of(info)),
       OSSL_PARAM_construct_end(),
   };
+#ifdef PG_MPC_WITNESS
+  // What HKDF draws from its input, and expands. Derivations without a salt are of public values.
+  if (!salt.empty()) {
+    Hash extracted = keyed_hash(salt, input_key);
+    witness("key within HKDF", extracted);
+    cleanse(extracted.data(), extracted.size());
+  }
+#endif
   SecretBytes out(size);
   if (EVP_KDF_derive(context.get(), out.data(), out.size(), parameters) != 1)
     throw Error(ErrorCode::internal, "key derivation failed");

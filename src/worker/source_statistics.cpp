@@ -1,4 +1,4 @@
-// What: the planner's two hooks for statistics (source_statistics.h). Server code: no C++ object lives here.
+// What: the planner's hooks for statistics (source_statistics.h). Server code: no C++ object lives here.
 #include "worker/source_statistics.h"
 
 #include "pg/compat.h"
@@ -6,12 +6,17 @@
 extern "C" {
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_statistic.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/planner.h"
 #include "utils/acl.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/selfuncs.h"
 }
 
@@ -48,6 +53,13 @@ bool statistics_of(PlannerInfo* root, RangeTblEntry* entry, AttrNumber number, V
   return true;
 }
 
+bool statistics_of_index(PlannerInfo*, Oid index, AttrNumber number, VariableStatData* variable) {
+  variable->statsTuple = read_statistics(index, number, false);
+  variable->freefunc = forget;
+  variable->acl_ok = false;  // only leakproof operators look at the values: an estimate less, no privilege to judge
+  return true;
+}
+
 // 0: the server looks by itself, and finds nothing either.
 int32 width_of(Oid relation, AttrNumber number) {
   HeapTuple row = read_statistics(relation, number, false);
@@ -57,11 +69,49 @@ int32 width_of(Oid relation, AttrNumber number) {
   return width;
 }
 
+// The planner reads the rows that the relation's entry lists.
+void hide_extended_statistics(Oid relation) {
+  Relation entry = relation_open(relation, AccessShareLock);
+  list_free(entry->rd_statlist);
+  entry->rd_statlist = NIL;
+  entry->rd_statvalid = true;
+  relation_close(entry, NoLock);
+}
+
+bool look_for_tables(Node* node, void* context);
+// Before PostgreSQL 16 walkers are declared without parameters.
+bool (*const walker)() = reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(look_for_tables));
+
+bool look_for_tables(Node* node, void* context) {
+  if (node == nullptr) return false;
+  if (IsA(node, RangeTblEntry)) {
+    const auto* range = reinterpret_cast<RangeTblEntry*>(node);
+    if (range->rtekind != RTE_RELATION) return false;
+    ListCell* cell;
+    foreach (cell, find_all_inheritors(range->relid, AccessShareLock, nullptr))
+      hide_extended_statistics(lfirst_oid(cell));
+    return false;
+  }
+  if (IsA(node, Query))
+    return query_tree_walker(reinterpret_cast<Query*>(node), walker, context, QTW_EXAMINE_RTES_BEFORE);
+  return expression_tree_walker(node, walker, context);
+}
+
+planner_hook_type next_planner = nullptr;
+
+PlannedStmt* plan(Query* query, const char* text, int options, ParamListInfo parameters) {
+  look_for_tables(reinterpret_cast<Node*>(query), nullptr);
+  return (next_planner != nullptr ? next_planner : standard_planner)(query, text, options, parameters);
+}
+
 }  // namespace
 
 void keep_statistics_out_of_cache() noexcept {
   get_relation_stats_hook = statistics_of;
+  get_index_stats_hook = statistics_of_index;
   get_attavgwidth_hook = width_of;
+  next_planner = planner_hook;
+  planner_hook = plan;
 }
 
 }  // namespace pgmpc

@@ -26,7 +26,7 @@ PARTIES = CONTROLLERS + (THIRD_PARTY,)
 # What must be found after a step, or the scan sees nothing: secret (and its form), step.
 ALIVE = (("private prime", 3), ("private prime", 5), ("hashed identifier", 2), ("random share", 5), ("additive share", 6),
          ("Shamir share", 7), ("pair secret of the attempt", 5), ("TLS private key", 1), ("seal key, AES schedule", 2),
-         ("seal key, GCM hash key", 2), ("PRF key, AES schedule", 7))
+         ("seal key, GCM hash key", 2), ("seal key, GCM table", 2), ("PRF key, AES schedule", 7))
 # Shared memory of the server comes from files, which the scan reads; the log keeps all segments.
 SETTINGS = {"log_statement": "all", "dynamic_shared_memory_type": "mmap", "wal_keep_size": "512MB",
             "shared_preload_libraries": ("pg_mpc", "pg_stat_statements")}

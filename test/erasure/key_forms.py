@@ -3,7 +3,8 @@ schedules, the hash key of GCM, bits one to a byte.
 
 Terms: HMAC state = the eight words of SHA-256 after the block of the padded key (inner: 0x36, outer: 0x5c), which is all
        that HMAC needs of a key; schedule = the round keys of AES as AES-NI code keeps them, one after the other; hash key
-       = the zero block under the key, as GCM multiplies with it.
+       = the zero block under the key, as GCM multiplies with it; table = powers of the hash key, which GCM computes once
+       and multiplies several blocks with at a time.
 Invariants: the test's own code, checked against the standard library (HMAC) and FIPS 197, SP 800-38D (AES) by check();
             nothing here is meant to be fast or constant-time.
 """
@@ -139,6 +140,33 @@ def hash_key_forms(key):
     return [("GCM hash key", hash_key), ("GCM hash key", hash_key[7::-1] + hash_key[:7:-1])]
 
 
+REDUCTION = 0xe1 << 120  # x^128 = x^7 + x^2 + x + 1, where the first bit of a block is the coefficient of 1
+
+
+def _times_in_gcm(x, y):
+    product, multiple = 0, x
+    for bit in range(127, -1, -1):
+        product ^= multiple if y >> bit & 1 else 0
+        multiple = multiple >> 1 ^ (REDUCTION if multiple & 1 else 0)
+    return product
+
+
+def _divided_by_x(element):
+    """As code with carry-less multiplication keeps it: the product of two blocks is then in its place."""
+    divided = element << 1 & (1 << 128) - 1
+    return divided ^ (0xc2 << 120 | 1) if element >> 127 else divided
+
+
+@functools.lru_cache(maxsize=None)
+def gcm_table(key):
+    """The first four powers of the hash key, each divided by x, as native 16 bytes: what GCM's table begins with."""
+    hash_key = int.from_bytes(_encrypt(key, bytes(16)), "big")
+    powers = [hash_key]
+    while len(powers) < 4:
+        powers.append(_times_in_gcm(powers[-1], hash_key))
+    return [("GCM table", _divided_by_x(power).to_bytes(16, "little")) for power in powers]
+
+
 def bits_of(packed):
     """Bit 0 of byte 0 first, one to a byte."""
     return bytes(byte >> bit & 1 for byte in packed for bit in range(8))
@@ -164,4 +192,10 @@ def check():
     # SP 800-38D's reference, test case 13.
     if hash_key_forms(bytes(32))[0][1].hex() != "dc95c078a2408989ad48a21492842087":
         bad.append("the hash key of GCM is wrong")
+    # The same document, test case 2: one block and the lengths, hashed with powers of the hash key.
+    hash_key = int.from_bytes(_encrypt(bytes(16), bytes(16)), "big")
+    block, lengths = 0x0388dace60b6a392f328c2b971b2fe78, 128
+    square = _times_in_gcm(hash_key, hash_key)
+    if _times_in_gcm(block, square) ^ _times_in_gcm(lengths, hash_key) != 0xf38cbb1ad69223dcc3457ae5b6b0f885:
+        bad.append("multiplication in GCM's field is wrong")
     return bad

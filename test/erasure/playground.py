@@ -94,8 +94,11 @@ class Playground(StudyPlayground):
                 self.source.append(Secret("attribute values of the source", _float8(value), [party]))
             rows.append([identifier, *map(repr, values)])
         self.load(party, columns, rows)
-        # Statistics hold values: the planner reads them where it plans the engine's query.
-        self.ask(party, "ANALYZE persons")
+        # Statistics of all kinds hold values: the planner reads them where it plans the engine's query, here of a view.
+        for statement in ("ALTER TABLE persons RENAME TO people", f"CREATE INDEX ON people (({columns[0]} + 0))",
+                          f"CREATE STATISTICS together (mcv) ON id, {', '.join(columns)} FROM people", "ANALYZE people",
+                          f"CREATE VIEW persons AS SELECT * FROM people WHERE {columns[0]} + 0 > -2"):
+            self.ask(party, statement)
 
     def _common(self, i):
         while len(self._commons) <= i:
@@ -235,8 +238,6 @@ class Playground(StudyPlayground):
         has_it = party in find.secret.parties or party == THIRD_PARTY and rule.gone[THIRD_PARTY] != 0 or \
             name in ("DCF seed", "truth table", "half of the joint key") and rule.gone[party] != 0
         return has_it and step < rule.gone[party]
-
-
 
 
 def _float8(value):

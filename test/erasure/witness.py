@@ -69,10 +69,11 @@ def _of_primes(p, q):
 
 def _forms(secret):
     """(form, bytes) of one secret."""
-    if secret.name in ("joint key", "pair secret of the attempt", "pairwise key"):
+    if secret.name in ("joint key", "pair secret of the attempt", "pairwise key", "key within HKDF"):
         yield from key_forms.hmac_forms(secret.value)
     if secret.name == "seal key":
         yield from key_forms.hash_key_forms(secret.value)
+        yield from key_forms.gcm_table(secret.value)
     if secret.name in ("seal key", "PRF key"):
         yield "AES schedule", key_forms.aes_schedule(secret.value)
     if secret.name == "truth table":

@@ -15,9 +15,8 @@ check_sanitize() {
   local options=(-DPG_MPC_TESTING=ON -DCMAKE_BUILD_TYPE=Sanitize '-DCMAKE_CXX_FLAGS_SANITIZE=-O1 -g1')
   export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
   export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
-  tree || return 0
   if configure_core build-asan "${options[@]}" -DPG_MPC_SANITIZE=address,undefined \
-    "-DPG_MPC_MODULE=$private_dir/pg_config"; then
+    "-DPG_MPC_MODULE=$(pg_config_path)"; then
     run_ctest build-asan
     check_whole_study
   fi
@@ -37,6 +36,7 @@ check_sanitize() {
 # check_whole_study: studies between three servers whose module is the one of build-asan, in a tree of their own.
 check_whole_study() {
   local dir=$scratch/pg_asan library runtime=() bin libraries
+  tree || return 0
   cp -a "$private_dir" "$dir"
   bin=$dir${private_bin#"$private_dir"}
   libraries=$("$bin/pg_config" --pkglibdir)
