@@ -18,7 +18,9 @@ namespace pgmpc {
 
 namespace {
 constexpr int kTypicalEdges = 20;  // powers of two that a variance is compared with
-constexpr int kTypicalIterations = 30, kTypicalRidge = 10, kTypicalSetupRounds = 40;
+// Measured (bench/RESULTS.md, "Rounds and accuracy"): a lasso takes 36 rounds, two per iteration and one per refresh.
+constexpr int kTypicalIterations = 25, kTypicalRefreshes = 2, kTypicalSetupRounds = 36;
+constexpr int kTypicalRidge = 10, kTypicalRidgeRounds = 12;  // its inverse shares rounds with its iterations
 
 // By truth tables: five rounds where comparison keys take two, in the solver four (comparison.h).
 bool compact(const PlannedAnalysis& plan) { return plan.comparison == ComparisonKind::compact; }
@@ -82,7 +84,6 @@ void add_quadratic(Openings& o, double d, int bits, bool standardize) {
 
 void add_iterations(Openings& o, double d, int bits, const PlannedAnalysis& plan) {
   add_metric(o, d, bits);
-  constexpr int kFirstRefresh = 10;
   const int refreshes = std::clamp((plan.max_iterations - kFirstRefresh) / refresh_length(plan) + 1, 0, 12);
   for (int k = 0; k < refreshes; ++k) {
     o.add(d, 2);
@@ -147,7 +148,8 @@ double planned_exposure(const PlannedAnalysis& plan) {
 
 std::int64_t typical_rounds(const PlannedAnalysis& plan) {
   const bool own_roots = plan.alpha < 1 && !plan.standardize;
-  const int iterations = plan.alpha > 0 ? (compact(plan) ? 4 : 2) * kTypicalIterations : 10 + kTypicalRidge;
+  const int iterations =
+      plan.alpha > 0 ? (compact(plan) ? 4 : 2) * kTypicalIterations + kTypicalRefreshes : kTypicalRidgeRounds;
   return kTypicalSetupRounds + (compact(plan) ? kMoreSetupRounds : 0) + (own_roots ? 16 : 0) + iterations;
 }
 

@@ -8,7 +8,7 @@
 namespace pgmpc {
 
 namespace {
-constexpr int kFirstRefresh = 10, kRefreshes = 12;
+constexpr int kRefreshes = 12;
 constexpr int kThresholdResolution = 27;  // fractional bits at which soft thresholds decide (continuous there)
 constexpr std::uint32_t kInversesPerProblem = 64;
 

@@ -5,9 +5,8 @@
 // Terms: metric R = diagonal of the quadratic term (1/2 at first, then 1/64 on the support and 4 off it);
 //        refresh = new metric from the current support with its inverse; converged = step below 2^-24 of the length
 //        of z (2^-20 late in long runs), a single opened bit every kCheckEvery iterations (rule F17).
-// Invariants: raw values stay below 2^(2F+9) because thresholds are at most kMostThreshold; with the metric fixed
-// (after
-//             kRefreshes) it is plain over-relaxed ADMM, which converges for every R > 0.
+// Invariants: raw values stay below 2^(2F+9) because thresholds are at most kMostThreshold. With the metric fixed, as
+//             it is after kRefreshes, this is plain over-relaxed ADMM: it converges for every R > 0.
 #pragma once
 #include <functional>
 
@@ -20,6 +19,8 @@
 namespace pgmpc {
 
 inline constexpr double kStartMetric = 0.5;
+// Iteration after which the first refresh begins. Its inverse takes about 11 more; by then the support is mostly right.
+inline constexpr int kFirstRefresh = 6;
 
 using IterationCallback = std::function<void(int iteration)>;
 

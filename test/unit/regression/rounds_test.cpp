@@ -14,12 +14,12 @@ void expect_rounds(double rho, const std::vector<double>& fractions, std::int64_
 }
 
 TEST(Rounds, ThirtyUncorrelatedAttributes) {
-  EXPECT_LE(bench::count_lasso(bench::make_lasso_requests()).transcript.rounds, 100);
+  EXPECT_LE(bench::count_lasso(bench::make_lasso_requests()).transcript.rounds, 88);
 }
 
 TEST(Rounds, NeighboursCorrelatedNineTenths) { expect_rounds(0.9, {0.01, 0.05, 0.1, 0.5}, 140); }
 
-TEST(Rounds, NeighboursCorrelatedNinetyNinePercent) { expect_rounds(0.99, {0.01, 0.05, 0.1, 0.5}, 200); }
+TEST(Rounds, NeighboursCorrelatedNinetyNinePercent) { expect_rounds(0.99, {0.01, 0.05, 0.1, 0.5}, 180); }
 
 }  // namespace
 }  // namespace pgmpc
