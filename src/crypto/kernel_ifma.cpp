@@ -52,7 +52,7 @@ template <int K>
 PGMPC_IFMA void square_pairs(Vector* out, const Vector* x, const Constants<K>& c, Vector* q) {
   constexpr int n = kTile * K;
   ifma::reduce_square<K, true>(out, q, x, x, nullptr, c);
-  ifma::reduce_square<K, false>(out + n, q + n, x, x + n, q, c);
+  ifma::reduce_double<K>(out + n, q + n, x, x + n, q, c, q + 2 * n);
 }
 
 // One number of an entry per lane, into a part and back; whole blocks of 8 words, the last one with padding.
@@ -269,8 +269,9 @@ PGMPC_IFMA void square_numbers(Vector* out, const Vector* x, const Constants<K>&
 }
 
 template <int K>
-PGMPC_IFMA void leave_montgomery(Vector* out, const Vector* x, const Vector* one, const Constants<K>& c, Vector* q) {
-  ifma::reduce_plain<K>(out, q, x, one, c, nullptr);
+PGMPC_IFMA void leave_montgomery(Vector* out, const Vector* x, const Vector* one, const Constants<K>& c, Vector* q,
+                                 Vector* scratch) {
+  ifma::reduce_plain<K>(out, q, x, one, c, scratch);
 }
 
 // Bits [bit, bit + 3) of m - 1, m odd.
@@ -285,7 +286,7 @@ template <int K>
 unsigned fermat_batch(const mp_limb_t* candidates, std::size_t n, std::size_t count) {
   constexpr std::size_t digits = static_cast<std::size_t>(kTile) * K,
                         constants = sizeof(Constants<K>) / sizeof(KernelWord);
-  KernelWords words(constants + 4 * digits + 1);
+  KernelWords words(constants + 4 * digits + 1 + ifma::kKaratsubaScratch<K>);
   KernelWord *x = words.data() + constants, *y = x + digits, *q = y + digits, *one = q + digits, *shift = one + digits;
   Limbs start(n);
   for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
@@ -309,7 +310,7 @@ unsigned fermat_batch(const mp_limb_t* candidates, std::size_t n, std::size_t co
     std::swap(x, y);
   }
   // Out of the Montgomery form the value is at most the candidate, so it is 1 modulo the candidate only as 1.
-  leave_montgomery<K>(vectors(y), vectors(x), vectors(one), c, vectors(q));
+  leave_montgomery<K>(vectors(y), vectors(x), vectors(one), c, vectors(q), vectors(shift + 1));
   unsigned passed = 0;
   for (std::size_t lane = 0; lane < count; ++lane) {
     std::uint64_t difference = y[0].lane[lane] ^ 1;

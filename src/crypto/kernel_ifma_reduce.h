@@ -173,4 +173,18 @@ PGMPC_IFMA __attribute__((noinline)) void reduce_square(Vector* __restrict out, 
   normalise(out + kTile * (K - 1), above, carry);
 }
 
+// out = (2 * x * y - minus) / R, by Karatsuba's method where that is faster.
+template <int K>
+PGMPC_IFMA void reduce_double(Vector* __restrict out, Vector* __restrict q, const Vector* x, const Vector* y,
+                              const Vector* minus, const Constants<K>& c, Vector* scratch) {
+  if constexpr (kKaratsuba<K>) {
+    const Vector* made = karatsuba<K>(scratch, x, y, nullptr, nullptr);
+    for (int i = 0; i < 2 * kTile * K; ++i) scratch[i] = _mm512_add_epi64(made[i], made[i]);
+    reduce_product<K>(out, q, nullptr, nullptr, nullptr, nullptr,
+                      WithColumns<K, LessQuotient>{made, LessQuotient{minus, c.root_less_one}}, c);
+  } else {
+    reduce_square<K, false>(out, q, x, y, minus, c);
+  }
+}
+
 }  // namespace pgmpc::ifma
