@@ -108,7 +108,7 @@ def compact(playground):
     call = playground.begin_step("compact", 8)
     playground.wait(lambda: any(state_of(pid) == "T" for pid in engines), "a truth table")
     finds = playground.scan(playground.wire())
-    misplaced = playground.violations(finds, 7)
+    misplaced = playground.violations(finds, 7, within_next=True)
     playground.stop_nowhere()
 
     def has_ended():

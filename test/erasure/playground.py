@@ -30,13 +30,15 @@ class Rule:
 
     def __init__(self, cells):
         self.name, self.gone = cells[0], {}
+        # Within any step, and gone after each.
+        self.passing = cells[3].startswith("each step")
         for party in CONTROLLERS:
             self.gone[party] = self._step(cells[3])
         self.gone[THIRD_PARTY] = self._step(cells[4])
 
     @staticmethod
     def _step(cell):
-        if cell.startswith("never"):
+        if cell.startswith(("never", "each step")):
             return 0
         if cell.startswith("with the server"):
             return 99
@@ -95,8 +97,10 @@ class Playground(StudyPlayground):
             rows.append([identifier, *map(repr, values)])
         self.load(party, columns, rows)
         # Statistics of all kinds hold values: the planner reads them where it plans the engine's query, here of a view.
+        # Few common values together, or they would be compressed, and not found by those who look for them.
         for statement in ("ALTER TABLE persons RENAME TO people", f"CREATE INDEX ON people (({columns[0]} + 0))",
-                          f"CREATE STATISTICS together (mcv) ON id, {', '.join(columns)} FROM people", "ANALYZE people",
+                          f"CREATE STATISTICS together (mcv) ON {', '.join(columns)} FROM people",
+                          "ALTER STATISTICS together SET STATISTICS 20", "ANALYZE people",
                           f"CREATE VIEW persons AS SELECT * FROM people WHERE {columns[0]} + 0 > -2"):
             self.ask(party, statement)
 
@@ -204,8 +208,8 @@ class Playground(StudyPlayground):
                 finds.append(Find(secrets[int(cells[1])], *cells[2:]))
         return finds
 
-    def violations(self, finds, step):
-        """The finds that no rule allows after this step, as text."""
+    def violations(self, finds, step, within_next=False):
+        """The finds that no rule allows after this step, or within the next one, as text."""
         processes = {f"pid:{pid}": (party, title) for party in CONTROLLERS + (THIRD_PARTY,)
                      for pid, title in self.processes(party).items()}
         if self.replica is not None:
@@ -214,7 +218,7 @@ class Playground(StudyPlayground):
         bad = []
         for find in finds:
             party, title = processes.get(find.place, self._owner_of_file(find.place))
-            if not self._allowed(find, party, title, step):
+            if not self._allowed(find, party, title, step, within_next):
                 bad.append(f"after step {step}: {find} ({party}, {title})")
         return bad
 
@@ -224,7 +228,7 @@ class Playground(StudyPlayground):
                 return party, "file"
         return "nobody", "file"
 
-    def _allowed(self, find, party, title, step):
+    def _allowed(self, find, party, title, step, within_next):
         name = find.secret.name
         engine = "pg_mpc engine" in title
         if name == "TLS private key":
@@ -235,6 +239,8 @@ class Playground(StudyPlayground):
         if not engine or find.kind == "shared":
             return False
         rule = self.rules[name]
+        if rule.passing:
+            return within_next and party in find.secret.parties
         has_it = party in find.secret.parties or party == THIRD_PARTY and rule.gone[THIRD_PARTY] != 0 or \
             name in ("DCF seed", "truth table", "half of the joint key") and rule.gone[party] != 0
         return has_it and step < rule.gone[party]
