@@ -3,11 +3,9 @@
 //        body budget has room; lingering = the answer or the TLS alert
 //        is out, our side is shut, what still comes in is thrown away so that no reset overtakes the answer.
 //        hello = the first TLS record of a client; until it is there as a whole, it stays in the socket.
-// Invariants: a connection has no TLS object before its hello is there: who says nothing, or drips, costs a descriptor
-// and
-//             wakes nobody up. Only http_server.* and Responder use this class, on the loop's thread. Data may wait
-//             inside OpenSSL while the socket has nothing: whenever reading stops early, the connection posts itself to
-//             the loop.
+// Invariants: a connection has no TLS object before its hello is there: who says nothing, or drips, costs a descriptor.
+//             Only http_server.* and Responder use this class, on the loop's thread. Data may wait inside OpenSSL
+//             while the socket has nothing: whenever reading stops early, the connection posts itself to the loop.
 #pragma once
 #include "net/http_server.h"
 #include "net/strangers.h"

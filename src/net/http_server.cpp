@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <ranges>
 
 #include "base/error.h"
 #include "net/http_connection.h"
@@ -183,14 +184,14 @@ void HttpServer::accept_some(int fd) {
 
 template <typename Predicate>
 void HttpServer::make_room(std::size_t limit, const char* what, Predicate counts) {
+  auto candidate = [&](const auto& connection) { return !connection->authenticated() && counts(*connection); };
+  if (static_cast<std::size_t>(std::ranges::count_if(connections_, candidate)) < limit) return;
   std::vector<Stranger> strangers;
   std::vector<HttpConnection*> connections;
-  for (const auto& connection : connections_) {
-    if (connection->authenticated() || !counts(*connection)) continue;
+  for (const auto& connection : connections_ | std::views::filter(candidate)) {
     strangers.push_back(connection->stranger());
     connections.push_back(connection.get());
   }
-  if (strangers.size() < limit) return;
   HttpConnection& victim = *connections[who_makes_room(strangers)];
   refused(std::string("too many ") + what + ": closed one from " + victim.remote());
   victim.close();

@@ -25,7 +25,7 @@ struct HttpServerConfig {
   int port = 0;                                     // 0: any free port, see HttpServer::port()
   std::size_t body_limit = kDefaultBodyLimit;
   std::size_t max_unauthenticated = 256;  // above it one makes room, see net/strangers.h
-  std::size_t max_handshakes = 64;        // the same for those of them with a TLS object (up to 60 kB each)
+  std::size_t max_handshakes = 64;        // the same for those of them with a TLS object (about 100 kB each)
   std::size_t max_per_peer = 64;          // above it the connection that is idle longest makes room
   std::size_t body_budget = 256u << 20;   // bytes of bodies per peer, see net/body_budget.h
   std::chrono::milliseconds handshake_deadline{5000};

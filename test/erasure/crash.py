@@ -17,7 +17,7 @@ import sys
 
 from playground import CONTROLLERS, THIRD_PARTY, Failure, Playground
 from processes import CommandError
-from study_playground import STEPS, members
+from study_playground import STEPS, members, to_the_end
 from verdicts import exit_status, verdict
 
 HOSPITAL, INSURER = CONTROLLERS
@@ -243,7 +243,7 @@ def name_of(step, kind, party):
 def main():
     directory, bindir, scanner = sys.argv[1:]
     playground = Playground(directory, bindir, scanner)
-    try:
+    with to_the_end(playground):
         playground.start({"": {"pg_mpc.step_timeout": f"{STEP_TIMEOUT}s", "restart_after_crash": "on"}})
         playground.prepare_study(STUDY)
         third_party_forgets(playground)
@@ -256,11 +256,6 @@ def main():
         verdict("after all crashes the same study is run to its end",
                 [party for party in PARTIES if playground.state(party, STUDY) != "released"])
         verdict("no attempt used a secret of another one", playground.repeated())
-    except (Failure, CommandError, subprocess.SubprocessError, OSError) as error:
-        verdict("the test runs to its end", [str(error)])
-        print(playground.nodes.end_of_logs(40), flush=True)
-    finally:
-        playground.nodes.stop()
     return exit_status()
 
 

@@ -11,14 +11,12 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 
 import key_forms
 from copies import Replica, backups, end_of_logs, oldest_of_logs, write_ahead_logs
-from playground import CONTROLLERS, SOURCE_SECRETS, THIRD_PARTY, Failure, Playground
-from processes import CommandError
-from study_playground import STEPS, state_of
+from playground import CONTROLLERS, SOURCE_SECRETS, THIRD_PARTY, Playground
+from study_playground import STEPS, state_of, to_the_end
 from verdicts import exit_status, verdict
 from witness import Secret
 
@@ -212,24 +210,20 @@ def leaking(playground, name, last, form=""):
 def main():
     directory, bindir, scanner = sys.argv[1:]
     playground = Playground(directory, bindir, scanner)
-    try:
+    with to_the_end(playground):
         playground.start({"": SETTINGS, CONTROLLERS[0]: {"log_min_messages": "debug5"}})
         playground.replica = Replica(playground, CONTROLLERS[0])
-        verdict("control: the forms of keys that the test computes are right", key_forms.check())
-        study(playground)
-        compact(playground)
-        all_listed(playground)
-        refused(playground)
-        cancelled(playground)
-        leaking(playground, "joint key", 2)
-        leaking(playground, "joint key", 2, "HMAC state")
-    except (Failure, CommandError, subprocess.SubprocessError, OSError) as error:
-        verdict("the test runs to its end", [str(error)])
-        print(playground.nodes.end_of_logs(), flush=True)
-    finally:
-        if playground.replica is not None:
+        try:
+            verdict("control: the forms of keys that the test computes are right", key_forms.check())
+            study(playground)
+            compact(playground)
+            all_listed(playground)
+            refused(playground)
+            cancelled(playground)
+            leaking(playground, "joint key", 2)
+            leaking(playground, "joint key", 2, "HMAC state")
+        finally:
             playground.replica.stop()
-        playground.nodes.stop()
     return exit_status()
 
 

@@ -3,8 +3,10 @@
 Terms: step = number of the protocol's step; call = one step called at all its parties at the same time.
 Invariant: every wait has a deadline and ends with Failure.
 """
+import contextlib
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -13,6 +15,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
 
 from processes import CommandError, quote  # noqa: E402
+from verdicts import verdict  # noqa: E402
 
 CONTROLLERS = ("erasmus_mc", "zilveren_kruis")
 THIRD_PARTY = "zorgttp"
@@ -26,6 +29,18 @@ STEPS = (
 
 class Failure(Exception):
     """The test found something."""
+
+
+@contextlib.contextmanager
+def to_the_end(playground, reports=lambda: []):
+    """The body is the whole test: that it could not go on is a verdict, with the reports; the servers stop in any case."""
+    try:
+        yield
+    except (Failure, CommandError, subprocess.SubprocessError, OSError) as error:
+        verdict("the test runs to its end", [str(error), *reports()])
+        print(playground.nodes.end_of_logs(40), flush=True)
+    finally:
+        playground.nodes.stop()
 
 
 def members(whom):

@@ -13,7 +13,6 @@ Usage: partition.py DIR BINDIR   (as root)
 import itertools
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -21,11 +20,10 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 
 from small_studies import BYSTANDER, HOSPITAL, INSURER, SmallStudies  # noqa: E402
-from study_playground import CONTROLLERS, STEPS, THIRD_PARTY, Failure, members  # noqa: E402
+from study_playground import CONTROLLERS, STEPS, THIRD_PARTY, Failure, members, to_the_end  # noqa: E402
 from verdicts import exit_status, verdict  # noqa: E402
 from namespaces import CUTS, Namespaces  # noqa: E402
 from nodes import PARTIES, Nodes, Place  # noqa: E402
-from processes import CommandError  # noqa: E402
 
 STEP_TIMEOUT, OUTAGE = 7, 3
 # The end of a study that fails: step_timeout, the notice to the others, and room for a busy machine.
@@ -173,27 +171,20 @@ def cases(kind, diagonal):
 def main():
     directory, bindir = sys.argv[1:]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the clean-up below is for every end
-    network = playground = None
+    network = Namespaces([party for party, _ in PARTIES] + [BYSTANDER])
     try:
-        network = Namespaces([party for party, _ in PARTIES] + [BYSTANDER])
         playground = Partition(directory, bindir, network)
-        playground.start({"": {"pg_mpc.step_timeout": f"{STEP_TIMEOUT}s"}})
-        playground.load_all()
-        for case in cases("short", SHORT):
-            playground.short(*case)
-        for case in cases("by hand", REPEATED):
-            playground.repeated(*case)
-        for case in cases("long", LONG):
-            playground.long(*case)
-    except (Failure, CommandError, subprocess.SubprocessError, OSError) as error:
-        verdict("the test runs to its end", [str(error)])
-        if playground is not None:
-            print(playground.nodes.end_of_logs(40), flush=True)
+        with to_the_end(playground):
+            playground.start({"": {"pg_mpc.step_timeout": f"{STEP_TIMEOUT}s"}})
+            playground.load_all()
+            for case in cases("short", SHORT):
+                playground.short(*case)
+            for case in cases("by hand", REPEATED):
+                playground.repeated(*case)
+            for case in cases("long", LONG):
+                playground.long(*case)
     finally:
-        if playground is not None:
-            playground.nodes.stop()
-        if network is not None:
-            network.remove()
+        network.remove()
     return exit_status()
 
 

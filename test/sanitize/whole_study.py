@@ -10,13 +10,12 @@ Usage: whole_study.py DIR BINDIR RUNTIME...   (RUNTIME: the libraries to load fi
 import os
 import re
 import signal
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 
 from small_studies import HOSPITAL, INSURER, SmallStudies  # noqa: E402
-from study_playground import THIRD_PARTY, Failure  # noqa: E402
+from study_playground import THIRD_PARTY, to_the_end  # noqa: E402
 from verdicts import exit_status, verdict  # noqa: E402
 from nodes import PARTIES, Nodes, Place  # noqa: E402
 from processes import CommandError  # noqa: E402
@@ -100,7 +99,7 @@ def main():
     places = {party: Place(inside=under_sanitizers(runtime)) for party, _ in PARTIES}
     playground = SmallStudies(Nodes(directory, bindir, places=places), RECORDS)
     reports = Reports(playground.nodes)
-    try:
+    with to_the_end(playground, reports.take):
         playground.start({"": {"pg_mpc.step_timeout": "120s"}})
         without = [f"process {pid} of {party}: {title}" for party, _ in PARTIES
                    for pid, title in playground.processes(party).items() if not sanitized(pid)]
@@ -111,11 +110,6 @@ def main():
         verdict("no sanitizer has anything to report", reports.take())
         for mutant in CONTROLS:
             control(playground, reports, runtime, mutant)
-    except (Failure, CommandError, subprocess.SubprocessError, OSError) as error:
-        verdict("the test runs to its end", [str(error), *reports.take()])
-        print(playground.nodes.end_of_logs(40), flush=True)
-    finally:
-        playground.nodes.stop()
     return exit_status()
 
 

@@ -311,7 +311,9 @@ TEST_F(HttpsTest, HandshakesHaveACapOfTheirOwn) {
 // Strangers that come again as soon as they are closed, silent or with the first bytes of a hello: every new connection
 // of a peer comes through at the first try.
 TEST_F(HttpsTest, AFloodOfStrangersShutsOutNoPeer) {
-  start_server();
+  HttpServerConfig config;
+  config.max_unauthenticated = 16;
+  start_server(config);
   std::atomic<bool> over{false};
   std::atomic<int> closed{0};
   std::thread flood([&] {
