@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <ranges>
 
 #include "base/error.h"
 #include "net/http_connection.h"
@@ -188,7 +187,8 @@ void HttpServer::make_room(std::size_t limit, const char* what, Predicate counts
   if (static_cast<std::size_t>(std::ranges::count_if(connections_, candidate)) < limit) return;
   std::vector<Stranger> strangers;
   std::vector<HttpConnection*> connections;
-  for (const auto& connection : connections_ | std::views::filter(candidate)) {
+  for (const auto& connection : connections_) {
+    if (!candidate(connection)) continue;
     strangers.push_back(connection->stranger());
     connections.push_back(connection.get());
   }
