@@ -87,6 +87,11 @@ AS $$
 DECLARE
   relation record;
 BEGIN
+  IF source IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'a controller names its source',
+      DETAIL = 'The source is NULL.',
+      HINT = 'Pass source => ''table or view''::regclass.';
+  END IF;
   SELECT c.relkind, c.relpersistence, c.relnamespace, n.nspname INTO relation
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = source;
   IF NOT FOUND THEN
@@ -108,7 +113,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.require_source(oid, oid) IS
-'error unless the relation is of a kind that an engine can read as the role: 42P01, 42809, 42501';
+'error unless the relation is of a kind that an engine can read as the role: 22004, 42P01, 42809, 42501';
 
 CREATE FUNCTION mpc_internal.require_binding(
   spec jsonb, party text, source oid, identifier text[], role oid) RETURNS void

@@ -115,6 +115,11 @@ $$;
 COMMENT ON FUNCTION mpc_internal.required_matches(jsonb) IS
 'fewest matched records with which a study runs: min_matched, or parameters (attributes and intercept) / max_parameter_ratio';
 
+CREATE FUNCTION mpc_internal.complete_rows(columns text[]) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$ SELECT string_agg(format('%I IS NOT NULL', c), ' AND ') FROM unnest(columns) AS c $$;
+COMMENT ON FUNCTION mpc_internal.complete_rows(text[]) IS 'SQL condition of the rows that a run keeps: none of these columns is NULL';
+
 CREATE FUNCTION mpc.check_source(study text, source regclass, identifier text)
 RETURNS TABLE (column_name text, rows bigint, nulls bigint, duplicates bigint, minimum float8, maximum float8,
                mean float8, sd float8, problem text)
@@ -137,7 +142,7 @@ BEGIN
                  WHERE mpc_internal.column_problem(source, c, current_user::regrole::oid) IS NULL ORDER BY place);
   PERFORM mpc_internal.require_binding(jsonb_build_object('controllers', '{}'::jsonb), held.party, source, keys,
                                        current_user::regrole::oid);
-  complete := (SELECT string_agg(format('%I IS NOT NULL', c), ' AND ') FROM unnest(keys || good) AS c);
+  complete := mpc_internal.complete_rows(keys || good);
 
   EXECUTE format('SELECT count(*), count(*) FILTER (WHERE NOT (%s)) FROM %s', complete, source) INTO rows, nulls;
   column_name := '(rows)';

@@ -7,18 +7,66 @@ LANGUAGE c STABLE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_explain_spec';
 COMMENT ON FUNCTION mpc_internal.explain_spec(text, text) IS 'mpc.explain_study for a canonical spec, seen from one party';
 
+CREATE FUNCTION mpc_internal.explain_spec(spec text, party text, own_records bigint)
+RETURNS TABLE (step integer, name text, party text, peer text, sends text, learns text, records bigint, bytes bigint,
+               rounds bigint, seconds float8, data_status text, destroyed text[])
+LANGUAGE c STABLE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_explain_spec';
+COMMENT ON FUNCTION mpc_internal.explain_spec(text, text, bigint) IS
+'mpc.explain_study for a spec, seen from a controller whose source has this many complete records';
+
+CREATE FUNCTION mpc_internal.approved_records(study text, spec text) RETURNS bigint
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT a.source_records FROM mpc_internal.current_studies AS s
+    JOIN mpc_internal.approvals AS a ON a.study = s.study AND a.version = s.version AND a.digest = s.digest
+   WHERE s.study = $1 AND s.spec = $2 AND a.party = mpc_internal.own_party() AND a.decision = 'approved'
+$$;
+COMMENT ON FUNCTION mpc_internal.approved_records(text, text) IS
+'complete records of the source that this node approved for the spec; NULL when it has not, is the third party, or approved under a version that did not count';
+
 CREATE FUNCTION mpc.explain_study(study text)
 RETURNS TABLE (step integer, name text, party text, peer text, sends text, learns text, records bigint, bytes bigint,
                rounds bigint, seconds float8, data_status text, destroyed text[])
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
+DECLARE
+  spec text := mpc_internal.spec_to_read(study);
+  own_records bigint := mpc_internal.approved_records(study, spec);
 BEGIN
-  RETURN QUERY SELECT * FROM mpc_internal.explain_spec(mpc_internal.spec_to_read(study), mpc_internal.own_party());
+  IF own_records IS NULL THEN
+    RETURN QUERY SELECT * FROM mpc_internal.explain_spec(spec, mpc_internal.own_party());
+  ELSE
+    RETURN QUERY SELECT * FROM mpc_internal.explain_spec(spec, mpc_internal.own_party(), own_records);
+  END IF;
 END
 $$;
 COMMENT ON FUNCTION mpc.explain_study(text) IS
-'what a study does, before it is approved: per step who sends what to whom, who learns what, and what is destroyed; sizes and times are estimates from expected_records, NULL without it. Rows of step 0 state what holds for the whole study: disclosure rules, what becomes public, statistical distance, trust. Error 42704 unknown study';
+'what a study does, before it is approved: per step who sends what to whom, who learns what, and what is destroyed; records, bytes and seconds are estimates from expected_records of the spec, NULL without it. Once this node, a controller, has approved, those of its own rows follow from the complete records of the source that it bound: they are seen at this node only. Rows of step 0 state what holds for the whole study: disclosure rules, what becomes public, statistical distance, trust, and what the estimates come from. Error 42704 unknown study';
+
+CREATE FUNCTION mpc.explain_study(study text, source regclass, identifier text)
+RETURNS TABLE (step integer, name text, party text, peer text, sends text, learns text, records bigint, bytes bigint,
+               rounds bigint, seconds float8, data_status text, destroyed text[])
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  held record := mpc_internal.study_for_check(study);
+  caller oid := current_user::regrole;
+  keys text[];
+  own_records bigint;
+BEGIN
+  PERFORM mpc_internal.require_source(source, caller);
+  keys := mpc_internal.identifier_columns(held.spec, source, identifier);
+  PERFORM mpc_internal.require_binding(held.spec, held.party, source, keys, caller);
+  EXECUTE format('SELECT count(*) FROM %s WHERE %s', source,
+                 mpc_internal.complete_rows(keys || mpc_internal.columns_of(held.spec, held.party))) INTO own_records;
+  RETURN QUERY SELECT * FROM mpc_internal.explain_spec(held.spec::text, held.party, own_records);
+END
+$$;
+COMMENT ON FUNCTION mpc.explain_study(text, regclass, text) IS
+'mpc.explain_study for a controller that has not approved yet: its own rows follow from the complete records of this table or view, which is counted now, as the caller. Nothing is stored and nothing leaves the node. Errors: 42704 unknown study, 22023 the third party brings no source, 22004, 42P01, 42809, 42501, 42703, 42804 as mpc.approve_study';
 
 -- node status
 

@@ -15,10 +15,12 @@ GRANT EXECUTE ON FUNCTION mpc.export_ledger(boolean, bigint), mpc.compare_ledger
 -- mpc_study
 
 GRANT EXECUTE ON FUNCTION mpc.draft_study(text, jsonb), mpc.propose_study(text, jsonb), mpc.approve_study(text, text, regclass, text),
-  mpc.reject_study(text, text), mpc.withdraw_approval(text), mpc.check_source(text, regclass, text) TO mpc_study;
+  mpc.reject_study(text, text), mpc.withdraw_approval(text), mpc.check_source(text, regclass, text),
+  mpc.explain_study(text, regclass, text) TO mpc_study;
 GRANT EXECUTE ON FUNCTION mpc.explain_study(text) TO mpc_study, mpc_reader;
 
--- mpc.check_source runs as its caller and needs these; they read catalogs and the caller's own source only.
+-- mpc.check_source and mpc.explain_study with a source run as their caller and need these; they read catalogs and the
+-- caller's own source only.
 GRANT USAGE ON SCHEMA mpc_internal TO mpc_study;
 GRANT EXECUTE ON FUNCTION mpc_internal.study_for_check(text), mpc_internal.columns_of(jsonb, text),
   mpc_internal.column_problem(oid, text, oid), mpc_internal.identifier_columns(jsonb, oid, text),
@@ -26,7 +28,8 @@ GRANT EXECUTE ON FUNCTION mpc_internal.study_for_check(text), mpc_internal.colum
   mpc_internal.normalised(text, jsonb), mpc_internal.required_matches(jsonb),
   mpc_internal.range_problem(float8, float8, float8, float8, integer), mpc_internal.check_identifier(regclass, text[], jsonb, text),
   mpc_internal.check_columns(regclass, text[], text), mpc_internal.base_type(oid, text),
-  mpc_internal.float_of(regclass, text) TO mpc_study;
+  mpc_internal.float_of(regclass, text), mpc_internal.complete_rows(text[]),
+  mpc_internal.explain_spec(text, text, bigint) TO mpc_study;
 
 -- mpc_reader
 

@@ -46,6 +46,7 @@ SELECT set_config('test.digest', :'digest', false) = :'digest';
 SET ROLE regress_study;
 SELECT fails(format('SELECT mpc.approve_study(''private'', %L, ''patients'', ''bsn'')', current_setting('test.digest')));
 SELECT fails($$SELECT * FROM mpc.check_source('private', 'patients', 'bsn')$$);
+SELECT fails($$SELECT * FROM mpc.explain_study('private', 'patients', 'bsn')$$);
 RESET ROLE;
 GRANT SELECT (bsn, age) ON patients TO regress_study;
 SET ROLE regress_study;
@@ -55,6 +56,7 @@ GRANT SELECT (smoker) ON patients TO regress_study;
 SET ROLE regress_study;
 SELECT fails(format('SELECT mpc.approve_study(''private'', %L, ''patients'', ''bsn'')', current_setting('test.digest')));
 SELECT count(*) FROM mpc.check_source('private', 'patients', 'bsn');
+SELECT DISTINCT records FROM mpc.explain_study('private', 'patients', 'bsn') WHERE step = 4 AND party = 'regress';
 RESET ROLE;
 SELECT party, source, decided_by FROM mpc.approvals WHERE study = 'private';
 -- the right may be taken back, and the role may go

@@ -63,6 +63,33 @@ my @told = $notified->{out} =~ /"pg_mpc_study" with payload "(\{.*?\})"/g;
 is($told[-1] // '', '{"study" : "first", "state" : "released"}', 'the release is told last') or diag($notified->{out});
 is(scalar(grep { !/^\{"study" : "\w+", "state" : "\w+"\}$/ } @told), 0, 'and nothing but names and states is told');
 
+# --- mpc.explain_study counts this node's own records, once approved; each node sees its own only (rule F5) ---
+$mpc->ask($hospital, 'CREATE VIEW fewer_a AS SELECT * FROM small_a WHERE id <= 137');
+$mpc->ask($insurer, 'CREATE VIEW fewer_b AS SELECT * FROM small_b WHERE id > 11');
+my $seen = $mpc->propose('seen', $mpc->small_spec);
+my %records = (erasmus_mc => 137, zilveren_kruis => 139);
+my %bound = (erasmus_mc => 'fewer_a', zilveren_kruis => 'fewer_b');
+for my $node ($mpc->nodes) {
+	my $party = $mpc->party($node);
+	my $counted = "SELECT string_agg(DISTINCT party || ' ' || records, ', ') FROM";
+	$mpc->become($node, "SELECT count(*) = 1 FROM mpc.studies WHERE study = 'seen'");
+	is($mpc->ask($node, "$counted mpc.explain_study('seen')"), '', "no counts before the approval of $party");
+	if ($bound{$party}) {
+		is($mpc->ask($node, "$counted mpc.explain_study('seen', '$bound{$party}', 'id')"), "$party $records{$party}",
+			"with a source, the records of $party");
+	} else {
+		$mpc->refuses($node, "SELECT * FROM mpc.explain_study('seen', 'pg_class', 'id')", '22023',
+			qr/third party brings no source/, 'no source at the third party');
+	}
+}
+$mpc->approve('seen', $seen, 'fewer_a', 'fewer_b');
+for my $node ($mpc->nodes) {
+	my $party = $mpc->party($node);
+	$mpc->become($node, "SELECT state = 'approved' FROM mpc.studies WHERE study = 'seen'");
+	is($mpc->ask($node, "SELECT string_agg(DISTINCT party || ' ' || records, ', ') FROM mpc.explain_study('seen')"),
+		$records{$party} ? "$party $records{$party}" : '', "approved by all: the records of $party, of nobody else");
+}
+
 # --- an auditor without a server ---
 my $file = $hospital->basedir . '/ledger.json';
 append_to_file($file, exported($hospital, ''));

@@ -17,6 +17,17 @@ using Rows = std::vector<ExplainRow>;
 
 constexpr const char* kNothing = "nothing";
 
+// How many records the rows of a party count with.
+struct Counts {
+  Count expected;     // what the parties agreed on
+  int own;            // the party whose own count is known, or -1
+  Count own_records;  // nobody else's is ever here (F5)
+
+  Count pushed(int party) const { return party == own ? own_records : expected; }
+  // At most as many as this party pushes.
+  Count matched(int party) const { return expected && party == own ? std::min(expected, own_records) : pushed(party); }
+};
+
 struct Action {
   int step;
   std::string name;
@@ -35,54 +46,54 @@ void add(Rows& rows, const Spec& spec, Action action, const StepEstimate& estima
 }
 
 // Steps 1 to 3: each controller on its own, then the joint key.
-void pseudonymise(Rows& rows, const Spec& spec, int self) {
+void pseudonymise(Rows& rows, const Spec& spec, const Counts& counts, int self) {
   const int other = 1 - self;
-  add(rows, spec, {1, "prepare", self, -1, kNothing, kNothing}, estimate_prepare(spec));
+  add(rows, spec, {1, "prepare", self, -1, kNothing, kNothing}, estimate_prepare(counts.pushed(self)));
   add(rows, spec,
       {2, "agree_key", self, other, "its half of the joint key, sealed for the peer; a check value", kNothing},
-      estimate_agree_key(spec));
-  add(rows, spec, {3, "scramble", self, -1, kNothing, kNothing}, estimate_scramble(spec, self));
+      estimate_agree_key());
+  add(rows, spec, {3, "scramble", self, -1, kNothing, kNothing}, estimate_scramble(spec, self, counts.pushed(self)));
 }
 
-void join(Rows& rows, const Spec& spec, int self) {
+void join(Rows& rows, const Spec& spec, const Counts& counts, int self) {
   add(rows, spec,
       {4, "push", self, 2, "keyed hashes, its public key, a ciphertext block for every record",
        "third party: how many records were pushed"},
-      estimate_push(spec, self));
+      estimate_push(spec, self, counts.pushed(self)));
 }
 
-void match(Rows& rows, const Spec& spec) {
+void match(Rows& rows, const Spec& spec, const Counts& counts) {
   add(rows, spec,
       {4, "match", 2, -1, "the number of matched records, or one bit that refuses",
        "third party: both sizes and which pushed records pair up, as pseudonyms; controllers: the match count only"},
-      estimate_match(spec));
+      estimate_match(counts.expected));
 }
 
-void mask(Rows& rows, const Spec& spec, int self) {
+void mask(Rows& rows, const Spec& spec, const Counts& counts, int self) {
   add(rows, spec,
       {5, "mask", self, 2, "random shares, encrypted under the public key of " + spec.party_name(1 - self), kNothing},
-      estimate_mask(spec, self));
+      estimate_mask(spec, self, counts.matched(self)));
 }
 
-void unmask_third_party(Rows& rows, const Spec& spec) {
+void unmask_third_party(Rows& rows, const Spec& spec, const Counts& counts) {
   for (int controller = 0; controller < 2; ++controller) {
     add(rows, spec,
         {6, "unmask", 2, controller, "ciphertexts of value minus random share, in an order only the third party knows",
          kNothing},
-        estimate_send_sums(spec, controller));
+        estimate_send_sums(spec, controller, counts.expected));
   }
 }
 
-void unmask_controller(Rows& rows, const Spec& spec, int self) {
-  add(rows, spec, {6, "unmask", self, -1, kNothing, kNothing}, estimate_decrypt(spec, self));
+void unmask_controller(Rows& rows, const Spec& spec, const Counts& counts, int self) {
+  add(rows, spec, {6, "unmask", self, -1, kNothing, kNothing}, estimate_decrypt(spec, self, counts.matched(self)));
 }
 
-void share(Rows& rows, const Spec& spec, int party) {
+void share(Rows& rows, const Spec& spec, const Counts& counts, int party) {
   const bool third = party == 2;
   add(rows, spec,
       {7, "share", party, third ? -1 : 1 - party, third ? kNothing : "one share of each of its additive shares",
        kNothing},
-      estimate_share(spec, party));
+      estimate_share(spec, party, counts.matched(party)));
 }
 
 std::string names_of(const std::vector<std::string>& names) {
@@ -91,13 +102,13 @@ std::string names_of(const std::vector<std::string>& names) {
   return text;
 }
 
-void fit(Rows& rows, const Spec& spec, int party) {
+void fit(Rows& rows, const Spec& spec, const Counts& counts, int party) {
   add(rows, spec,
       {8, "lasso", party, -1,
        spec.comparison == ComparisonKind::fast ? "shares of masked values and keys for comparisons"
                                                : "shares of masked values and truth tables for comparisons",
        names_of(spec.recipients) + ": coefficients, intercept, measure of fit; all: number of iterations"},
-      estimate_fit(spec));
+      estimate_fit(spec, counts.matched(party)));
 }
 
 // What the fit minimises, in words: the numbers of the spec with the unit of each.
@@ -174,6 +185,20 @@ void note_rules(Rows& rows, const Spec& spec) {
     note(rows, "rule: " + rule.key, (rule.relaxed ? "relaxed: " : "") + rule.statement);
 }
 
+// Which number of records the figures come from.
+void note_estimates(Rows& rows, const Spec& spec, const Counts& counts) {
+  note(rows, "estimates: agreed",
+       counts.expected
+           ? "records, bytes and seconds follow from expected_records of the spec, " + std::to_string(*counts.expected)
+           : "the spec has no expected_records: records, bytes and seconds that depend on it are NULL");
+  if (!counts.own_records) return;
+  const std::string own = std::to_string(*counts.own_records);
+  note(rows, "estimates: own records",
+       "rows of " + spec.party_name(counts.own) + " follow from its own source, which only this node sees: " + own +
+           " complete records up to step 4, from step 5 on the matched ones, at most " +
+           std::to_string(*counts.matched(counts.own)));
+}
+
 // Rows of one step are together, those of the reader's own node first.
 void order(Rows& rows, const std::string& own) {
   std::stable_sort(rows.begin(), rows.end(), [&own](const ExplainRow& a, const ExplainRow& b) {
@@ -184,25 +209,28 @@ void order(Rows& rows, const std::string& own) {
 
 }  // namespace
 
-std::vector<ExplainRow> explain(const Spec& spec, int own_party) {
+std::vector<ExplainRow> explain(const Spec& spec, int own_party, const std::optional<std::int64_t>& own_records) {
+  const bool counted = own_records && (own_party == 0 || own_party == 1);
+  const Counts counts{spec.expected_records, counted ? own_party : -1, counted ? own_records : std::nullopt};
   Rows rows;
   for (int self = 0; self < 2; ++self) {
-    pseudonymise(rows, spec, self);
-    join(rows, spec, self);
-    mask(rows, spec, self);
+    pseudonymise(rows, spec, counts, self);
+    join(rows, spec, counts, self);
+    mask(rows, spec, counts, self);
   }
-  match(rows, spec);
-  unmask_third_party(rows, spec);
-  for (int self = 0; self < 2; ++self) unmask_controller(rows, spec, self);
+  match(rows, spec, counts);
+  unmask_third_party(rows, spec, counts);
+  for (int self = 0; self < 2; ++self) unmask_controller(rows, spec, counts, self);
   for (int party = 0; party < 3; ++party) {
-    share(rows, spec, party);
-    fit(rows, spec, party);
+    share(rows, spec, counts, party);
+    fit(rows, spec, counts, party);
   }
   note(rows, "penalty", penalty_of(spec));
   note_public(rows, spec);
   note_trust(rows, spec);
   note_rules(rows, spec);
   note_exposure(rows, spec);
+  note_estimates(rows, spec, counts);
   order(rows, own_party >= 0 && own_party < 3 ? spec.party_name(own_party) : std::string());
   return rows;
 }

@@ -1,8 +1,13 @@
 // What: what a study will do, told before anybody approves it: a row per step and party, and rows of step 0 that say
 //       what is public, who has to be trusted, which disclosure rules hold and how much the openings can leak.
-// Terms: estimate = a number worked out from the spec alone; NULL where the spec does not say enough.
-// Invariants: a function of the spec only. No row depends on the data or on the counts of any party (rule F5), so every
-//             party may read all rows; own_party only decides which party's rows come first.
+// Terms: estimate = a number worked out from the spec; NULL where the spec does not say enough. Own records = the
+// complete
+//        records of the source that this node has bound or looks at; pushed up to step 4, an upper bound from step 5
+//        on.
+// Invariants: without own records a function of the spec only, so every party may read all rows; own_party then only
+// decides
+//             which party's rows come first. With them the numbers of own_party's rows follow its own count, and so
+//             does one row of step 0 that says so; no row depends on the counts of any other party (rule F5).
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -28,8 +33,9 @@ struct ExplainRow {
   std::vector<std::string> destroyed;
 };
 
-// own_party: 0, 1, 2, or -1 for a reader that takes no part.
-std::vector<ExplainRow> explain(const Spec& spec, int own_party);
+// own_party: 0, 1, 2, or -1 for a reader that takes no part. own_records: of a controller, its own; others have none.
+std::vector<ExplainRow> explain(const Spec& spec, int own_party,
+                                const std::optional<std::int64_t>& own_records = std::nullopt);
 
 // Base-2 logarithm of the planned statistical distance of everything that one fit after another opens.
 double planned_exposure_log2(const Spec& spec);

@@ -49,9 +49,9 @@ Seconds work(const Count& records, double per_record) {
 }
 
 // Seconds for the ciphertexts of one controller at this many operations per second and core.
-Seconds cipher_work(const Spec& spec, int controller, double per_second) {
+Seconds cipher_work(const Spec& spec, int controller, const Count& records, double per_second) {
   const double ciphertexts = static_cast<double>(ciphertexts_per_record(spec, controller));
-  return work(spec.expected_records, ciphertexts * slower(spec) / (per_second * kCores) + kRecordSeconds);
+  return work(records, ciphertexts * slower(spec) / (per_second * kCores) + kRecordSeconds);
 }
 
 }  // namespace
@@ -61,57 +61,54 @@ std::int64_t ciphertexts_per_record(const Spec& spec, int controller) {
   return static_cast<std::int64_t>(SlotLayout(spec.key_bits, owner.columns().size()).ciphertexts_per_record());
 }
 
-StepEstimate estimate_prepare(const Spec& spec) {
-  return {spec.expected_records, {}, {}, work(spec.expected_records, kRecordSeconds)};
-}
+StepEstimate estimate_prepare(const Count& records) { return {records, {}, {}, work(records, kRecordSeconds)}; }
 
-StepEstimate estimate_agree_key(const Spec& spec) { return {{}, 2 * (kHashBytes + kSealBytes), 2, {}}; }
+StepEstimate estimate_agree_key() { return {{}, 2 * (kHashBytes + kSealBytes), 2, {}}; }
 
-StepEstimate estimate_scramble(const Spec& spec, int controller) {
-  Seconds seconds = cipher_work(spec, controller, kOwnEncryptions);
+StepEstimate estimate_scramble(const Spec& spec, int controller, const Count& records) {
+  Seconds seconds = cipher_work(spec, controller, records, kOwnEncryptions);
   if (seconds) *seconds += kKeySeconds * slower(spec);
-  return {spec.expected_records, {}, {}, seconds};
+  return {records, {}, {}, seconds};
 }
 
-StepEstimate estimate_push(const Spec& spec, int controller) {
+StepEstimate estimate_push(const Spec& spec, int controller, const Count& records) {
   const std::int64_t per_record = kHashBytes + ciphertexts_per_record(spec, controller) * ciphertext_bytes(spec);
-  return {spec.expected_records, times(spec.expected_records, per_record), {}, {}};
+  return {records, times(records, per_record), {}, {}};
 }
 
-StepEstimate estimate_match(const Spec& spec) { return {{}, {}, {}, work(spec.expected_records, 2 * kRecordSeconds)}; }
+StepEstimate estimate_match(const Count& records) { return {{}, {}, {}, work(records, 2 * kRecordSeconds)}; }
 
-StepEstimate estimate_mask(const Spec& spec, int controller) {
+StepEstimate estimate_mask(const Spec& spec, int controller, const Count& records) {
   const int other = 1 - controller;
-  return {spec.expected_records,
-          times(spec.expected_records, ciphertexts_per_record(spec, other) * ciphertext_bytes(spec)),
+  return {records,
+          times(records, ciphertexts_per_record(spec, other) * ciphertext_bytes(spec)),
           {},
-          cipher_work(spec, other, kMaskEncryptions)};
+          cipher_work(spec, other, records, kMaskEncryptions)};
 }
 
-StepEstimate estimate_send_sums(const Spec& spec, int controller) {
-  return {spec.expected_records,
-          times(spec.expected_records, ciphertexts_per_record(spec, controller) * ciphertext_bytes(spec)),
+StepEstimate estimate_send_sums(const Spec& spec, int controller, const Count& records) {
+  return {records,
+          times(records, ciphertexts_per_record(spec, controller) * ciphertext_bytes(spec)),
           {},
-          work(spec.expected_records, kRecordSeconds * static_cast<double>(ciphertexts_per_record(spec, controller)))};
+          work(records, kRecordSeconds * static_cast<double>(ciphertexts_per_record(spec, controller)))};
 }
 
-StepEstimate estimate_decrypt(const Spec& spec, int controller) {
-  return {spec.expected_records, {}, {}, cipher_work(spec, controller, kDecryptions)};
+StepEstimate estimate_decrypt(const Spec& spec, int controller, const Count& records) {
+  return {records, {}, {}, cipher_work(spec, controller, records, kDecryptions)};
 }
 
 // Controllers send each other one element per value; what the third party holds comes from agreed seeds.
-StepEstimate estimate_share(const Spec& spec, int party) {
-  Count bytes = times(spec.expected_records, columns_of(spec) * kElementBytes);
+StepEstimate estimate_share(const Spec& spec, int party, const Count& records) {
+  Count bytes = times(records, columns_of(spec) * kElementBytes);
   if (party == 2) bytes = 0;
-  return {spec.expected_records, bytes, 1,
-          work(spec.expected_records, kRecordSeconds * static_cast<double>(columns_of(spec)))};
+  return {records, bytes, 1, work(records, kRecordSeconds * static_cast<double>(columns_of(spec)))};
 }
 
-StepEstimate estimate_fit(const Spec& spec) {
+StepEstimate estimate_fit(const Spec& spec, const Count& records) {
   const std::int64_t pairs = columns_of(spec) * (columns_of(spec) + 1) / 2, rounds = typical_rounds(plan_of(spec));
-  Seconds seconds = work(spec.expected_records, kRecordSeconds * static_cast<double>(pairs) / 250);
+  Seconds seconds = work(records, kRecordSeconds * static_cast<double>(pairs) / 250);
   if (seconds) *seconds += static_cast<double>(rounds) * kRoundSeconds;
-  return {spec.expected_records, typical_bytes_per_party(plan_of(spec)), rounds, seconds};
+  return {records, typical_bytes_per_party(plan_of(spec)), rounds, seconds};
 }
 
 double planned_exposure_log2(const Spec& spec) { return std::log2(planned_exposure(plan_of(spec))); }

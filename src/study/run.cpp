@@ -162,7 +162,7 @@ void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, Fp
   std::optional<Session> session(std::in_place, channel(), 7, std::move(keys), context_.rng, context_.cancel);
   session->name_phases(phase_name);
   const std::int64_t estimated =
-      static_cast<std::int64_t>(rows / share_block(additive.size()) + 2) + estimate_fit(spec_).rounds.value_or(0);
+      static_cast<std::int64_t>(rows / share_block(additive.size()) + 2) + estimate_fit(spec_, {}).rounds.value_or(0);
   session->on_round([&, estimated] { context_.observer.round(session->transcript().rounds, estimated); });
   step(7, "share", [&](StepRow& row) {
     request.described = exchange_descriptions(std::move(own));

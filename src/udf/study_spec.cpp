@@ -72,9 +72,10 @@ void fill_row(char** cells, const ExplainRow& row) {
   cells[11] = pg::make_cstring(array_literal(row.destroyed));
 }
 
-ExplainTable explain_table(std::string_view spec_text, std::string_view party) {
+ExplainTable explain_table(std::string_view spec_text, std::string_view party,
+                           const std::optional<std::int64_t>& own_records) {
   Spec spec = parse_spec(spec_text);
-  std::vector<ExplainRow> rows = explain(spec, spec.party_index(party));
+  std::vector<ExplainRow> rows = explain(spec, spec.party_index(party), own_records);
   const std::size_t cells = rows.size() * kExplainColumns;
   ExplainTable table{static_cast<int>(rows.size()),
                      pg::call([&] { return static_cast<char**>(palloc0((cells + 1) * sizeof(char*))); })};
@@ -101,13 +102,18 @@ Datum pg_mpc_spec_difference(PG_FUNCTION_ARGS) {
   return pg::udf(fcinfo, [&] { return text_datum(first_difference(pg::text_of(one), pg::text_of(other))); });
 }
 
+// Two SQL functions, both STRICT: without and with this node's own number of records.
 Datum pg_mpc_explain_spec(PG_FUNCTION_ARGS) {
   text* spec = PG_GETARG_TEXT_PP(0);
   text* party = PG_GETARG_TEXT_PP(1);
+  const bool counted = PG_NARGS() > 2;
+  const std::int64_t records = counted ? PG_GETARG_INT64(2) : 0;
   InitMaterializedSRF(fcinfo, 0);
   ReturnSetInfo* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
   AttInMetadata* columns = TupleDescGetAttInMetadata(result->setDesc);
-  ExplainTable table = pg::udf([&] { return explain_table(pg::text_of(spec), pg::text_of(party)); });
+  ExplainTable table = pg::udf([&] {
+    return explain_table(pg::text_of(spec), pg::text_of(party), counted ? std::optional(records) : std::nullopt);
+  });
   for (int i = 0; i < table.rows; ++i)
     tuplestore_puttuple(result->setResult, BuildTupleFromCStrings(columns, table.cells + i * kExplainColumns));
   return static_cast<Datum>(0);

@@ -149,24 +149,71 @@ TEST(Explain, OneColumnMoreIsOneCiphertextMore) {
   EXPECT_EQ(row_of(more, "mask", "b").bytes, 10 * 2 * 768);
 }
 
+// Everything of a row that its reader sees.
+std::string all_of(const ExplainRow& row) {
+  return std::to_string(row.step) + row.name + "|" + row.party + "|" + row.peer + "|" + row.sends + "|" + row.learns +
+         "|" + std::to_string(row.records.value_or(-1)) + "|" + std::to_string(row.bytes.value_or(-1)) + "|" +
+         std::to_string(row.rounds.value_or(-1)) + "|" + std::to_string(row.seconds.value_or(-1)) + row.data_status;
+}
+
 // Rule F5: the rows are the same for everybody; a reader only sees its own first.
 TEST(Explain, EveryPartyReadsTheSameRows) {
   const Spec spec = spec_of(4, 3, R"(,"expected_records":1000)");
-  const auto key = [](const ExplainRow& row) {
-    return std::to_string(row.step) + row.name + "|" + row.party + "|" + row.peer + "|" + row.sends + "|" + row.learns +
-           "|" + std::to_string(row.bytes.value_or(-1)) + "|" + std::to_string(row.records.value_or(-1));
-  };
   std::multiset<std::string> reference;
-  for (const ExplainRow& row : explain(spec, -1)) reference.insert(key(row));
+  for (const ExplainRow& row : explain(spec, -1)) reference.insert(all_of(row));
   for (int party = 0; party < 3; ++party) {
     std::multiset<std::string> rows;
-    for (const ExplainRow& row : explain(spec, party)) rows.insert(key(row));
+    for (const ExplainRow& row : explain(spec, party)) rows.insert(all_of(row));
     EXPECT_EQ(rows, reference);
   }
   const auto own = explain(spec, 1);
   const auto first = std::find_if(own.begin(), own.end(), [](const ExplainRow& row) { return row.step == 1; });
   ASSERT_NE(first, own.end());
   EXPECT_EQ(first->party, "b");
+}
+
+TEST(Explain, OwnRecordsAreTheBasisOfOwnRows) {
+  const auto rows = explain(spec_of(15, 15), 0, 400);
+  for (const char* step : {"prepare", "scramble", "push", "mask", "unmask", "share", "lasso"}) {
+    EXPECT_EQ(row_of(rows, step, "a").records, 400) << step;
+    EXPECT_TRUE(row_of(rows, step, "a").seconds.has_value() || std::string(step) == "push") << step;
+  }
+  EXPECT_EQ(row_of(rows, "push", "a").bytes, 400 * (32 + 768));
+  EXPECT_EQ(row_of(rows, "mask", "a").bytes, 400 * 768);
+  EXPECT_NE(statement(rows, "estimates: own records").find("400 complete records up to step 4"), std::string::npos);
+  EXPECT_NE(statement(rows, "estimates: agreed").find("no expected_records"), std::string::npos);
+  EXPECT_GT(row_of(explain(spec_of(15, 15), 0, 800), "scramble", "a").seconds, row_of(rows, "scramble", "a").seconds);
+}
+
+// What is pushed is what the source has; what matches is at most that, and as many as all parties expect if that is
+// less.
+TEST(Explain, OwnRecordsBoundWhatMatches) {
+  for (const auto& [own, matched] : {std::pair<int, int>{8000, 5000}, {3000, 3000}}) {
+    const auto rows = explain(spec_of(15, 15, R"(,"expected_records":5000)"), 1, own);
+    EXPECT_EQ(row_of(rows, "push", "b").records, own);
+    EXPECT_EQ(row_of(rows, "push", "b").bytes, own * (32 + 768));
+    EXPECT_EQ(row_of(rows, "mask", "b").records, matched);
+    EXPECT_EQ(row_of(rows, "share", "b").bytes, matched * 31 * 16);
+    EXPECT_NE(statement(rows, "estimates: agreed").find("of the spec, 5000"), std::string::npos);
+    EXPECT_NE(statement(rows, "estimates: own records").find("at most " + std::to_string(matched)), std::string::npos);
+  }
+}
+
+// Rule F5: the rows of others stay those of the spec.
+TEST(Explain, OwnRecordsChangeNoRowOfOthers) {
+  for (const char* more : {"", R"(,"expected_records":5000)"}) {
+    const Spec spec = spec_of(4, 3, more);
+    const auto of_others = [](const std::vector<ExplainRow>& rows, const std::string& own) {
+      std::vector<std::string> found;
+      for (const ExplainRow& row : rows)
+        if (row.party != own && row.name != "estimates: own records") found.push_back(all_of(row));
+      return found;
+    };
+    EXPECT_EQ(of_others(explain(spec, 0, 777), "a"), of_others(explain(spec, 0), "a"));
+    EXPECT_EQ(of_others(explain(spec, 1, 777), "b"), of_others(explain(spec, 1), "b"));
+    // The third party has no records, a reader without part none of interest.
+    for (int party : {2, -1}) EXPECT_EQ(of_others(explain(spec, party, 777), ""), of_others(explain(spec, party), ""));
+  }
 }
 
 // That it bounds what a run really books is tested with the analysis (test/unit/regression).
