@@ -16,11 +16,16 @@ constexpr int kNobody = -1;
 }  // namespace
 
 struct TaskGroup::Task {
-  enum class Status { runnable, in_round, joining, finished };
+  enum class Status { runnable, in_round, joining, watching, finished };
   int id = 0;
   Status status = Status::runnable;
   Exchange* round = nullptr;  // while in_round
-  Handle target;              // while joining
+  Handle target;              // while joining or watching
+  // What it waits for has come: the end of another task, or that it ends or waits for a round.
+  bool over() const {
+    return (status == Status::joining && target->status == Status::finished) ||
+           (status == Status::watching && target->status != Status::runnable);
+  }
   bool cancelled = false;
   Task* canceller = nullptr;  // goes on when this one has unwound
   std::function<void()> body;
@@ -43,7 +48,7 @@ struct TaskGroup::State {
         if (task->id > after && task->status == Task::Status::runnable) return task.get();
       bool woken = false;
       for (const Handle& task : tasks)
-        if (task->status == Task::Status::joining && task->target->status == Task::Status::finished) {
+        if (task->over()) {
           task->status = Task::Status::runnable;
           task->target.reset();
           woken = true;
@@ -73,6 +78,13 @@ struct TaskGroup::State {
       if (!round_due) return;
       network_round();
     }
+  }
+
+  void wait_for(const Handle& task, Task::Status how) {
+    Task& self = *running;
+    self.status = how;
+    self.target = task;
+    wait_turn(self);
   }
 
   // All live tasks wait: their messages, in the order of their ids, make one message per peer. Only in task 0.
@@ -174,14 +186,13 @@ TaskGroup::Handle TaskGroup::spawn(std::function<void()> body) {
   return task;
 }
 
-bool TaskGroup::done(const Handle& task) const { return task->status == Task::Status::finished; }
+bool TaskGroup::done(const Handle& task) {
+  if (task->status == Task::Status::runnable) state_->wait_for(task, Task::Status::watching);
+  return task->status == Task::Status::finished;
+}
 
 void TaskGroup::join(const Handle& task) {
-  if (task->status == Task::Status::finished) return;
-  Task& self = *state_->running;
-  self.status = Task::Status::joining;
-  self.target = task;
-  state_->wait_turn(self);
+  if (task->status != Task::Status::finished) state_->wait_for(task, Task::Status::joining);
 }
 
 void TaskGroup::cancel(const Handle& task) { state_->unwind(*task); }

@@ -28,7 +28,8 @@ class TaskGroup {
 
   // Starts at the next point where the caller waits. Any task may spawn.
   Handle spawn(std::function<void()> body);
-  bool done(const Handle& task) const;
+  // Whether the task has finished. If it can go on without another round, it does so first.
+  bool done(const Handle& task);
   // Waits until the task has finished; other tasks and rounds go on meanwhile.
   void join(const Handle& task);
   // Unwinds the task now. Its messages of the coming round are not sent, by any party.

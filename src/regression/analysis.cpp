@@ -50,7 +50,6 @@ Prepared prepare(const Fixed& fixed, TaskGroup& tasks, AnalysisRequest& request,
 struct Scaled {
   FpVector coefficient;  // degree 2, 2F bits: u_j root_j sd_y 2^amplify_j
   Fp fit;                // degree 2, 2F bits: R^2 = 2 z'b - z'Gz, z in units of sd_y / sd_j
-  Fp fit_rounded;        // F bits
   Fp length;             // |u|^2, F bits
 };
 
@@ -77,17 +76,17 @@ Scaled unscale(const Fixed& fixed, const Problem& p, const Fp& outcome_sd, const
     out.fit += u[j] * (p.b[j] + p.b[j] - rounded[j]);
   }
   out.length = rounded[2 * d];
-  const FpVector fit = {out.fit};
-  out.fit_rounded = truncate(s, label(Phase::fit, p.index, 2), fit, fixed.bits, 82)[0];
   return out;
 }
 
 // Secret 0/1 faults of one model (rule F14): the outcome not constant, |u|^2 and R^2 plausible, every penalised
 // variance in range, and no constant column where no coefficient but its own would be zero (rule F23).
 Fp model_faults(const Fixed& fixed, const Problem& problem, const Prepared& p, const Scaled& scaled) {
+  const FpVector wide_fit = {scaled.fit};
+  const Fp fit = truncate(fixed.session, label(Phase::fit, problem.index, 2), wide_fit, fixed.bits, 82)[0];
   const Fp slack = fixed.constant(kFitSlack);
-  const FpVector rooms = {fixed.constant(std::ldexp(1.0, kLengthLimit)) - scaled.length, scaled.fit_rounded + slack,
-                          fixed.one() + slack - scaled.fit_rounded, p.standard.sd.back() - fixed.constant(0x1p-7)};
+  const FpVector rooms = {fixed.constant(std::ldexp(1.0, kLengthLimit)) - scaled.length, fit + slack,
+                          fixed.one() + slack - fit, p.standard.sd.back() - fixed.constant(0x1p-7)};
   const std::vector<i128> zero = {0};
   Fp faults;
   for (const Fp& bit : at_least(fixed.session, label(Phase::validity, problem.index, 1), rooms, zero))
@@ -176,13 +175,6 @@ Candidate solve(const Fixed& fixed, TaskGroup& tasks, const Prepared& p, const P
   return out;
 }
 
-// (gram + kStartMetric I)^-1
-Matrix start_inverse(const Fixed& fixed, std::uint32_t id, const Matrix& gram, const CancelToken& cancel) {
-  Matrix shifted_gram = gram.clone();
-  for (std::size_t j = 0; j < gram.size; ++j) shifted_gram(j, j) += fixed.constant(kStartMetric);
-  return inverse(fixed, id, shifted_gram, static_cast<double>(gram.size) + kStartMetric, kStartMetric, cancel);
-}
-
 // Problems without a quadratic part share one start inverse, which is made while their thresholds are.
 std::vector<Candidate> solve_all(const Fixed& fixed, TaskGroup& tasks, const Prepared& p,
                                  const AnalysisRequest& request, std::vector<Problem>& problems,
@@ -199,14 +191,14 @@ std::vector<Candidate> solve_all(const Fixed& fixed, TaskGroup& tasks, const Pre
   std::vector<TaskGroup::Handle> running;
   Matrix shared;
   const auto common = tasks.spawn([&] {
-    if (shares_inverse) shared = start_inverse(fixed, start_inverse_id(), *p.gram, cancel);
+    if (shares_inverse) shared = near_inverse(fixed, start_inverse_id(), *p.gram, kStartMetric, kStartMetric, cancel);
   });
   for (std::uint32_t k = 0; k < total; ++k)
     running.push_back(tasks.spawn([&, k] {
       problems[k] = make_problem(fixed, k, p.standard, p.gram, request.described, request.standardize, penalties[k]);
       Matrix own;
       if (penalties[k].l1 > 0 && penalties[k].quadratic > 0)
-        own = start_inverse(fixed, own_inverse_id(k), *problems[k].gram, cancel);
+        own = near_inverse(fixed, own_inverse_id(k), *problems[k].gram, kStartMetric, kStartMetric, cancel);
       tasks.join(common);
       out[k] =
           solve(fixed, tasks, p, problems[k], penalties[k].quadratic > 0 ? own : shared, request, cancel, progress);

@@ -5,64 +5,91 @@
 namespace pgmpc {
 
 namespace {
-constexpr int kStartWeight = 32, kStartReciprocal = 8;  // R = 1/2 in units of 1/64; 1/R in units of 1/4
-constexpr int kOffWeight = 256, kOffReciprocal = 1;     // R = 4 off the support
-constexpr int kOnWeight = 1, kOnReciprocal = 256;       // R = 1/64 on it
+constexpr int kWeightBits = 6, kReciprocalBits = 4;      // units of R and of 1/R
+constexpr int kStartWeight = 32, kStartReciprocal = 32;  // R = 1/2
+constexpr int kOffWeight = 1024, kOffReciprocal = 1;     // R = 16 off the support
+constexpr int kOnWeight = 1, kOnReciprocal = 1024;       // R = 1/64 on it
 
-// M R, M b and t / R in one round; with old weights also 256 R_old / R.
-Metric products(const Fixed& fixed, std::uint32_t id, const Matrix& m, const FpVector& b, const FpVector& thresholds,
-                FpVector weight, const FpVector& reciprocal, const FpVector* old_weight) {
+// M times a diagonal matrix.
+void append_scaled(FpVector& out, const Matrix& m, const FpVector& diagonal) {
+  for (std::size_t i = 0; i < m.size; ++i)
+    for (std::size_t j = 0; j < m.size; ++j) out.push_back(m(i, j) * diagonal[j]);
+}
+
+// All products in one round; with old weights also what the change from them takes.
+Metric products(const Fixed& fixed, std::uint32_t id, const Matrix& m, const Matrix& gram, const FpVector& b,
+                const FpVector& thresholds, FpVector weight, const FpVector& reciprocal, const FpVector* old_weight) {
   Session& s = fixed.session;
-  const std::size_t d = b.size();
-  FpVector values(d * d);
+  const std::size_t d = b.size(), square = d * d;
+  FpVector values;
+  values.reserve(3 * square + 3 * d);
   for (std::size_t i = 0; i < d; ++i)
-    for (std::size_t j = 0; j < d; ++j) values[i * d + j] = m(i, j) * weight[j];
+    for (std::size_t j = 0; j < d; ++j)
+      values.push_back(inner_product({&m.at[i * d], d}, {&gram.at[j * d], d}));  // symmetric: row = column
+  append_scaled(values, m, weight);
+  if (old_weight != nullptr) append_scaled(values, m, *old_weight);
+  const std::size_t olds = old_weight != nullptr ? 1 : 0, at = (2 + olds) * square;
   const FpVector mb = multiply(m, b);
   values.insert(values.end(), mb.begin(), mb.end());
   for (std::size_t j = 0; j < d; ++j) values.push_back(thresholds[j] * reciprocal[j]);
   if (old_weight != nullptr)
     for (std::size_t j = 0; j < d; ++j) values.push_back((*old_weight)[j] * reciprocal[j]);
-  // M R <= 64 * 256 units; |M b| <= |b| / least <= 64 sqrt(d); t / R <= 1.5 * 256 units; 256 R_old / R <= 2^16.
-  const int root = static_cast<int>(std::ceil(std::log2(static_cast<double>(d)) / 2));
-  const Stretch bounds[] = {
-      {d * d, fixed.bits + 15}, {d, 2 * fixed.bits + 7 + root}, {values.size() - d * d - d, fixed.bits + 10}};
+  const Stretch bounds[] = {{square, gram_bound(fixed.bits)},
+                            {square, scaled_bound(fixed.bits)},
+                            {olds * square, before_bound(fixed.bits)},
+                            {d, offset_bound(fixed.bits, d)},
+                            {(1 + olds) * d, threshold_bound(fixed.bits)}};
   const Opened opened = masked_open(s, label(Phase::refresh, id, 1), values, bounds);
+  const auto matrix = [&](std::size_t first, int shift) {
+    Matrix out;
+    out.size = d;
+    out.at = truncated(s, opened, shift, first, square);
+    return out;
+  };
   Metric out;
-  out.scaled_inverse = Matrix(d);
-  out.scaled_inverse.at = truncated(s, opened, 6, 0, d * d);
-  out.offset = truncated(s, opened, fixed.bits, d * d, d);
-  out.scaled_threshold = truncated(s, opened, 2, d * d + d, d);
-  if (old_weight != nullptr) out.ratio = truncated(s, opened, 0, d * d + 2 * d, d);
+  out.gram = matrix(0, fixed.bits);
+  out.scaled = matrix(square, kWeightBits);
+  out.offset = truncated(s, opened, fixed.bits, at, d);
+  out.scaled_threshold = truncated(s, opened, kReciprocalBits, at + d, d);
+  if (old_weight != nullptr) {
+    out.before = matrix(2 * square, kWeightBits);
+    out.ratio = truncated(s, opened, 0, at + 2 * d, d);
+  }
   out.weight = std::move(weight);
   return out;
 }
+
+// off + (on - off) * active
+Fp chosen(Fp active, int off, int on) { return Fp::from_int(off) + active * Fp::from_int(on - off); }
 }  // namespace
 
-Metric start_metric(const Fixed& fixed, std::uint32_t id, const Matrix& inverse, const FpVector& b,
+Metric start_metric(const Fixed& fixed, std::uint32_t id, const Matrix& inverse, const Matrix& gram, const FpVector& b,
                     const FpVector& thresholds) {
   FpVector weight(b.size()), reciprocal(b.size());
   for (Fp& x : weight) x = Fp::from_int(kStartWeight);
   for (Fp& x : reciprocal) x = Fp::from_int(kStartReciprocal);
-  return products(fixed, id, inverse, b, thresholds, std::move(weight), reciprocal, nullptr);
+  return products(fixed, id, inverse, gram, b, thresholds, std::move(weight), reciprocal, nullptr);
 }
 
 Metric support_metric(const Fixed& fixed, std::uint32_t id, const Matrix& gram, const FpVector& b,
                       const FpVector& thresholds, const FpVector& gates, const FpVector& old_weight,
                       const CancelToken& cancel) {
   const std::size_t d = b.size();
-  // Both gates can be open where the threshold is below the resolution of the comparison: "or", not a sum.
+  // Both gates can be open where the threshold is below the resolution of the comparison: "or", not a sum. Degree 2
+  // until the first round of the inverse.
   FpVector active(d);
   for (std::size_t j = 0; j < d; ++j) active[j] = gates[j] + gates[d + j] - gates[j] * gates[d + j];
-  active = truncate(fixed.session, label(Phase::refresh, id, 2), active, 0, 2);
-  FpVector weight(d), reciprocal(d);
   Matrix a = gram.clone();
+  for (std::size_t j = 0; j < d; ++j)
+    a(j, j) += shifted(chosen(active[j], kOffWeight, kOnWeight), fixed.bits - kWeightBits);
+  const NearInverse m =
+      near_inverse(fixed, id, upper(a), active, static_cast<double>(d) + kMostMetric, kLeastMetric, cancel);
+  FpVector weight(d), reciprocal(d);
   for (std::size_t j = 0; j < d; ++j) {
-    weight[j] = Fp::from_int(kOffWeight) + active[j] * Fp::from_int(kOnWeight - kOffWeight);
-    reciprocal[j] = Fp::from_int(kOffReciprocal) + active[j] * Fp::from_int(kOnReciprocal - kOffReciprocal);
-    a(j, j) += shifted(weight[j], fixed.bits - 6);
+    weight[j] = chosen(m.bits[j], kOffWeight, kOnWeight);
+    reciprocal[j] = chosen(m.bits[j], kOffReciprocal, kOnReciprocal);
   }
-  const Matrix m = inverse(fixed, id, a, static_cast<double>(d) + kMostMetric, kLeastMetric, cancel);
-  return products(fixed, id, m, b, thresholds, std::move(weight), reciprocal, &old_weight);
+  return products(fixed, id, m.matrix, gram, b, thresholds, std::move(weight), reciprocal, &old_weight);
 }
 
 }  // namespace pgmpc

@@ -9,6 +9,7 @@
 #include "regression/fixed.h"
 #include "regression/inverse.h"
 #include "regression/matrix.h"
+#include "regression/metric.h"
 #include "regression/penalty.h"
 #include "regression/ridge.h"
 #include "regression/solver.h"
@@ -18,15 +19,13 @@ namespace pgmpc {
 
 namespace {
 constexpr int kTypicalEdges = 20;  // powers of two that a variance is compared with
-// Measured (bench/RESULTS.md, "Rounds and accuracy"): a lasso takes 36 rounds, two per iteration and one per refresh.
-constexpr int kTypicalIterations = 25, kTypicalRefreshes = 2, kTypicalSetupRounds = 36;
-constexpr int kTypicalRidge = 10, kTypicalRidgeRounds = 12;  // its inverse shares rounds with its iterations
+// Measured (bench/RESULTS.md, "Rounds and accuracy"): a lasso takes 29 rounds and two per iteration.
+constexpr int kTypicalIterations = 22, kTypicalMetrics = 4, kTypicalSetupRounds = 29, kTypicalRootRounds = 14;
+constexpr int kTypicalRidge = 9, kTypicalRidgeRounds = 10;  // its inverse shares rounds with its iterations
 
 // By truth tables: five rounds where comparison keys take two, in the solver four (comparison.h).
 bool compact(const PlannedAnalysis& plan) { return plan.comparison == ComparisonKind::compact; }
-constexpr int kMoreSetupRounds = 12;
-// Least number of iterations that the inverse of a refresh takes.
-int refresh_length(const PlannedAnalysis& plan) { return compact(plan) ? 4 : 10; }
+constexpr int kMoreSetupRounds = 9;
 
 // Sums count * 2^(bound + 1 - 125) over the openings named.
 class Openings {
@@ -38,23 +37,26 @@ class Openings {
   double exposure_ = 0;
 };
 
-InverseSteps steps_of(double d, double least) { return inverse_steps(d + 4, least); }
-double doublings(double d, double least) { return static_cast<double>(steps_of(d, least).factors.size()); }
+// Least number of iterations from one refresh to the next: its rounds are one opening, the doublings and the products.
+int refresh_length(const PlannedAnalysis& plan, double d) {
+  return std::max(1, static_cast<int>(doublings(d + kMostMetric, kLeastMetric).size() + 2) / (compact(plan) ? 5 : 2));
+}
 
-void add_inverse(Openings& o, double d, int bits, double least) {
-  const double pairs = d * (d + 1) / 2, largest = (steps_of(d, least).bits > 0 ? 2 : 1) / least;
-  const int square = 2 * bits + 1, grown = 2 * bits + static_cast<int>(std::ceil(std::log2(largest))) + 1;
-  o.add(pairs, bits + static_cast<int>(std::ceil(std::log2(d + 4))) + 1);
-  o.add(pairs * doublings(d, least), grown);
-  o.add(pairs * (doublings(d, least) + 1), square);
-  o.add(pairs, square + 2);
-  o.add(pairs, grown + 1);
+void add_inverse(Openings& o, double d, int bits, double most, double least) {
+  const double pairs = d * (d + 1) / 2;
+  o.add(pairs, bits + static_cast<int>(std::ceil(std::log2(most))) + 1);
+  for (const Doubling& doubling : doublings(most, least)) {
+    o.add(pairs, grown_bound(bits, doubling));
+    o.add(pairs, 2 * bits + 1);
+  }
 }
 
 void add_metric(Openings& o, double d, int bits) {
-  o.add(d * d, bits + 15);
-  o.add(d, 2 * bits + 7 + static_cast<int>(std::ceil(std::log2(d) / 2)));
-  o.add(2 * d, bits + 10);
+  o.add(d * d, gram_bound(bits));
+  o.add(d * d, scaled_bound(bits));
+  o.add(d * d, before_bound(bits));
+  o.add(d, offset_bound(bits, static_cast<std::size_t>(d)));
+  o.add(2 * d, threshold_bound(bits));
 }
 
 void add_setup(Openings& o, const PlannedAnalysis& plan, int bits) {
@@ -68,8 +70,9 @@ void add_setup(Openings& o, const PlannedAnalysis& plan, int bits) {
   o.add(2 * columns + 2 * pairs + 2, kCompareBound);  // precheck, every column a 0/1 column
   o.add(pairs, 2 * bits + 13);
   o.add(16 * columns, kCompareBound);  // spline and its corrections
-  o.add(pairs + columns, 2 * bits + 13);
+  o.add(pairs, 2 * bits + 13);
   o.add(pairs, 2 * bits + 3);
+  o.add(pairs, 2 * bits + 1);
 }
 
 // The quadratic part on the scale of the solver, see penalty.cpp.
@@ -84,18 +87,18 @@ void add_quadratic(Openings& o, double d, int bits, bool standardize) {
 
 void add_iterations(Openings& o, double d, int bits, const PlannedAnalysis& plan) {
   add_metric(o, d, bits);
-  const int refreshes = std::clamp((plan.max_iterations - kFirstRefresh) / refresh_length(plan) + 1, 0, 12);
+  const int refreshes = std::clamp((plan.max_iterations - kFirstRefresh) / refresh_length(plan, d) + 1, 0, 12);
   for (int k = 0; k < refreshes; ++k) {
     o.add(d, 2);
-    add_inverse(o, d, bits, 1.0 / 64);
+    add_inverse(o, d, bits, d + kMostMetric, kLeastMetric);
     add_metric(o, d, bits);
-    o.add(d, 70);
+    o.add(d, solver_bound(bits));  // w in the new metric
   }
-  o.add(3 * d * plan.max_iterations, 2 * bits + 9);
+  o.add(3 * d * plan.max_iterations, solver_bound(bits));
 }
 
 void add_ridge(Openings& o, double d, int bits, double least, int max_iterations) {
-  add_inverse(o, d, bits, std::max(least, kRidgeMetric));
+  add_inverse(o, d, bits, d + kRidgeMetric, std::max(least, kRidgeMetric));
   o.add(d * d, 2 * bits + 1);
   o.add(d, 2 * bits + 6);
   o.add(d * max_iterations, ridge_bound(bits, max_iterations));
@@ -106,7 +109,7 @@ void add_problem(Openings& o, double d, int bits, const Penalty& penalty, const 
   if (quadratic) add_quadratic(o, d, bits, plan.standardize);
   if (penalty.l1 > 0) {
     o.add(2 * d, kCompareBound);
-    if (quadratic) add_inverse(o, d, bits, kStartMetric);
+    if (quadratic) add_inverse(o, d, bits, d + kStartMetric, kStartMetric);
     add_iterations(o, d, bits, plan);
   } else {
     const double least = plan.standardize ? penalty.quadratic / (1 + penalty.quadratic) : 0;
@@ -122,15 +125,16 @@ void add_problem(Openings& o, double d, int bits, const Penalty& penalty, const 
   o.add(1, 84);                             // intercept
 }
 
-// Bytes of an inverse, of an iteration with comparisons, and of one without.
+// Bytes of an inverse for a metric with its products, of an iteration with comparisons, and of one without.
 struct Parts {
-  double inverse, iteration, ridge_iteration;
+  double metric, iteration, ridge_iteration;
 };
 
 Parts parts_of(double d, ComparisonKind comparison) {
   const double pairs = d * (d + 1) / 2, elements = 16.0 * 4 / 3;
   const double gate_bytes = comparison_bytes(comparison, kCompareBound - 46, 1, true);
-  return {2 * doublings(d, 1.0 / 64) * pairs * elements, 2 * d * (gate_bytes + elements * 1.5) + d * elements,
+  const auto rounds = static_cast<double>(doublings(d + kMostMetric, kLeastMetric).size());
+  return {((2 * rounds - 1) * pairs + 3 * d * d) * elements, 2 * d * (gate_bytes + elements * 1.5) + d * elements,
           d * elements};
 }
 }  // namespace
@@ -140,7 +144,7 @@ double planned_exposure(const PlannedAnalysis& plan) {
   const auto columns = static_cast<double>(plan.columns), d = std::max(columns - 1, 1.0);
   Openings o;
   add_setup(o, plan, bits);
-  if (plan.alpha == 1) add_inverse(o, d, bits, kStartMetric);
+  if (plan.alpha == 1) add_inverse(o, d, bits, d + kStartMetric, kStartMetric);
   for (double lambda : plan.lambdas) add_problem(o, d, bits, penalty_of(lambda, plan.alpha), plan);
   o.add(1, kCompareBound);
   return o.exposure();
@@ -148,9 +152,9 @@ double planned_exposure(const PlannedAnalysis& plan) {
 
 std::int64_t typical_rounds(const PlannedAnalysis& plan) {
   const bool own_roots = plan.alpha < 1 && !plan.standardize;
-  const int iterations =
-      plan.alpha > 0 ? (compact(plan) ? 4 : 2) * kTypicalIterations + kTypicalRefreshes : kTypicalRidgeRounds;
-  return kTypicalSetupRounds + (compact(plan) ? kMoreSetupRounds : 0) + (own_roots ? 16 : 0) + iterations;
+  const int iterations = plan.alpha > 0 ? (compact(plan) ? 4 : 2) * kTypicalIterations : kTypicalRidgeRounds;
+  return kTypicalSetupRounds + (compact(plan) ? kMoreSetupRounds : 0) + (own_roots ? kTypicalRootRounds : 0) +
+         iterations;
 }
 
 std::int64_t typical_bytes_per_party(const PlannedAnalysis& plan) {
@@ -160,8 +164,8 @@ std::int64_t typical_bytes_per_party(const PlannedAnalysis& plan) {
   const double groups = static_cast<double>(dominance_groups(plan.max_dominance, std::max<std::size_t>(plan.rows, 1)));
   const double setup = (6 * pairs + columns * groups) * elements +
                        columns * comparison_bytes(plan.comparison, kCompareBound, kTypicalEdges, false);
-  const double problem = plan.alpha > 0 ? kTypicalIterations * parts.iteration + 3 * parts.inverse
-                                        : kTypicalRidge * parts.ridge_iteration + 2 * parts.inverse;
+  const double problem = plan.alpha > 0 ? kTypicalIterations * parts.iteration + kTypicalMetrics * parts.metric
+                                        : kTypicalRidge * parts.ridge_iteration + parts.metric;
   return static_cast<std::int64_t>(setup + static_cast<double>(plan.lambdas.size()) * problem);
 }
 

@@ -24,7 +24,7 @@ struct PlannedAnalysis {
 };
 
 double planned_exposure(const PlannedAnalysis& plan);
-// For problems that converge in about 30 iterations, 10 without an l1 part.
+// For problems that converge in about 22 iterations, 9 without an l1 part.
 std::int64_t typical_rounds(const PlannedAnalysis& plan);
 std::int64_t typical_bytes_per_party(const PlannedAnalysis& plan);
 

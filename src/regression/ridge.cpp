@@ -20,17 +20,15 @@ struct Preconditioned {
 Preconditioned precondition(const Fixed& fixed, const Problem& problem, const CancelToken& cancel) {
   const std::size_t d = problem.b.size();
   const double metric = ridge_metric(problem);
-  Matrix a = problem.gram->clone();
-  for (std::size_t j = 0; j < d; ++j) a(j, j) += fixed.constant(metric);
-  const Matrix m = inverse(fixed, own_inverse_id(problem.index), a, static_cast<double>(d) + metric,
-                           std::max(kRidgeMetric, problem.least), cancel);
+  const Matrix m = near_inverse(fixed, own_inverse_id(problem.index), *problem.gram, metric,
+                                std::max(kRidgeMetric, problem.least), cancel);
   FpVector values(d * d);
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = 0; j < d; ++j)
       values[i * d + j] = inner_product({&m.at[i * d], d}, {&problem.gram->at[j * d], d});  // symmetric: row = column
   const FpVector mb = multiply(m, problem.b);
   values.insert(values.end(), mb.begin(), mb.end());
-  // |M gram| <= 1; |M b| <= 1 / (2 sqrt(R)), or 1 / sqrt(least) without R.
+  // Within kNear: |M gram| <= 1; |M b| <= 1 / (2 sqrt(R)), or 1 / sqrt(least) without R.
   const Stretch bounds[] = {{d * d, 2 * fixed.bits + 1}, {d, 2 * fixed.bits + 6}};
   const Opened opened = masked_open(fixed.session, label(Phase::ridge, problem.index, 0), values, bounds);
   Preconditioned out;

@@ -10,6 +10,7 @@ namespace pgmpc {
 namespace {
 constexpr int kRefreshes = 12;
 constexpr int kThresholdResolution = 27;  // fractional bits at which soft thresholds decide (continuous there)
+constexpr int kRatioBits = 10;            // of Metric::ratio
 constexpr std::uint32_t kInversesPerProblem = 64;
 
 // Relative step below which a run counts as converged: 2^-24, and less strict once all refreshes are long done. With
@@ -29,7 +30,7 @@ class SamAdmm {
         d_(problem.b.size()),
         z_(d_),
         w_(d_),
-        metric_(start_metric(fixed, next_inverse(), inverse, problem.b, problem.thresholds)),
+        metric_(start_metric(fixed, next_inverse(), inverse, *problem.gram, problem.b, problem.thresholds)),
         stop_(fixed, tasks, problem.index, d_) {}
   ~SamAdmm() {
     if (refresh_) tasks_.cancel(refresh_);
@@ -57,26 +58,33 @@ class SamAdmm {
   // One over-relaxed step: two rounds. |w| <= |z| + t/R and t/R <= 96: raw values and thresholds together stay below
   // 2^8 for |z| < 64. Keeps the secret gate bits when asked to.
   void step(int k, bool want_gates) {
-    FpVector v(d_), values(3 * d_);
-    for (std::size_t j = 0; j < d_; ++j) v[j] = z_[j] + z_[j] - w_[j];
-    const FpVector moved = multiply(metric_.scaled_inverse, v);
-    const Fp three = Fp::from_int(3);
+    const Fp relaxation = Fp::from_int(k % 2 == 0 ? 1 : 2);
+    // dual = w - z; the step of relaxation 1 is M b - M G z - M R dual. After a change of the metric R_old dual stays:
+    // w is z + dual R_old / R then, which is opened beside the step.
+    FpVector dual(d_), values(2 * d_);
+    for (std::size_t j = 0; j < d_; ++j) dual[j] = w_[j] - z_[j];
+    const FpVector pull = multiply(metric_.gram, z_), push = multiply(changed_ ? metric_.before : metric_.scaled, dual);
     for (std::size_t j = 0; j < d_; ++j) {
-      // twice the new point, 2F fractional bits: 3 (MR v + Mb - z) + 2 w
-      const Fp raw = three * moved[j] + shifted(three * (metric_.offset[j] - z_[j]) + w_[j] + w_[j], fixed_.bits);
-      const Fp threshold = shifted(metric_.scaled_threshold[j], fixed_.bits + 1);
+      const Fp w = changed_
+                       ? shifted(z_[j], fixed_.bits) + shifted(dual[j] * metric_.ratio[j], fixed_.bits - kRatioBits)
+                       : shifted(w_[j], fixed_.bits);
+      const Fp raw = w + relaxation * (shifted(metric_.offset[j], fixed_.bits) - pull[j] - push[j]);
+      const Fp threshold = shifted(metric_.scaled_threshold[j], fixed_.bits);
       values[j] = raw - threshold;
       values[d_ + j] = -raw - threshold;
-      values[2 * d_ + j] = raw;
+      values.push_back(raw);
+      if (changed_) dual[j] = w;
     }
-    const int shift = fixed_.bits + 1;
+    if (changed_) values.insert(values.end(), dual.begin(), dual.end());
     ReluResult r =
-        relu_and_truncate(s_, label(Phase::solver, iteration_label(problem_.index, k), 1), values, 2 * d_, shift,
-                          shift + fixed_.bits - kThresholdResolution, 2 * fixed_.bits + 9, want_gates);
-    previous_w_ = std::move(w_);
-    w_ = std::move(r.rest);
+        relu_and_truncate(s_, label(Phase::solver, iteration_label(problem_.index, k), 1), values, 2 * d_, fixed_.bits,
+                          2 * fixed_.bits - kThresholdResolution, solver_bound(fixed_.bits), want_gates);
+    const auto middle = r.rest.begin() + static_cast<std::ptrdiff_t>(d_);
+    previous_w_ = changed_ ? FpVector(middle, r.rest.end()) : std::move(w_);
+    w_ = FpVector(r.rest.begin(), middle);
     for (std::size_t j = 0; j < d_; ++j) z_[j] = r.relu[j] - r.relu[d_ + j];
     gates_ = std::move(r.active);
+    changed_ = false;
   }
 
   void begin_refresh() {
@@ -87,16 +95,11 @@ class SamAdmm {
     });
   }
 
-  // Swaps the metric in, keeping the scaled dual variable: w = z + (w - z) R_old / R. One round.
   void install() {
     refresh_.reset();
-    FpVector dual(d_);
-    for (std::size_t j = 0; j < d_; ++j) dual[j] = (w_[j] - z_[j]) * next_metric_->ratio[j];
-    const std::uint32_t id = problem_.index * kInversesPerProblem + inverses_;
-    const FpVector scaled = truncate(s_, label(Phase::refresh, id, 3), dual, 8, 70);
-    for (std::size_t j = 0; j < d_; ++j) w_[j] = z_[j] + scaled[j];
     metric_ = std::move(*next_metric_);
     next_metric_.reset();
+    changed_ = true;
   }
 
   const Fixed& fixed_;
@@ -109,6 +112,7 @@ class SamAdmm {
   int refreshes_ = 0;
   FpVector z_, w_, previous_w_, gates_;
   Metric metric_;
+  bool changed_ = false;  // the metric, since the last step
   std::optional<Metric> next_metric_;
   TaskGroup::Handle refresh_;
   StopBit stop_;

@@ -46,10 +46,10 @@ inline int mean_bound(int log_rows) { return std::min(67 + log_rows, 87); }
 // One round.
 Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, const CancelToken& cancel);
 
-// 13 rounds. id: a number no other call of this analysis uses.
+// 11 rounds. id: a number no other call of this analysis uses.
 InverseRoots inverse_roots(const Fixed& fixed, std::uint32_t id, std::span<const Fp> values);
 
-// 17 rounds. Its bounds follow from |x| <= 2^6; the precheck may run at the same time.
+// 12 rounds. Its bounds follow from |x| <= 2^6; the precheck may run at the same time.
 Standardised standardise(const Fixed& fixed, const Moments& moments);
 
 }  // namespace pgmpc

@@ -42,6 +42,25 @@ TEST(TaskGroup, TasksShareTheRoundsOfTheLongest) {
   EXPECT_EQ(h.transcript(0).rounds, 9);
 }
 
+// A task whose last round has come is done for whoever asks, without one more round.
+TEST(TaskGroup, WhoAsksLetsATaskFinish) {
+  MpcHarness h(7);
+  const auto a = h.deal({3}), b = h.deal({5});
+  h.run([&](Session& s) {
+    const int p = s.self();
+    TaskGroup group(s);
+    const auto same = group.spawn([&, p] { chain(s, b[p], 2, 4); });
+    const auto longer = group.spawn([&, p] { chain(s, b[p], 3, 5); });
+    const FpVector x = chain(s, a[p], 1, 4);
+    EXPECT_TRUE(group.done(same));
+    EXPECT_FALSE(group.done(longer));
+    EXPECT_EQ(s.transcript().rounds, 4);
+    group.join(longer);
+    return 0;
+  });
+  EXPECT_EQ(h.transcript(0).rounds, 5);
+}
+
 TEST(TaskGroup, TasksMaySpawnTasks) {
   MpcHarness h(2);
   const auto a = h.deal({1});
