@@ -84,3 +84,6 @@ SET pg_mpc.party = 'other';
 SET pg_mpc.step_timeout = '1s';
 SELECT name, setting, unit, context FROM pg_settings WHERE name LIKE 'pg\_mpc.%' AND name <> 'pg_mpc.database' ORDER BY 1;
 DROP TABLE test_keys, test_ciphertexts, test_sums;
+-- A function that is declared without the columns of its row.
+CREATE FUNCTION pg_temp.no_row(integer) RETURNS record LANGUAGE c AS '$libdir/pg_mpc', 'pg_mpc_paillier_keygen';
+SELECT pg_temp.state_of('SELECT pg_temp.no_row(2048)');

@@ -50,3 +50,12 @@ ALTER TABLE many_shares SET (parallel_workers = 2);
 EXPLAIN (COSTS OFF) SELECT shamir_combine(party, share) FROM many_shares WHERE secret = 77;
 SELECT count(*) FROM (SELECT secret, shamir_combine(party, share) AS opened FROM many_shares GROUP BY secret) s WHERE opened = secret;
 DROP TABLE many_shares;
+-- States of the aggregate that it never makes itself; only the superuser can call its parts.
+CREATE FUNCTION pg_temp.final(state bytea) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN mpc_internal.shamir_final(state);
+EXCEPTION WHEN OTHERS THEN
+  RETURN sqlstate || ': ' || sqlerrm;
+END $$;
+SELECT pg_temp.final('\x0000'), pg_temp.final('\x000000'), pg_temp.final('\x00000001'),
+       pg_temp.final('\x00000000' || decode(repeat('00', 16), 'hex'));

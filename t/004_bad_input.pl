@@ -129,7 +129,7 @@ like($mpc->ask($hospital, "SELECT problem FROM mpc.check_source('nulls', 'enormo
 run_fails($spec, table($hospital, 'all_null', 'UPDATE all_null SET x1 = NULL'), 'small_b', '22000',
 	qr/no complete record.*300 records/s, 'no record without a missing value');
 my ($twice) = run_fails($spec, table($hospital, 'twice', 'INSERT INTO twice SELECT * FROM small_a WHERE id <= 4'),
-	'small_b', '22000', qr/\b4 records/, 'duplicate identifiers: how many');
+	'small_b', '22000', qr/the source has duplicate identifiers.*\b4 records/s, 'duplicate identifiers: how many');
 like($mpc->ask($hospital, "SELECT string_agg(problem, ' ') FROM mpc.check_source('nulls', 'twice', identifier => 'id')"),
 	qr/duplicate/, 'check_source finds the duplicates');
 # The source is put right and approved again: the other approvals still stand, the same study runs.
@@ -155,6 +155,15 @@ table($hospital, 'nearly', 'UPDATE nearly SET x2 = 4; INSERT INTO nearly VALUES 
 $mpc->prepare_study('nearly', $mpc->small_spec, 'nearly', 'small_b');
 $mpc->ask($hospital, "SELECT * FROM mpc.run_study('nearly')");
 is($mpc->coefficients($hospital, 'nearly')->{x2} + 0, 0, 'a column that is constant only after the join, too');
+
+# In ridge its coefficient would be the only zero and say so: nothing is opened.
+$mpc->prepare_study('ridge', $mpc->small_spec(analysis => {kind => 'ridge', lambda => 0.01}), 'nearly', 'small_b');
+$mpc->refuses($insurer, "SELECT * FROM mpc.run_study('ridge')", 'MP005', qr/the result failed its validity check and was not opened/,
+	'ridge with a column that is constant after the join');
+for my $node ($mpc->nodes) {
+	$mpc->become($node, "SELECT state = 'failed' FROM mpc.studies WHERE study = 'ridge'");
+	is($mpc->ask($node, "SELECT count(*) FROM mpc.models WHERE study = 'ridge'"), '0', 'no model of it at ' . $mpc->party($node));
+}
 
 # One iteration is not enough: nobody gets a result that is not the solution.
 $mpc->prepare_study('short', $mpc->small_spec(analysis => {kind => 'lasso', lambda => 0.01, max_iterations => 1}),

@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 use FindBin;
+use JSON::PP;
 use lib "$FindBin::Bin/lib";
 use IPC::Open2 qw(open2);
 use PostgreSQL::Test::Cluster;
@@ -106,6 +107,15 @@ sub file {
 	return "$dir/$name";
 }
 
+# told(NODE, JSON): what its coordinator answers to a control message of the insurer.
+sub told {
+	my ($node, $message) = @_;
+	my ($out, $err) = ('', '');
+	IPC::Run::run(['curl', '-ksS', '--max-time', '30', '--http1.1', @identity, '--data-binary', $message, '-H', 'Expect:',
+			"https://localhost:$node->{pg_mpc_port}/v1/control"], '>', \$out, '2>', \$err);
+	return $out;
+}
+
 $mpc->prepare_study('bothered', $mpc->small_spec, 'small_a', 'small_b');
 my $held = $mpc->hold($insurer, 'small_b');
 my $job = $mpc->start_sql($hospital, "SELECT * FROM mpc.run_study('bothered')");
@@ -117,6 +127,16 @@ is(post('/v1/data/' . ('0' x 32), $garbage), 503, 'a message for an attempt that
 is(post("/v1/data/$attempt/..", $garbage), 400, 'a path with dots');
 is(post('/v1/control', $garbage), 400, 'garbage in place of a control message');
 is(post('/v1/control', file('deep', '{"a":' x 100000)), 400, 'deep nesting');
+like(told($hospital, '{"type":"restarted","life":"x"}'), qr/restarted of party zilveren_kruis has no list of lost attempts/,
+	'a restart that does not say what was lost');
+like(told($hospital, '{"type":"start","study":"bothered"}'), qr/member attempt is missing.*message is incomplete.*MP004/,
+	'a start without an attempt');
+like(told($hospital, '{"type":"start","study":"bothered","attempt":"ab","life":"x"}'), qr/attempt id is not 32 hexadecimal digits/,
+	'a start of an attempt that cannot be one');
+my %join = (type => 'join', study => 'bothered', attempt => '0' x 32, life => 'x',
+	digest => $mpc->ask($hospital, "SELECT digest FROM mpc.studies WHERE study = 'bothered'"));
+like(told($third, encode_json(\%join)), qr/study \\"bothered\\" is already running/, 'a join by hand of a study that runs by itself');
+like(told($hospital, encode_json(\%join)), qr/only the third party gives out attempts/, 'a join at a node that gives out none');
 my $frame = pack('C', 1) . ("\0" x 32) . pack('H32', $attempt) . pack('CCCC', 1, 0, 4, 0) . pack('NN', 0, 0) . 'x' x 100;
 is(post("/v1/data/$attempt", file('frame', $frame)), 409, 'a frame of another study digest');
 is(post("/v1/data/$attempt", file('sender', $frame =~ s/^(.{49})\x01/$1\x02/rs)), 409, 'a frame in the name of another party');

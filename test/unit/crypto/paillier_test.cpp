@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "crypto/mpz.h"
+#include "support/message_of.h"
 #include "support/test_keys.h"
 #include "support/test_rng.h"
 
@@ -195,10 +196,12 @@ TEST_F(Paillier, RefusesWhatIsNotACiphertext) {
 
 TEST_F(Paillier, RefusesPlaintextsOutsideTheRange) {
   Bytes out(out_);
-  EXPECT_EQ(refusal([&] { PaillierOwnEncryptor(key_, rng_).encrypt(public_key_.n(), out, pool_, kNoCancel); }),
-            ErrorCode::invalid_parameter);
-  EXPECT_EQ(refusal([&] { PaillierMaskEncryptor(public_key_, rng_).encrypt(public_key_.n(), out, pool_, kNoCancel); }),
-            ErrorCode::invalid_parameter);
+  const auto own = [&] { PaillierOwnEncryptor(key_, rng_).encrypt(public_key_.n(), out, pool_, kNoCancel); };
+  const auto mask = [&] { PaillierMaskEncryptor(public_key_, rng_).encrypt(public_key_.n(), out, pool_, kNoCancel); };
+  EXPECT_EQ(refusal(own), ErrorCode::invalid_parameter);
+  EXPECT_EQ(refusal(mask), ErrorCode::invalid_parameter);
+  EXPECT_EQ(test::message_of(own), "a plaintext is not below N");
+  EXPECT_EQ(test::message_of(mask), "a plaintext is not below N");
 }
 
 TEST_F(Paillier, CancelStopsABatch) {

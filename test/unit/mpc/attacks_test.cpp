@@ -9,6 +9,7 @@
 #include "mpc/dcf.h"
 #include "mpc/input.h"
 #include "mpc/opening.h"
+#include "support/message_of.h"
 #include "support/mpc_harness.h"
 
 namespace pgmpc {
@@ -240,7 +241,8 @@ TEST(Exposure, ToyFieldDistanceEqualsTheBookedBound) {
 TEST(Exposure, MoreThanTheBudgetIsRefused) {
   MpcHarness h(600);
   h.run([&](Session& s) {
-    EXPECT_THROW(s.add_exposure(1u << 20, 82), Error);  // 2^20 * 2^-42 = 2^-22
+    EXPECT_EQ(test::message_of([&] { s.add_exposure(1u << 20, 82); }),  // 2^20 * 2^-42 = 2^-22
+              "the openings of this study would exceed the allowed statistical distance");
     return 0;
   });
 }

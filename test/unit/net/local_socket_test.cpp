@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "loop_thread.h"
+#include "support/message_of.h"
 #include "support/test_certificates.h"
 
 namespace pgmpc {
@@ -96,7 +97,8 @@ TEST(LocalSocket, ReceiveEndsAtItsDeadlineByTheTokenAndByTheLifeline) {
   int lifeline[2];
   ASSERT_EQ(pipe(lifeline), 0);
   close(lifeline[1]);
-  EXPECT_THROW(connection.receive(Clock::now() + seconds(5), cancel, lifeline[0]), Error);
+  EXPECT_EQ(test::message_of([&] { connection.receive(Clock::now() + seconds(5), cancel, lifeline[0]); }),
+            "the server is shutting down");
   close(lifeline[0]);
   std::thread other([&] { cancel.cancel(); });
   EXPECT_THROW(connection.receive(Clock::now() + seconds(5), cancel), Error);
@@ -132,7 +134,16 @@ TEST(LocalSocket, DirectoryMustBePrivate) {
   ensure_private_directory(path);
   ensure_private_directory(path);
   chmod(path.c_str(), 0750);
-  EXPECT_THROW(ensure_private_directory(path), Error);
+  EXPECT_EQ(test::message_of([&] { ensure_private_directory(path); }),
+            "directory " + path + " must be private to this user");
+  EXPECT_EQ(test::message_of([&] { ensure_private_directory(path + "/no/parent"); }),
+            "could not create directory " + path + "/no/parent");
+}
+
+TEST(LocalSocket, NobodyAnswers) {
+  test::TemporaryDirectory directory;
+  const std::string path = directory.file("s");
+  EXPECT_EQ(test::message_of([&] { LocalConnection connection(path); }), "no process answers at socket " + path);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 // Three engines' channels over real loopback TLS, through three listeners.
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -410,12 +412,35 @@ TEST_F(TransportTest, ForgedFramesAreRefused) {
   thread.call([&] { client.reset(); });
 }
 
+// Its port accepts connections, and nothing behind it ever answers.
+TEST_F(TransportTest, APeerThatTakesNothingIsNoticed) {
+  const int silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(bind(silent, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(silent, 8), 0);
+  ASSERT_EQ(getsockname(silent, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  auto first = open(0, [&](TransportConfig& config) {
+    config.step_timeout = milliseconds(300);
+    config.peers[1].url = "https://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  });
+  first->send(1, 3, {1});
+  std::string text;
+  EXPECT_EQ(code_of([&] { first->flush(); }, &text), ErrorCode::timeout);
+  EXPECT_EQ(text.rfind("peer zilveren_kruis has taken no message for 300 ms", 0), 0U) << text;
+  first.reset();
+  close(silent);
+}
+
 TEST_F(TransportTest, RefusedMessageEndsTheAttempt) {
   auto first = open(0);
   auto second = open(1, [](TransportConfig& config) { config.digest[0] ^= 1; });
   first->send(1, 1, {1});
   std::string text;
   EXPECT_EQ(code_of([&] { first->flush(); }, &text), ErrorCode::peer_unreachable);
+  EXPECT_EQ(text.rfind("peer zilveren_kruis refused a message: ", 0), 0U) << text;
   EXPECT_NE(text.find("status 409"), std::string::npos) << text;
 }
 

@@ -7,9 +7,11 @@
 #include <map>
 
 #include "base/error.h"
+#include "regression/convergence.h"
 #include "regression/plan.h"
 #include "support/analysis_harness.h"
 #include "support/lasso_vectors.h"
+#include "support/message_of.h"
 
 namespace pgmpc {
 namespace {
@@ -193,6 +195,11 @@ TEST(Analysis, AConstantColumnGetsCoefficientZero) {
   EXPECT_NE(outcome.models[0].coefficients[0], 0);
 }
 
+TEST(Analysis, IterationsHaveALimit) {
+  EXPECT_EQ(test::message_of([] { check_iterations((1 << 16) - 1); }), "no error");
+  EXPECT_EQ(test::message_of([] { check_iterations(1 << 16); }), "too many iterations");
+}
+
 // Rule F23: where no other coefficient is zero, a zero would say that the column is constant.
 TEST(Analysis, WithoutAnL1PartAConstantColumnIsRefused) {
   test::PlainTable table = small_table(2, 200, 3);
@@ -205,6 +212,7 @@ TEST(Analysis, WithoutAnL1PartAConstantColumnIsRefused) {
       FAIL();
     } catch (const Error& e) {
       EXPECT_EQ(e.code(), ErrorCode::refused);
+      EXPECT_EQ(e.message(), "the result failed its validity check and was not opened");
     }
     EXPECT_EQ(run(data, {0.01}, standardize, 400, 10, 0.5).models[0].coefficients[1], 0);
   }

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "sharing/shamir.h"
+#include "support/message_of.h"
 #include "support/test_rng.h"
 
 namespace pgmpc {
@@ -119,8 +120,9 @@ TEST(Shamir, ImpossibleArgumentsAreErrors) {
   EXPECT_THROW(shamir_split(Fp{}, 4, 3, rng), Error);
   EXPECT_THROW(shamir_split(Fp{}, 1, 256, rng), Error);
   const std::pair<int, Fp> twice[] = {{1, Fp{}}, {1, Fp{}}}, outside[] = {{0, Fp{}}, {1, Fp{}}}, few[] = {{1, Fp{}}};
-  EXPECT_THROW(shamir_combine(twice, 0), Error);
-  EXPECT_THROW(shamir_combine(outside, 0), Error);
+  EXPECT_EQ(test::message_of([&] { shamir_combine(twice, 0); }), "two shares of the same party");
+  EXPECT_EQ(test::message_of([&] { shamir_combine(outside, 0); }), "share of an impossible party");
+  EXPECT_EQ(test::message_of([&] { shamir_combine({}, 0); }), "no shares to combine");
   EXPECT_THROW(shamir_combine(few, 2), Error);
 }
 

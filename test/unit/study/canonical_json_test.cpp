@@ -10,6 +10,7 @@
 #include <random>
 
 #include "base/error.h"
+#include "support/message_of.h"
 
 namespace pgmpc {
 namespace {
@@ -147,6 +148,11 @@ TEST(ReadJson, RefusesNumbersThatNoDoubleHolds) {
 TEST(ReadJson, RefusesLargeDocuments) {
   EXPECT_EQ(canonical_json(read_json("[1]", 3, "document")), "[1]");
   EXPECT_EQ(refusal("[12]", 3).code(), ErrorCode::limit_exceeded);
+}
+
+TEST(CanonicalJson, HasNoNumberThatIsNotFinite) {
+  for (double value : {std::nan(""), HUGE_VAL, -HUGE_VAL})
+    EXPECT_EQ(test::message_of([&] { canonical_number(value); }), "number is not finite");
 }
 
 TEST(PointerTo, EscapesAndShortens) {

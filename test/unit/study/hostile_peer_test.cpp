@@ -40,6 +40,7 @@ struct Deviation {
   std::size_t size;
   std::function<void(Bytes& message, const Bytes& modulus)> change;
   const char* detail;  // part of what the receiver says
+  int passed = 0;      // how many such messages go by unchanged first
 };
 
 void put_first_ciphertext(Bytes& message, const Bytes& value) {
@@ -74,6 +75,8 @@ std::vector<Deviation> deviations() {
   auto empty = [](Bytes& m, const Bytes&) { m.clear(); };
   return {
       {"half of the joint key of another size", 0, 1, 2, 0, shorter, "half of the joint key"},
+      {"check value of another joint key", 0, 1, 2, 32, [](Bytes& m, const Bytes&) { m[0] ^= 1; },
+       "the controllers' joint keys differ", 1},
       {"no records", 0, 2, 4, 8, [](Bytes& m, const Bytes&) { std::fill(m.begin(), m.end(), std::uint8_t{0}); },
        "records"},
       {"too many records", 1, 2, 4, 8, [](Bytes& m, const Bytes&) { m[2] = 1; }, "records"},
@@ -82,7 +85,8 @@ std::vector<Deviation> deviations() {
        [](Bytes& m, const Bytes&) { std::copy_n(m.begin(), 32, m.begin() + 32); }, ""},
       {"hashes out of order", 1, 2, 4, kRecords * 32,
        [](Bytes& m, const Bytes&) { std::swap_ranges(m.begin(), m.begin() + 32, m.begin() + 64); }, ""},
-      {"more matched than there are", 2, 0, 4, 0, [](Bytes& m, const Bytes&) { m.back() = 255; }, "match count"},
+      {"more matched than there are", 2, 0, 4, 0, [](Bytes& m, const Bytes&) { m.back() = 255; },
+       "impossible match count"},
       {"neither refused nor matched", 2, 1, 4, 0,
        [](Bytes& m, const Bytes&) { std::fill(m.begin(), m.end(), std::uint8_t{0}); }, "match announcement"},
       {"even modulus", 0, 2, 4, kPublicKey, [](Bytes& m, const Bytes&) { m[258] &= 0xfe; }, "N is even"},
@@ -121,12 +125,13 @@ TEST_F(HostilePeer, IsNamedAndNobodyHasAResult) {
     std::mutex mutex;
     Bytes moduli[2];  // of the controllers' keys
     bool done = false;
+    int seen = 0;
     dishonest = [&](int from, int to, int step, Bytes& message) {
       std::lock_guard lock(mutex);
       if (step == 4 && message.size() == kPublicKey) moduli[from] = Bytes(message.begin() + 3, message.begin() + 259);
       const bool meant = from == deviation.from && to == deviation.to && step == deviation.step &&
                          (deviation.size == 0 || message.size() == deviation.size);
-      if (!meant || done) return;
+      if (!meant || done || seen++ < deviation.passed) return;
       done = true;
       // Masks are under the other controller's key, sums under the receiver's.
       const int owner = step == 5 ? 1 - from : step == 6 ? to : std::min(from, 1);

@@ -11,6 +11,7 @@
 
 #include "study/explain.h"
 #include "support/lasso_vectors.h"
+#include "support/message_of.h"
 #include "support/study_harness.h"
 
 namespace pgmpc {
@@ -130,6 +131,15 @@ TEST(Study, DiabetesEndToEnd) {
         EXPECT_EQ(said.destroyed, destroyed[said.name]) << said.name;
       }
   }
+}
+
+// mpc.propose_study refuses it before; so would the engine.
+TEST(Study, KeepsNoShares) {
+  const Split split = split_diabetes(1);
+  std::string spec = kDiabetesSpec;
+  spec.insert(spec.rfind('}'), R"(, "keep_shares": true)");
+  StudyHarness h(spec, split.a, split.b);
+  EXPECT_EQ(test::message_of([&] { h.run(); }), "this version keeps no shares");
 }
 
 // The kinds of the spec reach the solver; ridge selects every column.
