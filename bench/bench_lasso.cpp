@@ -76,7 +76,7 @@ void measure_kinds(const bench::Selection& selection) {
   report_errors(set, "kinds");
 }
 
-int run(const bench::Selection& selection) {
+void run(const bench::Selection& selection) {
   constexpr int kRuns = 5;
   const bool counts = selection.wants("lasso.rounds.d30") || selection.wants("lasso.bytes_per_party.d30") ||
                       selection.wants("lasso.compute.d30");
@@ -100,16 +100,8 @@ int run(const bench::Selection& selection) {
   measure_correlated(selection, "ar90_d100", 100, 0.9, {0.02, 0.1, 0.5});
   measure_correlated(selection, "ar90_d200", 200, 0.9, {0.1});
   measure_kinds(selection);
-  return 0;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return run(bench::Selection(argc, argv));
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "bench_lasso: %s\n", error.what());
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return pgmpc::bench::run_selected("bench_lasso", argc, argv, run); }

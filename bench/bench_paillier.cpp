@@ -315,12 +315,7 @@ void bench_bits(int bits, const Selection& selection) {
 }  // namespace pgmpc::bench
 
 int main(int argc, char** argv) {
-  try {
-    const pgmpc::bench::Selection selection(argc, argv);
+  return pgmpc::bench::run_selected("bench_paillier", argc, argv, [](const pgmpc::bench::Selection& selection) {
     for (int bits : {2048, 3072, 4096}) pgmpc::bench::bench_bits(bits, selection);
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "bench_paillier: %s\n", error.what());
-    return 1;
-  }
+  });
 }

@@ -181,8 +181,8 @@ Medians interleave(const std::function<void()>& ours, const std::function<void()
   return {median(mine), median(other)};
 }
 
-int run(const bench::Selection& selection) {
-  if (!selection.wants("round.loopback")) return 0;
+void run(const bench::Selection& selection) {
+  if (!selection.wants("round.loopback")) return;
   test::ThreeNodes nodes;
   CancelToken cancel;
   TransportChannel first(nodes.config(0), cancel), second(nodes.config(1), cancel);
@@ -211,15 +211,7 @@ int run(const bench::Selection& selection) {
   auto behind = [&] { behind_hop.round(); };
   report("round.loopback.hop", interleave(behind, ping_pong));
   echo.join();
-  return 0;
 }
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return run(bench::Selection(argc, argv));
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "bench_round: %s\n", error.what());
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return pgmpc::bench::run_selected("bench_round", argc, argv, run); }

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -32,6 +33,17 @@ class Selection {
   }
   std::vector<std::string> names_;
 };
+
+// The main function of a benchmark program.
+inline int run_selected(const char* program, int argc, char** argv, const std::function<void(const Selection&)>& run) {
+  try {
+    run(Selection(argc, argv));
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: %s\n", program, error.what());
+    return 1;
+  }
+}
 
 struct Baseline {
   std::string name;

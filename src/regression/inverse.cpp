@@ -82,12 +82,12 @@ class Doublings {
  private:
   Fp coarse_one() const { return Fp::from_signed(static_cast<i128>(1) << (fixed_.bits - kFactorBits)); }
 
-  FpVector next_square(int factor) const { return times(upper_product(p_.fine, p_.coarse), factor); }
+  FpVector next_square(int factor) const { return times(product(p_.fine, p_.coarse, Entries::upper), factor); }
 
   FpVector next_inverse(int factor) const {
     Matrix more = p_.coarse.clone();
     for (std::size_t i = 0; i < d_; ++i) more(i, i) += coarse_one();
-    return times(upper_product(x_, more), factor);
+    return times(product(x_, more, Entries::upper), factor);
   }
 
   // a P^2 - (a - 1) I in both precisions.

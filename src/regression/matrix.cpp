@@ -16,15 +16,15 @@ Fp inner_product(std::span<const Fp> a, std::span<const Fp> b) {
   return sum.value() + upper_sum.value() * Fp::reduce(static_cast<u128>(1) << 64);
 }
 
-FpVector upper_product(const Matrix& a, const Matrix& b, KernelKind kind) {
-  return kind == KernelKind::ifma ? upper_product_ifma(a, b) : upper_product_portable(a, b);
+FpVector product(const Matrix& a, const Matrix& b, Entries entries, KernelKind kind) {
+  return kind == KernelKind::ifma ? product_ifma(a, b, entries) : product_portable(a, b, entries);
 }
 
-FpVector upper_product_portable(const Matrix& a, const Matrix& b) {
+FpVector product_portable(const Matrix& a, const Matrix& b, Entries entries) {
   FpVector out;
-  out.reserve(triangle_size(a.size));
+  out.reserve(entry_count(entries, a.size));
   for (std::size_t i = 0; i < a.size; ++i)
-    for (std::size_t j = i; j < a.size; ++j)  // b is symmetric: its row j is its column j
+    for (std::size_t j = first_entry(entries, i); j < a.size; ++j)  // b is symmetric: its row j is its column j
       out.push_back(inner_product({&a.at[i * a.size], a.size}, {&b.at[j * a.size], a.size}));
   return out;
 }

@@ -1,6 +1,6 @@
 // What: square matrices of shares and the local (communication-free) products of them.
 // Invariants: row-major; the product of two degree-1 matrices has degree 2 and must pass one opening before the next
-//             product; symmetric results travel as upper triangles. Two kernels of upper_product, chosen as in
+//             product; symmetric results travel as upper triangles. Two kernels of product, chosen as in
 //             crypto/kernel.h, return the same canonical elements.
 #pragma once
 #include <span>
@@ -24,17 +24,25 @@ struct Matrix {
   }
 };
 
+inline std::size_t triangle_size(std::size_t n) { return n * (n + 1) / 2; }
+
 // Sum of products with one reduction at the end. Degree 2 for degree-1 operands.
 Fp inner_product(std::span<const Fp> a, std::span<const Fp> b);
 
-// Upper triangle (i <= j, row by row) of A*B, which the caller knows to be symmetric. B symmetric as stored.
-FpVector upper_product(const Matrix& a, const Matrix& b, KernelKind kind = selected_kernel());
+// Entries of a product: all, or the upper triangle (i <= j) of one that the caller knows to be symmetric.
+enum class Entries { all, upper };
+inline std::size_t first_entry(Entries entries, std::size_t row) { return entries == Entries::upper ? row : 0; }
+inline std::size_t entry_count(Entries entries, std::size_t n) {
+  return entries == Entries::upper ? triangle_size(n) : n * n;
+}
+
+// Those entries of A*B, row by row. B symmetric as stored.
+FpVector product(const Matrix& a, const Matrix& b, Entries entries, KernelKind kind = selected_kernel());
 // The kernels that it chooses from.
-FpVector upper_product_ifma(const Matrix& a, const Matrix& b);
-FpVector upper_product_portable(const Matrix& a, const Matrix& b);
+FpVector product_ifma(const Matrix& a, const Matrix& b, Entries entries);
+FpVector product_portable(const Matrix& a, const Matrix& b, Entries entries);
 FpVector upper(const Matrix& a);
 Matrix from_upper(const FpVector& triangle, std::size_t size);
-inline std::size_t triangle_size(std::size_t n) { return n * (n + 1) / 2; }
 
 FpVector multiply(const Matrix& a, std::span<const Fp> v);
 

@@ -1,4 +1,4 @@
-// What: the AVX512-IFMA kernel of upper_product (regression/matrix.h): 8 columns of the result side by side.
+// What: the AVX512-IFMA kernel of product (regression/matrix.h): 8 columns of the result side by side.
 // Terms: digit, vector, cell: field_ifma.h; group = 8 columns.
 // Invariants: the same canonical elements as the portable kernel. Columns beyond the matrix are zeros. Nothing depends
 //             on the values of elements.
@@ -100,7 +100,7 @@ PGMPC_IFMA void split_rows(Vector* out, const Matrix& b, std::size_t groups) {
 
 }  // namespace
 
-FpVector upper_product_ifma(const Matrix& a, const Matrix& b) {
+FpVector product_ifma(const Matrix& a, const Matrix& b, Entries entries) {
   const std::size_t n = a.size, groups = (n + kLanes - 1) / kLanes;
   if (!ifma_supported()) throw Error(ErrorCode::not_supported, "this processor has no AVX512-IFMA instructions");
   if (n > ifma::kMostProducts) throw Error(ErrorCode::internal, "the matrix is too large for one sum of products");
@@ -109,21 +109,22 @@ FpVector upper_product_ifma(const Matrix& a, const Matrix& b) {
   split_rows(digits, b, groups);
   SecretVector<Digits> factors(n * n);
   std::ranges::transform(a.at, factors.begin(), split);
-  FpVector out(triangle_size(n));
+  FpVector out(entry_count(entries, n));
   SecretVector<u128> lanes(kLanes);
-  Fp* place = out.data();  // of the diagonal in row i
+  std::size_t place = 0;  // of the first entry of row i
   for (std::size_t i = 0; i < n; i += kRows) {
     const std::size_t second = std::min(i + 1, n - 1);  // the last row of an odd number is computed twice
-    const std::array<Fp*, kRows> row{place, place + (n - i)};
-    for (std::size_t g = i / kLanes; g < groups; ++g) {
+    const std::array<std::size_t, kRows> first{first_entry(entries, i), first_entry(entries, i + 1)};
+    const std::array<std::size_t, kRows> row{place, place + (n - first[0])};
+    for (std::size_t g = first[0] / kLanes; g < groups; ++g) {
       add_rows(sums, {&factors[i * n], &factors[second * n]}, digits + g * kDigits, groups * kDigits, n);
       for (std::size_t r = 0; r < kRows && i + r < n; ++r) {
         reduce_cell(lanes.data(), sums + r * kSums);
-        for (std::size_t j = std::max(g * kLanes, i + r); j < std::min(n, (g + 1) * kLanes); ++j)
-          row[r][j - i - r] = Fp::reduce(lanes[j - g * kLanes]);
+        for (std::size_t j = std::max(g * kLanes, first[r]); j < std::min(n, (g + 1) * kLanes); ++j)
+          out[row[r] + j - first[r]] = Fp::reduce(lanes[j - g * kLanes]);
       }
     }
-    place += 2 * (n - i) - 1;
+    place = row[1] + (n - first[1]);
   }
   return out;
 }
@@ -134,7 +135,7 @@ FpVector upper_product_ifma(const Matrix& a, const Matrix& b) {
 
 namespace pgmpc {
 
-FpVector upper_product_ifma(const Matrix&, const Matrix&) {
+FpVector product_ifma(const Matrix&, const Matrix&, Entries) {
   throw Error(ErrorCode::not_supported, "this processor has no AVX512-IFMA instructions");
 }
 

@@ -21,11 +21,8 @@ Metric products(const Fixed& fixed, std::uint32_t id, const Matrix& m, const Mat
                 const FpVector& thresholds, FpVector weight, const FpVector& reciprocal, const FpVector* old_weight) {
   Session& s = fixed.session;
   const std::size_t d = b.size(), square = d * d;
-  FpVector values;
+  FpVector values = product(m, gram, Entries::all);
   values.reserve(3 * square + 3 * d);
-  for (std::size_t i = 0; i < d; ++i)
-    for (std::size_t j = 0; j < d; ++j)
-      values.push_back(inner_product({&m.at[i * d], d}, {&gram.at[j * d], d}));  // symmetric: row = column
   append_scaled(values, m, weight);
   if (old_weight != nullptr) append_scaled(values, m, *old_weight);
   const std::size_t olds = old_weight != nullptr ? 1 : 0, at = (2 + olds) * square;

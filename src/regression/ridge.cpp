@@ -22,10 +22,7 @@ Preconditioned precondition(const Fixed& fixed, const Problem& problem, const Ca
   const double metric = ridge_metric(problem);
   const Matrix m = near_inverse(fixed, own_inverse_id(problem.index), *problem.gram, metric,
                                 std::max(kRidgeMetric, problem.least), cancel);
-  FpVector values(d * d);
-  for (std::size_t i = 0; i < d; ++i)
-    for (std::size_t j = 0; j < d; ++j)
-      values[i * d + j] = inner_product({&m.at[i * d], d}, {&problem.gram->at[j * d], d});  // symmetric: row = column
+  FpVector values = product(m, *problem.gram, Entries::all);
   const FpVector mb = multiply(m, problem.b);
   values.insert(values.end(), mb.begin(), mb.end());
   // Within kNear: |M gram| <= 1; |M b| <= 1 / (2 sqrt(R)), or 1 / sqrt(least) without R.
