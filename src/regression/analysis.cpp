@@ -1,5 +1,7 @@
 #include "regression/analysis.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
 
@@ -25,7 +27,13 @@ struct Prepared {
   Standardised standard;
   std::shared_ptr<const Matrix> gram;  // correlations of the attributes
   FpVector mean;                       // owner's mean + joined mean, local units, kMeanBits
+  // Of gram + kStartMetric I, for the problems without a quadratic part; from roots that are within 2.3 %, which a
+  // near inverse may rely on, so that it is made while the roots are finished.
+  std::shared_ptr<Matrix> start_inverse = std::make_shared<Matrix>();
+  TaskGroup::Handle making_start_inverse;  // null: no problem needs it
 };
+
+bool needs_start_inverse(const Penalty& penalty) { return penalty.l1 > 0 && penalty.quadratic == 0; }
 
 Prepared prepare(const Fixed& fixed, TaskGroup& tasks, AnalysisRequest& request, const CancelToken& cancel) {
   const Moments moments = joined_moments(fixed, request.columns, cancel);
@@ -37,7 +45,16 @@ Prepared prepare(const Fixed& fixed, TaskGroup& tasks, AnalysisRequest& request,
   Prepared p;
   p.mean = request.means.clone();
   for (std::size_t j = 0; j < p.mean.size(); ++j) p.mean[j] += shifted(moments.mean[j], kMeanBits - fixed.bits);
-  p.standard = standardise(fixed, moments);
+  const bool early = std::ranges::any_of(
+      request.lambdas, [&](double lambda) { return needs_start_inverse(penalty_of(lambda, request.alpha)); });
+  p.standard = standardise(fixed, moments, [&](const FpVector& covariance, const FpVector& root) {
+    if (!early) return;
+    auto near = std::make_shared<std::array<FpVector, 2>>(std::array{covariance.clone(), root.clone()});
+    p.making_start_inverse = tasks.spawn([&fixed, &cancel, near, out = p.start_inverse] {
+      const Matrix gram = near_correlation(fixed, (*near)[0], (*near)[1]);
+      *out = near_inverse(fixed, start_inverse_id(), gram, kStartMetric, kStartMetric, cancel);
+    });
+  });
   const std::size_t d = p.standard.root.size() - 1;
   auto gram = std::make_shared<Matrix>(d);
   for (std::size_t i = 0; i < d; ++i)
@@ -175,33 +192,25 @@ Candidate solve(const Fixed& fixed, TaskGroup& tasks, const Prepared& p, const P
   return out;
 }
 
-// Problems without a quadratic part share one start inverse, which is made while their thresholds are.
+// All in the same rounds. Problems without a quadratic part share one start inverse.
 std::vector<Candidate> solve_all(const Fixed& fixed, TaskGroup& tasks, const Prepared& p,
                                  const AnalysisRequest& request, std::vector<Problem>& problems,
                                  const CancelToken& cancel, const AnalysisProgress& progress) {
   const std::size_t total = request.lambdas.size();
   std::vector<Penalty> penalties;
-  bool shares_inverse = false;
-  for (double lambda : request.lambdas) {
-    penalties.push_back(penalty_of(lambda, request.alpha));
-    shares_inverse |= penalties.back().l1 > 0 && penalties.back().quadratic == 0;
-  }
+  for (double lambda : request.lambdas) penalties.push_back(penalty_of(lambda, request.alpha));
   problems.resize(total);
   std::vector<Candidate> out(total);
   std::vector<TaskGroup::Handle> running;
-  Matrix shared;
-  const auto common = tasks.spawn([&] {
-    if (shares_inverse) shared = near_inverse(fixed, start_inverse_id(), *p.gram, kStartMetric, kStartMetric, cancel);
-  });
   for (std::uint32_t k = 0; k < total; ++k)
     running.push_back(tasks.spawn([&, k] {
       problems[k] = make_problem(fixed, k, p.standard, p.gram, request.described, request.standardize, penalties[k]);
       Matrix own;
       if (penalties[k].l1 > 0 && penalties[k].quadratic > 0)
         own = near_inverse(fixed, own_inverse_id(k), *problems[k].gram, kStartMetric, kStartMetric, cancel);
-      tasks.join(common);
-      out[k] =
-          solve(fixed, tasks, p, problems[k], penalties[k].quadratic > 0 ? own : shared, request, cancel, progress);
+      const bool shares = needs_start_inverse(penalties[k]);
+      if (shares) tasks.join(p.making_start_inverse);
+      out[k] = solve(fixed, tasks, p, problems[k], shares ? *p.start_inverse : own, request, cancel, progress);
     }));
   for (const auto& task : running) tasks.join(task);
   return out;

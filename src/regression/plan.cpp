@@ -19,13 +19,14 @@ namespace pgmpc {
 
 namespace {
 constexpr int kTypicalEdges = 20;  // powers of two that a variance is compared with
-// Measured (bench/RESULTS.md, "Rounds and accuracy"): a lasso takes 29 rounds and two per iteration.
-constexpr int kTypicalIterations = 22, kTypicalMetrics = 4, kTypicalSetupRounds = 29, kTypicalRootRounds = 14;
-constexpr int kTypicalRidge = 9, kTypicalRidgeRounds = 10;  // its inverse shares rounds with its iterations
+// Measured (bench/RESULTS.md, "Rounds and accuracy"): a lasso takes 24 rounds and two per iteration.
+constexpr int kTypicalIterations = 22, kTypicalMetrics = 4, kTypicalSetupRounds = 24;
+constexpr int kTypicalInverseRounds = 8, kTypicalRootRounds = 14;  // of problems with a quadratic part
+constexpr int kTypicalRidge = 9, kTypicalRidgeRounds = 7;          // its inverse shares rounds with its iterations
 
 // By truth tables: five rounds where comparison keys take two, in the solver four (comparison.h).
 bool compact(const PlannedAnalysis& plan) { return plan.comparison == ComparisonKind::compact; }
-constexpr int kMoreSetupRounds = 9;
+constexpr int kMoreSetupRounds = 12;
 
 // Sums count * 2^(bound + 1 - 125) over the openings named.
 class Openings {
@@ -144,7 +145,11 @@ double planned_exposure(const PlannedAnalysis& plan) {
   const auto columns = static_cast<double>(plan.columns), d = std::max(columns - 1, 1.0);
   Openings o;
   add_setup(o, plan, bits);
-  if (plan.alpha == 1) add_inverse(o, d, bits, d + kStartMetric, kStartMetric);
+  if (plan.alpha == 1) {
+    o.add(d * (d + 1) / 2, 2 * bits + 13);
+    o.add(d * (d + 1) / 2, 2 * bits + 3);
+    add_inverse(o, d, bits, d + kStartMetric, kStartMetric);
+  }
   for (double lambda : plan.lambdas) add_problem(o, d, bits, penalty_of(lambda, plan.alpha), plan);
   o.add(1, kCompareBound);
   return o.exposure();
@@ -154,7 +159,7 @@ std::int64_t typical_rounds(const PlannedAnalysis& plan) {
   const bool own_roots = plan.alpha < 1 && !plan.standardize;
   const int iterations = plan.alpha > 0 ? (compact(plan) ? 4 : 2) * kTypicalIterations : kTypicalRidgeRounds;
   return kTypicalSetupRounds + (compact(plan) ? kMoreSetupRounds : 0) + (own_roots ? kTypicalRootRounds : 0) +
-         iterations;
+         (plan.alpha < 1 ? kTypicalInverseRounds : 0) + iterations;
 }
 
 std::int64_t typical_bytes_per_party(const PlannedAnalysis& plan) {

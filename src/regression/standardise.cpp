@@ -39,6 +39,9 @@ FpVector part(const FpVector& all, std::size_t first, std::size_t count) {
   return FpVector(at, at + static_cast<std::ptrdiff_t>(count));
 }
 
+// Roots are at most 2^(-kLowest/2), and what the spline gives 2.3 % more.
+int root_product_bound(const Fixed& fixed) { return 2 * fixed.bits + 1 - kLowest; }
+
 constexpr std::uint32_t kLabelsPerCall = 32;
 
 // First approximation of 1/sqrt(v) by comparison with every power of two, one key per value.
@@ -70,11 +73,9 @@ InverseRoots spline(const Fixed& fixed, std::uint32_t first, std::span<const Fp>
   return start;
 }
 
-// Spline and Goldschmidt iterations: 1/sqrt(v) within 9e-7 of itself, 0 where the spline is. 8 rounds.
-InverseRoots near_roots(const Fixed& fixed, std::uint32_t first, std::span<const Fp> variance) {
+// Goldschmidt iterations: what the spline gave comes within 9e-7 of itself, and a 0 stays. 5 rounds.
+void correct(const Fixed& fixed, std::uint32_t first, std::span<const Fp> variance, FpVector& root) {
   Session& s = fixed.session;
-  InverseRoots out = spline(fixed, first, variance);
-  FpVector& root = out.root;
   FpVector g = truncate(s, label(Phase::root, first + 1, 1), product(variance, root), fixed.bits, 82);
   for (int k = 0; k < kCorrections; ++k) {
     const FpVector rest =
@@ -84,7 +85,6 @@ InverseRoots near_roots(const Fixed& fixed, std::uint32_t first, std::span<const
     add(g, both, 0);
     add(root, both, g.size());
   }
-  return out;
 }
 }  // namespace
 
@@ -123,7 +123,8 @@ Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, co
 InverseRoots inverse_roots(const Fixed& fixed, std::uint32_t id, std::span<const Fp> values) {
   Session& s = fixed.session;
   const std::uint32_t first = id * kLabelsPerCall;
-  InverseRoots out = near_roots(fixed, first, values);
+  InverseRoots out = spline(fixed, first, values);
+  correct(fixed, first, values, out.root);
   // One Newton step on the fresh values: y + y (1 - v y^2) / 2.
   const FpVector t = truncate(s, label(Phase::root, first + 20, 1), product(values, out.root), fixed.bits, 82);
   const FpVector rest =
@@ -132,7 +133,23 @@ InverseRoots inverse_roots(const Fixed& fixed, std::uint32_t id, std::span<const
   return out;
 }
 
-Standardised standardise(const Fixed& fixed, const Moments& moments) {
+Matrix near_correlation(const Fixed& fixed, const FpVector& covariance, const FpVector& root) {
+  Session& s = fixed.session;
+  const std::size_t d = root.size() - 1;
+  FpVector roots, values;
+  for (std::size_t i = 0; i < d; ++i)
+    for (std::size_t j = i; j < d; ++j) {
+      roots.push_back(root[i] * root[j]);
+      values.push_back(covariance[diagonal(i, d + 1) + j - i]);
+    }
+  roots = truncate(s, label(Phase::correlation, 0, 6), roots, fixed.bits, root_product_bound(fixed));
+  Matrix out = from_upper(
+      truncate(s, label(Phase::correlation, 0, 7), product(values, roots), fixed.bits, 2 * fixed.bits + 3), d);
+  for (std::size_t i = 0; i < d; ++i) out(i, i) = fixed.one();
+  return out;
+}
+
+Standardised standardise(const Fixed& fixed, const Moments& moments, const NearRoots& near_roots) {
   Session& s = fixed.session;
   const std::size_t d = moments.mean.size();
   const Fp factor = fixed.constant(std::ldexp(1.0, moments.log_rows) / static_cast<double>(moments.rows));
@@ -145,7 +162,9 @@ Standardised standardise(const Fixed& fixed, const Moments& moments) {
   out.covariance = truncate(s, label(Phase::correlation, 0, 2), raw, fixed.bits, 2 * fixed.bits + 13);
   FpVector variance(d);
   for (std::size_t i = 0; i < d; ++i) variance[i] = out.covariance[diagonal(i, d)];
-  InverseRoots near = near_roots(fixed, 0, variance);
+  InverseRoots near = spline(fixed, 0, variance);
+  if (near_roots) near_roots(out.covariance, near.root);
+  correct(fixed, 0, variance, near.root);
   out.varies = std::move(near.varies);
   out.variance_faults.resize(d);
   for (std::size_t i = 0; i < d; ++i) out.variance_faults[i] = near.between[i] + near.above[i];
@@ -155,7 +174,7 @@ Standardised standardise(const Fixed& fixed, const Moments& moments) {
   FpVector products;
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = i; j < d; ++j) products.push_back(near.root[i] * near.root[j]);
-  const Stretch wide[] = {{pairs, 2 * fixed.bits + 1 - kLowest}, {d, 82}};
+  const Stretch wide[] = {{pairs, root_product_bound(fixed)}, {d, 82}};
   const FpVector first = truncated(
       s, masked_open(s, label(Phase::correlation, 0, 3), concatenate(products, product(variance, near.root)), wide),
       fixed.bits);

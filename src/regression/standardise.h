@@ -5,6 +5,7 @@
 //             |x| <= 2^6 local units (2^30 + 1 in units of 2^-24), checked by the owners: see moment_bits.
 #pragma once
 #include <algorithm>
+#include <functional>
 #include <vector>
 
 #include "regression/fixed.h"
@@ -49,7 +50,13 @@ Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, co
 // 11 rounds. id: a number no other call of this analysis uses.
 InverseRoots inverse_roots(const Fixed& fixed, std::uint32_t id, std::span<const Fp> values);
 
+// Told the covariance and roots that are within 2.3 % of themselves, 8 rounds before the correlations are there.
+using NearRoots = std::function<void(const FpVector& covariance, const FpVector& root)>;
+
 // 12 rounds. Its bounds follow from |x| <= 2^6; the precheck may run at the same time.
-Standardised standardise(const Fixed& fixed, const Moments& moments);
+Standardised standardise(const Fixed& fixed, const Moments& moments, const NearRoots& near_roots = {});
+
+// Correlations of the attributes from such roots, within 5 %; ones on the diagonal. Two rounds.
+Matrix near_correlation(const Fixed& fixed, const FpVector& covariance, const FpVector& root);
 
 }  // namespace pgmpc

@@ -14,14 +14,14 @@ void expect_rounds(std::size_t attributes, double rho, const std::vector<double>
 }
 
 TEST(Rounds, ThirtyUncorrelatedAttributes) {
-  EXPECT_LE(bench::count_lasso(bench::make_lasso_requests()).transcript.rounds, 63);
+  EXPECT_LE(bench::count_lasso(bench::make_lasso_requests()).transcript.rounds, 58);
 }
 
-TEST(Rounds, NeighboursCorrelatedNineTenths) { expect_rounds(30, 0.9, {0.01, 0.05, 0.1, 0.5}, 83); }
+TEST(Rounds, NeighboursCorrelatedNineTenths) { expect_rounds(30, 0.9, {0.01, 0.05, 0.1, 0.5}, 78); }
 
-TEST(Rounds, NeighboursCorrelatedNinetyNinePercent) { expect_rounds(30, 0.99, {0.01, 0.05, 0.1, 0.5}, 123); }
+TEST(Rounds, NeighboursCorrelatedNinetyNinePercent) { expect_rounds(30, 0.99, {0.01, 0.05, 0.1, 0.5}, 118); }
 
-TEST(Rounds, AHundredAttributesCorrelatedNineTenths) { expect_rounds(100, 0.9, {0.1}, 103); }
+TEST(Rounds, AHundredAttributesCorrelatedNineTenths) { expect_rounds(100, 0.9, {0.1}, 98); }
 
 }  // namespace
 }  // namespace pgmpc
