@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <limits>
 #include <string_view>
+#include <thread>
 
 namespace pgmpc {
 
@@ -12,6 +13,7 @@ Mutant mutant_of_environment() noexcept {
   const std::string_view name = wanted == nullptr ? "" : wanted;
   if (name == "reads_past_block") return Mutant::reads_past_block;
   if (name == "overflows") return Mutant::overflows;
+  if (name == "races") return Mutant::races;
   return Mutant::none;
 }
 
@@ -25,6 +27,12 @@ void do_what_sanitizers_find() noexcept {
   if (mutant(Mutant::overflows)) {
     volatile int largest = std::numeric_limits<int>::max();
     [[maybe_unused]] volatile int sum = largest + 1;
+  }
+  if (mutant(Mutant::races)) {
+    volatile int number = 0;
+    std::thread other([&] { number = 1; });
+    number = 2;
+    other.join();
   }
 }
 

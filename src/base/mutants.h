@@ -30,6 +30,7 @@ enum class Mutant {
   join_masks_reused,               // F2: the same masks in two attempts
   reads_past_block,                // for the sanitizers: an engine reads behind a block of its heap
   overflows,                       // for the sanitizers: an engine adds one to the largest int
+  races,                           // for the sanitizers: two threads of an engine write the same number
 };
 
 #ifdef PG_MPC_TESTING

@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""Whole studies between three servers whose module was built with AddressSanitizer and UndefinedBehaviorSanitizer: one by
-hand, one by itself, one cancelled in the middle. A report of any process of any server fails the test, as do wrong
-coefficients. Controls: an engine that reads behind a block of its heap, and one that overflows a number, are reported.
+"""Whole studies between three servers whose module was built with sanitizers: one by hand, one by itself, one cancelled in
+the middle. A report of any process of any server fails the test, as do wrong coefficients. Controls: an engine that does
+what the sanitizers look for (reads behind a block of its heap, overflows a number; has a data race) is reported.
 
 The sanitizers' runtime is loaded before the server's program, which knows nothing of it. Leaks are not looked for: a
-server gives back most of its memory by ending. In this build the C++ heap is the sanitizer's (base/cleansing_heap.h).
-Usage: whole_study.py DIR BINDIR RUNTIME...   (RUNTIME: the libraries to load first)
+server gives back most of its memory by ending. In these builds the C++ heap is the sanitizer's (base/cleansing_heap.h).
+Usage: whole_study.py DIR BINDIR KIND RUNTIME...   (KIND: a key of KINDS; RUNTIME: the libraries to load first)
 """
 import os
 import re
 import signal
 import sys
+from typing import NamedTuple
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 
@@ -21,17 +22,33 @@ from nodes import PARTIES, Nodes, Place  # noqa: E402
 from processes import CommandError  # noqa: E402
 
 RECORDS = 150
-# {name of a mutant (base/mutants.h): what the sanitizers call it}
-CONTROLS = {"reads_past_block": "heap-buffer-overflow", "overflows": "signed integer overflow"}
-# A report's first line; the sanitizers write to standard error, which is the server's log.
-FINDING = re.compile(r"AddressSanitizer|runtime error:")
+
+
+class Kind(NamedTuple):
+    """Sanitizers that go together."""
+
+    library: str  # by which a process that runs with them is known
+    options: tuple  # for the environment of the servers
+    finding: re.Pattern  # a report's first line; they write to standard error, which is the server's log
+    controls: dict  # {name of a mutant (base/mutants.h): what the sanitizers call it}
+
+
+KINDS = {
+    "address": Kind("libasan", ("ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0",
+                                "UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1"),
+                    re.compile(r"AddressSanitizer|runtime error:"),
+                    {"reads_past_block": "heap-buffer-overflow", "overflows": "signed integer overflow"}),
+    # The postmaster of PostgreSQL 15 forks within a signal handler: to ThreadSanitizer all its children are still in it.
+    "thread": Kind("libtsan", ("TSAN_OPTIONS=second_deadlock_stack=1:report_signal_unsafe=0",),
+                   re.compile(r"ThreadSanitizer"), {"races": "data race"}),
+}
 
 
 class Reports:
     """What the sanitizers wrote into the logs of the servers."""
 
-    def __init__(self, nodes):
-        self._nodes, self._read = nodes, {}
+    def __init__(self, nodes, finding):
+        self._nodes, self._finding, self._read = nodes, finding, {}
 
     def take(self):
         """The reports since the last call, one string each."""
@@ -42,7 +59,7 @@ class Reports:
                 lines = log.read().splitlines()
                 self._read[node["party"]] = log.tell()
             while lines:
-                if FINDING.search(lines[0]):
+                if self._finding.search(lines[0]):
                     found.append(f"{node['party']}: " + " | ".join(line.strip() for line in lines[:25]))
                     del lines[:25]
                 else:
@@ -50,10 +67,9 @@ class Reports:
         return found
 
 
-def under_sanitizers(runtime, mutant=""):
+def under_sanitizers(kind, runtime, mutant=""):
     """The words before the command that starts a server."""
-    return ["env", "LD_PRELOAD=" + ":".join(runtime), "ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0",
-            "UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1", f"PG_MPC_MUTANT={mutant}"]
+    return ["env", "LD_PRELOAD=" + ":".join(runtime), *kind.options, f"PG_MPC_MUTANT={mutant}"]
 
 
 def studies(playground):
@@ -70,9 +86,9 @@ def studies(playground):
     verdict("a cancelled study ends", [party for party, _ in PARTIES if playground.state(party, "given_up") != "cancelled"])
 
 
-def control(playground, reports, runtime, mutant):
+def control(playground, reports, kind, runtime, mutant):
     """The third party's engine does in every step what the mutant says."""
-    playground.nodes.places[THIRD_PARTY].inside = under_sanitizers(runtime, mutant)
+    playground.nodes.places[THIRD_PARTY].inside = under_sanitizers(kind, runtime, mutant)
     playground.nodes.stop()
     reports.take()
     for party, _ in PARTIES:
@@ -84,32 +100,33 @@ def control(playground, reports, runtime, mutant):
         pass  # the engine ends where it is reported
     playground.until_engines_end()
     found = reports.take()
-    right = found and CONTROLS[mutant] in found[0] and "do_what_sanitizers_find" in found[0]
+    right = found and kind.controls[mutant] in found[0] and "do_what_sanitizers_find" in found[0]
     verdict(f"control: an engine that {mutant} is reported", [] if right else found or ["no report"])
 
 
-def sanitized(pid):
+def sanitized(kind, pid):
     with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
-        return "libasan" in maps.read()
+        return kind.library in maps.read()
 
 
 def main():
-    directory, bindir, *runtime = sys.argv[1:]
+    directory, bindir, name, *runtime = sys.argv[1:]
+    kind = KINDS[name]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    places = {party: Place(inside=under_sanitizers(runtime)) for party, _ in PARTIES}
+    places = {party: Place(inside=under_sanitizers(kind, runtime)) for party, _ in PARTIES}
     playground = SmallStudies(Nodes(directory, bindir, places=places), RECORDS)
-    reports = Reports(playground.nodes)
+    reports = Reports(playground.nodes, kind.finding)
     with to_the_end(playground, reports.take):
         playground.start({"": {"pg_mpc.step_timeout": "120s"}})
         without = [f"process {pid} of {party}: {title}" for party, _ in PARTIES
-                   for pid, title in playground.processes(party).items() if not sanitized(pid)]
+                   for pid, title in playground.processes(party).items() if not sanitized(kind, pid)]
         verdict("control: every process of every server runs with the sanitizers", without)
         playground.load_all()
         studies(playground)
         playground.nodes.stop()  # what ends with the server is looked at too
         verdict("no sanitizer has anything to report", reports.take())
-        for mutant in CONTROLS:
-            control(playground, reports, runtime, mutant)
+        for mutant in kind.controls:
+            control(playground, reports, kind, runtime, mutant)
     return exit_status()
 
 

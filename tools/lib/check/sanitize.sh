@@ -1,6 +1,6 @@
 # What: the unit tests and whole studies between three servers under AddressSanitizer with UndefinedBehaviorSanitizer, the
 #       parts with threads (thread pool, network, task groups) under ThreadSanitizer (the full run takes every unit test
-#       through both), the constant-time test of the IFMA kernel under MemorySanitizer, and a server under memcheck.
+#       and whole studies through both), the constant-time test of the IFMA kernel under MemorySanitizer, and a server under memcheck.
 #       Sourced by tools/check.
 # shellcheck shell=bash
 . tools/lib/check/unit.sh
@@ -18,12 +18,13 @@ check_sanitize() {
   if configure_core build-asan "${options[@]}" -DPG_MPC_SANITIZE=address,undefined \
     "-DPG_MPC_MODULE=$(pg_config_path)"; then
     run_ctest build-asan
-    check_whole_study
+    check_whole_study build-asan address libasan.so libubsan.so libstdc++.so
   fi
   options+=(-DPG_MPC_SANITIZE=thread)
   if [ -n "${PG_MPC_FULL:-}" ]; then
-    if configure_core build-tsan "${options[@]}"; then
+    if configure_core build-tsan "${options[@]}" "-DPG_MPC_MODULE=$(pg_config_path)"; then
       run_ctest build-tsan
+      check_whole_study build-tsan thread libtsan.so libstdc++.so
     fi
   else
     run_thread_tests "${options[@]}"
@@ -33,19 +34,20 @@ check_sanitize() {
   unset ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
 }
 
-# check_whole_study: studies between three servers whose module is the one of build-asan, in a tree of their own.
+# check_whole_study BUILD KIND RUNTIME...: studies between three servers whose module is the one of that build, in a tree of
+# their own; kind and libraries as test/sanitize/whole_study.py takes them. The first library must come first of all.
 check_whole_study() {
-  local dir=$scratch/pg_asan library runtime=() bin libraries
+  local build=$1 kind=$2 dir=$scratch/pg_$2 library runtime=() bin libraries
+  shift 2
   tree || return 0
   cp -a "$private_dir" "$dir"
   bin=$dir${private_bin#"$private_dir"}
   libraries=$("$bin/pg_config" --pkglibdir)
-  cp build-asan/pg_mpc.so build-asan/start_early.so "$libraries/"
-  for library in libasan.so libubsan.so libstdc++.so; do
+  cp "$build/pg_mpc.so" "$build/start_early.so" "$libraries/"
+  for library in "$@"; do
     runtime+=("$(realpath "$(g++ -print-file-name="$library")")")
   done
-  # AddressSanitizer must come first.
-  run_python_test sanitize whole_study "$bin" "${runtime[0]}" "$libraries/start_early.so" "${runtime[@]:1}"
+  run_python_test sanitize whole_study "$bin" "$kind" "${runtime[0]}" "$libraries/start_early.so" "${runtime[@]:1}"
 }
 
 # run_thread_tests OPTION...: each program of thread_tests, a process of its own.
