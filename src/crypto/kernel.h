@@ -77,6 +77,12 @@ class PairKernel {
   // out = a * b / R and out = a * a / R; out overlaps neither a nor b.
   virtual void multiply(KernelWord* out, const KernelWord* a, const KernelWord* b, KernelWork& work) const = 0;
   virtual void square(KernelWord* out, const KernelWord* a, KernelWork& work) const = 0;
+  // out = a * (y, 0) / R for a part y; out does not overlap a.
+  virtual void multiply_residue(KernelWord* out, const KernelWord* a, const KernelWord* y, KernelWork& work) const = 0;
+  // Parts: out = x * y / R modulo root, and sum += x. Up to 16 results of multiply_part may be added up, and one to the
+  // second part of a product; such sums are factors like others.
+  virtual void multiply_part(KernelWord* out, const KernelWord* x, const KernelWord* y, KernelWork& work) const = 0;
+  virtual void add_part(KernelWord* sum, const KernelWord* x, KernelWork& work) const = 0;
   // A number below root (n limbs) into a lane of a part.
   virtual void load_part(KernelWord* part, std::size_t lane, const mp_limb_t* number) const = 0;
   // Canonical pair (x0, then x1: 2n limbs) into and out of a lane. store takes what a product returned.
@@ -104,7 +110,7 @@ class PairKernel {
     const KernelWord* residue = power + (inverse ? part_size_ : 0);
     write(entries, residue, residue + 2 * part_size_);
   }
-  // out = table[index] of `count` batches; reads all of them, so that the access does not depend on the index.
+  // out = table[index] of `count` parts; reads all of them, so that the access does not depend on the index.
   virtual void select(KernelWord* out, const KernelWord* table, std::size_t count, std::size_t index) const = 0;
 
  protected:

@@ -133,20 +133,20 @@ PGMPC_AVX2 const KernelWord* pad(KernelWord* to, const KernelWord* part, std::si
   return to;
 }
 
-// x += y + z as digits; the top digit keeps what is above it.
-PGMPC_AVX2 void add_digits(KernelWord* x, const KernelWord* y, const KernelWord* z, std::size_t digits) {
+// x += y as digits; the top digit keeps what is above it.
+PGMPC_AVX2 void add_digits(KernelWord* x, const KernelWord* y, std::size_t digits) {
   for (std::size_t half = 0; half < 2; ++half) {
     Half carry = _mm256_setzero_si256();
     for (std::size_t i = 0; i < digits; ++i) {
-      const Half sum = plus(plus(load(x, i, half), load(y, i, half)), plus(load(z, i, half), carry));
+      const Half sum = plus(plus(load(x, i, half), load(y, i, half)), carry);
       store(x, i, half, i + 1 < digits ? _mm256_and_si256(sum, all(kMask)) : sum);
       carry = _mm256_srli_epi64(sum, kBits);
     }
   }
 }
 
-PGMPC_AVX2 void select_batch(KernelWord* out, const KernelWord* table, std::size_t count, std::size_t index,
-                             std::size_t size) {
+PGMPC_AVX2 void select_part(KernelWord* out, const KernelWord* table, std::size_t count, std::size_t index,
+                            std::size_t size) {
   for (std::size_t i = 0; i < size; ++i)
     for (std::size_t half = 0; half < 2; ++half) {
       Half chosen = _mm256_setzero_si256();
@@ -195,6 +195,19 @@ class Avx2Kernel final : public PairKernel {
     reduce(out + digits_, s.other, {a, y1}, {}, s.q, constants(work));
   }
 
+  void multiply_residue(KernelWord* out, const KernelWord* a, const KernelWord* y, KernelWork& work) const override {
+    const Scratch s = scratch(work);
+    pad(s.y0, y, digits_);
+    multiply_padded(out, a, work);
+  }
+
+  void multiply_part(KernelWord* out, const KernelWord* x, const KernelWord* y, KernelWork& work) const override {
+    const Scratch s = scratch(work);
+    reduce(out, s.q, {x, pad(s.y0, y, digits_)}, {}, nullptr, constants(work));
+  }
+
+  void add_part(KernelWord* sum, const KernelWord* x, KernelWork&) const override { add_digits(sum, x, digits_); }
+
   void load_part(KernelWord* part, std::size_t lane, const mp_limb_t* number) const override {
     load_lane<kBits>(part, lane, digits_, number, limbs());
   }
@@ -219,16 +232,25 @@ class Avx2Kernel final : public PairKernel {
     reduce(power, s.q, {power, pad(s.y0, step, digits_)}, {}, nullptr, constants(work));
     reduce(inverse, s.q_inverse, {inverse, pad(s.y0, step + digits_, digits_)}, {}, nullptr, constants(work));
     reduce(s.change, s.other, {s.q, pad(s.y0, inverse, digits_)}, {}, nullptr, constants(work));
-    add_digits(tail, step + 2 * digits_, s.change, digits_);
+    add_digits(tail, step + 2 * digits_, digits_);
+    add_digits(tail, s.change, digits_);
     reduce(s.change, s.other, {s.q_inverse, pad(s.y0, power, digits_)}, {}, nullptr, constants(work));
-    add_digits(inverse_tail, step + 3 * digits_, s.change, digits_);
+    add_digits(inverse_tail, step + 3 * digits_, digits_);
+    add_digits(inverse_tail, s.change, digits_);
   }
 
   void select(KernelWord* out, const KernelWord* table, std::size_t count, std::size_t index) const override {
-    select_batch(out, table, count, index, 2 * digits_);
+    select_part(out, table, count, index, digits_);
   }
 
  private:
+  // out = a * (y, 0) / R, y the padded part y0 of scratch; out may be a.
+  void multiply_padded(KernelWord* out, const KernelWord* a, KernelWork& work) const {
+    const Scratch s = scratch(work);
+    reduce(out, s.q, {a, s.y0}, {}, nullptr, constants(work));
+    reduce(out + digits_, s.other, {a + digits_, s.y0}, {}, s.q, constants(work));
+  }
+
   void multiply_entry(KernelWord* batch, const std::uint64_t* const* entries, std::uint64_t* sums,
                       KernelWork& work) const {
     const Scratch s = scratch(work);
@@ -238,8 +260,7 @@ class Avx2Kernel final : public PairKernel {
       const std::uint64_t* entry = entries[lane < work.lanes ? lane : 0];
       for (std::size_t i = 0; i < digits_; ++i) s.y0[kBlock + i].lane[lane] = entry[i];
     }
-    reduce(batch, s.q, {batch, s.y0}, {}, nullptr, constants(work));
-    reduce(batch + digits_, s.other, {batch + digits_, s.y0}, {}, s.q, constants(work));
+    multiply_padded(batch, batch, work);
     for (std::size_t lane = 0; lane < work.lanes; ++lane)
       for (std::size_t i = 0; i < digits_; ++i) sums[lane * sum_size() + i] += entries[lane][sum_size() + i];
   }

@@ -3,8 +3,8 @@
 //         an entry is the 10K digits of the residue, then of the tail, each padded to full cache lines;
 //         a sum is the sum of the digits of every place, below 2^64: the 2^12 tails that may go in are below 2^52
 //         there.
-// Invariants: value ranges in kernel_ifma_reduce.h: what multiply and square return has a first part below 1.001 root
-//             and a second part below 2.001 root, and they take anything below 4 root. All code is free of branches and
+// Invariants: value ranges in kernel_ifma_reduce.h: both parts of what multiply and square return are below 1.001 root,
+//             and they take anything below 4 root. All code is free of branches and
 //             addresses that depend on numbers: constant time.
 #include "crypto/kernel.h"
 
@@ -42,17 +42,37 @@ void montgomery_one(mp_limb_t* out, const mp_limb_t* m, std::size_t n, std::size
 }
 
 template <int K>
+PGMPC_IFMA void add_root_tiles(Constants<K>& c) {
+  if constexpr (ifma::kReduceThree<K>) ifma::add_upper_tiles(c.root_sum, c.root);
+}
+
+template <int K>
 PGMPC_IFMA void multiply_pairs(Vector* out, const Vector* x, const Vector* y, const Constants<K>& c, Vector* q) {
   constexpr int n = kTile * K;
   ifma::reduce_plain<K>(out, q, x, y, c, q + 2 * n);
-  ifma::reduce<K>(out + n, q + n, x, y + n, x + n, y, ifma::LessQuotient{q, c.root_less_one}, c, q + 2 * n);
+  ifma::reduce<K>(out + n, q + n, x, y + n, x + n, y, ifma::LessQuotient{q}, c, q + 2 * n);
 }
 
 template <int K>
 PGMPC_IFMA void square_pairs(Vector* out, const Vector* x, const Constants<K>& c, Vector* q) {
   constexpr int n = kTile * K;
-  ifma::reduce_square<K, true>(out, q, x, x, nullptr, c);
-  ifma::reduce_double<K>(out + n, q + n, x, x + n, q, c, q + 2 * n);
+  if constexpr (K == 3) {
+    ifma::square_three_tiles(out, q, x, c, q + 2 * n);
+  } else {
+    ifma::reduce_square<K>(out, q, x, c, q + 2 * n);
+    ifma::reduce_double<K>(out + n, q + n, x, x + n, q, c, q + 2 * n);
+  }
+}
+
+template <int K>
+PGMPC_IFMA void multiply_by_residue(Vector* out, const Vector* x, const Vector* y, const Constants<K>& c, Vector* q) {
+  constexpr int n = kTile * K;
+  if constexpr (K == 3) {
+    ifma::multiply_three_tiles(out, q, x, y, c, q + 2 * n);
+  } else {
+    ifma::reduce_plain<K>(out, q, x, y, c, q + 2 * n);
+    ifma::reduce<K>(out + n, q + n, x + n, y, nullptr, nullptr, ifma::LessQuotient{q}, c, q + 2 * n);
+  }
 }
 
 // One number of an entry per lane, into a part and back; whole blocks of 8 words, the last one with padding.
@@ -162,8 +182,7 @@ class IfmaKernel final : public PairKernel {
     scratch_limbs_ = 2 * root.size() + 2;
     const std::size_t n = root.size();
     const auto size = static_cast<mp_size_t>(n);
-    Limbs less_one = root.clone(), one(n), square(2 * n), rest(n + 1), delta(n + 1);
-    less_one[0] -= 1;
+    Limbs one(n), square(2 * n), rest(n + 1), delta(n + 1);
     montgomery_one(one.data(), root.data(), n, kDigits * kDigitBits);
     mpn_sqr(square.data(), one.data(), size);
     mpn_tdiv_qr(rest.data(), square.data(), 0, square.data(), 2 * size, root.data(), size);
@@ -171,12 +190,12 @@ class IfmaKernel final : public PairKernel {
     delta[n] -= mpn_sub_n(delta.data(), delta.data(), one.data(), size);
     for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
       load_lane<kDigitBits>(constants_.data(), lane, kDigits, root.data(), n);
-      load_lane<kDigitBits>(constants_.data() + kDigits, lane, kDigits, less_one.data(), n);
-      load_lane<kDigitBits>(constants_.data() + 2 * kDigits, lane, kDigits, one.data(), n);
-      load_lane<kDigitBits>(constants_.data() + 3 * kDigits, lane, kDigits, square.data(), n);
-      load_lane<kDigitBits>(constants_.data() + 4 * kDigits, lane, kDigits, delta.data(), n + 1);
+      load_lane<kDigitBits>(constants_.data() + kDigits, lane, kDigits, one.data(), n);
+      load_lane<kDigitBits>(constants_.data() + 2 * kDigits, lane, kDigits, square.data(), n);
+      load_lane<kDigitBits>(constants_.data() + 3 * kDigits, lane, kDigits, delta.data(), n + 1);
       constants_[Constants<K>::kPlaceOfK0].lane[lane] = negative_inverse(root[0]) & kDigitMask;
     }
+    add_root_tiles(*reinterpret_cast<Constants<K>*>(constants_.data()));
   }
 
   void multiply(KernelWord* out, const KernelWord* a, const KernelWord* b, KernelWork& work) const override {
@@ -187,11 +206,24 @@ class IfmaKernel final : public PairKernel {
     square_pairs<K>(vectors(out), vectors(a), constants(), vectors(work.words.data()));
   }
 
+  void multiply_residue(KernelWord* out, const KernelWord* a, const KernelWord* y, KernelWork& work) const override {
+    multiply_by_residue<K>(vectors(out), vectors(a), vectors(y), constants(), vectors(work.words.data()));
+  }
+
+  void multiply_part(KernelWord* out, const KernelWord* x, const KernelWord* y, KernelWork& work) const override {
+    Vector* q = vectors(work.words.data());
+    ifma::reduce_plain<K>(vectors(out), q, vectors(x), vectors(y), constants(), q + kDigits);
+  }
+
+  void add_part(KernelWord* sum, const KernelWord* x, KernelWork&) const override {
+    add_where(vectors(sum), vectors(x), 0xff, kDigits);
+  }
+
   void load_part(KernelWord* part, std::size_t lane, const mp_limb_t* number) const override {
     load_lane<kDigitBits>(part, lane, kDigits, number, limbs());
   }
 
-  // First part below 1.001 root, second part below 2.001 root.
+  // Both parts are below 1.001 root.
   void store(mp_limb_t* pair, const KernelWord* batch, std::size_t lane, KernelWork& work) const override {
     store_pair<kDigitBits>(pair, batch, lane, kDigits, root(), work.limbs.data());
   }
@@ -234,7 +266,7 @@ class IfmaKernel final : public PairKernel {
   }
 
   void select(KernelWord* out, const KernelWord* table, std::size_t count, std::size_t index) const override {
-    select_batch(vectors(out), vectors(table), count, index, 2 * kDigits);
+    select_batch(vectors(out), vectors(table), count, index, kDigits);
   }
 
  private:
@@ -264,8 +296,8 @@ PGMPC_IFMA void shift_up(Vector* out, const Vector* x, const Vector* shifts, int
 }
 
 template <int K>
-PGMPC_IFMA void square_numbers(Vector* out, const Vector* x, const Constants<K>& c, Vector* q) {
-  ifma::reduce_square<K, true>(out, q, x, x, nullptr, c);
+PGMPC_IFMA void square_numbers(Vector* out, const Vector* x, const Constants<K>& c, Vector* q, Vector* scratch) {
+  ifma::reduce_square<K>(out, q, x, c, scratch);
 }
 
 template <int K>
@@ -297,11 +329,12 @@ unsigned fermat_batch(const mp_limb_t* candidates, std::size_t n, std::size_t co
     load_lane<kDigitBits>(x, lane, digits, start.data(), n);
     one[0].lane[lane] = 1;
   }
-  const auto& c = *reinterpret_cast<const Constants<K>*>(words.data());
+  auto& c = *reinterpret_cast<Constants<K>*>(words.data());
+  add_root_tiles(c);
   const std::size_t windows = (64 * n + kShiftWindow - 1) / kShiftWindow;
   for (std::size_t w = windows; w-- > 0;) {
     for (std::size_t i = 0; i < kShiftWindow; ++i) {
-      square_numbers<K>(vectors(y), vectors(x), c, vectors(q));
+      square_numbers<K>(vectors(y), vectors(x), c, vectors(q), vectors(shift + 1));
       std::swap(x, y);
     }
     for (std::size_t lane = 0; lane < kKernelLanes; ++lane)

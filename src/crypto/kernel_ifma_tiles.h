@@ -115,14 +115,6 @@ PGMPC_IFMA_INLINE void subtract_vectors(Vector* columns, const Vector* a) {
   for (int i = 0; i < kTile; ++i) columns[i] = _mm512_sub_epi64(columns[i], a[i]);
 }
 
-// columns -= a without a negative number: adds the complement of every digit; the caller adds the 1 below the lowest
-// digit and what the complement has too much.
-PGMPC_IFMA_INLINE void add_complement(Vector* columns, const Vector* a) {
-  const Vector mask = _mm512_set1_epi64(kDigitMask);
-#pragma GCC unroll 16
-  for (int i = 0; i < kTile; ++i) columns[i] = _mm512_add_epi64(columns[i], _mm512_sub_epi64(mask, a[i]));
-}
-
 PGMPC_IFMA_INLINE void double_columns(Vector* columns) {
 #pragma GCC unroll 32
   for (int i = 0; i < 2 * kTile; ++i) columns[i] = _mm512_add_epi64(columns[i], columns[i]);

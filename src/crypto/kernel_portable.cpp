@@ -40,6 +40,23 @@ class PortableKernel final : public PairKernel {
       square_pair(of(out, 0, lane), of(out, 1, lane), of(a, 0, lane), of(a, 1, lane), scratch(work));
   }
 
+  void multiply_residue(KernelWord* out, const KernelWord* a, const KernelWord* y, KernelWork& work) const override {
+    for (std::size_t lane = 0; lane < work.lanes; ++lane)
+      multiply_one(of(out, 0, lane), of(out, 1, lane), of(a, 0, lane), of(a, 1, lane), of(y, 0, lane), scratch(work));
+  }
+
+  void multiply_part(KernelWord* out, const KernelWord* x, const KernelWord* y, KernelWork& work) const override {
+    const Scratch s = scratch(work);
+    for (std::size_t lane = 0; lane < work.lanes; ++lane) {
+      product_of(s.product, of(x, 0, lane), of(y, 0, lane), s.rest);
+      first_part(of(out, 0, lane), s);
+    }
+  }
+
+  void add_part(KernelWord* sum, const KernelWord* x, KernelWork& work) const override {
+    for (std::size_t lane = 0; lane < work.lanes; ++lane) add_modulo(of(sum, 0, lane), of(x, 0, lane), scratch(work));
+  }
+
   void load_part(KernelWord* part, std::size_t lane, const mp_limb_t* number) const override {
     std::copy_n(number, n_, of(part, 0, lane));
   }
@@ -55,10 +72,7 @@ class PortableKernel final : public PairKernel {
     for (std::size_t lane = 0; lane < work.lanes; ++lane)
       for (const std::uint64_t* entry : {first[lane], second[lane]}) {
         mp_limb_t *x0 = of(product, 0, lane), *x1 = of(product, 1, lane), *sum = sums + lane * sum_size();
-        product_of(s.product, x0, entry, s.rest);
-        product_of(s.second, x1, entry, s.rest);
-        const mp_limb_t gain = first_part(x0, s);
-        second_part(x1, s.second, 0, gain, s);
+        multiply_one(x0, x1, x0, x1, entry, s);
         sum[n_] += mpn_add_n(sum, sum, entry + sum_size(), n_);
       }
   }
@@ -70,7 +84,7 @@ class PortableKernel final : public PairKernel {
   }
 
   void select(KernelWord* out, const KernelWord* table, std::size_t count, std::size_t index) const override {
-    const std::size_t words = batch_size() * kKernelLanes;
+    const std::size_t words = part_size() * kKernelLanes;
     const auto* from = reinterpret_cast<const mp_limb_t*>(table);
     auto* to = reinterpret_cast<mp_limb_t*>(out);
     std::fill_n(to, words, mp_limb_t{0});
@@ -140,6 +154,15 @@ class PortableKernel final : public PairKernel {
     product_of(s.second, x1, y0, s.rest);
     const mp_limb_t high = mpn_add_n(s.second, s.second, s.product, 2 * n_);
     second_part(out1, s.second, high, gain, s);
+  }
+
+  // (out0, out1) = (x0, x1) times (y, 0); out may be x.
+  void multiply_one(mp_limb_t* out0, mp_limb_t* out1, const mp_limb_t* x0, const mp_limb_t* x1, const mp_limb_t* y,
+                    const Scratch& s) const {
+    product_of(s.product, x0, y, s.rest);
+    product_of(s.second, x1, y, s.rest);
+    const mp_limb_t gain = first_part(out0, s);
+    second_part(out1, s.second, 0, gain, s);
   }
 
   void square_pair(mp_limb_t* out0, mp_limb_t* out1, const mp_limb_t* x0, const mp_limb_t* x1, const Scratch& s) const {

@@ -3,7 +3,7 @@
 // The exponent is p-1, not (p-1)/2, so that ciphertexts of other libraries, which need not be squares, decrypt as well.
 // Both residues are always used: decryption modulo p^2 alone would hand out m mod p for an m above p.
 // The powers are taken 8 at a time in pair form (crypto/kernel.h), where L is free: u = u0 + p * u1 with u0 = 1.
-// Everything that touches p and q is in constant time: the kernels' constant timing, secret_power and SecretModulus
+// Everything that touches p and q is in constant time: the kernels' constant timing, SecretPower and SecretModulus
 // (test/ctime shows it). Set-up from the key is not.
 #include <algorithm>
 
@@ -15,12 +15,6 @@
 namespace pgmpc {
 
 namespace {
-
-Limbs minus_one(const Integer& p, std::size_t limbs) {
-  Integer out;
-  mpz_sub_ui(out, p, 1);
-  return limbs_of(out, limbs);
-}
 
 Integer inverse_of(const Integer& a, const Integer& modulus) {
   Integer out;
@@ -50,7 +44,7 @@ Integer power_of_two(std::size_t bits) {
 struct Side {
   SecretModulus root, square;
   PairModulus pairs;
-  Limbs exponent;        // p - 1
+  SecretPower power;     // to p - 1
   Limbs constant;        // h_p in Montgomery form
   Limbs exact;           // 1/p modulo R
   Limbs back_to_root;    // R^2 modulo p: takes x / R to x
@@ -60,7 +54,7 @@ struct Side {
       : root(p, limbs),
         square(square_of(p), 2 * limbs),
         pairs(p, limbs, Timing::constant),
-        exponent(minus_one(p, limbs)),
+        power(p, pairs),
         constant(root.form(negative(inverse_of(q, p), p))),
         exact(limbs_of(inverse_of(p, power_of_two(64 * limbs)), limbs)),
         back_to_root(root.form(power_of_two(64 * limbs))),
@@ -88,20 +82,19 @@ struct Side {
     const PairKernel& kernel = pairs.kernel();
     const auto n = static_cast<std::size_t>(limbs()), batch = kernel.batch_size();
     KernelWork work = kernel.work(records);
-    KernelWords batches(2 * batch + secret_power_scratch(kernel));
-    KernelWord *base = batches.data(), *power = base + batch, *rest = power + batch;
+    KernelWords batches(2 * batch + power.scratch(kernel));
+    KernelWord *base = batches.data(), *result = base + batch, *rest = result + batch;
     Limbs limbs(2 * n + scratch());
     mp_limb_t *pair = limbs.data(), *tmp = pair + 2 * n;
     for (std::size_t i = 0; i < records; ++i) {
       split(pair, c + i * 4 * n, tmp);
-      kernel.load(power, i, pair);
+      kernel.load(result, i, pair);
     }
-    pairs.enter(base, power, work);
-    secret_power(power, base, exponent, pairs, work, rest);
-    kernel.multiply(base, power, pairs.unit(), work);
+    pairs.enter(base, result, work);
+    power.raise(result, base, pairs, work, rest);
     mp_limb_t wrong = 0;
     for (std::size_t i = 0; i < records; ++i) {
-      kernel.store(pair, base, i, work);
+      kernel.store(pair, result, i, work);
       wrong |= pair[0] ^ 1;  // 1 modulo p unless p divides c
       for (std::size_t j = 1; j < n; ++j) wrong |= pair[j];
       root.multiply(out + i * n, pair + n, constant.data(), tmp);
@@ -112,9 +105,10 @@ struct Side {
 
 #ifdef PG_MPC_CTIME
   void mark_secrets() const {
-    for (const Limbs* limbs : {&root.limbs(), &square.limbs(), &exponent, &constant, &exact, &back_to_root,
-                               &back_to_square, &pairs.kernel().root()})
+    for (const Limbs* limbs :
+         {&root.limbs(), &square.limbs(), &constant, &exact, &back_to_root, &back_to_square, &pairs.kernel().root()})
       mark_secret(limbs->data(), limbs->size() * sizeof(mp_limb_t));
+    power.mark_secrets();
     mark_secret(pairs.one(), pairs.kernel().batch_size() * sizeof(KernelWord));
   }
 #endif

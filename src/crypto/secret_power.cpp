@@ -2,20 +2,23 @@
 #include "crypto/secret_power.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "base/constant_time.h"
 
 namespace pgmpc {
 
 namespace {
 
-constexpr std::size_t kWindow = kSecretWindow, kEntries = kSecretEntries;
+constexpr std::size_t kWindow = 4, kEntries = std::size_t{1} << kWindow, kLast = kEntries - 1;
 
-// Window w of the exponent; which limbs are read depends on w alone.
+// Window w of the exponent; which limb is read depends on w alone.
 std::size_t digit(const Limbs& exponent, std::size_t window) {
-  const std::size_t bit = window * kWindow, limb = bit / 64, shift = bit % 64;
-  mp_limb_t value = exponent[limb] >> shift;
-  if (shift > 64 - kWindow && limb + 1 < exponent.size()) value |= exponent[limb + 1] << (64 - shift);
-  return value & (kEntries - 1);
+  const std::size_t bit = window * kWindow;
+  return exponent[bit / 64] >> bit % 64 & kLast;
 }
+
+std::size_t window_count(const Limbs& exponent) { return exponent.size() * 64 / kWindow; }
 
 // table[i] = base^i.
 void build_table(KernelWord* table, const KernelWord* base, const PairModulus& modulus, KernelWork& work) {
@@ -33,25 +36,69 @@ void build_table(KernelWord* table, const KernelWord* base, const PairModulus& m
 
 }  // namespace
 
-void secret_power(KernelWord* out, const KernelWord* base, const Limbs& exponent, const PairModulus& modulus,
-                  KernelWork& work, KernelWord* scratch) {
+SecretPower::SecretPower(const Integer& prime, const PairModulus& modulus) {
   const PairKernel& kernel = modulus.kernel();
-  const std::size_t size = kernel.batch_size(), windows = (exponent.size() * 64 + kWindow - 1) / kWindow;
-  KernelWord *table = scratch, *factor = table + kEntries * size, *other = factor + size;
+  const std::size_t n = kernel.limbs(), part = kernel.part_size();
+  Integer rest, power, sums[kEntries];
+  mpz_sub_ui(rest, prime, kEntries);
+  windows_ = limbs_of(rest, n);
+  mpz_setbit(power, kernel.radix_bits());
+  for (std::size_t w = 0; w < window_count(windows_); ++w) {
+    mpz_mod(power, power, prime);
+    Integer& sum = sums[digit(windows_, w)];
+    mpz_add(sum, sum, power);
+    mpz_mul_2exp(power, power, kWindow);
+  }
+  weights_ = KernelWords(kEntries * part);
+  for (std::size_t i = 0; i < kEntries; ++i) {
+    mpz_mod(sums[i], sums[i], prime);
+    const Limbs weight = limbs_of(sums[i], n);
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
+      kernel.load_part(weights_.data() + i * part, lane, weight.data());
+  }
+}
+
+std::size_t SecretPower::scratch(const PairKernel& kernel) const {
+  return kEntries * (kernel.batch_size() + kernel.part_size()) + 2 * kernel.batch_size() + 3 * kernel.part_size();
+}
+
+void SecretPower::raise(KernelWord* out, const KernelWord* base, const PairModulus& modulus, KernelWork& work,
+                        KernelWord* scratch) const {
+  const PairKernel& kernel = modulus.kernel();
+  const std::size_t size = kernel.batch_size(), part = kernel.part_size(), windows = window_count(windows_);
+  KernelWord *table = scratch, *residues = table + kEntries * size, *power = residues + kEntries * part,
+             *next = power + size, *factor = next + size, *weighted = factor + part, *sum = weighted + part;
   build_table(table, base, modulus, work);
-  // Every product changes the places of out and other; the last one must end in out.
-  const bool even = (windows - 1) * (kWindow + 1) % 2 == 0;
-  KernelWord *power = even ? out : other, *next = even ? other : out;
-  kernel.select(power, table, kEntries, digit(exponent, windows - 1));
+  for (std::size_t i = 0; i < kEntries; ++i) std::copy_n(table + i * size, part, residues + i * part);
+
+  kernel.select(power, residues, kEntries, digit(windows_, windows - 1));
+  std::fill_n(power + part, part, KernelWord{});
   for (std::size_t window = windows - 1; window-- > 0;) {
     for (std::size_t i = 0; i < kWindow; ++i) {
       kernel.square(next, power, work);
       std::swap(power, next);
     }
-    kernel.select(factor, table, kEntries, digit(exponent, window));
-    kernel.multiply(next, power, factor, work);
+    kernel.select(factor, residues, kEntries, digit(windows_, window));
+    kernel.multiply_residue(next, power, factor, work);
     std::swap(power, next);
   }
+
+  for (std::size_t i = 0; i < kEntries; ++i) {
+    kernel.multiply_part(factor, table + i * size + part, residues + (kLast - i) * part, work);
+    kernel.multiply_part(i == 0 ? sum : weighted, factor, weights_.data() + i * part, work);
+    if (i > 0) kernel.add_part(sum, weighted, work);
+  }
+  kernel.multiply_part(factor, sum, power, work);
+  kernel.multiply(next, power, table + kLast * size, work);
+  kernel.add_part(next + part, factor, work);
+  kernel.multiply_residue(out, next, modulus.unit(), work);
 }
+
+#ifdef PG_MPC_CTIME
+void SecretPower::mark_secrets() const {
+  mark_secret(windows_.data(), windows_.size() * sizeof(mp_limb_t));
+  mark_secret(weights_.data(), weights_.size() * sizeof(KernelWord));
+}
+#endif
 
 }  // namespace pgmpc

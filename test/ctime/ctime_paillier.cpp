@@ -1,6 +1,6 @@
 // What: evidence that decryption runs in constant time, in the manner of secp256k1's ctime tests: secrets are marked
 //       (base/constant_time.h), and memcheck or MemorySanitizer reports every branch and address that depends on them.
-// Subjects: powers: secret_power; with memcheck on the portable kernel, with MemorySanitizer on the IFMA one (valgrind
+// Subjects: powers: SecretPower; with memcheck on the portable kernel, with MemorySanitizer on the IFMA one (valgrind
 //           has no AVX-512; GMP, on which the portable kernel stands, is not instrumented).
 //           powers_avx2: the same on the AVX2 kernel; memcheck only.
 //           decryption: PaillierDecryptor as a whole, with its reductions, L and CRT, portable; memcheck only.
@@ -62,22 +62,20 @@ void hide(const KernelWord* words, std::size_t count) { mark_secret(words, count
 
 int powers(bool control) {
   const PairModulus modulus(modulus_value(), kLimbs, Timing::constant);
+  const SecretPower power(modulus_value(), modulus);
   const PairKernel& kernel = modulus.kernel();
   const std::size_t size = kernel.batch_size();
-  Limbs base(2 * kLimbs), exponent(2), pair(2 * kLimbs);
+  Limbs base(2 * kLimbs), pair(2 * kLimbs);
   for (std::size_t i = 0; i < kLimbs; ++i) base[i] = 0x9e3779b97f4a7c15ul * (i + 3);
-  exponent[0] = 0xfedcba9876543210ul;
-  exponent[1] = 0x8000000000000001ul;
   const KernelWords entered = modulus.spread(base);
   KernelWork work = kernel.work();
-  KernelWords power(size), plain(size), scratch(secret_power_scratch(kernel));
+  KernelWords plain(size), scratch(power.scratch(kernel));
 
-  mark_secret(exponent.data(), exponent.size() * sizeof(mp_limb_t));
+  power.mark_secrets();
   mark_secret(kernel.root().data(), kernel.root().size() * sizeof(mp_limb_t));
   hide(modulus.one(), size);
   hide(entered.data(), size);
-  secret_power(power.data(), entered.data(), exponent, modulus, work, scratch.data());
-  kernel.multiply(plain.data(), power.data(), modulus.unit(), work);
+  power.raise(plain.data(), entered.data(), modulus, work, scratch.data());
   const int status = finish(plain.data(), sizeof(KernelWord), control);
 #ifndef PG_MPC_CTIME_MSAN  // store ends in GMP, which reads the marks and does not tell
   for (std::size_t lane = 0; lane < kKernelLanes; ++lane) kernel.store(pair.data(), plain.data(), lane, work);

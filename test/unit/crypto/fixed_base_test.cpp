@@ -150,36 +150,57 @@ TEST(FixedBase, StaysWithinItsMemory) {
   }
 }
 
-TEST(SecretPower, AgreesWithPowm) {
+// c^(p-1) modulo p^2 of 8 bases: the largest, 1, 2, p + 1 (L comes from the second part alone), a multiple of p,
+// random.
+void check_secret_power(int bits) {
   TestRng rng(2);
-  const Integer p(view_of(test_key().p()));
-  const PairModulus modulus(p, 16, Timing::constant);
+  const auto n = static_cast<std::size_t>(bits) / 128;
+  const Integer p(view_of(test_key("a", bits).p()));
+  const PairModulus modulus(p, n, Timing::constant);
+  const SecretPower power(p, modulus);
   const PairKernel& kernel = modulus.kernel();
-  const std::size_t size = kernel.batch_size();
-  Integer square;
+  Integer square, order, low, high;
   mpz_mul(square, p, p);
-  for (int round = 0; round < 4; ++round) {
-    Bytes random(8 + 256);
-    if (round == 0) random[7] = 1;  // the exponent 1
-    if (round == 1) std::fill(random.begin(), random.end(), std::uint8_t{0xff});
-    if (round > 1) rng.fill(random);
-    const Integer exponent{ByteView(random).first(8)};
-    Integer base{ByteView(random).last(256)}, expected;
-    if (round == 0) mpz_sub_ui(base, square, 1);
+  mpz_sub_ui(order, p, 1);
+  KernelWords bases(kernel.batch_size()), out(kernel.batch_size()), scratch(power.scratch(kernel));
+  std::vector<Integer> expected(kKernelLanes);
+  for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+    Bytes random(static_cast<std::size_t>(bits) / 8);
+    rng.fill(random);
+    Integer base{ByteView(random)};
+    if (lane == 0) mpz_sub_ui(base, square, 1);
+    if (lane == 1 || lane == 2) mpz_set_ui(base, lane);
+    if (lane == 3) mpz_add_ui(base, p, 1);
+    if (lane == 4) mpz_mul_ui(base, p, 3);
+    mpz_powm(expected[lane], base, order, square);
+    mpz_mul_2exp(base, base, kernel.radix_bits());
     mpz_mod(base, base, square);
-    mpz_powm(expected, base, exponent, square);
-    const KernelWords spread = modulus.spread(limbs_of(base, 32));
-    KernelWork work = kernel.work();
-    KernelWords power(size), plain(size), batches(secret_power_scratch(kernel));
-    secret_power(power.data(), spread.data(), limbs_of(exponent, 1), modulus, work, batches.data());
-    kernel.multiply(plain.data(), power.data(), modulus.unit(), work);
-    Limbs pair(32), out(32), scratch(32);
-    for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
-      kernel.store(pair.data(), plain.data(), lane, work);
-      modulus.join(out.data(), pair.data(), scratch.data());
-      EXPECT_EQ(mpn_cmp(out.data(), limbs_of(expected, 32).data(), 32), 0) << round;
-    }
+    mpz_tdiv_qr(high, low, base, p);
+    kernel.load_part(bases.data(), lane, limbs_of(low, n).data());
+    kernel.load_part(bases.data() + kernel.part_size(), lane, limbs_of(high, n).data());
   }
+  KernelWork work = kernel.work();
+  power.raise(out.data(), bases.data(), modulus, work, scratch.data());
+  Limbs pair(2 * n), number(2 * n), rest(2 * n);
+  for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+    kernel.store(pair.data(), out.data(), lane, work);
+    modulus.join(number.data(), pair.data(), rest.data());
+    if (lane == 4)
+      EXPECT_NE(pair[0], 1u) << "a multiple of p must be told";
+    else
+      EXPECT_EQ(mpn_cmp(number.data(), limbs_of(expected[lane], 2 * n).data(), static_cast<mp_size_t>(2 * n)), 0)
+          << bits << ", lane " << lane;
+  }
+}
+
+TEST(SecretPower, AgreesWithPowm) {
+  const KernelKind before = selected_kernel();
+  for (const KernelKind kind : {KernelKind::ifma, KernelKind::avx2, KernelKind::portable}) {
+    if ((kind == KernelKind::ifma && !ifma_supported()) || (kind == KernelKind::avx2 && !avx2_supported())) continue;
+    select_kernel(kind);
+    for (const int bits : {2048, 3072, 4096}) check_secret_power(bits);
+  }
+  select_kernel(before);
 }
 
 TEST(MaskEncryptor, ExponentHas128BitsMoreThanN) {

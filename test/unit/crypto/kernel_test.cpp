@@ -193,36 +193,75 @@ TEST_P(Kernel, LongChainsStayInRange) {
   }
 }
 
-TEST_P(Kernel, SelectionKeepsTheLanes) {
-  const Integer root(view_of(test_key("a", 3072).p()));
-  const auto kernel = PairKernel::make(limbs_of(root, 24), Timing::constant, GetParam());
-  constexpr std::size_t kBatches = 5;
-  KernelWords table(kBatches * kernel->batch_size()), one(kernel->batch_size());
-  const Limbs unit = limbs_of(Integer(1ul), 2 * 24);
-  for (std::size_t lane = 0; lane < kKernelLanes; ++lane) kernel->load(one.data(), lane, unit.data());
-  for (std::size_t b = 0; b < kBatches; ++b) {
-    Lanes lanes(*kernel);
-    for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
-      lanes.set(lane, random_below(root, rng_), random_below(root, rng_));
-    kernel->multiply(table.data() + b * kernel->batch_size(), lanes.batch.data(), one.data(), lanes.work);
-  }
-  const auto read = [&](const KernelWord* batch, std::size_t lane) {
-    Lanes lanes(*kernel);
-    std::copy_n(batch, kernel->batch_size(), lanes.batch.data());
-    return lanes.get(lane, root);
-  };
-  KernelWords out(kernel->batch_size());
-  for (std::size_t index = 0; index < kBatches; ++index) {
-    const KernelWord* wanted = table.data() + index * kernel->batch_size();
-    kernel->select(out.data(), table.data(), kBatches, index);
-    for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
-      EXPECT_EQ(mpz_cmp(read(out.data(), lane), read(wanted, lane)), 0);
-  }
-}
-
 // x modulo root as a kernel's number of n limbs in a lane of a part.
 void load_number(const PairKernel& kernel, KernelWord* part, std::size_t lane, const Integer& x) {
   kernel.load_part(part, lane, limbs_of(x, kernel.limbs()).data());
+}
+
+// (a0, a1) * (y, 0), parts and their sums. A sum of 16 results is a factor again, and one may be added to a second
+// part.
+TEST_P(Kernel, ProductsWithResiduesAndPartsAgreeWithGmp) {
+  for (const Timing timing : {Timing::constant, Timing::variable})
+    for (const Root& root : roots()) {
+      SCOPED_TRACE(root.name);
+      const auto kernel = PairKernel::make(limbs_of(root.value, root.limbs), timing, GetParam());
+      Integer square;
+      mpz_mul(square, root.value, root.value);
+      const std::vector<Integer> values = parts(root, rng_);
+      Lanes x(*kernel), product(*kernel);
+      const std::size_t part = kernel->part_size();
+      KernelWords y(part), made(part), sum(part);
+      for (std::size_t round = 0; round < values.size(); ++round) {
+        std::vector<Integer> a(kKernelLanes), b(kKernelLanes), high(kKernelLanes);
+        for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+          const Integer& low = values[round];
+          high[lane] = values[(lane + round) % values.size()];
+          b[lane] = values[(2 * lane + round) % values.size()];
+          x.set(lane, low, high[lane]);
+          load_number(*kernel, y.data(), lane, b[lane]);
+          a[lane] = number(low, high[lane], root.value);
+        }
+        kernel->multiply_residue(product.batch.data(), x.batch.data(), y.data(), x.work);
+        // 16 times the product of the first parts, times y again, onto the second part.
+        kernel->multiply_part(sum.data(), x.batch.data(), y.data(), x.work);
+        std::copy_n(sum.data(), part, made.data());
+        for (int i = 1; i < 16; ++i) kernel->add_part(sum.data(), made.data(), x.work);
+        kernel->multiply_part(made.data(), sum.data(), y.data(), x.work);
+        Lanes more(*kernel);
+        std::copy_n(product.batch.data(), kernel->batch_size(), more.batch.data());
+        kernel->add_part(more.batch.data() + part, made.data(), x.work);
+        KernelWords out(kernel->batch_size());
+        kernel->multiply_residue(out.data(), more.batch.data(), y.data(), x.work);
+        std::copy_n(out.data(), kernel->batch_size(), more.batch.data());
+        for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+          Integer wanted = expected_product(a[lane], b[lane], *kernel, square), added;
+          ASSERT_EQ(mpz_cmp(product.get(lane, root.value), wanted), 0) << "round " << round << ", lane " << lane;
+          added = expected_product(values[round], b[lane], *kernel, root.value);
+          mpz_mul_ui(added, added, 16);
+          added = expected_product(added, b[lane], *kernel, root.value);
+          mpz_addmul(wanted, added, root.value);
+          wanted = expected_product(wanted, b[lane], *kernel, square);
+          ASSERT_EQ(mpz_cmp(more.get(lane, root.value), wanted), 0) << "sum, round " << round << ", lane " << lane;
+        }
+      }
+    }
+}
+
+TEST_P(Kernel, SelectionKeepsTheLanes) {
+  const Integer root(view_of(test_key("a", 3072).p()));
+  const auto kernel = PairKernel::make(limbs_of(root, 24), Timing::constant, GetParam());
+  constexpr std::size_t kParts = 5;
+  const std::size_t part = kernel->part_size();
+  KernelWords table(kParts * part), out(part);
+  for (std::size_t p = 0; p < kParts; ++p)
+    for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
+      load_number(*kernel, table.data() + p * part, lane, random_below(root, rng_));
+  for (std::size_t index = 0; index < kParts; ++index) {
+    kernel->select(out.data(), table.data(), kParts, index);
+    for (std::size_t i = 0; i < part; ++i)
+      for (std::size_t lane = 0; lane < kKernelLanes; ++lane)
+        EXPECT_EQ(out[i].lane[lane], table[index * part + i].lane[lane]) << index;
+  }
 }
 
 // Entries of all lanes, in memory of their own.
