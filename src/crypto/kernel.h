@@ -77,12 +77,17 @@ class PairKernel {
   // out = a * b / R and out = a * a / R; out overlaps neither a nor b.
   virtual void multiply(KernelWord* out, const KernelWord* a, const KernelWord* b, KernelWork& work) const = 0;
   virtual void square(KernelWord* out, const KernelWord* a, KernelWork& work) const = 0;
-  // out = a * (y, 0) / R for a part y; out does not overlap a.
+  // out = a * (y, 0) / R for a part y of any number of n limbs, if root has its top bit set; out does not overlap a.
   virtual void multiply_residue(KernelWord* out, const KernelWord* a, const KernelWord* y, KernelWork& work) const = 0;
-  // Parts: out = x * y / R modulo root, and sum += x. Up to 16 results of multiply_part may be added up, and one to the
-  // second part of a product; such sums are factors like others.
+  // Parts: out = x * y / R modulo root, and sum += x modulo root. Pairs: sum += x. Up to 16 results of multiply_part
+  // and up to four of multiply_residue may be added up, and one of multiply_part to the second part of a product. A sum
+  // is a factor of a product whose other factor is none.
   virtual void multiply_part(KernelWord* out, const KernelWord* x, const KernelWord* y, KernelWork& work) const = 0;
   virtual void add_part(KernelWord* sum, const KernelWord* x, KernelWork& work) const = 0;
+  virtual void add(KernelWord* sum, const KernelWord* x, KernelWork& work) const {
+    add_part(sum, x, work);
+    add_part(sum + part_size_, x + part_size_, work);
+  }
   // A number below root (n limbs) into a lane of a part.
   virtual void load_part(KernelWord* part, std::size_t lane, const mp_limb_t* number) const = 0;
   // Canonical pair (x0, then x1: 2n limbs) into and out of a lane. store takes what a product returned.

@@ -57,6 +57,17 @@ class PortableKernel final : public PairKernel {
     for (std::size_t lane = 0; lane < work.lanes; ++lane) add_modulo(of(sum, 0, lane), of(x, 0, lane), scratch(work));
   }
 
+  // Root taken off the first part is 1 more in the second.
+  void add(KernelWord* sum, const KernelWord* x, KernelWork& work) const override {
+    const Scratch s = scratch(work);
+    for (std::size_t lane = 0; lane < work.lanes; ++lane) {
+      std::fill_n(s.q, n_, mp_limb_t{0});
+      s.q[0] = add_modulo(of(sum, 0, lane), of(x, 0, lane), s);
+      add_modulo(of(sum, 1, lane), s.q, s);
+      add_modulo(of(sum, 1, lane), of(x, 1, lane), s);
+    }
+  }
+
   void load_part(KernelWord* part, std::size_t lane, const mp_limb_t* number) const override {
     std::copy_n(number, n_, of(part, 0, lane));
   }
@@ -176,10 +187,10 @@ class PortableKernel final : public PairKernel {
     second_part(out1, s.second, high, gain, s);
   }
 
-  // x += y modulo root, both below root.
-  void add_modulo(mp_limb_t* x, const mp_limb_t* y, const Scratch& s) const {
+  // x += y modulo root, both below root; returns 1 where root was taken off.
+  mp_limb_t add_modulo(mp_limb_t* x, const mp_limb_t* y, const Scratch& s) const {
     mp_limb_t high = mpn_add_n(x, x, y, n_);
-    subtract_once(x, high, root().data(), limbs(), s.tmp);
+    return subtract_once(x, high, root().data(), limbs(), s.tmp);
   }
 
   void advance_one(KernelWord* power, const KernelWord* step, std::size_t lane, const Scratch& s) const {

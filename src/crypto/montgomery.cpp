@@ -44,23 +44,13 @@ std::size_t SecretModulus::scratch() const {
   return static_cast<std::size_t>(3 * n + std::max(n, mpn_sec_mul_itch(n, n)));
 }
 
-// scratch: the product (2n limbs), the quotient digits (n limbs), n limbs for subtract_once.
-void SecretModulus::finish(mp_limb_t* out, mp_limb_t* scratch) const {
-  const std::size_t n = size();
-  mp_limb_t high = montgomery_reduce(scratch, scratch + 2 * n, value_.data(), static_cast<mp_size_t>(n), k0_);
-  subtract_once(scratch + n, high, value_.data(), n, scratch + 2 * n);
-  std::copy_n(scratch + n, n, out);
-}
-
+// scratch: the product (2n limbs), the quotient digits (n limbs), which subtract_once reuses; mpn_sec_mul's at 3n.
 void SecretModulus::multiply(mp_limb_t* out, const mp_limb_t* a, const mp_limb_t* b, mp_limb_t* scratch) const {
   const auto n = static_cast<mp_size_t>(size());
   mpn_sec_mul(scratch, a, n, b, n, scratch + 3 * n);
-  finish(out, scratch);
-}
-
-void SecretModulus::reduce(mp_limb_t* out, const mp_limb_t* wide, mp_limb_t* scratch) const {
-  std::copy_n(wide, 2 * size(), scratch);
-  finish(out, scratch);
+  mp_limb_t high = montgomery_reduce(scratch, scratch + 2 * n, value_.data(), n, k0_);
+  subtract_once(scratch + n, high, value_.data(), size(), scratch + 2 * n);
+  std::copy_n(scratch + n, n, out);
 }
 
 }  // namespace pgmpc

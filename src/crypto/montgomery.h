@@ -26,15 +26,11 @@ class SecretModulus {
   const Limbs& limbs() const { return value_; }
   // x * R modulo the value: with such a factor multiply() gives the plain product.
   Limbs form(const Integer& x) const;
-  std::size_t scratch() const;  // limbs that multiply and reduce need
+  std::size_t scratch() const;  // limbs that multiply needs
   // out = a * b / R modulo the value, for any a of size() limbs and b below the value; out may alias a or b.
   void multiply(mp_limb_t* out, const mp_limb_t* a, const mp_limb_t* b, mp_limb_t* scratch) const;
-  // out = wide / R modulo the value, for wide (2 size() limbs) below R * value.
-  void reduce(mp_limb_t* out, const mp_limb_t* wide, mp_limb_t* scratch) const;
 
  private:
-  void finish(mp_limb_t* out, mp_limb_t* scratch) const;
-
   Limbs value_;
   mp_limb_t k0_;
 };

@@ -34,47 +34,48 @@ Integer square_of(const Integer& p) {
   return out;
 }
 
-Integer power_of_two(std::size_t bits) {
-  Integer out;
-  mpz_setbit(out, bits);
-  return out;
-}
-
 // One of the two primes.
 struct Side {
-  SecretModulus root, square;
+  static constexpr std::size_t kChunks = 4;  // of a ciphertext, as long as p each
+
+  SecretModulus root;
   PairModulus pairs;
-  SecretPower power;     // to p - 1
-  Limbs constant;        // h_p in Montgomery form
-  Limbs exact;           // 1/p modulo R
-  Limbs back_to_root;    // R^2 modulo p: takes x / R to x
-  Limbs back_to_square;  // the same modulo p^2, with its own R
+  SecretPower power;
+  Limbs constant;      // h_p in Montgomery form
+  KernelWords places;  // 2^(64 n j) R^2 modulo p^2 for chunk j
 
   Side(const Integer& p, const Integer& q, std::size_t limbs)
       : root(p, limbs),
-        square(square_of(p), 2 * limbs),
         pairs(p, limbs, Timing::constant),
         power(p, pairs),
         constant(root.form(negative(inverse_of(q, p), p))),
-        exact(limbs_of(inverse_of(p, power_of_two(64 * limbs)), limbs)),
-        back_to_root(root.form(power_of_two(64 * limbs))),
-        back_to_square(square.form(power_of_two(128 * limbs))) {}
+        places(kChunks * pairs.kernel().batch_size()) {
+    const Integer square = square_of(p);
+    Integer place;
+    mpz_setbit(place, pairs.kernel().radix_bits());
+    for (std::size_t j = 0; j < kChunks; ++j) {
+      mpz_mod(place, place, square);
+      const KernelWords batch = pairs.spread(limbs_of(place, 2 * limbs));
+      std::copy_n(batch.data(), batch.size(), places.data() + j * batch.size());
+      mpz_mul_2exp(place, place, 64 * limbs);
+    }
+  }
 
   mp_size_t limbs() const { return static_cast<mp_size_t>(root.size()); }
-  std::size_t scratch() const { return 2 * root.size() + square.scratch(); }
+  std::size_t scratch() const { return root.size() + root.scratch(); }
 
-  // pair = the ciphertext c (4n limbs) modulo p^2. c is below N^2, hence below R p^2 for the R of p^2.
-  void split(mp_limb_t* pair, const mp_limb_t* c, mp_limb_t* scratch) const {
-    const mp_size_t n = limbs();
-    mp_limb_t *x = scratch, *rest = scratch + 2 * n;
-    square.reduce(x, c, rest);
-    square.multiply(x, x, back_to_square.data(), rest);
-    root.reduce(pair, x, rest);
-    root.multiply(pair, pair, back_to_root.data(), rest);
-    // x - (x mod p) is a multiple of p below p^2: one product modulo R divides it.
-    mpn_sub_n(x, x, pair, n);
-    mpn_sec_mul(rest, x, n, exact.data(), n, rest + 2 * n);
-    std::copy_n(rest, n, pair + n);
+  // out = the ciphertexts c (4n limbs per record) modulo p^2, in Montgomery form: their chunks times the places, added
+  // up, and once times 1 because a sum of four is too large for a square. scratch: two batches and a part, zeros.
+  void enter(KernelWord* out, const mp_limb_t* c, std::size_t records, KernelWork& work, KernelWord* scratch) const {
+    const PairKernel& kernel = pairs.kernel();
+    const std::size_t n = root.size(), batch = kernel.batch_size();
+    KernelWord *sum = scratch, *term = sum + batch, *chunk = term + batch;
+    for (std::size_t j = 0; j < kChunks; ++j) {
+      for (std::size_t i = 0; i < records; ++i) kernel.load_part(chunk, i, c + (i * kChunks + j) * n);
+      kernel.multiply_residue(j == 0 ? sum : term, places.data() + j * batch, chunk, work);
+      if (j > 0) kernel.add(sum, term, work);
+    }
+    kernel.multiply(out, sum, pairs.one(), work);
   }
 
   // out (n limbs per record) = m mod p of the ciphertexts c (4n limbs per record), at most 8. False when p divides one.
@@ -82,15 +83,11 @@ struct Side {
     const PairKernel& kernel = pairs.kernel();
     const auto n = static_cast<std::size_t>(limbs()), batch = kernel.batch_size();
     KernelWork work = kernel.work(records);
-    KernelWords batches(2 * batch + power.scratch(kernel));
+    KernelWords batches(2 * batch + std::max(power.scratch(kernel), 3 * batch));
     KernelWord *base = batches.data(), *result = base + batch, *rest = result + batch;
     Limbs limbs(2 * n + scratch());
     mp_limb_t *pair = limbs.data(), *tmp = pair + 2 * n;
-    for (std::size_t i = 0; i < records; ++i) {
-      split(pair, c + i * 4 * n, tmp);
-      kernel.load(result, i, pair);
-    }
-    pairs.enter(base, result, work);
+    enter(base, c, records, work, rest);
     power.raise(result, base, pairs, work, rest);
     mp_limb_t wrong = 0;
     for (std::size_t i = 0; i < records; ++i) {
@@ -105,9 +102,9 @@ struct Side {
 
 #ifdef PG_MPC_CTIME
   void mark_secrets() const {
-    for (const Limbs* limbs :
-         {&root.limbs(), &square.limbs(), &constant, &exact, &back_to_root, &back_to_square, &pairs.kernel().root()})
+    for (const Limbs* limbs : {&root.limbs(), &constant, &pairs.kernel().root()})
       mark_secret(limbs->data(), limbs->size() * sizeof(mp_limb_t));
+    mark_secret(places.data(), places.size() * sizeof(KernelWord));
     power.mark_secrets();
     mark_secret(pairs.one(), pairs.kernel().batch_size() * sizeof(KernelWord));
   }

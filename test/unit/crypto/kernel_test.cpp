@@ -222,6 +222,10 @@ TEST_P(Kernel, ProductsWithResiduesAndPartsAgreeWithGmp) {
           a[lane] = number(low, high[lane], root.value);
         }
         kernel->multiply_residue(product.batch.data(), x.batch.data(), y.data(), x.work);
+        Lanes four(*kernel), whole(*kernel);
+        std::copy_n(product.batch.data(), kernel->batch_size(), four.batch.data());
+        for (int i = 1; i < 4; ++i) kernel->add(four.batch.data(), product.batch.data(), x.work);
+        kernel->multiply(whole.batch.data(), four.batch.data(), x.batch.data(), x.work);
         // 16 times the product of the first parts, times y again, onto the second part.
         kernel->multiply_part(sum.data(), x.batch.data(), y.data(), x.work);
         std::copy_n(sum.data(), part, made.data());
@@ -236,6 +240,9 @@ TEST_P(Kernel, ProductsWithResiduesAndPartsAgreeWithGmp) {
         for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
           Integer wanted = expected_product(a[lane], b[lane], *kernel, square), added;
           ASSERT_EQ(mpz_cmp(product.get(lane, root.value), wanted), 0) << "round " << round << ", lane " << lane;
+          mpz_mul_ui(added, wanted, 4);
+          added = expected_product(added, a[lane], *kernel, square);
+          ASSERT_EQ(mpz_cmp(whole.get(lane, root.value), added), 0) << "four, round " << round << ", lane " << lane;
           added = expected_product(values[round], b[lane], *kernel, root.value);
           mpz_mul_ui(added, added, 16);
           added = expected_product(added, b[lane], *kernel, root.value);
