@@ -75,16 +75,15 @@ PGMPC_IFMA_INLINE void add_squares(Vector* columns, const Vector* a) {
 
 // Derives 10 quotient digits q so that columns + q * root has 0 in its low 10 digits, adds q times the lowest 10 digits
 // of root and carries into columns[10]. The low half of q * root[0] is never computed: with the low 52 bits of the
-// column it makes 2^52, or 0 where they are 0; that is the carry below.
+// column it makes 2^52, or 0 where they are 0, so the carry is the column over 2^52, rounded up.
 PGMPC_IFMA_INLINE void add_quotient(Vector* columns, Vector* q, const Vector* root, Vector k0) {
-  const Vector zero = _mm512_setzero_si512(), mask = _mm512_set1_epi64(kDigitMask), one = _mm512_set1_epi64(1);
+  const Vector zero = _mm512_setzero_si512(), mask = _mm512_set1_epi64(kDigitMask);
 #pragma GCC unroll 16
   for (int i = 0; i < kTile; ++i) {
     const Vector column = columns[i];
     const Vector digit = add_low(zero, column, k0);
     q[i] = digit;
-    Vector carry = _mm512_srai_epi64(column, kDigitBits);
-    carry = _mm512_mask_add_epi64(carry, _mm512_test_epi64_mask(column, mask), carry, one);
+    Vector carry = _mm512_srai_epi64(_mm512_add_epi64(column, mask), kDigitBits);
     carry = add_low(carry, digit, root[1]);
     columns[i + 1] = _mm512_add_epi64(add_high(columns[i + 1], digit, root[0]), carry);
     columns[i + 2] = add_high(columns[i + 2], digit, root[1]);
