@@ -10,6 +10,8 @@
 //   - first part: (x y + q root) / R < 1.25 root.
 //   - second part: the digits of R - 1 - q and 1 in the low half and root - 1 in the high half add root R - q, hence
 //     (2 B^2 + q' root + root R - q) / R < 2.5 root. Both stay below 4 root: no final subtraction, ever.
+//   - sums (crypto/kernel.h): 16 first parts times one are below 25 root^2, over R 0.4 root: below 1.4 root; four pairs
+//     times one the same, below 2.4 root; a second part and such a first part stay below 4 root.
 //   - columns: at most 3 products of 156 digits (4096 bits), 3 * 156 * 2^54 < 2^63; in squares one factor has digits of
 //     28 bits and stands for two products. The instruction multiplies the low 32 bits of a word.
 //   - tails grow by the step's and 2.25 root: the top digit takes what R has no room for, below 2^40.

@@ -2,9 +2,10 @@
 // Terms: product scanning = the result is computed tile column by tile column, so that only 20 columns live at a time;
 //        slack = the bits that R has above root, at least 16.
 //        extra = what is added to a product beside the two factors' digits, in the low and in the high half.
-// Invariants (value ranges): let inputs be below B = 4 root, so B^2 / R <= 16 root^2 / R <= 2^-12 root.
-//   - without extra, and reduce_square: (x y + q root) / R < 2^-12 root + root.
-//   - LessQuotient, with q < R of the first part: (2 B^2 - q + q' root) / R < 2^-11 root + root. It is an integer above
+// Invariants (value ranges): let inputs be below 4 root, or one a sum of up to 16 results (crypto/kernel.h) and the
+//   other a result: a product P is below 18 root^2, and P / R below 2^-11 root.
+//   - without extra, and reduce_square: (P + q root) / R < 2^-11 root + root.
+//   - LessQuotient, with q < R of the first part: (2 P - q + q' root) / R < 2^-10 root + root. It is an integer above
 //     -1, so it is not negative.
 //   Both stay below 4 root: no final subtraction, ever. The top carry is 0 for the same reason.
 //   - Chain (multiply_chain): u t + x0 (R - q) + q'' root, over R, is below 3.01 root for any u below R. What is taken

@@ -1,5 +1,4 @@
-// What: numbers of three tiles (1536 bits: p and q of a 3072-bit key) in the IFMA kernel: products, squares and
-// Montgomery's
+// What: numbers of three tiles (1536 bits: p and q of a 3072-bit key) in the IFMA kernel: products, squares and the
 //       reduction by Karatsuba's method, which computes the middle of tiles i and k from the products of equal places:
 //       x_i y_k + x_k y_i = (x_i + x_k)(y_i + y_k) - x_i y_i - x_k y_k. In products of tiles: 6 for 9; in squares of
 //       tiles 6 for 3 and 3 products; in the reduction, where only the last two tiles of the quotient are known

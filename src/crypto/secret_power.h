@@ -4,7 +4,7 @@
 //        weight i = the sum of 16^w over the windows w of the exponent whose digit is i.
 // Invariants: constant time: fixed windows of 4 bits, the same digit in all lanes, every table access reads the whole
 //             table, one multiplication per window whatever its digit.
-//   Only residues y_i are looked up: a table of half the size, which fits the first cache, and products of 4 n^2 for 5.
+//   Only residues y_i are looked up: half the words to read, and products of 4 n^2 for 5.
 //   What that leaves out is the factor 1 + root * (sum of s_i * weight i) in the end. No number is inverted for it: the
 //   windows are those of p - 16, so the power they give is c^-15 modulo root, and y_(15-i) z_i c^-15 is s_i but for
 //   powers of R, which the weights make up for.
