@@ -45,18 +45,26 @@ PGMPC_IFMA __attribute__((noinline)) void product_columns(Vector* __restrict out
   }
 }
 
-// out = both halves of x as one sum of digits below 2^52; returns the lanes that have a bit above.
+// Both halves of x, and of y, as one sum of digits below 2^52; above: the lanes that have a bit above. The carries of
+// the two run side by side.
+struct HalfSums {
+  Vector *x, *y;
+  __mmask8 above_x, above_y;
+};
 template <int K>
-PGMPC_IFMA_INLINE __mmask8 add_halves(Vector* __restrict out, const Vector* x) {
+PGMPC_IFMA_INLINE HalfSums add_halves(Vector* __restrict out, const Vector* x, const Vector* y) {
   constexpr int half = kTile * K / 2;
   const Vector mask = _mm512_set1_epi64(kDigitMask);
-  Vector carry = _mm512_setzero_si512();
+  Vector carry_x = _mm512_setzero_si512(), carry_y = carry_x;
   for (int i = 0; i < half; ++i) {
-    const Vector sum = _mm512_add_epi64(_mm512_add_epi64(x[i], x[half + i]), carry);
-    out[i] = _mm512_and_si512(sum, mask);
-    carry = _mm512_srli_epi64(sum, kDigitBits);
+    const Vector sum_x = _mm512_add_epi64(_mm512_add_epi64(x[i], x[half + i]), carry_x);
+    const Vector sum_y = _mm512_add_epi64(_mm512_add_epi64(y[i], y[half + i]), carry_y);
+    out[i] = _mm512_and_si512(sum_x, mask);
+    out[half + i] = _mm512_and_si512(sum_y, mask);
+    carry_x = _mm512_srli_epi64(sum_x, kDigitBits);
+    carry_y = _mm512_srli_epi64(sum_y, kDigitBits);
   }
-  return _mm512_test_epi64_mask(carry, carry);
+  return {out, out + half, _mm512_test_epi64_mask(carry_x, carry_x), _mm512_test_epi64_mask(carry_y, carry_y)};
 }
 
 // The two ends of x * y go, or are added, to `ends` (20K columns), the product of the sums of halves to `middle` (10K +
@@ -67,15 +75,14 @@ PGMPC_IFMA void add_karatsuba(Vector* __restrict ends, Vector* __restrict middle
   constexpr int half = kTile * K / 2, n = kTile * K;
   product_columns<K / 2, kAdd>(ends, x, y, sums);
   product_columns<K / 2, kAdd>(ends + n, x + half, y + half, sums);
-  Vector *sum_x = sums, *sum_y = sums + half;
-  const __mmask8 above_x = add_halves<K>(sum_x, x), above_y = add_halves<K>(sum_y, y);
-  product_columns<K / 2, kAdd>(middle, sum_x, sum_y, sums + n);
+  const HalfSums both = add_halves<K>(sums, x, y);
+  product_columns<K / 2, kAdd>(middle, both.x, both.y, sums + n);
   for (int i = 0; i < half; ++i) {
-    const Vector with_y = _mm512_mask_add_epi64(middle[half + i], above_x, middle[half + i], sum_y[i]);
-    middle[half + i] = _mm512_mask_add_epi64(with_y, above_y, with_y, sum_x[i]);
+    const Vector with_y = _mm512_mask_add_epi64(middle[half + i], both.above_x, middle[half + i], both.y[i]);
+    middle[half + i] = _mm512_mask_add_epi64(with_y, both.above_y, with_y, both.x[i]);
   }
   if (!kAdd) middle[n] = _mm512_setzero_si512();
-  middle[n] = _mm512_mask_add_epi64(middle[n], above_x & above_y, middle[n], _mm512_set1_epi64(1));
+  middle[n] = _mm512_mask_add_epi64(middle[n], both.above_x & both.above_y, middle[n], _mm512_set1_epi64(1));
 }
 
 // The columns of x * y + x1 * y1, x1 may be null: 20K vectors at the beginning of scratch.
@@ -90,8 +97,14 @@ PGMPC_IFMA Vector* karatsuba(Vector* scratch, const Vector* x, const Vector* y, 
   }
   add_karatsuba<K, false>(columns, middle, sums, x, y);
   if (x1 != nullptr) add_karatsuba<K, true>(columns, middle, sums, x1, y1);
-  for (int i = 0; i < n; ++i) middle[i] = _mm512_sub_epi64(middle[i], _mm512_add_epi64(columns[i], columns[n + i]));
-  for (int i = 0; i <= n; ++i) columns[half + i] = _mm512_add_epi64(columns[half + i], middle[i]);
+  for (int i = 0; i < half; ++i) {
+    const Vector low = columns[i], low_above = columns[half + i], high = columns[n + i],
+                 high_above = columns[n + half + i];
+    columns[half + i] = _mm512_add_epi64(low_above, _mm512_sub_epi64(middle[i], _mm512_add_epi64(low, high)));
+    columns[n + i] =
+        _mm512_add_epi64(high, _mm512_sub_epi64(middle[half + i], _mm512_add_epi64(low_above, high_above)));
+  }
+  columns[n + half] = _mm512_add_epi64(columns[n + half], middle[n]);
   return columns;
 }
 
