@@ -55,6 +55,19 @@ PGMPC_IFMA_INLINE __mmask8 add_sum_product(Vector* columns, const TileSums& x, c
   return x.above[k] & y.above[k];
 }
 
+// out = the sum of two tiles as digits below 2^52; returns the carry above them.
+PGMPC_IFMA_INLINE Vector add_two_tiles(Vector* __restrict out, const Vector* x, const Vector* y) {
+  const Vector mask = _mm512_set1_epi64(kDigitMask);
+  Vector carry = _mm512_setzero_si512();
+#pragma GCC unroll 16
+  for (int i = 0; i < kTile; ++i) {
+    const Vector sum = _mm512_add_epi64(_mm512_add_epi64(x[i], y[i]), carry);
+    out[i] = _mm512_and_si512(sum, mask);
+    carry = _mm512_srli_epi64(sum, kDigitBits);
+  }
+  return carry;
+}
+
 // Where the products of equal places stand: two tiles of columns each.
 struct EqualPlaces {
   const Vector *low[3], *high[3];
@@ -75,6 +88,23 @@ PGMPC_IFMA_INLINE void put_column(Vector& out, Vector column) {
   out = kAdd ? _mm512_add_epi64(out, column) : column;
 }
 
+// columns = what else stands in the two tiles of a middle, less the products of equal places of its two tiles.
+PGMPC_IFMA_INLINE void begin_middle(Vector* columns, const Vector* lower, const Vector* upper,
+                                    const EqualPlaces& places, int first, int second) {
+#pragma GCC unroll 16
+  for (int i = 0; i < kTile; ++i) {
+    columns[i] = _mm512_sub_epi64(_mm512_sub_epi64(lower[i], places.low[first][i]), places.low[second][i]);
+    columns[kTile + i] = _mm512_sub_epi64(_mm512_sub_epi64(upper[i], places.high[first][i]), places.high[second][i]);
+  }
+}
+
+PGMPC_IFMA_INLINE __mmask8 add_middle(Vector* columns, const TileSums& sums_x, const TileSums& sums_y, int k) {
+  settle();
+  const __mmask8 above = add_sum_product(columns, sums_x, sums_y, k);
+  settle();
+  return above;
+}
+
 // out (60 columns) = x * y, or with kDouble twice that; with kAdd it is added to what is there. scratch: 60 vectors.
 template <bool kDouble, bool kAdd>
 PGMPC_IFMA __attribute__((noinline)) void three_tile_columns(Vector* __restrict out, const Vector* x, const Vector* y,
@@ -89,44 +119,27 @@ PGMPC_IFMA __attribute__((noinline)) void three_tile_columns(Vector* __restrict 
     for (int i = 0; i < 2 * kTile; ++i) scratch[2 * kTile * k + i] = columns[i];
   }
   const EqualPlaces places = equal_places(scratch);
-  const Vector *low0 = places.low[0], *low1 = places.low[1], *low2 = places.low[2];
-  const Vector *high0 = places.high[0], *high1 = places.high[1], *high2 = places.high[2];
   const Vector one = _mm512_set1_epi64(1);
 #pragma GCC unroll 16
-  for (int i = 0; i < kTile; ++i) {
-    put_column<kDouble, kAdd>(out[i], low0[i]);
-    columns[i] = _mm512_sub_epi64(_mm512_sub_epi64(high0[i], low0[i]), low1[i]);
-    columns[kTile + i] = _mm512_sub_epi64(_mm512_sub_epi64(low1[i], high1[i]), high0[i]);
-  }
-  settle();
-  const __mmask8 above0 = add_sum_product(columns, sums_x, sums_y, 0);
-  settle();
+  for (int i = 0; i < kTile; ++i) put_column<kDouble, kAdd>(out[i], places.low[0][i]);
+  begin_middle(columns, places.high[0], places.low[1], places, 0, 1);
+  const __mmask8 above0 = add_middle(columns, sums_x, sums_y, 0);
 #pragma GCC unroll 16
-  for (int i = 0; i < kTile; ++i) {
-    put_column<kDouble, kAdd>(out[kTile + i], columns[i]);
-    columns[i] = _mm512_sub_epi64(_mm512_sub_epi64(columns[kTile + i], low0[i]), low2[i]);
-    columns[kTile + i] = _mm512_sub_epi64(_mm512_sub_epi64(high1[i], high0[i]), high2[i]);
-  }
+  for (int i = 0; i < kTile; ++i) put_column<kDouble, kAdd>(out[kTile + i], columns[i]);
+  begin_middle(columns, columns + kTile, places.high[1], places, 0, 2);
   columns[kTile] = _mm512_mask_add_epi64(columns[kTile], above0, columns[kTile], one);
-  settle();
-  const __mmask8 above1 = add_sum_product(columns, sums_x, sums_y, 1);
-  settle();
+  const __mmask8 above1 = add_middle(columns, sums_x, sums_y, 1);
 #pragma GCC unroll 16
-  for (int i = 0; i < kTile; ++i) {
-    put_column<kDouble, kAdd>(out[2 * kTile + i], columns[i]);
-    columns[i] = _mm512_sub_epi64(_mm512_sub_epi64(columns[kTile + i], low1[i]), low2[i]);
-    columns[kTile + i] = _mm512_sub_epi64(_mm512_sub_epi64(low2[i], high1[i]), high2[i]);
-  }
+  for (int i = 0; i < kTile; ++i) put_column<kDouble, kAdd>(out[2 * kTile + i], columns[i]);
+  begin_middle(columns, columns + kTile, places.low[2], places, 1, 2);
   columns[kTile] = _mm512_mask_add_epi64(columns[kTile], above1, columns[kTile], one);
-  settle();
-  const __mmask8 above2 = add_sum_product(columns, sums_x, sums_y, 2);
-  settle();
+  const __mmask8 above2 = add_middle(columns, sums_x, sums_y, 2);
 #pragma GCC unroll 16
   for (int i = 0; i < kTile; ++i) {
     put_column<kDouble, kAdd>(out[3 * kTile + i], columns[i]);
     put_column<kDouble, kAdd>(out[4 * kTile + i], columns[kTile + i]);
-    const Vector top = i == 0 ? _mm512_mask_add_epi64(high2[i], above2, high2[i], one) : high2[i];
-    put_column<kDouble, kAdd>(out[5 * kTile + i], top);
+    const Vector high2 = places.high[2][i];
+    put_column<kDouble, kAdd>(out[5 * kTile + i], i == 0 ? _mm512_mask_add_epi64(high2, above2, high2, one) : high2);
   }
 }
 
@@ -193,15 +206,7 @@ struct TileSum {
   Vector above;
 };
 PGMPC_IFMA_INLINE void add_upper_tiles(TileSum& out, const Vector* x) {
-  const Vector mask = _mm512_set1_epi64(kDigitMask);
-  Vector carry = _mm512_setzero_si512();
-#pragma GCC unroll 16
-  for (int i = 0; i < kTile; ++i) {
-    const Vector sum = _mm512_add_epi64(_mm512_add_epi64(x[kTile + i], x[2 * kTile + i]), carry);
-    out.digits[i] = _mm512_and_si512(sum, mask);
-    carry = _mm512_srli_epi64(sum, kDigitBits);
-  }
-  out.above = carry;
+  out.above = add_two_tiles(out.digits, x + kTile, x + 2 * kTile);
 }
 
 // q = the 30 quotient digits that clear the lowest 30 of 60 columns; the others gain the upper half of q * root and the
@@ -252,18 +257,15 @@ PGMPC_IFMA __attribute__((noinline)) void three_tile_quotient(Vector* __restrict
   clear(columns, 2 * kTile);
   add_product(columns, q + 2 * kTile, root + 2 * kTile);
   settle();
-  const Vector mask = _mm512_set1_epi64(kDigitMask);
-  Vector carry = _mm512_setzero_si512(), sum[kTile];
 #pragma GCC unroll 16
   for (int i = 0; i < kTile; ++i) {
     const Vector lower = columns[i], upper = columns[kTile + i];
     made[5 * kTile + i] = _mm512_add_epi64(made[5 * kTile + i], upper);
     columns[i] = _mm512_sub_epi64(made[3 * kTile + i], lower);
     columns[kTile + i] = _mm512_add_epi64(_mm512_sub_epi64(lower, upper), made[4 * kTile + i]);
-    const Vector both = _mm512_add_epi64(_mm512_add_epi64(q[kTile + i], q[2 * kTile + i]), carry);
-    sum[i] = _mm512_and_si512(both, mask);
-    carry = _mm512_srli_epi64(both, kDigitBits);
   }
+  Vector sum[kTile];
+  const Vector carry = add_two_tiles(sum, q + kTile, q + 2 * kTile);
   settle();
   add_product(columns, sum, root_sum.digits);
   settle();

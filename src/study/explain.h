@@ -1,13 +1,11 @@
 // What: what a study will do, told before anybody approves it: a row per step and party, and rows of step 0 that say
 //       what is public, who has to be trusted, which disclosure rules hold and how much the openings can leak.
-// Terms: estimate = a number worked out from the spec; NULL where the spec does not say enough. Own records = the
-// complete
-//        records of the source that this node has bound or looks at; pushed up to step 4, an upper bound from step 5
-//        on.
+// Terms: estimate = a number worked out from the spec; NULL where the spec does not say enough.
+//        Own records = the complete records of the source that this node has bound or looks at; pushed up to step 4, an
+//        upper bound from step 5 on.
 // Invariants: without own records a function of the spec only, so every party may read all rows; own_party then only
-// decides
-//             which party's rows come first. With them the numbers of own_party's rows follow its own count, and so
-//             does one row of step 0 that says so; no row depends on the counts of any other party (rule F5).
+//             decides which party's rows come first. With them the numbers of own_party's rows follow its own count,
+//             and so does one row of step 0 that says so; no row depends on the counts of any other party (rule F5).
 #pragma once
 #include <cstdint>
 #include <optional>

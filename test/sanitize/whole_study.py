@@ -27,7 +27,7 @@ RECORDS = 150
 class Kind(NamedTuple):
     """Sanitizers that go together."""
 
-    library: str  # by which a process that runs with them is known
+    mark: str  # what a process that runs with them has mapped
     options: tuple  # for the environment of the servers
     finding: re.Pattern  # a report's first line; they write to standard error, which is the server's log
     controls: dict  # {name of a mutant (base/mutants.h): what the sanitizers call it}
@@ -106,7 +106,7 @@ def control(playground, reports, kind, runtime, mutant):
 
 def sanitized(kind, pid):
     with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
-        return kind.library in maps.read()
+        return kind.mark in maps.read()
 
 
 def main():

@@ -133,35 +133,44 @@ Integer number(const Integer& low, const Integer& high, const Integer& root) {
   return out;
 }
 
-TEST_P(Kernel, ProductsAndSquaresAgreeWithGmp) {
+// body(root, its kernel, root^2) for both timings and all roots.
+template <typename Body>
+void for_each_kernel(KernelKind kind, Body body) {
   for (const Timing timing : {Timing::constant, Timing::variable})
     for (const Root& root : roots()) {
       SCOPED_TRACE(root.name);
-      const auto kernel = PairKernel::make(limbs_of(root.value, root.limbs), timing, GetParam());
+      const auto kernel = PairKernel::make(limbs_of(root.value, root.limbs), timing, kind);
       Integer square;
       mpz_mul(square, root.value, root.value);
-      const std::vector<Integer> values = parts(root, rng_);
-      Lanes x(*kernel), y(*kernel), product(*kernel), squared(*kernel);
-      for (std::size_t round = 0; round < values.size(); ++round) {
-        std::vector<Integer> a(kKernelLanes), b(kKernelLanes);
-        for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
-          const Integer &a0 = values[round], &a1 = values[(lane + round) % values.size()];
-          const Integer &b0 = values[(2 * lane + round) % values.size()], &b1 = values[(lane * round) % values.size()];
-          x.set(lane, a0, a1);
-          y.set(lane, b0, b1);
-          a[lane] = number(a0, a1, root.value);
-          b[lane] = number(b0, b1, root.value);
-        }
-        kernel->multiply(product.batch.data(), x.batch.data(), y.batch.data(), x.work);
-        kernel->square(squared.batch.data(), x.batch.data(), x.work);
-        for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
-          ASSERT_EQ(mpz_cmp(product.get(lane, root.value), expected_product(a[lane], b[lane], *kernel, square)), 0)
-              << "product, round " << round << ", lane " << lane;
-          ASSERT_EQ(mpz_cmp(squared.get(lane, root.value), expected_product(a[lane], a[lane], *kernel, square)), 0)
-              << "square, round " << round << ", lane " << lane;
-        }
+      body(root, *kernel, square);
+      if (::testing::Test::HasFatalFailure()) return;
+    }
+}
+
+TEST_P(Kernel, ProductsAndSquaresAgreeWithGmp) {
+  for_each_kernel(GetParam(), [&](const Root& root, const PairKernel& kernel, const Integer& square) {
+    const std::vector<Integer> values = parts(root, rng_);
+    Lanes x(kernel), y(kernel), product(kernel), squared(kernel);
+    for (std::size_t round = 0; round < values.size(); ++round) {
+      std::vector<Integer> a(kKernelLanes), b(kKernelLanes);
+      for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+        const Integer &a0 = values[round], &a1 = values[(lane + round) % values.size()];
+        const Integer &b0 = values[(2 * lane + round) % values.size()], &b1 = values[(lane * round) % values.size()];
+        x.set(lane, a0, a1);
+        y.set(lane, b0, b1);
+        a[lane] = number(a0, a1, root.value);
+        b[lane] = number(b0, b1, root.value);
+      }
+      kernel.multiply(product.batch.data(), x.batch.data(), y.batch.data(), x.work);
+      kernel.square(squared.batch.data(), x.batch.data(), x.work);
+      for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+        ASSERT_EQ(mpz_cmp(product.get(lane, root.value), expected_product(a[lane], b[lane], kernel, square)), 0)
+            << "product, round " << round << ", lane " << lane;
+        ASSERT_EQ(mpz_cmp(squared.get(lane, root.value), expected_product(a[lane], a[lane], kernel, square)), 0)
+            << "square, round " << round << ", lane " << lane;
       }
     }
+  });
 }
 
 // Results go in again without any reduction: the ranges of the kernels' headers must hold for as long as one likes.
@@ -201,57 +210,52 @@ void load_number(const PairKernel& kernel, KernelWord* part, std::size_t lane, c
 // (a0, a1) * (y, 0), parts and their sums. A sum of 16 results is a factor again, and one may be added to a second
 // part.
 TEST_P(Kernel, ProductsWithResiduesAndPartsAgreeWithGmp) {
-  for (const Timing timing : {Timing::constant, Timing::variable})
-    for (const Root& root : roots()) {
-      SCOPED_TRACE(root.name);
-      const auto kernel = PairKernel::make(limbs_of(root.value, root.limbs), timing, GetParam());
-      Integer square;
-      mpz_mul(square, root.value, root.value);
-      const std::vector<Integer> values = parts(root, rng_);
-      Lanes x(*kernel), product(*kernel);
-      const std::size_t part = kernel->part_size();
-      KernelWords y(part), made(part), sum(part);
-      for (std::size_t round = 0; round < values.size(); ++round) {
-        std::vector<Integer> a(kKernelLanes), b(kKernelLanes), high(kKernelLanes);
-        for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
-          const Integer& low = values[round];
-          high[lane] = values[(lane + round) % values.size()];
-          b[lane] = values[(2 * lane + round) % values.size()];
-          x.set(lane, low, high[lane]);
-          load_number(*kernel, y.data(), lane, b[lane]);
-          a[lane] = number(low, high[lane], root.value);
-        }
-        kernel->multiply_residue(product.batch.data(), x.batch.data(), y.data(), x.work);
-        Lanes four(*kernel), whole(*kernel);
-        std::copy_n(product.batch.data(), kernel->batch_size(), four.batch.data());
-        for (int i = 1; i < 4; ++i) kernel->add(four.batch.data(), product.batch.data(), x.work);
-        kernel->multiply(whole.batch.data(), four.batch.data(), x.batch.data(), x.work);
-        // 16 times the product of the first parts, times y again, onto the second part.
-        kernel->multiply_part(sum.data(), x.batch.data(), y.data(), x.work);
-        std::copy_n(sum.data(), part, made.data());
-        for (int i = 1; i < 16; ++i) kernel->add_part(sum.data(), made.data(), x.work);
-        kernel->multiply_part(made.data(), sum.data(), y.data(), x.work);
-        Lanes more(*kernel);
-        std::copy_n(product.batch.data(), kernel->batch_size(), more.batch.data());
-        kernel->add_part(more.batch.data() + part, made.data(), x.work);
-        KernelWords out(kernel->batch_size());
-        kernel->multiply_residue(out.data(), more.batch.data(), y.data(), x.work);
-        std::copy_n(out.data(), kernel->batch_size(), more.batch.data());
-        for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
-          Integer wanted = expected_product(a[lane], b[lane], *kernel, square), added;
-          ASSERT_EQ(mpz_cmp(product.get(lane, root.value), wanted), 0) << "round " << round << ", lane " << lane;
-          mpz_mul_ui(added, wanted, 4);
-          added = expected_product(added, a[lane], *kernel, square);
-          ASSERT_EQ(mpz_cmp(whole.get(lane, root.value), added), 0) << "four, round " << round << ", lane " << lane;
-          added = expected_product(values[round], b[lane], *kernel, root.value);
-          mpz_mul_ui(added, added, 16);
-          added = expected_product(added, b[lane], *kernel, root.value);
-          mpz_addmul(wanted, added, root.value);
-          wanted = expected_product(wanted, b[lane], *kernel, square);
-          ASSERT_EQ(mpz_cmp(more.get(lane, root.value), wanted), 0) << "sum, round " << round << ", lane " << lane;
-        }
+  for_each_kernel(GetParam(), [&](const Root& root, const PairKernel& kernel, const Integer& square) {
+    const std::vector<Integer> values = parts(root, rng_);
+    Lanes x(kernel), product(kernel);
+    const std::size_t part = kernel.part_size();
+    KernelWords y(part), made(part), sum(part);
+    for (std::size_t round = 0; round < values.size(); ++round) {
+      std::vector<Integer> a(kKernelLanes), b(kKernelLanes), high(kKernelLanes);
+      for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+        const Integer& low = values[round];
+        high[lane] = values[(lane + round) % values.size()];
+        b[lane] = values[(2 * lane + round) % values.size()];
+        x.set(lane, low, high[lane]);
+        load_number(kernel, y.data(), lane, b[lane]);
+        a[lane] = number(low, high[lane], root.value);
+      }
+      kernel.multiply_residue(product.batch.data(), x.batch.data(), y.data(), x.work);
+      Lanes four(kernel), whole(kernel);
+      std::copy_n(product.batch.data(), kernel.batch_size(), four.batch.data());
+      for (int i = 1; i < 4; ++i) kernel.add(four.batch.data(), product.batch.data(), x.work);
+      kernel.multiply(whole.batch.data(), four.batch.data(), x.batch.data(), x.work);
+      // 16 times the product of the first parts, times y again, onto the second part.
+      kernel.multiply_part(sum.data(), x.batch.data(), y.data(), x.work);
+      std::copy_n(sum.data(), part, made.data());
+      for (int i = 1; i < 16; ++i) kernel.add_part(sum.data(), made.data(), x.work);
+      kernel.multiply_part(made.data(), sum.data(), y.data(), x.work);
+      Lanes more(kernel);
+      std::copy_n(product.batch.data(), kernel.batch_size(), more.batch.data());
+      kernel.add_part(more.batch.data() + part, made.data(), x.work);
+      KernelWords out(kernel.batch_size());
+      kernel.multiply_residue(out.data(), more.batch.data(), y.data(), x.work);
+      std::copy_n(out.data(), kernel.batch_size(), more.batch.data());
+      for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
+        Integer wanted = expected_product(a[lane], b[lane], kernel, square), added;
+        ASSERT_EQ(mpz_cmp(product.get(lane, root.value), wanted), 0) << "round " << round << ", lane " << lane;
+        mpz_mul_ui(added, wanted, 4);
+        added = expected_product(added, a[lane], kernel, square);
+        ASSERT_EQ(mpz_cmp(whole.get(lane, root.value), added), 0) << "four, round " << round << ", lane " << lane;
+        added = expected_product(values[round], b[lane], kernel, root.value);
+        mpz_mul_ui(added, added, 16);
+        added = expected_product(added, b[lane], kernel, root.value);
+        mpz_addmul(wanted, added, root.value);
+        wanted = expected_product(wanted, b[lane], kernel, square);
+        ASSERT_EQ(mpz_cmp(more.get(lane, root.value), wanted), 0) << "sum, round " << round << ", lane " << lane;
       }
     }
+  });
 }
 
 TEST_P(Kernel, SelectionKeepsTheLanes) {
