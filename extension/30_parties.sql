@@ -22,12 +22,6 @@ AS 'MODULE_PATHNAME', 'pg_mpc_wait_briefly';
 COMMENT ON FUNCTION mpc_internal.wait_briefly(integer) IS
 'waits on the process latch, at most 1000 ms, and honours cancel requests';
 
-CREATE FUNCTION mpc_internal.invoking_user() RETURNS oid
-LANGUAGE c STABLE
-AS 'MODULE_PATHNAME', 'pg_mpc_invoking_user';
-COMMENT ON FUNCTION mpc_internal.invoking_user() IS
-'role that called the outermost function (SET ROLE counts, SECURITY DEFINER does not); error 42501 inside index, materialized view and maintenance expressions';
-
 CREATE FUNCTION mpc_internal.certificate_details(
   certificate text, OUT fingerprint text, OUT subject text,
   OUT not_before timestamptz, OUT not_after timestamptz, OUT usable boolean) RETURNS record
@@ -182,7 +176,7 @@ COMMENT ON FUNCTION mpc_internal.check_peer_certificate(text, text) IS
 
 -- public functions
 
-CREATE FUNCTION mpc.add_peer(party text, url text, certificate text) RETURNS text
+CREATE FUNCTION mpc_internal.add_peer(caller oid, party text, url text, certificate text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -213,16 +207,21 @@ BEGIN
   parsed := mpc_internal.check_peer_certificate(party, certificate);
   INSERT INTO mpc_internal.peers (party, url, certificate, fingerprint, not_after)
   VALUES (add_peer.party, rtrim(add_peer.url, '/'), add_peer.certificate, parsed.fingerprint, parsed.not_after);
-  PERFORM mpc_internal.record_event(NULL, NULL, 'peer_added', party, jsonb_build_object('fingerprint', parsed.fingerprint));
+  PERFORM mpc_internal.record_event(NULL, NULL, 'peer_added', party, jsonb_build_object(
+    'fingerprint', parsed.fingerprint, 'by', mpc_internal.role_text(caller)));
   PERFORM mpc_internal.wake_coordinator('reload');
   RETURN parsed.fingerprint;
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.add_peer(oid, text, text, text) IS 'implements mpc.add_peer';
+
+CREATE FUNCTION mpc.add_peer(party text, url text, certificate text) RETURNS text
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.add_peer(text, text, text) IS
 'makes another party known to this node: name, https url of its listener, PEM text of its certificate. Returns the fingerprint (hex SHA-256): compare it with the peer''s mpc.node_status() by another channel. Errors: 22023 name, url or certificate not usable; 42710 known already; 54000 pg_mpc.max_peers';
 
-CREATE FUNCTION mpc.alter_peer(
-  party text, url text DEFAULT NULL, certificate text DEFAULT NULL, next_certificate text DEFAULT NULL) RETURNS text
+CREATE FUNCTION mpc_internal.alter_peer(caller oid, party text, url text, certificate text, next_certificate text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -262,15 +261,22 @@ BEGIN
          next_not_after = known.next_not_after
    WHERE p.party = alter_peer.party;
   PERFORM mpc_internal.record_event(NULL, NULL, 'peer_altered', party, jsonb_strip_nulls(jsonb_build_object(
-    'fingerprint', known.fingerprint, 'next_fingerprint', known.next_fingerprint)));
+    'fingerprint', known.fingerprint, 'next_fingerprint', known.next_fingerprint,
+    'by', mpc_internal.role_text(caller))));
   PERFORM mpc_internal.wake_coordinator('reload');
   RETURN known.fingerprint;
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.alter_peer(oid, text, text, text, text) IS 'implements mpc.alter_peer';
+
+CREATE FUNCTION mpc.alter_peer(
+  party text, url text DEFAULT NULL, certificate text DEFAULT NULL, next_certificate text DEFAULT NULL) RETURNS text
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.alter_peer(text, text, text, text) IS
 'changes the url or the certificate of a peer (NULL keeps it). certificate takes effect at once: connections under another one are closed. next_certificate is accepted besides it, so that the peer can change to it while studies run; the call with certificate => ends that. Returns the fingerprint in force. Errors: 42704 unknown peer, 22023 as mpc.add_peer';
 
-CREATE FUNCTION mpc.remove_peer(party text) RETURNS void
+CREATE FUNCTION mpc_internal.remove_peer(caller oid, party text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -287,10 +293,15 @@ BEGIN
   END IF;
   DELETE FROM mpc_internal.outbox AS o WHERE o.party = remove_peer.party;
   DELETE FROM mpc_internal.peers AS p WHERE p.party = remove_peer.party;
-  PERFORM mpc_internal.record_event(NULL, NULL, 'peer_removed', party, '{}');
+  PERFORM mpc_internal.record_event(NULL, NULL, 'peer_removed', party, jsonb_build_object('by', mpc_internal.role_text(caller)));
   PERFORM mpc_internal.wake_coordinator('reload');
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.remove_peer(oid, text) IS 'implements mpc.remove_peer';
+
+CREATE FUNCTION mpc.remove_peer(party text) RETURNS void
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.remove_peer(text) IS
 'forgets a peer; its messages are refused from then on. Errors: 42704 unknown peer, 55006 an unfinished study needs it';
 

@@ -152,7 +152,8 @@ COMMENT ON FUNCTION mpc_internal.control_head(text, jsonb) IS 'records the head 
 
 -- public functions
 
-CREATE FUNCTION mpc.verify_ledger(OUT entries bigint, OUT sealed bigint, OUT intact boolean, OUT first_broken bigint, OUT head text)
+CREATE FUNCTION mpc_internal.verify_ledger(
+  caller oid, OUT entries bigint, OUT sealed bigint, OUT intact boolean, OUT first_broken bigint, OUT head text)
 RETURNS record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -172,10 +173,16 @@ BEGIN
   intact := first_broken IS NULL;
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.verify_ledger(oid) IS 'implements mpc.verify_ledger';
+
+CREATE FUNCTION mpc.verify_ledger(OUT entries bigint, OUT sealed bigint, OUT intact boolean, OUT first_broken bigint, OUT head text)
+RETURNS record
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.verify_ledger() IS
 'recomputes the hash chain of the ledger: intact is false when a sealed entry was changed, removed or moved, first_broken is the first wrong place in the chain. Peers keep heads of this chain (mpc.compare_ledger on their nodes), which shows a rewritten or shortened one';
 
-CREATE FUNCTION mpc.export_ledger(entries boolean DEFAULT true, since bigint DEFAULT 1)
+CREATE FUNCTION mpc_internal.export_ledger(caller oid, entries boolean, since bigint)
 RETURNS TABLE (place bigint, entry text, prev_hash text, hash text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -183,15 +190,21 @@ AS $$
 BEGIN
   PERFORM mpc_internal.seal_ledger();
   RETURN QUERY
-    SELECT s.place, CASE WHEN entries THEN mpc_internal.ledger_text(l) END, encode(s.prev_hash, 'hex'), encode(s.hash, 'hex')
+    SELECT s.place, CASE WHEN entries AND (l.study IS NULL OR mpc_internal.sees(caller, l.study)) THEN mpc_internal.ledger_text(l) END, encode(s.prev_hash, 'hex'), encode(s.hash, 'hex')
       FROM mpc_internal.ledger_seals AS s LEFT JOIN mpc_internal.ledger AS l ON l.id = s.id
      WHERE s.place >= since ORDER BY s.place;
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.export_ledger(oid, boolean, bigint) IS 'implements mpc.export_ledger';
+
+CREATE FUNCTION mpc.export_ledger(entries boolean DEFAULT true, since bigint DEFAULT 1)
+RETURNS TABLE (place bigint, entry text, prev_hash text, hash text)
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.export_ledger(boolean, bigint) IS
 'the chain as anybody can check it without this server: hash = SHA-256(prev_hash || entry), both hashes in hexadecimal, entry as UTF-8 text; before place 1 stands SHA-256 of "pg_mpc ledger 1". entries => false gives places and hashes alone, which tell a peer nothing but can be compared (mpc.compare_ledger)';
 
-CREATE FUNCTION mpc.compare_ledger(party text, exported jsonb)
+CREATE FUNCTION mpc_internal.compare_ledger(caller oid, party text, exported jsonb)
 RETURNS TABLE (place bigint, study text, attempt text, received_at timestamptz, head text, verdict text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -220,10 +233,17 @@ BEGIN
                 WHEN broken <= h.place THEN format('chain broken at %s', broken)
                 ELSE 'same' END
       FROM (SELECT (l.detail ->> 'place')::bigint AS place, l.study, l.attempt, l.at, l.detail ->> 'head' AS head
-              FROM mpc_internal.ledger AS l WHERE l.event = 'head' AND l.party = compare_ledger.party) AS h
+              FROM mpc_internal.ledger AS l WHERE l.event = 'head' AND l.party = compare_ledger.party
+               AND mpc_internal.sees(caller, l.study)) AS h
       LEFT JOIN jsonb_to_recordset(exported) AS e (place bigint, hash text) ON e.place = h.place
      ORDER BY h.place, h.at;
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.compare_ledger(oid, text, jsonb) IS 'implements mpc.compare_ledger';
+
+CREATE FUNCTION mpc.compare_ledger(party text, exported jsonb)
+RETURNS TABLE (place bigint, study text, attempt text, received_at timestamptz, head text, verdict text)
+LANGUAGE c STABLE
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.compare_ledger(text, jsonb) IS
 'compares the ledger that a peer exported (mpc.export_ledger, as a JSON array) with the heads of it that this node''s own ledger carries, a row per head: same, missing (the peer''s chain is shorter than it was), differs (it was rewritten), or chain broken at a place. Errors: 42704 unknown peer, 22023 not a JSON array';

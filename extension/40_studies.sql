@@ -131,6 +131,12 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'pg_mpc_study_digest';
 COMMENT ON FUNCTION mpc_internal.study_digest(text, text) IS 'digest of a study: 64 hexadecimal digits';
 
+CREATE FUNCTION mpc_internal.require_feasible(spec text) RETURNS void
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'pg_mpc_require_feasible';
+COMMENT ON FUNCTION mpc_internal.require_feasible(text) IS
+'error 54000 for a spec whose run would be refused after the match, whatever the data';
+
 CREATE FUNCTION mpc_internal.spec_difference(one text, other text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'pg_mpc_spec_difference';
@@ -197,6 +203,7 @@ BEGIN
       HINT = 'Pass a JSON object with controllers, third_party and analysis, or make a draft with mpc.draft_study first.';
   END IF;
   canonical := mpc_internal.parse_spec(spec);
+  PERFORM mpc_internal.require_feasible(canonical);
   digest := mpc_internal.study_digest(study, canonical);
   filled := canonical::jsonb;
   IF (filled -> 'keep_shares')::boolean THEN
@@ -235,7 +242,7 @@ COMMENT ON FUNCTION mpc_internal.require_peers(text[]) IS 'error 42704 naming th
 
 -- public functions
 
-CREATE FUNCTION mpc.propose_study(study text, spec jsonb DEFAULT NULL) RETURNS text
+CREATE FUNCTION mpc_internal.propose_study(caller oid, study text, spec jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -243,7 +250,7 @@ DECLARE
   held record;
   number integer;
 BEGIN
-  accepted := mpc_internal.accept_spec(study, coalesce(spec::text, mpc_internal.take_draft(study)));
+  accepted := mpc_internal.accept_spec(study, coalesce(spec::text, mpc_internal.take_draft(caller, study)));
   PERFORM mpc_internal.require_peers(accepted.parties);
   SELECT * INTO held FROM mpc_internal.current_studies AS s WHERE s.study = propose_study.study;
   IF held.state = 'running' AND held.digest <> accepted.digest THEN
@@ -260,7 +267,8 @@ BEGIN
             mpc_internal.own_party(), pg_current_xact_id());
     PERFORM mpc_internal.record_event(study, NULL, 'proposed', mpc_internal.own_party(),
                                       jsonb_build_object('version', number, 'digest', accepted.digest,
-                                                         'by', mpc_internal.invoking_user()::regrole::text));
+                                                         'by', mpc_internal.role_text(caller)));
+    PERFORM mpc_internal.note_reader(study, caller, 'proposed');
     PERFORM mpc_internal.announce(study);
   END IF;
   PERFORM mpc_internal.broadcast(accepted.parties, jsonb_build_object(
@@ -268,30 +276,45 @@ BEGIN
   RETURN accepted.digest;
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.propose_study(oid, text, jsonb) IS 'implements mpc.propose_study';
+
+CREATE FUNCTION mpc.propose_study(study text, spec jsonb DEFAULT NULL) RETURNS text
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.propose_study(text, jsonb) IS
 'proposes a study to its parties (without a spec: the draft of mpc.draft_study) and returns the digest that each of them approves. The same name with another spec is a new version: earlier approvals are void. Errors: 22023 names the JSON pointer of what is wrong in the spec, 42704 a party that is no peer, 0A000 a kind of analysis that does not run, 55000 the study is running';
 
-CREATE FUNCTION mpc.reject_study(study text, reason text DEFAULT NULL) RETURNS text
+CREATE FUNCTION mpc_internal.reject_study(caller oid, study text, reason text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  RETURN mpc_internal.record_objection(study, 'rejected', left(reason, 1000));
+  RETURN mpc_internal.record_objection(caller, study, 'rejected', left(reason, 1000));
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.reject_study(oid, text, text) IS 'implements mpc.reject_study';
+
+CREATE FUNCTION mpc.reject_study(study text, reason text DEFAULT NULL) RETURNS text
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.reject_study(text, text) IS
 'this node refuses the study; the reason (at most 1000 characters) is sent to the other parties. Returns the state. Errors: 42704 unknown study, 55000 running or released';
 
-CREATE FUNCTION mpc.withdraw_approval(study text) RETURNS text
+CREATE FUNCTION mpc_internal.withdraw_approval(caller oid, study text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  RETURN mpc_internal.record_objection(study, 'withdrawn', NULL);
+  RETURN mpc_internal.record_objection(caller, study, 'withdrawn', NULL);
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.withdraw_approval(oid, text) IS 'implements mpc.withdraw_approval';
+
+CREATE FUNCTION mpc.withdraw_approval(study text) RETURNS text
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.withdraw_approval(text) IS
 'takes back this node''s approval. Returns the state. Errors: 42704 unknown study, 55000 not approved here, running or released';
 
-CREATE FUNCTION mpc_internal.record_objection(study text, decision text, reason text) RETURNS text
+CREATE FUNCTION mpc_internal.record_objection(caller oid, study text, decision text, reason text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -311,7 +334,7 @@ BEGIN
       DETAIL = format('It is version %s, %s.', held.version, held.state),
       HINT = 'There is nothing to withdraw; mpc.reject_study tells the other parties that this node refuses.';
   END IF;
-  PERFORM mpc_internal.decide(held.study, held.version, own, held.digest, decision, reason, NULL);
+  PERFORM mpc_internal.decide(held.study, held.version, own, held.digest, decision, reason, NULL, caller);
   PERFORM mpc_internal.broadcast(held.parties, jsonb_strip_nulls(jsonb_build_object(
     'type', CASE decision WHEN 'rejected' THEN 'reject' ELSE 'withdraw' END,
     'study', held.study, 'version', held.version, 'digest', held.digest, 'reason', reason)));
@@ -319,15 +342,15 @@ BEGIN
   RETURN (SELECT s.state FROM mpc_internal.current_studies AS s WHERE s.study = held.study);
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.record_objection(text, text, text) IS 'records and sends the rejection or withdrawal of this node';
+COMMENT ON FUNCTION mpc_internal.record_objection(oid, text, text, text) IS 'records and sends the rejection or withdrawal of this node';
 
 CREATE FUNCTION mpc_internal.decide(
   study text, version integer, party text, digest text, decision text, reason text, expires_at timestamptz,
-  source_name text DEFAULT NULL) RETURNS void
+  caller oid DEFAULT NULL, source_name text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  by_role text := CASE WHEN party = mpc_internal.own_party() THEN mpc_internal.invoking_user()::regrole::text END;
+  by_role text := CASE WHEN caller IS NOT NULL THEN mpc_internal.role_text(caller) END;
 BEGIN
   INSERT INTO mpc_internal.approvals AS a (study, version, party, digest, decision, reason, expires_at, source_name,
                                            decided_by, decided_in)
@@ -344,8 +367,8 @@ BEGIN
                        'by', by_role, 'source', source_name)));
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.decide(text, integer, text, text, text, text, timestamptz, text) IS
-'stores the decision of a party in place of its earlier one';
+COMMENT ON FUNCTION mpc_internal.decide(text, integer, text, text, text, text, timestamptz, oid, text) IS
+'stores the decision of a party in place of its earlier one; caller = the role of this node that decided, NULL for a peer';
 
 CREATE FUNCTION mpc_internal.approved_in_this_transaction(study text) RETURNS boolean
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp

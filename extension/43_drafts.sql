@@ -15,44 +15,44 @@ SELECT pg_catalog.pg_extension_config_dump('mpc_internal.drafts', '');
 
 -- private functions
 
-CREATE FUNCTION mpc_internal.owns(owner oid) RETURNS boolean
+CREATE FUNCTION mpc_internal.owns(caller oid, owner oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = owner)
-      OR pg_has_role(mpc_internal.invoking_user(), owner, 'MEMBER')
-      OR pg_has_role(mpc_internal.invoking_user(), 'mpc_admin', 'MEMBER')
+      OR pg_has_role(caller, owner, 'MEMBER')
+      OR pg_has_role(caller, 'mpc_admin', 'MEMBER')
 $$;
-COMMENT ON FUNCTION mpc_internal.owns(oid) IS
+COMMENT ON FUNCTION mpc_internal.owns(oid, oid) IS
 'whether the caller may change what a role owns: members of that role and of mpc_admin; everybody when the role is gone';
 
-CREATE FUNCTION mpc_internal.own_draft(study text) RETURNS mpc_internal.drafts
+CREATE FUNCTION mpc_internal.own_draft(caller oid, study text) RETURNS mpc_internal.drafts
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   draft mpc_internal.drafts%ROWTYPE;
 BEGIN
   SELECT * INTO draft FROM mpc_internal.drafts AS d WHERE d.study = own_draft.study FOR UPDATE;
-  IF FOUND AND NOT mpc_internal.owns(draft.drafted_by) THEN
-    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('the draft of study "%s" belongs to role %s', study, draft.drafted_by::regrole),
+  IF FOUND AND NOT mpc_internal.owns(caller, draft.drafted_by) THEN
+    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('the draft of study "%s" belongs to role %s', study, mpc_internal.role_text(draft.drafted_by)),
       DETAIL = format('It was written at %s.', draft.drafted_at),
       HINT = 'Members of that role and of mpc_admin may change, propose or drop it.';
   END IF;
   RETURN draft;
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.own_draft(text) IS 'the draft of a study or NULL; error 42501 when it is another role''s';
+COMMENT ON FUNCTION mpc_internal.own_draft(oid, text) IS 'the draft of a study or NULL; error 42501 when it is another role''s';
 
-CREATE FUNCTION mpc_internal.take_draft(study text) RETURNS text
+CREATE FUNCTION mpc_internal.take_draft(caller oid, study text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  draft mpc_internal.drafts%ROWTYPE := mpc_internal.own_draft(study);
+  draft mpc_internal.drafts%ROWTYPE := mpc_internal.own_draft(caller, study);
 BEGIN
   DELETE FROM mpc_internal.drafts AS d WHERE d.study = draft.study;
   RETURN draft.spec;
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.take_draft(text) IS 'the spec of the draft of a study, which is a draft no more; NULL without one';
+COMMENT ON FUNCTION mpc_internal.take_draft(oid, text) IS 'the spec of the draft of a study, which is a draft no more; NULL without one';
 
 CREATE FUNCTION mpc_internal.spec_to_read(study text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -74,11 +74,11 @@ COMMENT ON FUNCTION mpc_internal.spec_to_read(text) IS
 
 -- public functions
 
-CREATE FUNCTION mpc.draft_study(study text, spec jsonb) RETURNS text
+CREATE FUNCTION mpc_internal.draft_study(caller oid, study text, spec jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  before mpc_internal.drafts%ROWTYPE := mpc_internal.own_draft(study);
+  before mpc_internal.drafts%ROWTYPE := mpc_internal.own_draft(caller, study);
   accepted record;
 BEGIN
   IF spec IS NULL THEN
@@ -87,13 +87,18 @@ BEGIN
   END IF;
   accepted := mpc_internal.accept_spec(study, spec::text);
   INSERT INTO mpc_internal.drafts AS d (study, digest, spec, drafted_by)
-  VALUES (draft_study.study, accepted.digest, accepted.canonical, mpc_internal.invoking_user())
+  VALUES (draft_study.study, accepted.digest, accepted.canonical, caller)
   ON CONFLICT ON CONSTRAINT drafts_pkey DO UPDATE
      SET digest = excluded.digest, spec = excluded.spec, drafted_at = excluded.drafted_at;
   PERFORM mpc_internal.record_event(study, NULL, 'drafted', mpc_internal.own_party(), jsonb_build_object(
-    'digest', accepted.digest, 'by', mpc_internal.invoking_user()::regrole::text));
+    'digest', accepted.digest, 'by', mpc_internal.role_text(caller)));
   RETURN accepted.digest;
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.draft_study(oid, text, jsonb) IS 'implements mpc.draft_study';
+
+CREATE FUNCTION mpc.draft_study(study text, spec jsonb) RETURNS text
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.draft_study(text, jsonb) IS
 'keeps a spec at this node without showing it to anybody, in place of an earlier draft of that name (NULL drops it), and returns its digest. mpc.explain_study and mpc.check_source read it, mpc.propose_study(study) proposes it. Errors: 22023 and 0A000 as mpc.propose_study, 42501 the draft is another role''s';

@@ -107,7 +107,7 @@ BEGIN
   END IF;
   IF NOT has_schema_privilege(role, relation.relnamespace, 'USAGE') THEN
     RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('permission denied for schema %s', relation.nspname),
-      DETAIL = format('The source is read as role %s.', role::regrole),
+      DETAIL = format('The source is read as role %s.', mpc_internal.role_text(role)),
       HINT = 'Grant USAGE on the schema to that role.';
   END IF;
 END
@@ -138,7 +138,7 @@ BEGIN
     ELSIF problem = '42501' THEN
       RAISE EXCEPTION USING ERRCODE = problem,
         MESSAGE = format('permission denied for column "%s" of source %s', name, source::regclass),
-        DETAIL = format('The source is read as role %s, which approves.', role::regrole),
+        DETAIL = format('The source is read as role %s, which approves.', mpc_internal.role_text(role)),
         HINT = 'Grant SELECT on the columns used, or bind a view.';
     ELSIF problem = '42804' AND name = ANY (columns) THEN
       RAISE EXCEPTION USING ERRCODE = problem,
@@ -183,13 +183,11 @@ COMMENT ON FUNCTION mpc_internal.await_proposal(text, text) IS
 
 -- public functions
 
-CREATE FUNCTION mpc.approve_study(
-  study text, digest text, source regclass DEFAULT NULL, identifier text DEFAULT NULL) RETURNS text
+CREATE FUNCTION mpc_internal.approve_study(caller oid, study text, digest text, source regclass, identifier text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   own text := mpc_internal.own_party();
-  caller oid := mpc_internal.invoking_user();
   held mpc_internal.current_studies%ROWTYPE;
   names text[];
   expires timestamptz;
@@ -227,7 +225,8 @@ BEGIN
     PERFORM mpc_internal.require_binding(held.spec::jsonb, own, source, names, caller);
   END IF;
   expires := now() + mpc_internal.lifetime();
-  PERFORM mpc_internal.decide(held.study, held.version, own, held.digest, 'approved', NULL, expires, source::text);
+  PERFORM mpc_internal.decide(held.study, held.version, own, held.digest, 'approved', NULL, expires, caller, source::text);
+  PERFORM mpc_internal.note_reader(held.study, caller, 'approved');
   UPDATE mpc_internal.approvals AS a
      SET source = approve_study.source, identifier = names, approver = caller,
          source_schema = mpc_internal.source_schema(approve_study.source, names || mpc_internal.columns_of(held.spec::jsonb, own)),
@@ -242,6 +241,12 @@ BEGIN
   RETURN (SELECT s.state FROM mpc_internal.current_studies AS s WHERE s.study = held.study);
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.approve_study(oid, text, text, regclass, text) IS 'implements mpc.approve_study';
+
+CREATE FUNCTION mpc.approve_study(
+  study text, digest text, source regclass DEFAULT NULL, identifier text DEFAULT NULL) RETURNS text
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.approve_study(text, text, regclass, text) IS
 'this node agrees to exactly this digest. A controller binds its table or view and the column (comma-separated columns) of the identifier; the engine reads them later as the role that approves now. The source is read once now: a study whose source has changed since is refused until it is approved again. The approval holds for pg_mpc.approval_lifetime. Waits up to 10 s for a proposal on its way. Returns the state; a NOTICE names every disclosure rule that the spec relaxes. Errors: 22023 another digest, or a disclosure.min_matched below pg_mpc.min_matched of this node; 42704 unknown study, 42703/42501/42804 name the column, 42501 approved by another role, 55000 running, released or expired';
 

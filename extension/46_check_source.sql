@@ -1,6 +1,7 @@
 -- What: mpc.check_source, the look at a source before it is approved.
 -- Terms: complete row = no NULL in a column of the controller nor in the identifier; other rows are dropped by the run.
--- Invariants: runs as its caller, sends nothing, stores nothing.
+-- Invariants: runs as its caller, in a security-restricted operation, sends nothing, stores nothing; the search path is set
+--             again after each reading of the source, whose code may have changed it.
 
 CREATE FUNCTION mpc_internal.normalised(column_name text, normalise jsonb) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -37,8 +38,10 @@ BEGIN
     INTO parts, missing, blank FROM unnest(identifier) AS part;
   EXECUTE format('SELECT count(*) FILTER (WHERE %s), count(*) FILTER (WHERE (%s) AND (%s)) FROM %s',
                  missing, blank, complete, source) INTO nulls, empty;
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   EXECUTE format('SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM %s WHERE %s GROUP BY %s) AS g',
                  source, complete, parts) INTO duplicates;
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.check_identifier(regclass, text[], jsonb, text) IS
@@ -62,6 +65,7 @@ BEGIN
                  (SELECT string_agg(format('%s AS c%s', mpc_internal.float_of(source, name), i), ', ' ORDER BY i)
                     FROM unnest(columns) WITH ORDINALITY AS n (name, i)),
                  complete, source) INTO result;
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   RETURN result;
 END
 $$;
@@ -120,7 +124,7 @@ LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$ SELECT string_agg(format('%I IS NOT NULL', c), ' AND ') FROM unnest(columns) AS c $$;
 COMMENT ON FUNCTION mpc_internal.complete_rows(text[]) IS 'SQL condition of the rows that a run keeps: none of these columns is NULL';
 
-CREATE FUNCTION mpc.check_source(study text, source regclass, identifier text)
+CREATE FUNCTION mpc_internal.check_source(caller oid, study text, source regclass, identifier text)
 RETURNS TABLE (column_name text, rows bigint, nulls bigint, duplicates bigint, minimum float8, maximum float8,
                mean float8, sd float8, problem text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -136,15 +140,16 @@ DECLARE
   found record;
   i integer := 0;
 BEGIN
-  PERFORM mpc_internal.require_source(source, current_user::regrole);
+  PERFORM mpc_internal.require_source(source, caller);
   keys := mpc_internal.identifier_columns(held.spec, source, identifier);
   good := ARRAY(SELECT c FROM unnest(mpc_internal.columns_of(held.spec, held.party)) WITH ORDINALITY AS u (c, place)
-                 WHERE mpc_internal.column_problem(source, c, current_user::regrole::oid) IS NULL ORDER BY place);
+                 WHERE mpc_internal.column_problem(source, c, caller) IS NULL ORDER BY place);
   PERFORM mpc_internal.require_binding(jsonb_build_object('controllers', '{}'::jsonb), held.party, source, keys,
-                                       current_user::regrole::oid);
+                                       caller);
   complete := mpc_internal.complete_rows(keys || good);
 
   EXECUTE format('SELECT count(*), count(*) FILTER (WHERE NOT (%s)) FROM %s', complete, source) INTO rows, nulls;
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   column_name := '(rows)';
   problem := CASE WHEN rows - nulls < least_rows
                   THEN format('fewer complete rows than the %s matches that the disclosure rules require', least_rows) END;
@@ -178,7 +183,7 @@ BEGIN
                           (held.spec -> 'scale_exponents' -> held.party ->> column_name)::integer) END;
     ELSE
       SELECT NULL, NULL, NULL, NULL, NULL INTO nulls, minimum, maximum, mean, sd;
-      problem := CASE mpc_internal.column_problem(source, column_name, current_user::regrole::oid)
+      problem := CASE mpc_internal.column_problem(source, column_name, caller)
                    WHEN '42703' THEN 'does not exist'
                    WHEN '42501' THEN 'permission denied'
                    ELSE 'neither numeric nor boolean' END;
@@ -187,5 +192,12 @@ BEGIN
   END LOOP;
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.check_source(oid, text, regclass, text) IS 'implements mpc.check_source, as the caller';
+
+CREATE FUNCTION mpc.check_source(study text, source regclass, identifier text)
+RETURNS TABLE (column_name text, rows bigint, nulls bigint, duplicates bigint, minimum float8, maximum float8,
+               mean float8, sd float8, problem text)
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'pg_mpc_source_entry';
 COMMENT ON FUNCTION mpc.check_source(text, regclass, text) IS
 'looks at a table or view as the caller before it is approved: row "(rows)" has all rows and those with a NULL (dropped by the run), then the identifier with its duplicates, then each column with NULLs and the range, mean and population standard deviation of complete rows; problem is NULL where nothing stands in the way. Nothing leaves the node';

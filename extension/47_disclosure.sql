@@ -213,8 +213,9 @@ COMMENT ON FUNCTION mpc_internal.notice_relaxed(text, text, text) IS
 
 -- the view
 
-CREATE VIEW mpc.source_uses AS
+CREATE VIEW mpc.source_uses WITH (security_barrier) AS
 SELECT u.study, u.version, u.attempt, u.used_at, u.outcome, u.models, u.match_told, u.records, u.names AS relations
-  FROM mpc_internal.source_uses AS u;
+  FROM mpc_internal.source_uses AS u
+ WHERE (mpc_internal.sees_every_study() OR u.study IN (SELECT r.study FROM mpc_internal.readable_studies AS r));
 COMMENT ON VIEW mpc.source_uses IS
 'what has been used of the budget of this node''s sources: a row per attempt that runs (it reserves its models), released models, was refused by a disclosure rule or ended after the match (the latter two count as one), with the relations that it read. Sources that have a relation in common share their budget. records = complete records of this node''s own source';

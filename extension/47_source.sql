@@ -59,7 +59,7 @@ BEGIN
   SELECT * INTO given FROM mpc_internal.approvals AS a
    WHERE a.study = require_own_approval.study AND a.version = require_own_approval.version
      AND a.party = mpc_internal.own_party() AND a.decision = 'approved';
-  IF FOUND AND NOT mpc_internal.owns(given.approver) THEN
+  IF FOUND AND NOT mpc_internal.owns(caller, given.approver) THEN
     RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('study "%s" was approved by role %s', study, given.decided_by),
       DETAIL = coalesce(format('It bound source %s.', given.source_name), 'The approval is in force.'),
       HINT = 'Members of that role and of mpc_admin may approve it again; every member of mpc_study may withdraw the approval first.';

@@ -6,8 +6,10 @@ CREATE FUNCTION mpc_internal.record_request(study text, what text, role oid) RET
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
   SELECT mpc_internal.record_event(s.study, NULL, 'asked', mpc_internal.own_party(), jsonb_build_object(
-           'version', s.version, 'what', $2, 'by', $3::regrole::text))
-    FROM mpc_internal.current_studies AS s WHERE s.study = $1
+           'version', s.version, 'what', $2, 'by', mpc_internal.role_text($3)))
+    FROM mpc_internal.current_studies AS s WHERE s.study = $1;
+  SELECT mpc_internal.note_reader(s.study, $3, 'ran') FROM mpc_internal.current_studies AS s
+   WHERE s.study = $1 AND $2 IN ('start', 'prepare')
 $$;
 COMMENT ON FUNCTION mpc_internal.record_request(text, text, oid) IS
 'a role of this node asked for a start, a cancellation or the first step by hand; what comes of it has entries of its own';

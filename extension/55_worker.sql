@@ -35,29 +35,36 @@ AS $$
 $$;
 COMMENT ON FUNCTION mpc_internal.progress() IS 'rows of view mpc.stat_study_progress';
 
-CREATE FUNCTION mpc_internal.start_study(study text) RETURNS text
+CREATE FUNCTION mpc_internal.request_start(study text, caller oid) RETURNS text
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_start_study';
-COMMENT ON FUNCTION mpc_internal.start_study(text) IS 'mpc.start_study without the check of the transaction';
+COMMENT ON FUNCTION mpc_internal.request_start(text, oid) IS
+'asks the coordinator to start a study in the name of a role; returns the id of the attempt';
 
-CREATE FUNCTION mpc_internal.run_study(study text)
+CREATE FUNCTION mpc_internal.request_cancel(study text, caller oid) RETURNS void
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_cancel_study';
+COMMENT ON FUNCTION mpc_internal.request_cancel(text, oid) IS 'asks the coordinator to cancel a study in the name of a role';
+
+CREATE FUNCTION mpc_internal.request_run(study text, caller oid)
 RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
                data_status text, destroyed text[])
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_run_study';
-COMMENT ON FUNCTION mpc_internal.run_study(text) IS 'mpc.run_study without the check of the transaction';
+COMMENT ON FUNCTION mpc_internal.request_run(text, oid) IS
+'starts a study in the name of a role and waits for its end: a NOTICE and a row per finished step of this node';
 
 CREATE FUNCTION mpc_internal.await_study(study text, timeout interval) RETURNS text
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_wait_for_study';
 COMMENT ON FUNCTION mpc_internal.await_study(text, interval) IS 'state at the end of the study, NULL after the timeout';
 
-CREATE FUNCTION mpc_internal.run_step(study text, step text)
+CREATE FUNCTION mpc_internal.request_step(study text, step text, caller oid)
 RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
                data_status text, destroyed text[])
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step';
-COMMENT ON FUNCTION mpc_internal.run_step(text, text) IS
+COMMENT ON FUNCTION mpc_internal.request_step(text, text, oid) IS
 'lets the engine of this node do one step by hand and waits for it, at most pg_mpc.step_timeout';
 
 CREATE FUNCTION mpc_internal.require_committed(study text) RETURNS void
@@ -78,18 +85,23 @@ COMMENT ON FUNCTION mpc_internal.require_committed(text) IS
 
 -- running a study
 
-CREATE FUNCTION mpc.start_study(study text) RETURNS text
-LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION mpc_internal.start_study(caller oid, study text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM mpc_internal.require_committed(study);
-  RETURN mpc_internal.start_study(study);
+  RETURN mpc_internal.request_start(study, caller);
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.start_study(oid, text) IS 'implements mpc.start_study';
+
+CREATE FUNCTION mpc.start_study(study text) RETURNS text
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.start_study(text) IS
 'starts an approved study on all three nodes and returns the id of the attempt; joins the attempt that already runs. Acts at once, outside the transaction. Errors: 42704 unknown study; 55000 not approved here, a peer is not ready (named), or run by hand; 25001 approved in this transaction; 54000 no free slot; MP003 a peer cannot be reached';
 
-CREATE FUNCTION mpc.wait_for_study(study text, timeout interval DEFAULT NULL) RETURNS text
+CREATE FUNCTION mpc_internal.wait_for_study(caller oid, study text, timeout interval) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -106,25 +118,42 @@ BEGIN
   RETURN final;
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.wait_for_study(oid, text, interval) IS 'implements mpc.wait_for_study';
+
+CREATE FUNCTION mpc.wait_for_study(study text, timeout interval DEFAULT NULL) RETURNS text
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.wait_for_study(text, interval) IS
 'waits until the study has ended, whoever started it, and returns its state: released, or after the timeout the state it has then. A study that failed or was cancelled raises its own error. Cancelling the query only stops the waiting';
 
+CREATE FUNCTION mpc_internal.cancel_study(caller oid, study text) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT mpc_internal.request_cancel(study, caller) $$;
+COMMENT ON FUNCTION mpc_internal.cancel_study(oid, text) IS 'implements mpc.cancel_study';
+
 CREATE FUNCTION mpc.cancel_study(study text) RETURNS void
-LANGUAGE c VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'pg_mpc_cancel_study';
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.cancel_study(text) IS
 'ends the running attempt on all three nodes at once, outside the transaction; the study may be started again. Errors: 42704 unknown study, 55000 not running on this node';
+
+CREATE FUNCTION mpc_internal.run_study(caller oid, study text)
+RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
+               data_status text, destroyed text[])
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM mpc_internal.require_committed(study);
+  RETURN QUERY SELECT * FROM mpc_internal.request_run(study, caller);
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.run_study(oid, text) IS 'implements mpc.run_study';
 
 CREATE FUNCTION mpc.run_study(study text)
 RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
                data_status text, destroyed text[])
-LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  PERFORM mpc_internal.require_committed(study);
-  RETURN QUERY SELECT * FROM mpc_internal.run_study(study);
-END
-$$;
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.run_study(text) IS
 'starts the study (or joins the attempt that runs), gives a NOTICE per finished step of this node and returns the step rows at the end. Cancelling the query cancels the study. Holds a snapshot: CALL mpc.run for long studies. Errors: as mpc.start_study, and the study''s own';
 
@@ -134,83 +163,104 @@ AS 'MODULE_PATHNAME', 'pg_mpc_run';
 COMMENT ON PROCEDURE mpc.run(text) IS
 'the same as mpc.run_study without holding a snapshot: commits the caller''s transaction first, so it cannot be called inside a transaction block (2D000)';
 
--- a study by hand
+-- a study step by step
+
+CREATE FUNCTION mpc_internal.run_step(caller oid, study text, step_name text)
+RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
+               data_status text, destroyed text[])
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF step_name = 'prepare' THEN
+    PERFORM mpc_internal.require_committed(study);
+  END IF;
+  RETURN QUERY SELECT * FROM mpc_internal.request_step(study, step_name, caller);
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.run_step(oid, text, text) IS 'implements the functions of the steps, which are named like their step';
 
 CREATE FUNCTION mpc.prepare(study text)
 RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
                data_status text, destroyed text[])
-LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  PERFORM mpc_internal.require_committed(study);
-  RETURN QUERY SELECT * FROM mpc_internal.run_step(study, 'prepare');
-END
-$$;
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
 COMMENT ON FUNCTION mpc.prepare(text) IS
 'step 1 by hand, on each node: starts this node''s engine; a controller reads its source, the third party is ready to receive. Errors of all steps by hand: 55000 out of order or wrong role (the hint names the next step), MP001 after pg_mpc.step_timeout (may be repeated), and the study''s own';
 
 CREATE FUNCTION mpc.agree_key(study text)
 RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
                data_status text, destroyed text[])
-LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT * FROM mpc_internal.run_step($1, 'agree_key') $$;
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
 COMMENT ON FUNCTION mpc.agree_key(text) IS 'step 2 by hand, controllers: the halves of the joint key are exchanged, identifiers hashed, the key erased';
 
 CREATE FUNCTION mpc.scramble(study text)
 RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
                data_status text, destroyed text[])
-LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT * FROM mpc_internal.run_step($1, 'scramble') $$;
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
 COMMENT ON FUNCTION mpc.scramble(text) IS 'step 3 by hand, controllers: values encrypted under the own public key';
 
 CREATE FUNCTION mpc.push(study text)
 RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
                data_status text, destroyed text[])
-LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT * FROM mpc_internal.run_step($1, 'push') $$;
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
 COMMENT ON FUNCTION mpc.push(text) IS 'steps 3-4 by hand, controllers: hashes pushed, match announced, every ciphertext acknowledged';
 
 CREATE FUNCTION mpc.match(study text)
 RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
                data_status text, destroyed text[])
-LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT * FROM mpc_internal.run_step($1, 'match') $$;
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
 COMMENT ON FUNCTION mpc.match(text) IS 'step 4 by hand, third party: hashes matched, count sent, ciphertexts of matched records kept';
 
 CREATE FUNCTION mpc.mask(study text)
 RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
                data_status text, destroyed text[])
-LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT * FROM mpc_internal.run_step($1, 'mask') $$;
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
 COMMENT ON FUNCTION mpc.mask(text) IS 'step 5 by hand, controllers: random shares sent, encrypted under the other controller''s key';
 
 CREATE FUNCTION mpc.unmask(study text)
 RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
                data_status text, destroyed text[])
-LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT * FROM mpc_internal.run_step($1, 'unmask') $$;
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
 COMMENT ON FUNCTION mpc.unmask(text) IS 'step 6 by hand: third party sends the sums; a controller decrypts its own and erases its key';
 
 CREATE FUNCTION mpc.share(study text)
 RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
                data_status text, destroyed text[])
-LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT * FROM mpc_internal.run_step($1, 'share') $$;
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
 COMMENT ON FUNCTION mpc.share(text) IS 'step 7 by hand, on each node: additive shares become Shamir shares';
 
 CREATE FUNCTION mpc.lasso(study text)
 RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
                data_status text, destroyed text[])
-LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT * FROM mpc_internal.run_step($1, 'lasso') $$;
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
 COMMENT ON FUNCTION mpc.lasso(text) IS 'step 8 by hand, on each node: the regression on shares; returns when the result is stored';
 
 -- the node and its peers
 
+CREATE FUNCTION mpc_internal.request_ping(peer text, OUT party text, OUT ok boolean, OUT round_trip_ms float8, OUT cause text)
+RETURNS record
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_ping_peer';
+COMMENT ON FUNCTION mpc_internal.request_ping(text) IS 'asks the coordinator to ping a peer';
+
+CREATE FUNCTION mpc_internal.ping_peer(caller oid, peer text, OUT party text, OUT ok boolean, OUT round_trip_ms float8, OUT cause text)
+RETURNS record
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT p.party, p.ok, p.round_trip_ms, p.cause FROM mpc_internal.request_ping($2) AS p $$;
+COMMENT ON FUNCTION mpc_internal.ping_peer(oid, text) IS 'implements mpc.ping_peer';
+
 CREATE FUNCTION mpc.ping_peer(peer text, OUT party text, OUT ok boolean, OUT round_trip_ms float8, OUT cause text)
 RETURNS record
-LANGUAGE c VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'pg_mpc_ping_peer';
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.ping_peer(text) IS
 'asks the listener of a peer over mutual TLS: ok and the round trip on an open connection, or the cause in words. Error 42704 unknown peer';
 
@@ -221,4 +271,4 @@ GRANT EXECUTE ON FUNCTION mpc.start_study(text), mpc.wait_for_study(text, interv
   mpc.mask(text), mpc.unmask(text), mpc.share(text), mpc.lasso(text) TO mpc_study;
 GRANT EXECUTE ON PROCEDURE mpc.run(text) TO mpc_study;
 GRANT EXECUTE ON FUNCTION mpc.ping_peer(text) TO mpc_admin, mpc_study, mpc_reader;
-GRANT EXECUTE ON FUNCTION mpc_internal.progress() TO mpc_reader, mpc_study;
+GRANT EXECUTE ON FUNCTION mpc_internal.progress() TO mpc_reader, mpc_study, mpc_admin;

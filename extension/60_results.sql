@@ -125,50 +125,75 @@ COMMENT ON FUNCTION mpc_internal.one_lambda(text, integer, float8) IS
 
 -- public functions
 
-CREATE FUNCTION mpc.coefficients(study text)
+CREATE FUNCTION mpc_internal.coefficients(caller oid, study text)
 RETURNS TABLE (lambda float8, attribute text, party text, coefficient float8, selected boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-  number integer := mpc_internal.released_version(study);
+  number integer;
 BEGIN
+  PERFORM mpc_internal.require_reader(caller, study);
+  number := mpc_internal.released_version(study);
   RETURN QUERY SELECT c.lambda, c.attribute, c.party, c.coefficient, c.selected FROM mpc_internal.coefficients AS c
                 WHERE c.study = coefficients.study AND c.version = number ORDER BY c.lambda, c.place;
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.coefficients(oid, text) IS 'implements mpc.coefficients';
+
+CREATE FUNCTION mpc.coefficients(study text)
+RETURNS TABLE (lambda float8, attribute text, party text, coefficient float8, selected boolean)
+LANGUAGE c STABLE
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.coefficients(text) IS
 'coefficients of a released study in original units (outcome units per attribute unit), a row per lambda and attribute; the intercept has attribute "(intercept)" and no party. Errors: 42704 unknown study, 55000 not released';
 
-CREATE FUNCTION mpc.fit(study text)
+CREATE FUNCTION mpc_internal.fit(caller oid, study text)
 RETURNS TABLE (lambda float8, n bigint, parameters integer, nonzero integer, iterations integer, converged boolean,
                r_squared float8, adjusted_r_squared float8, rounds bigint, bytes_sent bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-  number integer := mpc_internal.released_version(study);
+  number integer;
 BEGIN
+  PERFORM mpc_internal.require_reader(caller, study);
+  number := mpc_internal.released_version(study);
   RETURN QUERY SELECT f.lambda, f.n, f.parameters, f.nonzero, f.iterations, f.converged, f.r_squared,
                       f.adjusted_r_squared, f.rounds, f.bytes_sent FROM mpc_internal.fits AS f
                 WHERE f.study = fit.study AND f.version = number ORDER BY f.lambda;
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.fit(oid, text) IS 'implements mpc.fit';
+
+CREATE FUNCTION mpc.fit(study text)
+RETURNS TABLE (lambda float8, n bigint, parameters integer, nonzero integer, iterations integer, converged boolean,
+               r_squared float8, adjusted_r_squared float8, rounds bigint, bytes_sent bigint)
+LANGUAGE c STABLE
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.fit(text) IS
 'measures of fit of a released study, a row per lambda: n matched records, parameters with the intercept, R squared, and what the run took at this node. Errors: 42704 unknown study, 55000 not released';
 
-CREATE FUNCTION mpc.transcript(study text)
+CREATE FUNCTION mpc_internal.transcript(caller oid, study text)
 RETURNS TABLE (phase text, rounds bigint, elements bigint, bytes_sent bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-  number integer := mpc_internal.released_version(study);
+  number integer;
 BEGIN
+  PERFORM mpc_internal.require_reader(caller, study);
+  number := mpc_internal.released_version(study);
   RETURN QUERY SELECT t.phase, t.rounds, t.elements, t.bytes_sent FROM mpc_internal.traffic AS t
                 WHERE t.study = transcript.study AND t.version = number ORDER BY t.place;
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.transcript(oid, text) IS 'implements mpc.transcript';
+
+CREATE FUNCTION mpc.transcript(study text)
+RETURNS TABLE (phase text, rounds bigint, elements bigint, bytes_sent bigint)
+LANGUAGE c STABLE
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.transcript(text) IS
 'what this node sent in steps 7 and 8 of a released study, by phase of the computation: rounds it took part in (phases share rounds, so their sum exceeds the rounds in mpc.fit), field elements without those inside comparison keys, bytes before encryption. Errors: 42704 unknown study, 55000 not released';
 
@@ -187,18 +212,21 @@ END
 $$;
 COMMENT ON FUNCTION mpc_internal.predictor_value(text, text, jsonb) IS 'number of a JSON value; true is 1, false is 0';
 
-CREATE FUNCTION mpc.predict(study text, attributes jsonb, lambda float8 DEFAULT NULL) RETURNS float8
+CREATE FUNCTION mpc_internal.predict(caller oid, study text, attributes jsonb, lambda float8) RETURNS float8
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  number integer := mpc_internal.released_version(study);
-  chosen float8 := mpc_internal.one_lambda(study, number, lambda);
+  number integer;
+  chosen float8;
   term record;
   key text;
   used text[] := '{}';
   missing text[] := '{}';
   total float8 := 0;
 BEGIN
+  PERFORM mpc_internal.require_reader(caller, study);
+  number := mpc_internal.released_version(study);
+  chosen := mpc_internal.one_lambda(study, number, lambda);
   IF attributes IS NULL THEN
     RETURN NULL;
   END IF;
@@ -239,5 +267,10 @@ BEGIN
   RETURN total;
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.predict(oid, text, jsonb, float8) IS 'implements mpc.predict';
+
+CREATE FUNCTION mpc.predict(study text, attributes jsonb, lambda float8 DEFAULT NULL) RETURNS float8
+LANGUAGE c STABLE
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.predict(text, jsonb, float8) IS
 'outcome that a released model predicts for one record, in units of the outcome. Keys: the attribute, or party.attribute where both controllers use the name; lambda is needed when the study has several. NULL when attributes are NULL. Error 22023 names attributes that are missing or unknown';

@@ -25,7 +25,7 @@ $$;
 COMMENT ON FUNCTION mpc_internal.approved_records(text, text) IS
 'complete records of the source that this node approved for the spec; NULL when it has not, is the third party, or approved under a version that did not count';
 
-CREATE FUNCTION mpc.explain_study(study text)
+CREATE FUNCTION mpc_internal.explain_study(caller oid, study text)
 RETURNS TABLE (step integer, name text, party text, peer text, sends text, learns text, records bigint, bytes bigint,
                rounds bigint, seconds float8, data_status text, destroyed text[])
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -35,6 +35,9 @@ DECLARE
   spec text := mpc_internal.spec_to_read(study);
   own_records bigint := mpc_internal.approved_records(study, spec);
 BEGIN
+  IF NOT mpc_internal.sees(caller, study) THEN
+    PERFORM mpc_internal.require_reader(caller, study);
+  END IF;
   IF own_records IS NULL THEN
     RETURN QUERY SELECT * FROM mpc_internal.explain_spec(spec, mpc_internal.own_party());
   ELSE
@@ -42,10 +45,17 @@ BEGIN
   END IF;
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.explain_study(oid, text) IS 'implements mpc.explain_study';
+
+CREATE FUNCTION mpc.explain_study(study text)
+RETURNS TABLE (step integer, name text, party text, peer text, sends text, learns text, records bigint, bytes bigint,
+               rounds bigint, seconds float8, data_status text, destroyed text[])
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.explain_study(text) IS
 'what a study does, before it is approved: per step who sends what to whom, who learns what, and what is destroyed; records, bytes and seconds are estimates from expected_records of the spec, NULL without it. Once this node, a controller, has approved, those of its own rows follow from the complete records of the source that it bound: they are seen at this node only. Rows of step 0 state what holds for the whole study: disclosure rules, what becomes public, statistical distance, trust, and what the estimates come from. Error 42704 unknown study';
 
-CREATE FUNCTION mpc.explain_study(study text, source regclass, identifier text)
+CREATE FUNCTION mpc_internal.explain_study(caller oid, study text, source regclass, identifier text)
 RETURNS TABLE (step integer, name text, party text, peer text, sends text, learns text, records bigint, bytes bigint,
                rounds bigint, seconds float8, data_status text, destroyed text[])
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -53,7 +63,6 @@ AS $$
 #variable_conflict use_column
 DECLARE
   held record := mpc_internal.study_for_check(study);
-  caller oid := current_user::regrole;
   keys text[];
   own_records bigint;
 BEGIN
@@ -62,9 +71,17 @@ BEGIN
   PERFORM mpc_internal.require_binding(held.spec, held.party, source, keys, caller);
   EXECUTE format('SELECT count(*) FROM %s WHERE %s', source,
                  mpc_internal.complete_rows(keys || mpc_internal.columns_of(held.spec, held.party))) INTO own_records;
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   RETURN QUERY SELECT * FROM mpc_internal.explain_spec(held.spec::text, held.party, own_records);
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.explain_study(oid, text, regclass, text) IS 'implements mpc.explain_study with a source, as the caller';
+
+CREATE FUNCTION mpc.explain_study(study text, source regclass, identifier text)
+RETURNS TABLE (step integer, name text, party text, peer text, sends text, learns text, records bigint, bytes bigint,
+               rounds bigint, seconds float8, data_status text, destroyed text[])
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'pg_mpc_source_entry';
 COMMENT ON FUNCTION mpc.explain_study(text, regclass, text) IS
 'mpc.explain_study for a controller that has not approved yet: its own rows follow from the complete records of this table or view, which is counted now, as the caller. Nothing is stored and nothing leaves the node. Errors: 42704 unknown study, 22023 the third party brings no source, 22004, 42P01, 42809, 42501, 42703, 42804 as mpc.approve_study';
 
@@ -156,7 +173,7 @@ DECLARE
   answer record;
   renew boolean := coalesce(peer.next_not_after, peer.not_after) < now() + interval '30 days';
 BEGIN
-  SELECT * INTO answer FROM mpc.ping_peer(peer.party);
+  SELECT * INTO answer FROM mpc_internal.request_ping(peer.party);
   status := CASE WHEN answer.ok AND NOT renew THEN 'ok' ELSE 'problem' END;
   detail := CASE WHEN answer.ok THEN format('answers at %s; its certificate expires on %s', peer.url, peer.not_after)
             ELSE answer.cause END;
@@ -166,7 +183,7 @@ END
 $$;
 COMMENT ON FUNCTION mpc_internal.peer_check(mpc_internal.peers) IS 'row of a peer in mpc.node_status';
 
-CREATE FUNCTION mpc.node_status() RETURNS TABLE ("check" text, status text, detail text, hint text)
+CREATE FUNCTION mpc_internal.node_status(caller oid) RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -196,5 +213,10 @@ BEGIN
   END IF;
 END
 $$;
+COMMENT ON FUNCTION mpc_internal.node_status(oid) IS 'implements mpc.node_status';
+
+CREATE FUNCTION mpc.node_status() RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.node_status() IS
 'checks this node from the preloading to its peers, a row per check: status ok or problem, detail with the cause, hint with what to do';

@@ -1,6 +1,6 @@
 -- What: who may call and read what. Nothing is granted to PUBLIC; roles of the extension have no login of their own.
 --       mpc_admin: peers and the state of the node; mpc_study: propose, approve, start, look at sources;
---       mpc_reader: views and results.
+--       mpc_reader: views and results of the studies that a role is a reader of (44_readers.sql).
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mpc FROM PUBLIC;
 REVOKE ALL ON ALL PROCEDURES IN SCHEMA mpc FROM PUBLIC;
@@ -17,12 +17,13 @@ GRANT EXECUTE ON FUNCTION mpc.export_ledger(boolean, bigint), mpc.compare_ledger
 GRANT EXECUTE ON FUNCTION mpc.draft_study(text, jsonb), mpc.propose_study(text, jsonb), mpc.approve_study(text, text, regclass, text),
   mpc.reject_study(text, text), mpc.withdraw_approval(text), mpc.check_source(text, regclass, text),
   mpc.explain_study(text, regclass, text) TO mpc_study;
-GRANT EXECUTE ON FUNCTION mpc.explain_study(text) TO mpc_study, mpc_reader;
+GRANT EXECUTE ON FUNCTION mpc.explain_study(text) TO mpc_study, mpc_reader, mpc_admin;
+GRANT EXECUTE ON FUNCTION mpc.add_reader(text, text), mpc.remove_reader(text, text) TO mpc_study, mpc_admin;
 
 -- mpc.check_source and mpc.explain_study with a source run as their caller and need these; they read catalogs and the
 -- caller's own source only.
 GRANT USAGE ON SCHEMA mpc_internal TO mpc_study;
-GRANT EXECUTE ON FUNCTION mpc_internal.study_for_check(text), mpc_internal.columns_of(jsonb, text),
+GRANT EXECUTE ON FUNCTION mpc_internal.study_for_check(text), mpc_internal.role_text(oid), mpc_internal.columns_of(jsonb, text),
   mpc_internal.column_problem(oid, text, oid), mpc_internal.identifier_columns(jsonb, oid, text),
   mpc_internal.require_source(oid, oid), mpc_internal.require_binding(jsonb, text, oid, text[], oid),
   mpc_internal.normalised(text, jsonb), mpc_internal.required_matches(jsonb),
@@ -31,10 +32,13 @@ GRANT EXECUTE ON FUNCTION mpc_internal.study_for_check(text), mpc_internal.colum
   mpc_internal.float_of(regclass, text), mpc_internal.complete_rows(text[]),
   mpc_internal.explain_spec(text, text, bigint) TO mpc_study;
 
--- mpc_reader
+-- readers
 
-GRANT EXECUTE ON FUNCTION mpc.coefficients(text), mpc.fit(text), mpc.transcript(text), mpc.predict(text, jsonb, float8) TO mpc_reader;
-GRANT SELECT ON mpc.models TO mpc_reader;
+GRANT EXECUTE ON FUNCTION mpc.coefficients(text), mpc.fit(text), mpc.transcript(text), mpc.predict(text, jsonb, float8)
+  TO mpc_reader, mpc_study, mpc_admin;
+GRANT SELECT ON mpc.models TO mpc_reader, mpc_study, mpc_admin;
 GRANT SELECT ON mpc.studies, mpc.approvals, mpc.study_history, mpc.steps, mpc.ledger, mpc.source_uses,
-  mpc.stat_study_progress TO mpc_reader, mpc_study;
+  mpc.stat_study_progress TO mpc_reader, mpc_study, mpc_admin;
+-- Views call these as whoever reads them.
+GRANT EXECUTE ON FUNCTION mpc_internal.sees_every_study(), mpc_internal.reads_every_result() TO mpc_reader, mpc_study, mpc_admin;
 GRANT SELECT ON mpc.parties TO mpc_reader, mpc_study, mpc_admin;

@@ -127,7 +127,7 @@ SET ROLE regress_two;
 SELECT mpc.approve_study('cycle', current_setting('test.digest'), 'patients', 'bsn');
 RESET ROLE;
 -- the oid of a role that is gone is nobody's
-SELECT mpc_internal.owns(1);
+SELECT mpc_internal.owns(current_user::regrole, 1);
 
 -- the history: who did what when
 SELECT event, party, role = current_user AS own, role ~ 'regress_(one|two)' AS other, version FROM mpc.study_history WHERE study = 'cycle' ORDER BY id;

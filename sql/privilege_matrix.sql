@@ -41,7 +41,7 @@ SELECT p.oid::regprocedure FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.
  WHERE p.pronamespace IN ('mpc'::regnamespace, 'mpc_internal'::regnamespace) AND p.prokind IN ('f', 'p')
    AND (p.prosecdef OR l.lanname IN ('sql', 'plpgsql'))
    AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false);
-SELECT count(*) > 20 AS many FROM pg_proc AS p WHERE p.pronamespace = 'mpc'::regnamespace AND p.prosecdef;
+SELECT count(*) > 20 AS many FROM pg_proc AS p WHERE p.pronamespace = 'mpc_internal'::regnamespace AND p.prosecdef;
 -- Row ownership: all tables belong to the owner of the extension, who is none of the roles.
 SELECT DISTINCT pg_get_userbyid(c.relowner) = pg_get_userbyid(e.extowner) AS owner_only FROM pg_class AS c, pg_extension AS e
  WHERE c.relnamespace = 'mpc_internal'::regnamespace AND c.relkind = 'r' AND e.extname = 'pg_mpc';

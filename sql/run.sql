@@ -21,4 +21,4 @@ BEGIN;
 CALL mpc.run('nowhere');
 ROLLBACK;
 -- step functions know the names of steps only
-SELECT * FROM mpc_internal.run_step('nowhere', 'dance');
+SELECT * FROM mpc_internal.request_step('nowhere', 'dance', current_user::regrole);

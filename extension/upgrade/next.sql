@@ -14,3 +14,25 @@ DROP FUNCTION mpc_internal.record_use(text, text, text);
 DROP FUNCTION mpc_internal.require_budget(jsonb, oid);
 DROP FUNCTION mpc_internal.earlier_cohorts(oid);
 DROP FUNCTION mpc_internal.source_digest(text, text, oid, text[], oid);
+
+-- What public functions do is in functions of mpc_internal that are told the calling role.
+DROP FUNCTION mpc_internal.invoking_user();
+DROP FUNCTION mpc_internal.start_study(text);
+DROP FUNCTION mpc_internal.run_study(text);
+DROP FUNCTION mpc_internal.run_step(text, text);
+DROP FUNCTION mpc_internal.record_objection(text, text, text);
+DROP FUNCTION mpc_internal.decide(text, integer, text, text, text, text, timestamptz, text);
+DROP FUNCTION mpc_internal.owns(oid);
+DROP FUNCTION mpc_internal.own_draft(text);
+DROP FUNCTION mpc_internal.take_draft(text);
+
+-- data
+
+-- Whoever could read a study before may read it now: all members of mpc_reader, and the roles that decided on it or ran it.
+INSERT INTO mpc_internal.readers (study, role, role_name, reason)
+SELECT DISTINCT s.study, r.oid, r.rolname, 'upgraded' FROM mpc_internal.studies AS s, pg_catalog.pg_roles AS r
+ WHERE r.rolname OPERATOR(pg_catalog.=) 'mpc_reader'
+    OR r.oid OPERATOR(pg_catalog.=) ANY (SELECT a.approver FROM mpc_internal.approvals AS a WHERE a.study OPERATOR(pg_catalog.=) s.study)
+    OR EXISTS (SELECT FROM mpc_internal.ledger AS l
+                WHERE l.study OPERATOR(pg_catalog.=) s.study AND l.event OPERATOR(pg_catalog.=) ANY ('{proposed,approved,asked}')
+                  AND l.detail OPERATOR(pg_catalog.->>) 'by' OPERATOR(pg_catalog.=) pg_catalog.quote_ident(r.rolname));

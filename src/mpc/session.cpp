@@ -73,23 +73,46 @@ void Session::exchange_now(Exchange& round) {
   auto& out = round.out;
   auto& in = round.in;
   const auto& expected = round.expected;
-  cancel_.check();
-  for (int peer = 0; peer < kParties; ++peer) {
-    if (peer == self_ || out[peer].empty()) continue;
-    channel_.send(peer, step_, std::move(out[peer]));
-    out[peer].clear();
-  }
+  std::size_t longest = 0;
   for (int peer = 0; peer < kParties; ++peer) {
     in[peer].clear();
-    if (peer == self_ || expected[peer] == 0) continue;
-    in[peer] = channel_.receive(peer, step_);
-    if (in[peer].size() != expected[peer])
-      throw Error(ErrorCode::protocol_violation, "a message of the computation has the wrong size",
-                  "party " + std::to_string(peer) + ", " + std::to_string(in[peer].size()) + " bytes instead of " +
-                      std::to_string(expected[peer]));
+    if (peer != self_) longest = std::max({longest, out[peer].size(), expected[peer]});
   }
+  // All parties send one piece before they wait for one, so that no queue has to hold more than that.
+  for (std::size_t first = 0; first == 0 || first < longest; first += kMessagePiece) exchange_piece(round, first);
+  for (Bytes& message : out) message.clear();
   ++transcript_.rounds;
   if (watch_) watch_();
+}
+
+// Bytes first .. first + kMessagePiece of the messages.
+void Session::exchange_piece(Exchange& round, std::size_t first) {
+  cancel_.check();
+  for (int peer = 0; peer < kParties; ++peer) {
+    Bytes& message = round.out[peer];
+    if (peer == self_ || first >= message.size()) continue;
+    if (message.size() <= kMessagePiece) {
+      channel_.send(peer, step_, std::move(message));
+      message.clear();
+    } else {
+      const auto at = message.begin() + static_cast<std::ptrdiff_t>(first);
+      channel_.send(peer, step_,
+                    Bytes(at, at + static_cast<std::ptrdiff_t>(std::min(kMessagePiece, message.size() - first))));
+    }
+  }
+  for (int peer = 0; peer < kParties; ++peer) {
+    if (peer == self_ || first >= round.expected[peer]) continue;
+    const std::size_t size = std::min(kMessagePiece, round.expected[peer] - first);
+    Bytes piece = channel_.receive(peer, step_);
+    if (piece.size() != size)
+      throw Error(ErrorCode::protocol_violation, "a message of the computation has the wrong size",
+                  "party " + std::to_string(peer) + ", " + std::to_string(piece.size()) + " bytes instead of " +
+                      std::to_string(size));
+    if (first == 0)
+      round.in[peer] = std::move(piece);
+    else
+      round.in[peer].insert(round.in[peer].end(), piece.begin(), piece.end());
+  }
 }
 
 namespace {

@@ -51,6 +51,9 @@ struct Transcript : Traffic {
   int widest_opening = 0;  // testing flavour: bits of the widest value opened
 };
 
+// A longer message of a round travels in pieces of this size (the transport takes 16 MB at most).
+inline constexpr std::size_t kMessagePiece = std::size_t{8} << 20;
+
 class TaskGroup;
 
 // So many values of an opening, each below 2^bound in absolute value.
@@ -113,6 +116,7 @@ class Session {
   friend class TaskGroup;
   void book_traffic(const Exchange& round);
   void exchange_now(Exchange& round);
+  void exchange_piece(Exchange& round, std::size_t first);
 
   TaskGroup* group_ = nullptr;
   Channel& channel_;

@@ -3,8 +3,11 @@
 #include "study/explain_estimate.h"
 
 #include <cmath>
+#include <cstdio>
 
+#include "base/error.h"
 #include "linkage/packing.h"
+#include "mpc/session.h"
 #include "regression/plan.h"
 #include "study/explain.h"
 
@@ -112,6 +115,16 @@ StepEstimate estimate_fit(const Spec& spec, const Count& records) {
 }
 
 double planned_exposure_log2(const Spec& spec) { return std::log2(planned_exposure(plan_of(spec))); }
+
+void require_feasible(const Spec& spec) {
+  const double planned = planned_exposure_log2(spec);
+  if (planned <= std::log2(kMostExposure)) return;
+  char text[32];
+  std::snprintf(text, sizeof text, "2^%.1f", planned);
+  throw Error(ErrorCode::limit_exceeded, "the study may open more than the allowed statistical distance",
+              "Its openings may come within " + std::string(text) + " of the data, the limit is 2^-24.",
+              "Agree on fewer lambdas, fewer attributes, a smaller analysis.max_iterations, or on expected_records.");
+}
 
 std::optional<double> join_exposure_log2(const Spec& spec) {
   if (!spec.expected_records) return std::nullopt;

@@ -32,4 +32,8 @@ StepEstimate estimate_fit(const Spec& spec, const Count& records);
 // Base-2 logarithm of records * columns * 2^-80; nullopt without expected_records.
 std::optional<double> join_exposure_log2(const Spec& spec);
 
+// Error(limit_exceeded) for a spec whose run would be refused after the match, whatever the data: the statistical
+// distance of what it may open is above the limit of the engine.
+void require_feasible(const Spec& spec);
+
 }  // namespace pgmpc

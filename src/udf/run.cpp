@@ -5,6 +5,7 @@
 
 // After the headers that are free of PostgreSQL.
 #include "pg/guard.h"
+#include "udf/entry.h"
 
 extern "C" {
 #include "access/xact.h"
@@ -45,6 +46,8 @@ void require_transaction_control(FunctionCallInfo fcinfo) {
            errhint("Call it outside of BEGIN ... COMMIT, or use mpc.run_study, which holds a snapshot.")));
 }
 
+using pgmpc::caller_argument;
+
 // Ends the caller's transaction, so that nothing holds a snapshot during the study.
 void release_snapshot() {
   SPI_connect_ext(SPI_OPT_NONATOMIC);
@@ -56,9 +59,9 @@ void release_snapshot() {
 
 Datum pg_mpc_start_study(PG_FUNCTION_ARGS) {
   text* study = PG_GETARG_TEXT_PP(0);
+  Oid caller = caller_argument(fcinfo, 1);
   return pg::udf(fcinfo, [&] {
-    Json started =
-        *run_client::ask({{"op", "start"}, {"study", std::string(pg::text_of(study))}, {"role", GetOuterUserId()}});
+    Json started = *run_client::ask({{"op", "start"}, {"study", std::string(pg::text_of(study))}, {"role", caller}});
     std::string attempt = pgmpc::text_member(started, "attempt");
     return PointerGetDatum(pg::make_varlena(pgmpc::view_of(attempt)));
   });
@@ -77,8 +80,9 @@ Datum pg_mpc_wait_for_study(PG_FUNCTION_ARGS) {
 
 Datum pg_mpc_cancel_study(PG_FUNCTION_ARGS) {
   text* study = PG_GETARG_TEXT_PP(0);
+  Oid caller = caller_argument(fcinfo, 1);
   return pg::udf(fcinfo, [&] {
-    run_client::ask({{"op", "cancel"}, {"study", std::string(pg::text_of(study))}, {"role", GetOuterUserId()}});
+    run_client::ask({{"op", "cancel"}, {"study", std::string(pg::text_of(study))}, {"role", caller}});
     return Datum(0);
   });
 }
@@ -86,9 +90,10 @@ Datum pg_mpc_cancel_study(PG_FUNCTION_ARGS) {
 Datum pg_mpc_run_study(PG_FUNCTION_ARGS) {
   InitMaterializedSRF(fcinfo, 0);
   text* study = PG_GETARG_TEXT_PP(0);
+  Oid caller = caller_argument(fcinfo, 1);
   pgmpc::StepRowSink sink(fcinfo);
   return pg::udf(fcinfo, [&] {
-    run_client::run(std::string(pg::text_of(study)), GetOuterUserId(), [&](const Json& row) {
+    run_client::run(std::string(pg::text_of(study)), caller, [&](const Json& row) {
       pgmpc::notice_step(row);
       sink.put(row);
     });
@@ -98,10 +103,11 @@ Datum pg_mpc_run_study(PG_FUNCTION_ARGS) {
 
 Datum pg_mpc_run(PG_FUNCTION_ARGS) {
   require_transaction_control(fcinfo);
+  Oid caller = pgmpc::calling_role(fcinfo);
   char* study = text_to_cstring(PG_GETARG_TEXT_PP(0));
   release_snapshot();
   return pg::udf(fcinfo, [&] {
-    run_client::run(study, GetOuterUserId(), [](const Json& row) { pgmpc::notice_step(row); });
+    run_client::run(study, caller, [](const Json& row) { pgmpc::notice_step(row); });
     return Datum(0);
   });
 }

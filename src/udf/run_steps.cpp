@@ -8,6 +8,7 @@
 #include "pg/errcodes.h"
 #include "pg/guard.h"
 #include "pg/row.h"
+#include "udf/entry.h"
 
 extern "C" {
 #include "utils/jsonb.h"
@@ -59,11 +60,12 @@ Datum pg_mpc_step(PG_FUNCTION_ARGS) {
   InitMaterializedSRF(fcinfo, 0);
   text* study = PG_GETARG_TEXT_PP(0);
   text* step = PG_GETARG_TEXT_PP(1);
+  Oid caller = pgmpc::caller_argument(fcinfo, 2);
   pgmpc::StepRowSink sink(fcinfo);
   return pg::udf(fcinfo, [&] {
     std::string name(pg::text_of(step)), of(pg::text_of(study));
     std::chrono::milliseconds patience(pgmpc::guc::step_timeout_ms());
-    auto rows = run_client::ask({{"op", "step"}, {"study", of}, {"name", name}, {"role", GetOuterUserId()}}, patience);
+    auto rows = run_client::ask({{"op", "step"}, {"study", of}, {"name", name}, {"role", caller}}, patience);
     if (!rows) throw_not_done(of, name, patience);
     for (const Json& row : *rows) sink.put(row);
     return Datum(0);

@@ -111,6 +111,7 @@ Datum pg_mpc_configured_party(PG_FUNCTION_ARGS) {
 
 Datum pg_mpc_configured_database(PG_FUNCTION_ARGS) { PG_RETURN_TEXT_P(cstring_to_text(guc::database())); }
 
+// For the SQL of version 0.1.0, which a node may have until ALTER EXTENSION pg_mpc UPDATE.
 Datum pg_mpc_invoking_user(PG_FUNCTION_ARGS) {
   // In index expressions and the like the outer role is whoever runs the maintenance, often a superuser, while the
   // code is the table owner's: nothing may be approved in its name there.

@@ -6,6 +6,7 @@
 
 #include "pg/guard.h"
 #include "study/explain.h"
+#include "study/explain_estimate.h"
 #include "study/spec.h"
 
 namespace pgmpc {
@@ -13,6 +14,7 @@ namespace pgmpc {
 extern "C" {
 PG_FUNCTION_INFO_V1(pg_mpc_parse_spec);
 PG_FUNCTION_INFO_V1(pg_mpc_study_digest);
+PG_FUNCTION_INFO_V1(pg_mpc_require_feasible);
 PG_FUNCTION_INFO_V1(pg_mpc_spec_difference);
 PG_FUNCTION_INFO_V1(pg_mpc_explain_spec);
 }
@@ -94,6 +96,14 @@ Datum pg_mpc_study_digest(PG_FUNCTION_ARGS) {
   text* study = PG_GETARG_TEXT_PP(0);
   text* spec = PG_GETARG_TEXT_PP(1);
   return pg::udf(fcinfo, [&] { return text_datum(study_digest(pg::text_of(study), parse_spec(pg::text_of(spec)))); });
+}
+
+Datum pg_mpc_require_feasible(PG_FUNCTION_ARGS) {
+  text* spec = PG_GETARG_TEXT_PP(0);
+  return pg::udf(fcinfo, [&] {
+    require_feasible(parse_spec(pg::text_of(spec)));
+    return Datum(0);
+  });
 }
 
 Datum pg_mpc_spec_difference(PG_FUNCTION_ARGS) {

@@ -6,42 +6,22 @@
 #include "base/cleansing_heap.h"
 #include "linkage/identifiers.h"
 #include "pg/guard.h"
+#include "pg/guarded_role.h"
 
 extern "C" {
 #include "access/xact.h"
-#include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "pgstat.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 }
 
 namespace pgmpc {
 namespace {
 
 constexpr long kBatch = 1000;
-
-// Plain data: the identity to return to. An abort of the transaction returns to it as well.
-struct Identity {
-  Oid user;
-  int context;
-};
-
-Identity act_as(Oid role) {
-  if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)))
-    ereport(ERROR,
-            (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("the role that approved the study does not exist any more"),
-             errhint("Approve the study again.")));
-  Identity before;
-  GetUserIdAndSecContext(&before.user, &before.context);
-  SetUserIdAndSecContext(role, before.context | SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
-  return before;
-}
-
-void act_again_as(const Identity& before) { SetUserIdAndSecContext(before.user, before.context); }
 
 // The transaction in which the source is read. Aborted unless commit() was reached.
 class ReadTransaction {
@@ -64,7 +44,7 @@ class ReadTransaction {
   }
   void commit() {
     pg::call([&] {
-      act_again_as(before_);
+      pg::act_again_as(before_);
       SPI_finish();
       PopActiveSnapshot();
       CommitTransactionCommand();
@@ -83,10 +63,10 @@ class ReadTransaction {
     pgstat_report_activity(STATE_RUNNING, "reading the source of a study");
     SPI_connect();
     PushActiveSnapshot(GetTransactionSnapshot());
-    before_ = act_as(role);
+    before_ = pg::act_as(role);
   }
 
-  Identity before_{};
+  pg::GuardedRole before_{};
   bool committed_ = false;
 };
 
@@ -279,9 +259,9 @@ Source read_source(const Json& job, const Spec& spec) {
 
 void scan_source(const BoundSource& bound, const Spec& spec, int controller,
                  const std::function<void(const Source& part)>& take) {
-  Identity before = pg::call([&] {
+  pg::GuardedRole before = pg::call([&] {
     SPI_connect();
-    return act_as(bound.approver);
+    return pg::act_as(bound.approver);
   });
   Source part;
   fill(part, bound, spec, controller, [&] {
@@ -290,7 +270,7 @@ void scan_source(const BoundSource& bound, const Spec& spec, int controller,
     pg::check_for_interrupts();
   });
   pg::call([&] {
-    act_again_as(before);
+    pg::act_again_as(before);
     SPI_finish();
   });
 }

@@ -3,10 +3,11 @@
 Usage: python3 tools/lib/upgrade_script.py OLD NEW HAND >pg_mpc--A--B.sql
   OLD   install script of the released version (extension/released/pg_mpc--A.sql)
   NEW   install script of the version in the making (pg_mpc--B.sql)
-  HAND  what cannot be derived (extension/upgrade/next.sql): changed tables, removed objects, data
+  HAND  what cannot be derived (extension/upgrade/next.sql): changed tables, removed objects; below the line "-- data"
+        what is written into new tables
 
-Comes out, in this order: no study may run; HAND; every statement of NEW that OLD does not have, changed functions and views
-as CREATE OR REPLACE, in the order of NEW. Exit 1 when something of OLD is gone or a table has changed and HAND does not name
+Comes out, in this order: no study may run; HAND up to its data; every statement of NEW that OLD does not have, changed functions and views
+as CREATE OR REPLACE, in the order of NEW; the data. Exit 1 when something of OLD is gone or a table has changed and HAND does not name
 it. Whether the result is right is decided by t/013_upgrade.pl, which compares catalogs.
 """
 import os
@@ -132,7 +133,7 @@ def main():
     versions = [VERSION.search(os.path.basename(path)) for path in (old_path, new_path)]
     if not all(versions) or versions[0].group(1) == versions[1].group(1):
         sys.exit("the names of the scripts must give two versions; tools/release opens the next one")
-    hand = read(hand_path)
+    hand, _, data = read(hand_path).partition("\n-- data\n")
     lines, lacking = upgrade(read(old_path), read(new_path), hand)
     if lacking:
         sys.exit("\n".join(f"{hand_path} does not say what becomes of {what}" for what in lacking))
@@ -142,6 +143,7 @@ def main():
     print("-- what is new or has changed, from the install scripts (tools/lib/upgrade_script.py)\n")
     for line in lines:
         print(line + ";\n")
+    print(data)
 
 
 if __name__ == "__main__":

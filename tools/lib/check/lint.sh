@@ -191,7 +191,8 @@ check_lint() {
   check "docs/sql_reference.md is current" lint_reference
   check "one version" lint_version
   check "tools/release" lint_release
-  for tool in check_layers check_schedule; do
+  check "rules of tools/check_sql" tools/check_sql --self-test
+  for tool in check_layers check_schedule check_sql; do
     check "tools/$tool" "tools/$tool"
   done
   if tree; then

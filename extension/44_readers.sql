@@ -1,0 +1,153 @@
+-- What: who may read a study at this node.
+-- Terms: reader = a role that may read the results of one study and its rows in the views: a role that proposed,
+--        approved or ran it, or that was added with mpc.add_reader. Members of mpc_admin read everything; members of
+--        mpc_study see every study (they decide on it), but results only as readers.
+-- Invariants: a reader is an oid together with a name: a role that was made anew under an old name, or that got the oid
+--             of another one after a restore, is no reader.
+
+CREATE TABLE mpc_internal.readers (
+  study text NOT NULL,
+  role oid NOT NULL,
+  role_name text NOT NULL,
+  reason text NOT NULL CHECK (reason IN ('proposed', 'approved', 'ran', 'added', 'upgraded')),
+  added_at timestamptz NOT NULL DEFAULT now(),
+  added_by text,
+  CONSTRAINT readers_pkey PRIMARY KEY (study, role)
+);
+COMMENT ON TABLE mpc_internal.readers IS 'roles that may read a study; the first reason for which a role became a reader is kept';
+SELECT pg_catalog.pg_extension_config_dump('mpc_internal.readers', '');
+
+CREATE VIEW mpc_internal.readable_studies AS
+SELECT DISTINCT r.study FROM mpc_internal.readers AS r JOIN pg_catalog.pg_roles AS p ON p.oid = r.role AND p.rolname = r.role_name
+ WHERE pg_catalog.pg_has_role(p.oid, 'USAGE');
+COMMENT ON VIEW mpc_internal.readable_studies IS 'studies of which the current user is a reader';
+
+CREATE FUNCTION mpc_internal.sees_every_study() RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT pg_has_role(current_user, 'mpc_study', 'USAGE') OR pg_has_role(current_user, 'mpc_admin', 'USAGE') $$;
+COMMENT ON FUNCTION mpc_internal.sees_every_study() IS
+'whether the current user sees every study of this node in the views: those who decide on studies, and mpc_admin';
+
+CREATE FUNCTION mpc_internal.reads_every_result() RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT pg_has_role(current_user, 'mpc_admin', 'USAGE') $$;
+COMMENT ON FUNCTION mpc_internal.reads_every_result() IS 'whether the current user reads the results of every study of this node';
+
+-- private functions
+
+CREATE FUNCTION mpc_internal.role_text(role oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT coalesce((SELECT quote_ident(r.rolname) FROM pg_roles AS r WHERE r.oid = $1), $1::text) $$;
+COMMENT ON FUNCTION mpc_internal.role_text(oid) IS 'name of a role as SQL writes it, with quotes where they are needed; its oid when it is gone';
+
+CREATE FUNCTION mpc_internal.note_reader(study text, role oid, reason text) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+  INSERT INTO mpc_internal.readers (study, role, role_name, reason)
+  SELECT $1, p.oid, p.rolname, $3 FROM pg_roles AS p WHERE p.oid = $2
+  ON CONFLICT ON CONSTRAINT readers_pkey DO UPDATE SET role_name = excluded.role_name
+   WHERE readers.role_name <> excluded.role_name
+$$;
+COMMENT ON FUNCTION mpc_internal.note_reader(text, oid, text) IS 'the role proposed, approved or ran the study and may read it from now on';
+
+CREATE FUNCTION mpc_internal.reads(caller oid, study text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT pg_has_role($1, 'mpc_admin', 'USAGE')
+      OR EXISTS (SELECT FROM mpc_internal.readers AS r JOIN pg_roles AS p ON p.oid = r.role AND p.rolname = r.role_name
+                  WHERE r.study = $2 AND pg_has_role($1, p.oid, 'USAGE'))
+$$;
+COMMENT ON FUNCTION mpc_internal.reads(oid, text) IS 'whether a role may read the results of a study';
+
+CREATE FUNCTION mpc_internal.sees(caller oid, study text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT pg_has_role($1, 'mpc_study', 'USAGE') OR mpc_internal.reads($1, $2) $$;
+COMMENT ON FUNCTION mpc_internal.sees(oid, text) IS 'whether a role sees a study in the views and in the ledger';
+
+CREATE FUNCTION mpc_internal.require_reader(caller oid, study text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF mpc_internal.reads(caller, study) THEN
+    RETURN;
+  END IF;
+  PERFORM mpc_internal.find_study(study);
+  RAISE EXCEPTION USING ERRCODE = '42501',
+    MESSAGE = format('role %s may not read study "%s"', mpc_internal.role_text(caller), study),
+    DETAIL = 'Roles that proposed, approved or ran a study at this node may read it, and those that were added to it.',
+    HINT = format('One of them, or a member of mpc_admin, may call mpc.add_reader(%L, ''role'').', study);
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_reader(oid, text) IS 'error 42501 unless the role may read the results of the study';
+
+CREATE FUNCTION mpc_internal.reader_to_change(caller oid, study text, role text) RETURNS oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  found_role oid := (SELECT r.oid FROM pg_roles AS r WHERE r.rolname = reader_to_change.role);
+BEGIN
+  PERFORM mpc_internal.find_study(study);
+  PERFORM mpc_internal.require_reader(caller, study);
+  IF found_role IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = '42704', MESSAGE = format('role "%s" does not exist', role),
+      DETAIL = 'The name is taken as it stands, upper and lower case included.',
+      HINT = 'View pg_roles lists the roles of this server.';
+  END IF;
+  RETURN found_role;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.reader_to_change(oid, text, text) IS
+'oid of the role that is to be added or removed; errors 42704 unknown study or role, 42501 the caller may not read the study itself';
+
+-- public functions
+
+CREATE FUNCTION mpc_internal.add_reader(caller oid, study text, role text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  added oid := mpc_internal.reader_to_change(caller, study, role);
+BEGIN
+  IF NOT (pg_has_role(added, 'mpc_reader', 'USAGE') OR pg_has_role(added, 'mpc_study', 'USAGE')) THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('role %s is no member of mpc_reader', mpc_internal.role_text(added)),
+      DETAIL = 'Only members of mpc_reader or mpc_study may call the functions and read the views of results.',
+      HINT = format('GRANT mpc_reader TO %s;', mpc_internal.role_text(added));
+  END IF;
+  INSERT INTO mpc_internal.readers AS r (study, role, role_name, reason, added_by)
+  VALUES (add_reader.study, added, add_reader.role, 'added', mpc_internal.role_text(caller))
+  ON CONFLICT ON CONSTRAINT readers_pkey DO UPDATE SET role_name = excluded.role_name;
+  PERFORM mpc_internal.record_event(study, NULL, 'reader_added', NULL, jsonb_build_object(
+    'role', mpc_internal.role_text(added), 'by', mpc_internal.role_text(caller)));
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.add_reader(oid, text, text) IS 'implements mpc.add_reader';
+
+CREATE FUNCTION mpc.add_reader(study text, role text) RETURNS void
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
+COMMENT ON FUNCTION mpc.add_reader(text, text) IS
+'lets a role of this node read a study: its results and its rows in the views. The role is named as it stands in pg_roles and has to be a member of mpc_reader or mpc_study. Whoever may read the study may call it. Errors: 42704 unknown study or role, 42501 the caller may not read the study, 22023 the role is no member of mpc_reader';
+
+CREATE FUNCTION mpc_internal.remove_reader(caller oid, study text, role text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  removed oid := mpc_internal.reader_to_change(caller, study, role);
+BEGIN
+  DELETE FROM mpc_internal.readers AS r WHERE r.study = remove_reader.study AND r.role = removed;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = '42704', MESSAGE = format('role %s is no reader of study "%s"', mpc_internal.role_text(removed), study),
+      DETAIL = format('Its readers are %s.', coalesce((SELECT string_agg(mpc_internal.role_text(r.role), ', ' ORDER BY r.role_name)
+                                                         FROM mpc_internal.readers AS r WHERE r.study = remove_reader.study), 'none')),
+      HINT = 'A role may also read a study because it is a member of one that is a reader, or of mpc_admin.';
+  END IF;
+  PERFORM mpc_internal.record_event(study, NULL, 'reader_removed', NULL, jsonb_build_object(
+    'role', mpc_internal.role_text(removed), 'by', mpc_internal.role_text(caller)));
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.remove_reader(oid, text, text) IS 'implements mpc.remove_reader';
+
+CREATE FUNCTION mpc.remove_reader(study text, role text) RETURNS void
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
+COMMENT ON FUNCTION mpc.remove_reader(text, text) IS
+'takes the right to read a study from a role, also from one that proposed, approved or ran it (which gets it back when it does so again). Errors: 42704 unknown study or role, or the role is no reader; 42501 the caller may not read the study';
