@@ -3,6 +3,8 @@
 \set SHOW_CONTEXT never
 \pset format unaligned
 \pset tuples_only on
+-- Code of the trap must not hang the test.
+SET statement_timeout = '2min';
 CREATE ROLE regress_trudy IN ROLE mpc_study;
 CREATE ROLE regress_clerk;
 CREATE ROLE "Regress ""Alice""" IN ROLE mpc_study;
@@ -257,3 +259,4 @@ DROP SCHEMA trap CASCADE;
 RESET client_min_messages;
 DROP OWNED BY regress_trudy, regress_clerk, "Regress ""Alice""", regress_admin, regress_other, regress_reader, regress_plain;
 DROP ROLE regress_trudy, regress_clerk, "Regress ""Alice""", regress_admin, regress_other, regress_reader, regress_plain;
+RESET statement_timeout;
