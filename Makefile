@@ -16,7 +16,7 @@ RELEASED = $(shell ls extension/released | sed -n 's/^pg_mpc--\(.*\)\.sql$$/\1/p
 UPGRADE = pg_mpc--$(RELEASED)--$(EXTVERSION).sql
 DATA = $(sort $(wildcard extension/released/pg_mpc--*.sql extension/upgrade/pg_mpc--*.sql))
 DATA_built = pg_mpc--$(EXTVERSION).sql $(UPGRADE)
-EXTRA_CLEAN = $(CORE_BUILD) $(OBJS:.o=.d) results tmp_check
+EXTRA_CLEAN = $(CORE_BUILD) $(OBJS:.o=.d) .server_version results tmp_check
 
 # No -fvisibility=hidden here: before PostgreSQL 16 PGDLLEXPORT is empty, so the magic block would be hidden too.
 # The version script hides everything that is not meant for the server.
@@ -53,7 +53,12 @@ $(UPGRADE): pg_mpc--$(EXTVERSION).sql extension/released/pg_mpc--$(RELEASED).sql
 	mv $@.part $@
 
 # What has the version compiled in.
-src/worker/listener.o src/worker/coordinator.o src/udf/study_node.o: pg_mpc.control
+src/module.o src/worker/listener.o src/worker/coordinator.o src/udf/study_node.o: pg_mpc.control
+
+# Objects built for another version of the server are built again.
+$(OBJS): .server_version
+.server_version: FORCE
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' > $@
 
 installcheck:
 	tools/regress '$(bindir)' '$(pgxsdir)'

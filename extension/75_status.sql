@@ -157,7 +157,7 @@ DECLARE
   -- The listener has no entry in pg_stat_activity.
   used integer := 1 + (SELECT count(*) FROM pg_stat_activity AS a WHERE a.backend_type NOT IN (
     'client backend', 'autovacuum launcher', 'autovacuum worker', 'background writer', 'checkpointer', 'startup',
-    'walwriter', 'walsender', 'walreceiver', 'archiver', 'slotsync worker', 'standalone backend'));
+    'walwriter', 'walsender', 'walreceiver', 'archiver', 'slotsync worker', 'walsummarizer', 'io worker', 'standalone backend'));
 BEGIN
   status := CASE WHEN used < slots THEN 'ok' ELSE 'problem' END;
   detail := format('%s of max_worker_processes %s in use', used, slots);

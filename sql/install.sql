@@ -10,6 +10,9 @@ SELECT pg_describe_object(classid, objid, objsubid) AS uncommented
    AND classid IN ('pg_proc'::regclass, 'pg_type'::regclass, 'pg_class'::regclass, 'pg_operator'::regclass, 'pg_namespace'::regclass)
    AND obj_description(objid, classid::regclass::name) IS NULL
    AND pg_describe_object(classid, objid, objsubid) !~ '\[\]$|^(index|sequence|toast)'
+   -- Row types of tables and views are members of the extension from PostgreSQL 17 on.
+   AND NOT (classid = 'pg_type'::regclass AND objid IN (
+         SELECT t.oid FROM pg_type t JOIN pg_class c ON c.oid = t.typrelid WHERE c.relkind <> 'c'))
  ORDER BY 1;
 -- PUBLIC may execute nothing of it.
 SELECT p.oid::regprocedure AS public_function

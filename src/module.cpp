@@ -5,7 +5,12 @@
 #include "worker/worker.h"
 
 extern "C" {
+#ifdef PG_MODULE_MAGIC_EXT
+// From PostgreSQL 18 on, pg_get_loaded_modules() shows them.
+PG_MODULE_MAGIC_EXT(.name = "pg_mpc", .version = PG_MPC_VERSION);
+#else
 PG_MODULE_MAGIC;
+#endif
 PGDLLEXPORT void _PG_init(void);
 }
 

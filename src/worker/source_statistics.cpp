@@ -79,8 +79,12 @@ void hide_extended_statistics(Oid relation) {
 }
 
 bool look_for_tables(Node* node, void* context);
+#if PG_VERSION_NUM >= 160000
+bool (*const walker)(Node*, void*) = look_for_tables;
+#else
 // Before PostgreSQL 16 walkers are declared without parameters.
 bool (*const walker)() = reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(look_for_tables));
+#endif
 
 bool look_for_tables(Node* node, void* context) {
   if (node == nullptr) return false;

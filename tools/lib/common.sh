@@ -6,10 +6,10 @@
 # shellcheck shell=bash
 
 pg_mpc_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-pg_major=${PG_MAJOR:-15}
 
-build_packages=(build-essential cmake ninja-build pkg-config "postgresql-$pg_major" "postgresql-server-dev-$pg_major"
-  libssl-dev libgmp-dev libcurl4-openssl-dev nlohmann-json3-dev python3 openssl)
+# Beside the server, whose version is chosen late: need_build_packages.
+build_packages=(build-essential cmake ninja-build pkg-config libssl-dev libgmp-dev libcurl4-openssl-dev nlohmann-json3-dev
+  python3 openssl)
 test_packages=(libgtest-dev libipc-run-perl perl curl valgrind)
 # The compiler with the runtime and headers of its sanitizers and fuzzer, which come apart.
 clang_packages=(clang libclang-rt-dev)
@@ -34,6 +34,10 @@ as_root() {
 
 package_installed() {
   [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+apt_update() {
+  as_root apt-get update -qq >&2 || die "apt-get update failed"
 }
 
 # apt_install PACKAGE...: what apt-get and the packages' scripts say is shown only when it fails.
@@ -78,14 +82,48 @@ need_packages() {
   done
   [ $((${#missing[@]} + ${#server[@]})) -eq 0 ] && return 0
   say "installing: ${missing[*]} ${server[*]}"
-  as_root apt-get update -qq || die "apt-get update failed"
+  apt_update
   # Server packages first: what follows may pull them in, and must then find them configured.
   [ ${#server[@]} -eq 0 ] || install_postgresql "${server[@]}" || die "could not install ${server[*]}"
   [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
 }
 
+# pg_major: the major version of PostgreSQL: PG_MAJOR, else the newest whose headers are installed, else the one that
+# apt's package "postgresql" stands for.
+pg_major() {
+  local major=${PG_MAJOR:-}
+  [ -n "$major" ] || major=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' 'postgresql-server-dev-*' 2>/dev/null |
+    sed -n 's/^installed postgresql-server-dev-\([0-9][0-9]*\)$/\1/p' | sort -n | tail -n 1)
+  [ -n "$major" ] || major=$(apt_major)
+  if [ -z "$major" ]; then
+    apt_update
+    major=$(apt_major)
+  fi
+  [ -n "$major" ] || die "apt knows no package postgresql; set PG_MAJOR"
+  echo "$major"
+}
+
+# apt_major: the major version of apt's package "postgresql", or nothing.
+apt_major() {
+  LC_ALL=C.UTF-8 apt-cache depends postgresql 2>/dev/null |
+    sed -n 's/^ *Depends: postgresql-\([0-9][0-9]*\)$/\1/p' | head -n 1
+}
+
+# need_build_packages NAME...: what the build needs, with the server and its headers, and the named packages.
+need_build_packages() {
+  local major
+  major=$(pg_major) || exit 1
+  need_packages "${build_packages[@]}" "postgresql-$major" "postgresql-server-dev-$major" "$@"
+}
+
 pg_config_path() {
-  printf '%s\n' "${PG_CONFIG:-/usr/lib/postgresql/$pg_major/bin/pg_config}"
+  local major
+  if [ -n "${PG_CONFIG:-}" ]; then
+    printf '%s\n' "$PG_CONFIG"
+  else
+    major=$(pg_major) || exit 1
+    printf '%s\n' "/usr/lib/postgresql/$major/bin/pg_config"
+  fi
 }
 
 # unprivileged_user: the name of the user that runs PostgreSQL.
@@ -127,10 +165,11 @@ logged() {
 
 # private_tree DIR LOG: builds the extension, makes the private tree below DIR, prints its bindir.
 private_tree() {
-  local dir=$1 log=$2 tree
+  local dir=$1 log=$2 tree config
   say "building the extension"
   # The unprivileged user must be able to read the tree, whatever the caller's umask is.
-  tree=$(umask 022 && PG_CONFIG=$(pg_config_path) "$pg_mpc_root/tools/private_pg" "$dir" 2>"$log") || {
+  config=$(pg_config_path) || exit 1
+  tree=$(umask 022 && PG_CONFIG=$config "$pg_mpc_root/tools/private_pg" "$dir" 2>"$log") || {
     tail -n 40 "$log" >&2
     die "the extension could not be built (the whole output: $log)"
   }

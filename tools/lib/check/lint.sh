@@ -11,7 +11,7 @@ project_files() {
     # The rest of the line is what .gitignore says.
     find "$@" \( -name .git -o -name 'build*' -o -name __pycache__ -o -name results -o -name tmp_check \) -prune -o \
       -type f ! -name '*.o' ! -name '*.d' ! -name '*.so' ! -name '*.pyc' ! -name '*.bc' ! -name 'pg_mpc--*.sql' \
-      ! -name 'regression.*' ! -name .build.lock -print | sed 's,^\./,,'
+      ! -name 'regression.*' ! -name .build.lock ! -name .server_version -print | sed 's,^\./,,'
   fi
 }
 

@@ -1,11 +1,11 @@
 # What: the SQL regression tests in a temporary, preloaded instance. Sourced by tools/check.
 # shellcheck shell=bash
 
-# count_pg_regress LOG STATUS WHAT: reads pg_regress's verdicts.
+# count_pg_regress LOG STATUS WHAT: reads pg_regress's verdicts: lines of TAP from PostgreSQL 16 on.
 count_pg_regress() {
   local log=$1 status=$2 what=$3 ok bad
-  ok=$(grep -cE '^(test )?.*\.\.\. +ok( |$)' "$log" || true)
-  bad=$(grep -cE '\.\.\. +FAILED' "$log" || true)
+  ok=$(grep -cE '^(test )?.*\.\.\. +ok( |$)|^ok [0-9]+' "$log" || true)
+  bad=$(grep -cE '\.\.\. +FAILED|^not ok [0-9]+' "$log" || true)
   [ "$status" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
   [ "$((ok + bad))" -gt 0 ] || bad=1
   [ "$bad" -eq 0 ] || tail -n 200 "$log" >&2
