@@ -25,6 +25,8 @@ enum class Mutant {
   fixed_dcf_seeds,                 // F29: comparison keys made from seeds everybody knows
   inexact_release,                 // F16: release by probabilistic truncation
   textbook_own_randomness,         // own-key encryption with r^N instead of squares
+  masks_with_base_of_key,          // B8: masks made with h_s of the key, not with an own base
+  bases_of_key,                    // B8: the same, and the third party's randomness too
   no_dominance_rule,               // F11: precheck without the dominance rule
   no_level_rule,                   // F11: precheck without the level rule
   join_masks_reused,               // F2: the same masks in two attempts

@@ -3,6 +3,7 @@
 // Terms: N = p*q with safe primes p, q = 3 (mod 4); plaintext = integer in [0, N); ciphertext = integer in
 //        (0, N^2), coprime to N; h_s = (x^2)^N mod N^2 for a random x: public, part of the public key;
 //        own-key encryption = by the holder of p and q; mask encryption = under the other controller's key.
+// h_s stays part of the key's format; nobody but its owner relies on it.
 // Encodings: every plaintext is bits/8 bytes, every ciphertext 2*bits/8 bytes, big-endian, fixed size.
 // Invariants: the randomness of own-key encryption and of masks is a square N-th residue (Jacobi symbol +1) and
 //             mask exponents have bits+128 bits, so that the key owner, who recovers the randomness of a result,
@@ -23,8 +24,9 @@ namespace pgmpc {
 
 class PaillierPublicKey {
  public:
-  // Validates: 2048, 3072 or 4096 bits, odd, not a square, no factor below 2^16, 0 < h_s < N^2, gcd(h_s, N) = 1,
-  // Jacobi symbol (h_s / N) = +1. Error(invalid_text) names what failed.
+  // Validates: 2048, 3072 or 4096 bits, odd, not a square, no factor below 2^16, 0 < h_s < N^2, Jacobi symbol
+  // (h_s / N) = +1, and that h_s, h_s - 1 and h_s + 1 have no factor in common with N: such an h_s has order 1 or 2
+  // modulo a factor. Error(invalid_text) names what failed.
   static PaillierPublicKey from_parts(Bytes n, Bytes h_s);
   static PaillierPublicKey decode(ByteView encoded);  // version byte 1, u16 bits, N, h_s
   Bytes encode() const;
@@ -80,7 +82,8 @@ class PaillierOwnEncryptor {
   std::unique_ptr<Tables> tables_;
 };
 
-// Encrypts under somebody else's key: (1 + mN) * h_s^r, r of bits+128 random bits, fixed-base table of h_s.
+// Encrypts under somebody else's key: (1 + mN) * h^r, r of bits+128 random bits, fixed-base table of h. h is drawn by
+// this object: h_s of the key was chosen by its owner.
 class PaillierMaskEncryptor {
  public:
   PaillierMaskEncryptor(const PaillierPublicKey& key, Rng& rng, EncryptorSize size = {});
@@ -88,6 +91,22 @@ class PaillierMaskEncryptor {
   void encrypt(ByteView plaintexts, std::span<std::uint8_t> ciphertexts, ThreadPool& pool,
                const CancelToken& cancel) const;
   // Records that are best encrypted by one call, within the memory given.
+  std::size_t records_at_once() const;
+
+ private:
+  struct Tables;
+  std::unique_ptr<Tables> tables_;
+};
+
+// Multiplies fresh randomness into ciphertexts under somebody else's key, as the mask encryptor does, with a base of
+// its own: h^r. What the key owner recovers as randomness of a result then says nothing of the records in it.
+class PaillierRerandomizer {
+ public:
+  PaillierRerandomizer(const PaillierPublicKey& key, Rng& rng, EncryptorSize size = {});
+  ~PaillierRerandomizer();
+  // In place. The ciphertexts have been checked (PaillierEvaluator::check_ciphertexts).
+  void rerandomize(std::span<std::uint8_t> ciphertexts, ThreadPool& pool, const CancelToken& cancel) const;
+  // Records that are best taken by one call, within the memory given.
   std::size_t records_at_once() const;
 
  private:

@@ -3,13 +3,13 @@
 #include <algorithm>
 
 #include "crypto/paillier.h"
+#include "crypto/residue_base.h"
 #include "crypto/square_modulus.h"
 
 namespace pgmpc {
 
 namespace {
 
-constexpr std::size_t kExtraBytes = 16;  // exponent bits beyond N, as in the mask encryptor
 constexpr std::size_t kCheckGrain = 64;
 
 [[noreturn]] void refuse(const char* reason) {
@@ -138,12 +138,8 @@ Bytes PaillierEvaluator::multiply(ByteView a, std::int64_t factor) const {
 }
 
 Bytes PaillierEvaluator::rerandomize(ByteView a, Rng& rng) const {
-  const Integer square = context_->square(), base(ByteView(context_->key.h_s()));
-  SecretBytes random(context_->key.plaintext_size() + kExtraBytes);
-  rng.fill(random);
-  const Integer exponent(view_of(random));
-  Integer value = context_->value_of(a), fresh;
-  mpz_powm(fresh, base, exponent, square);
+  const Integer square = context_->square(), fresh = draw_residue_base(Integer(ByteView(context_->key.n())), rng);
+  Integer value = context_->value_of(a);
   mpz_mul(value, value, fresh);
   mpz_mod(value, value, square);
   return context_->bytes_of(value);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "crypto/mpz.h"
 #include "crypto/paillier.h"
+#include "crypto/residue_base.h"
 #include "crypto/safe_prime.h"
 
 namespace pgmpc {
@@ -16,25 +17,6 @@ bool far_apart(const SecretBytes& p_bytes, const SecretBytes& q_bytes) {
   mpz_sub(distance, p, q);
   mpz_abs(distance, distance);
   return distance.bits() > p_bytes.size() * 8 - 100;
-}
-
-// h_s = (x^2)^N mod N^2 for a random x: generates the square N-th residues (except with negligible probability).
-Bytes draw_base(const Integer& n, std::size_t size, Rng& rng) {
-  Integer square, gcd, h;
-  mpz_mul(square, n, n);
-  SecretBytes random(size + 16);
-  for (;;) {
-    rng.fill(random);
-    const Integer x(view_of(random));
-    mpz_gcd(gcd, x, n);
-    if (mpz_cmp_ui(static_cast<mpz_srcptr>(gcd), 1) != 0) continue;
-    mpz_mul(h, x, x);
-    mpz_mod(h, h, n);
-    mpz_powm(h, h, n, square);
-    Bytes out(2 * size);
-    h.store(out);
-    return out;
-  }
 }
 
 }  // namespace
@@ -52,9 +34,10 @@ PaillierPrivateKey PaillierPrivateKey::generate(int bits, Rng& rng, const Cancel
   const Integer p(view_of(key.p_)), q(view_of(key.q_));
   Integer n;
   mpz_mul(n, p, q);
-  Bytes n_bytes(size);
+  Bytes n_bytes(size), h_bytes(2 * size);
   n.store(n_bytes);
-  key.public_key_ = PaillierPublicKey::from_parts(std::move(n_bytes), draw_base(n, size, rng));
+  draw_residue_base(n, rng).store(h_bytes);
+  key.public_key_ = PaillierPublicKey::from_parts(std::move(n_bytes), std::move(h_bytes));
   return key;
 }
 

@@ -51,6 +51,15 @@ void check_base(const Bytes& n_bytes, const Bytes& h_bytes) {
     invalid_public("h_s is not between 0 and N squared.");
   mpz_gcd(gcd, h, n);
   if (mpz_cmp_ui(static_cast<mpz_srcptr>(gcd), 1) != 0) invalid_public("h_s and N have a common factor.");
+  // h_s = 1 or -1 modulo N or a factor of it: its powers there are 1 and -1.
+  Integer neighbour;
+  mpz_sub_ui(neighbour, h, 1);
+  mpz_gcd(gcd, neighbour, n);
+  bool common = mpz_cmp_ui(static_cast<mpz_srcptr>(gcd), 1) != 0;
+  mpz_add_ui(neighbour, h, 1);
+  mpz_gcd(gcd, neighbour, n);
+  common = common || mpz_cmp_ui(static_cast<mpz_srcptr>(gcd), 1) != 0;
+  if (common) invalid_public("h_s is 1 or -1 modulo N or a factor of N.");
   if (mpz_jacobi(h, n) != 1) invalid_public("the Jacobi symbol of h_s is not 1.");
 }
 

@@ -1,7 +1,8 @@
 // What: steps 4-6 of the independent third party (PROTOCOL.md), then the common steps 7-8.
 // Invariants: hashes live in memory only and die in match(); ciphertexts of unmatched records are dropped block by
 //             block, every block treated alike (F6); one secret order for both directions (F20); the match count below
-//             the minimum leaves this class in no form (F7); masks are only multiplied in, nothing is decrypted.
+//             the minimum leaves this class in no form (F7); masks and fresh randomness are only multiplied in, nothing
+//             is decrypted.
 #include <algorithm>
 
 #include "base/error.h"
@@ -43,6 +44,7 @@ class ThirdParty : public Run {
     std::size_t records = 0;
     std::size_t record_bytes = 0;
     std::unique_ptr<PaillierEvaluator> evaluator;
+    std::unique_ptr<PaillierRerandomizer> rerandomizer;
     Bytes stored;
   };
 
@@ -89,6 +91,8 @@ class ThirdParty : public Run {
     const SlotLayout layout(spec_.key_bits, column_count(spec_, side));
     s.record_bytes = layout.ciphertexts_per_record() * key.ciphertext_size();
     s.evaluator = std::make_unique<PaillierEvaluator>(key);
+    s.rerandomizer = std::make_unique<PaillierRerandomizer>(
+        key, context_.rng, EncryptorSize{context_.table_memory, matched_ * layout.ciphertexts_per_record()});
     s.stored.resize(matched_ * s.record_bytes);
     const auto& positions = table_.positions_by_row(side);
     const std::size_t block = records_per_block(s.record_bytes);
@@ -107,12 +111,20 @@ class ThirdParty : public Run {
     }
   }
 
-  // Masks of one controller belong to the other one's ciphertexts: multiplied in as they come.
+  // Masks of one controller belong to the other one's ciphertexts: multiplied in as they come. Randomness of this party
+  // goes in before, while the controllers make their masks.
   void receive_masks() {
     for (int sender = 0; sender < 2; ++sender) {
       Side& s = sides_[1 - sender];
       const std::size_t block = records_per_block(s.record_bytes);
+      const std::size_t each = s.record_bytes / (static_cast<std::size_t>(spec_.key_bits) / 4);
+      const std::size_t group = std::max<std::size_t>(1, s.rerandomizer->records_at_once() / each / block) * block;
       for (std::size_t first = 0; first < matched_; first += block) {
+        if (first % group == 0) {
+          const std::size_t count = std::min(group, matched_ - first);
+          s.rerandomizer->rerandomize({s.stored.data() + first * s.record_bytes, count * s.record_bytes}, context_.pool,
+                                      context_.cancel);
+        }
         const std::size_t size = std::min(block, matched_ - first) * s.record_bytes;
         const Bytes masks = channel().receive(sender, 5);
         if (masks.size() != size) throw Error(ErrorCode::protocol_violation, "a block of masks has the wrong size");
@@ -121,6 +133,7 @@ class ThirdParty : public Run {
         s.evaluator->add(sums, masks, sums, context_.pool, context_.cancel);
         context_.observer.progress("add masks", first + size / s.record_bytes, matched_);
       }
+      s.rerandomizer.reset();
     }
   }
 

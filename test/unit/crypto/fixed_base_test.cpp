@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -203,11 +204,29 @@ TEST(SecretPower, AgreesWithPowm) {
   select_kernel(before);
 }
 
+// What a base is drawn from, then one byte again and again.
+class BaseThenConstantRng : public Rng {
+ public:
+  explicit BaseThenConstantRng(std::uint8_t byte) : byte_(byte) {}
+  void fill(std::span<std::uint8_t> out) override {
+    std::fill(out.begin(), out.end(), std::exchange(first_, false) ? 0x5a : byte_);
+  }
+
+ private:
+  std::uint8_t byte_;
+  bool first_ = true;
+};
+
 TEST(MaskEncryptor, ExponentHas128BitsMoreThanN) {
   const auto& key = test_key().public_key();
-  const Integer n(ByteView(key.n())), h(ByteView(key.h_s()));
+  const Integer n(ByteView(key.n()));
   Integer square, exponent, expected;
   mpz_mul(square, n, n);
+  // The first bytes drawn are x: the base is (x^2)^N.
+  const Bytes drawn(256 + 16, 0x5a);
+  Integer h{ByteView(drawn)};
+  mpz_mul(h, h, h);
+  mpz_powm(h, h, n, square);
   mpz_setbit(exponent, 2048 + 128);
   mpz_sub_ui(exponent, exponent, 1);
   mpz_powm(expected, h, exponent, square);
@@ -216,7 +235,7 @@ TEST(MaskEncryptor, ExponentHas128BitsMoreThanN) {
   Bytes plaintext(256), ciphertext(512), wanted(512);
   plaintext[255] = 1;
   expected.store(wanted);
-  ConstantRng ones(0xff), zeros(0);
+  BaseThenConstantRng ones(0xff), zeros(0);
   ThreadPool pool(1);
   PaillierMaskEncryptor(key, ones).encrypt(plaintext, ciphertext, pool, CancelToken());
   EXPECT_EQ(ciphertext, wanted);

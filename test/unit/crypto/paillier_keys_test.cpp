@@ -87,6 +87,19 @@ TEST(PaillierKeys, RefusesInvalidPublicKeys) {
   mpz_set_ui(h, 2);
   while (mpz_jacobi(h, n) != -1) mpz_add_ui(h, h, 1);
   EXPECT_EQ(with_h(h), "the Jacobi symbol of h_s is not 1.");
+  // Bases that add no randomness, or none modulo p (B8).
+  const char* const small_order = "h_s is 1 or -1 modulo N or a factor of N.";
+  mpz_set_ui(h, 1);
+  EXPECT_EQ(with_h(h), small_order);
+  mpz_sub_ui(h, n2, 1);
+  EXPECT_EQ(with_h(h), small_order) << "-1";
+  mpz_add_ui(h, n, 1);
+  EXPECT_EQ(with_h(h), small_order) << "1 + N";
+  mpz_sub_ui(h, n, 1);
+  EXPECT_EQ(with_h(h), small_order) << "-1 modulo N";
+  mpz_add_ui(h, p, 1);
+  mpz_mul(h, h, h);
+  EXPECT_EQ(with_h(h), small_order) << "1 modulo p";
   EXPECT_EQ(reason([&] { PaillierPublicKey::from_parts(key.n(), Bytes(511)); }),
             "h_s does not have the size of N squared.");
 }
