@@ -21,6 +21,8 @@ COMMENT ON SEQUENCE mpc_internal.ledger_id_seq IS 'ids of the ledger';
 COMMENT ON TABLE mpc_internal.ledger IS
 'append-only record of what happened at this node; counts are this node''s own or public ones, never a match below the minimum';
 
+CREATE INDEX ledger_study_party ON mpc_internal.ledger (study, party);
+
 CREATE TABLE mpc_internal.ledger_seals (
   place bigint PRIMARY KEY,
   id bigint NOT NULL UNIQUE,
@@ -135,6 +137,9 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'MP004', MESSAGE = 'control message is malformed',
       DETAIL = format('Party %s sent a head that is none.', party),
       HINT = 'The nodes may run different versions of pg_mpc.';
+  END IF;
+  IF mpc_internal.heads_are_full(party, message ->> 'study') THEN
+    RETURN '{"accepted": false, "reason": "more heads of this study than its attempts have"}';
   END IF;
   -- Only of studies that this node knows with this party: a peer cannot fill the ledger with anything else.
   PERFORM mpc_internal.record_event(s.study, message ->> 'attempt', 'head', party, jsonb_build_object(

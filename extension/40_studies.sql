@@ -87,6 +87,7 @@ CREATE TABLE mpc_internal.outbox (
 );
 COMMENT ON SEQUENCE mpc_internal.outbox_id_seq IS 'ids of the outbox';
 COMMENT ON TABLE mpc_internal.outbox IS 'control messages that a peer has not acknowledged yet';
+CREATE INDEX outbox_party ON mpc_internal.outbox (party, id);
 
 -- the state of a study
 
@@ -105,7 +106,7 @@ SELECT s.*,
                        coalesce(bool_or(a.decision = 'withdrawn'), false) AS withdrawn,
                        count(*) FILTER (WHERE a.decision = 'approved') AS approved,
                        min(a.expires_at) FILTER (WHERE a.decision = 'approved') AS approvals_expire_at,
-                       string_agg(format('%s: %s', a.party, a.reason), '; ' ORDER BY a.party)
+                       string_agg(format('%s: "%s"', a.party, a.reason), '; ' ORDER BY a.party)
                          FILTER (WHERE a.reason IS NOT NULL) AS objection
                   FROM mpc_internal.approvals AS a
                  WHERE a.study = s.study AND a.version = s.version AND a.digest = s.digest

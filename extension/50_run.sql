@@ -45,7 +45,8 @@ BEGIN
   END IF;
   IF NOT coalesce(mpc_internal.valid_name(message ->> 'study'), false)
      OR coalesce(message ->> 'digest', '') !~ '\A[0-9a-f]{64}\Z'
-     OR coalesce(message ->> 'version', '1') !~ '\A[1-9][0-9]{0,8}\Z' THEN
+     OR coalesce(message ->> 'version', '1') !~ '\A[1-9][0-9]{0,8}\Z'
+     OR coalesce(message ->> 'skipped', '0') !~ '\A[0-9]{1,9}\Z' THEN
     RAISE EXCEPTION USING ERRCODE = 'MP004', MESSAGE = 'control message is malformed',
       DETAIL = format('Party %s sent a message of type %L.', party, left(kind, 20)),
       HINT = 'The nodes may run different versions of pg_mpc.';
@@ -110,6 +111,9 @@ BEGIN
   PERFORM mpc_internal.require_member(party, name, held.parties);
   IF held.version = number AND held.digest = accepted.digest THEN
     RETURN '{"accepted": true}';
+  ELSIF EXISTS (SELECT FROM mpc_internal.studies AS s
+                 WHERE s.study = name AND s.version = number AND s.digest = accepted.digest) THEN
+    RETURN '{"accepted": true, "reason": "a newer version replaced it"}';
   ELSIF held.version >= number THEN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('node "%s" holds another spec of study "%s"', mpc_internal.own_party(), name),
       DETAIL = format('It holds version %s with digest %s; the specs differ first at %s.', held.version, held.digest,
@@ -120,6 +124,12 @@ BEGIN
       DETAIL = format('Node "%s" runs version %s of it.', mpc_internal.own_party(), held.version),
       HINT = 'The proposal is delivered when the study has ended.';
   END IF;
+  -- Versions come in order; those that this node is no party of are left out, and counted.
+  IF number > coalesce(held.version, 0) + 1 + least(coalesce((message ->> 'skipped')::integer, 0), 100) THEN
+    RETURN jsonb_build_object('accepted', false, 'held', coalesce(held.version, 0),
+                              'reason', 'versions before it are missing');
+  END IF;
+  PERFORM mpc_internal.require_room_for_version(party, name);
   IF (SELECT count(*) FROM mpc_internal.studies AS s
        WHERE s.proposer = party AND s.run_state IS NULL AND s.expires_at > now()) >= 1000 THEN
     RAISE EXCEPTION USING ERRCODE = '54000', MESSAGE = format('too many open proposals of "%s"', party),
@@ -135,7 +145,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.control_propose(text, jsonb) IS
-'stores the proposal of a peer; error 22023 names the first difference when this node holds another spec of that version';
+'stores the proposal of a peer; answers {"held": version} when versions before it are missing here; error 22023 names the first difference when this node holds another spec of that version';
 
 CREATE FUNCTION mpc_internal.control_decision(party text, message jsonb, decision text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -144,6 +154,10 @@ DECLARE
   name text := message ->> 'study';
   held record;
   number integer;
+  decided text := decision;
+  objection text := mpc_internal.peer_text(message ->> 'reason');
+  until timestamptz := CASE WHEN decision = 'approved' AND coalesce(message ->> 'expires_at', '') ~ '\A[0-9]{1,11}\Z'
+                       THEN to_timestamp((message ->> 'expires_at')::float8) END;
 BEGIN
   SELECT * INTO held FROM mpc_internal.current_studies AS s WHERE s.study = name;
   number := coalesce((message ->> 'version')::integer, held.version, 1);
@@ -164,15 +178,20 @@ BEGIN
       DETAIL = format('Node "%s" keeps at most 100 of one party.', mpc_internal.own_party()),
       HINT = 'Propose the studies first: decisions on them follow.';
   END IF;
+  IF EXISTS (SELECT FROM mpc_internal.approvals AS a
+              WHERE a.study = name AND a.version = number AND a.party = control_decision.party
+                AND ROW(a.digest, a.decision, a.reason, a.expires_at)
+                    IS NOT DISTINCT FROM ROW(message ->> 'digest', decided, objection, until)) THEN
+    RETURN '{"accepted": true}';
+  END IF;
+  PERFORM mpc_internal.require_room_for_decision(party, name, number, decided, number IS NOT DISTINCT FROM held.version);
   -- A decision may overtake its proposal: it is kept and counts once the proposal with this digest is here.
-  PERFORM mpc_internal.decide(name, number, party, message ->> 'digest', decision, left(message ->> 'reason', 1000),
-    CASE WHEN decision = 'approved' AND coalesce(message ->> 'expires_at', '') ~ '\A[0-9]{1,11}\Z'
-         THEN to_timestamp((message ->> 'expires_at')::float8) END);
+  PERFORM mpc_internal.decide(name, number, party, message ->> 'digest', decided, objection, until);
   PERFORM mpc_internal.announce(name);
   RETURN '{"accepted": true}';
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.control_decision(text, jsonb, text) IS 'stores the decision of a peer';
+COMMENT ON FUNCTION mpc_internal.control_decision(text, jsonb, text) IS 'stores the decision of a peer, unless it has it already';
 
 CREATE FUNCTION mpc_internal.startable(state text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp

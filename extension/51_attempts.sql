@@ -180,11 +180,13 @@ COMMENT ON FUNCTION mpc_internal.recover() IS 'at the start of the coordinator: 
 CREATE FUNCTION mpc_internal.outbox_pending(OUT id bigint, OUT party text, OUT message jsonb) RETURNS SETOF record
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT o.id, o.party, o.message FROM mpc_internal.outbox AS o JOIN mpc_internal.peers AS p USING (party)
-   ORDER BY o.id LIMIT 1000
+  SELECT o.id, p.party, o.message
+    FROM mpc_internal.peers AS p,
+         LATERAL (SELECT n.id, n.message FROM mpc_internal.outbox AS n WHERE n.party = p.party ORDER BY n.id LIMIT 1) AS o
+   ORDER BY o.id
 $$;
 COMMENT ON FUNCTION mpc_internal.outbox_pending() IS
-'messages to deliver, in the order in which each peer has to get them';
+'the next message of each peer: what one peer does not take keeps no other waiting';
 
 CREATE FUNCTION mpc_internal.outbox_delivered(id bigint) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
@@ -203,19 +205,18 @@ DECLARE
   state text := error ->> 'sqlstate';
 BEGIN
   -- What passes by itself (locks, resources, shutdown, a peer whose database is not there yet) is tried again.
-  IF left(state, 2) IN ('40', '53', '57', '58') OR state IN ('55P03', '55000', 'F0000', 'XX000') THEN
+  IF coalesce((error ->> 'passing')::boolean, false) THEN
     UPDATE mpc_internal.outbox AS o SET error = outbox_refused.error WHERE o.id = outbox_refused.id;
     RETURN;
   END IF;
   DELETE FROM mpc_internal.outbox AS o WHERE o.id = outbox_refused.id RETURNING * INTO refused;
   UPDATE mpc_internal.studies AS s
      SET sqlstate = state, error_detail = error ->> 'detail', error_hint = error ->> 'hint',
-         last_error = format('%s refused: %s', refused.party, error ->> 'message')
+         last_error = format('refused by %s', error ->> 'message')
    WHERE s.study = refused.message ->> 'study' AND s.version = (refused.message ->> 'version')::integer
      AND s.run_state IS NULL;
-  PERFORM mpc_internal.record_event(refused.message ->> 'study', NULL, 'message_refused', refused.party,
-    jsonb_build_object('type', refused.message ->> 'type', 'sqlstate', state, 'message', error ->> 'message'));
+  PERFORM mpc_internal.record_refusal(refused.party, refused.message, state, error ->> 'message');
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.outbox_refused(bigint, jsonb) IS
-'the peer answered with an error: kept for another try when it is of a passing kind, otherwise shown in mpc.studies.last_error';
+'the peer answered with an error: kept for another try when it passes by itself, otherwise shown in mpc.studies.last_error';

@@ -122,9 +122,9 @@ SELECT mpc_internal.control('zorgttp', '{"type": "hello"}');
 
 -- what a peer refuses for good is shown, what passes by itself is tried again
 INSERT INTO mpc_internal.outbox (party, message) VALUES ('zorgttp', '{"type": "propose", "study": "lungs", "version": 2}') RETURNING id AS message_id \gset
-SELECT mpc_internal.outbox_refused(:message_id, '{"sqlstate": "55P03", "message": "busy"}');
+SELECT mpc_internal.outbox_refused(:message_id, '{"sqlstate": "55P03", "message": "busy", "passing": true}');
 SELECT error FROM mpc_internal.outbox WHERE id = :message_id;
-SELECT mpc_internal.outbox_refused(:message_id, '{"sqlstate": "22023", "message": "another spec is held", "detail": "version 2"}');
+SELECT mpc_internal.outbox_refused(:message_id, '{"sqlstate": "22023", "message": "zorgttp: \"another spec is held\"", "detail": "version 2"}');
 SELECT count(*) FROM mpc_internal.outbox WHERE id = :message_id;
 SELECT state_of('lungs');
 

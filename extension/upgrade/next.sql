@@ -10,6 +10,10 @@ ALTER TABLE mpc_internal.source_uses DROP CONSTRAINT source_uses_outcome_check;
 ALTER TABLE mpc_internal.source_uses ADD CONSTRAINT source_uses_outcome_check
   CHECK (outcome IN ('running', 'released', 'refused', 'ended'));
 
+-- What a peer can make this node keep is counted.
+CREATE INDEX ledger_study_party ON mpc_internal.ledger (study, party);
+CREATE INDEX outbox_party ON mpc_internal.outbox (party, id);
+
 DROP FUNCTION mpc_internal.record_use(text, text, text);
 DROP FUNCTION mpc_internal.require_budget(jsonb, oid);
 DROP FUNCTION mpc_internal.earlier_cohorts(oid);

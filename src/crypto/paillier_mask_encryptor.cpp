@@ -73,8 +73,8 @@ struct RandomPowers {
 }  // namespace
 
 struct PaillierMaskEncryptor::Tables : RandomPowers {
-  Tables(const PaillierPublicKey& key, Rng& rng, EncryptorSize size)
-      : RandomPowers(key, rng, size, mutant(Mutant::masks_with_base_of_key) || mutant(Mutant::bases_of_key)) {}
+  Tables(const PaillierPublicKey& public_key, Rng& generator, EncryptorSize size)
+      : RandomPowers(public_key, generator, size, mutant(Mutant::masks_with_base_of_key) || mutant(Mutant::bases_of_key)) {}
 
   void encrypt(const std::uint8_t* plaintexts, std::uint8_t* ciphertexts, const std::uint8_t* random,
                std::size_t records, ThreadPool& pool, const CancelToken& cancel) const {
@@ -100,8 +100,8 @@ void PaillierMaskEncryptor::encrypt(ByteView plaintexts, std::span<std::uint8_t>
 }
 
 struct PaillierRerandomizer::Tables : RandomPowers {
-  Tables(const PaillierPublicKey& key, Rng& rng, EncryptorSize size)
-      : RandomPowers(key, rng, size, mutant(Mutant::bases_of_key)) {}
+  Tables(const PaillierPublicKey& public_key, Rng& generator, EncryptorSize size)
+      : RandomPowers(public_key, generator, size, mutant(Mutant::bases_of_key)) {}
 
   void rerandomize(std::uint8_t* ciphertexts, const std::uint8_t* random, std::size_t records, ThreadPool& pool,
                    const CancelToken& cancel) const {

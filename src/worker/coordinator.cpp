@@ -64,20 +64,22 @@ void Coordinator::load_tables() {
   if (loaded_ || !tables::extension_exists()) return;
   if (std::string problem = pg::version_problem(tables::extension_version()); !problem.empty())
     pg::log_warning(problem + ": " + pg::kVersionHint);
-  auto lost = tables::running_attempts();
+  const auto parties = tables::parties_to_tell_of_restart();
   tables::recover();
   loaded_ = true;
   reload();
-  tell_of_restart(lost);
+  tell_of_restart(parties);
   outbox_.wake();
 }
 
-// Tells the peers which attempts this node has lost (it crashed), so that they do not wait for step_timeout, and its
-// life: what it had been given, or gave out itself, but not written down yet is lost too.
-void Coordinator::tell_of_restart(const std::vector<std::pair<std::string, std::string>>& lost) {
-  Json message{{"type", "restarted"}, {"life", starter_.life()}, {"lost", Json::array()}};
-  for (const auto& [study, attempt] : lost) message["lost"].push_back(attempt);
-  for (const auto& [party, peer] : peers_.peers()) peers_.control(party, message, kStopTimeout, [](const Json&) {});
+// Tells the parties of studies that can run which of their attempts this node has lost (it crashed), so that they do
+// not wait for step_timeout, and its life: what it had been given, or gave out itself, but not written down yet is lost
+// too.
+void Coordinator::tell_of_restart(const std::vector<std::pair<std::string, std::vector<std::string>>>& parties) {
+  for (const auto& [party, lost] : parties)
+    if (peers_.peers().contains(party))
+      peers_.control(party, {{"type", "restarted"}, {"life", starter_.life()}, {"lost", lost}}, kStopTimeout,
+                     [](const Json&) {});
 }
 
 void Coordinator::require_tables() {

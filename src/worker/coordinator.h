@@ -55,7 +55,7 @@ class Coordinator {
   // Loads what the tables hold, once the extension exists. Error(wrong_state) while it does not.
   void require_tables();
   void load_tables();
-  void tell_of_restart(const std::vector<std::pair<std::string, std::string>>& lost);
+  void tell_of_restart(const std::vector<std::pair<std::string, std::vector<std::string>>>& parties);
   void reload();
   void push_peers();
   void look_for_extension();

@@ -18,8 +18,20 @@ Json parse_object(ByteView frame) {
 std::string text_member(const Json& object, const char* key) {
   auto found = object.find(key);
   if (found == object.end() || !found->is_string())
-    throw Error(ErrorCode::protocol_violation, "message is incomplete", std::string("member ") + key + " is missing");
+    throw Error(ErrorCode::protocol_violation, "message is incomplete", std::string("member ") + key + (found == object.end() ? " is missing" : " is no text"));
   return found->get<std::string>();
+}
+
+std::string text_member_or(const Json& object, const char* key, const char* otherwise) {
+  return object.contains(key) ? text_member(object, key) : otherwise;
+}
+
+bool flag_member(const Json& object, const char* key) {
+  auto found = object.find(key);
+  if (found == object.end() || !found->is_boolean())
+    throw Error(ErrorCode::protocol_violation, "message is incomplete",
+                std::string("member ") + key + " is missing or neither true nor false");
+  return found->get<bool>();
 }
 
 Json ok_reply(Json value) { return Json{{"ok", std::move(value)}}; }

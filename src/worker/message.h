@@ -19,6 +19,9 @@ Bytes to_frame(const Json& object);
 Json parse_object(ByteView frame);
 // The member as text; Error(protocol_violation) when it is missing or no string.
 std::string text_member(const Json& object, const char* key);
+// The same for a member that may be missing, and for a boolean one.
+std::string text_member_or(const Json& object, const char* key, const char* otherwise);
+bool flag_member(const Json& object, const char* key);
 
 Json ok_reply(Json value = true);
 Json error_reply(const pg::Fault& fault);

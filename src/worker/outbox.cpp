@@ -2,6 +2,7 @@
 #include "worker/outbox.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "pg/workers.h"
 #include "worker/tables.h"
@@ -11,12 +12,14 @@ namespace {
 
 constexpr std::chrono::milliseconds kTimeout{15000};
 constexpr std::chrono::milliseconds kFirstRetry{200}, kLastRetry{15000};
+constexpr std::int64_t kMostVersions = 999999999;
 
-// Refusals that say nothing about the message: locks, resources, a node that is being set up or shut down. The table
-// keeps such a message (outbox_refused), so it is sent again, but not at once.
-bool temporary(const std::string& state) {
-  return state == "55P03" || state == "55000" || state == "F0000" || state == "XX000" || state.starts_with("40") ||
-         state.starts_with("53") || state.starts_with("57") || state.starts_with("58");
+// The version of a study up to which the peer has it, when it answered that it misses some before the one proposed.
+std::optional<std::int64_t> held_version(const Json& reply) {
+  const auto held = reply["ok"].find("held");
+  if (held == reply["ok"].end()) return std::nullopt;
+  if (!held->is_number_unsigned() || *held > kMostVersions) return 0;
+  return held->get<std::int64_t>();
 }
 
 }  // namespace
@@ -45,9 +48,12 @@ void Outbox::answered(const std::string& party, const std::string& id, const Jso
   try {
     if (PeerClient::unreachable(reply)) return retry_later(party);
     if (reply.contains("error")) {
-      pg::Fault fault = fault_of_json(reply["error"]);
-      tables::outbox_refused(id, fault);
-      if (temporary(fault.sqlstate)) return retry_later(party);
+      // The table keeps a message whose refusal passes, so it is sent again, but not at once.
+      const bool passing = reply.contains("passing");
+      tables::outbox_refused(id, fault_of_json(reply["error"]), passing);
+      if (passing) return retry_later(party);
+    } else if (const auto held = held_version(reply)) {
+      tables::outbox_gap(id, *held);
     } else {
       tables::outbox_delivered(id);
     }

@@ -2,6 +2,7 @@
 #include "worker/peer_client.h"
 
 #include "pg/guc.h"
+#include "worker/peer_answer.h"
 
 namespace pgmpc {
 namespace {
@@ -13,7 +14,7 @@ Json unreachable_reply(const std::string& party, const std::string& cause) {
   return reply;
 }
 
-// The body of a 200 as a reply object; anything else as unreachable.
+// The body of a 200 as an object, as it came; anything else as unreachable.
 Json reply_of(const std::string& party, const HttpResult& result) {
   if (result.status == 0) return unreachable_reply(party, result.error_cause);
   if (result.status == 503 || result.status == 502)
@@ -78,7 +79,10 @@ void PeerClient::control(const std::string& party, const Json& message, std::chr
   const tables::KnownPeer* peer = callee(party, callback);
   if (peer == nullptr) return;
   client_->post(address_of(*peer), "/v1/control", to_frame(message), timeout,
-                [party, callback](HttpResult result) { callback(reply_of(party, result)); });
+                [party, callback](HttpResult result) {
+                  Json reply = reply_of(party, result);
+                  callback(unreachable(reply) ? reply : checked_reply(party, reply));
+                });
 }
 
 void PeerClient::ping(const std::string& party, std::chrono::milliseconds timeout, Callback callback) {
@@ -93,8 +97,8 @@ void PeerClient::ping(const std::string& party, std::chrono::milliseconds timeou
   };
   probe->get(target, "/v1/ping", timeout, [probe = probe.get(), target, timeout, done](HttpResult first) {
     Json reply = reply_of(target.party, first);
-    if (!unreachable(reply) && reply.value("party", "") != target.party)
-      reply = unreachable_reply(target.party, "the node at " + target.url + " is party " + reply.value("party", ""));
+    if (!unreachable(reply) && reply.value("party", Json()) != target.party)
+      reply = unreachable_reply(target.party, "the node at " + target.url + " does not say that it is this party");
     if (unreachable(reply)) return done(reply);
     auto begun = EventLoop::Clock::now();
     probe->get(target, "/v1/ping", timeout, [target, begun, done](HttpResult second) {

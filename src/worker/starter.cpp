@@ -3,6 +3,7 @@
 
 #include "base/rng.h"
 #include "pg/guc.h"
+#include "worker/peer_answer.h"
 #include "worker/tables.h"
 
 namespace pgmpc {
@@ -157,10 +158,11 @@ void Starter::ask_ready(OperationPtr operation) {
     peers_.control(party, question, kCallTimeout, [this, operation, party](const Json& reply) {
       guarded(operation, [&] {
         try {
-          Json answer = value_of_reply(reply);
-          heard(operation, party, answer.value("ready", false),
-                {"55000", "party " + party + " is not ready for study \"" + operation->study + "\"",
-                 answer.value("reason", ""), "Ask it to look at mpc.studies on its node."});
+          read_answer(party, reply, [&](const Json& answer) {
+            heard(operation, party, flag_member(answer, "ready"),
+                  {"55000", "party " + party + " is not ready for study \"" + operation->study + "\"",
+                   quoted(party, text_member_or(answer, "reason", "")), "Ask it to look at mpc.studies on its node."});
+          });
         } catch (...) {
           heard(operation, party, false, pg::current_fault());
         }
@@ -200,10 +202,12 @@ void Starter::arbitrate(OperationPtr operation) {
   if (Attempt* before = book_.latest(operation->study)) request["ended"] = before->id;
   peers_.control(operation->third_party_name(), request, kCallTimeout, [this, operation](const Json& reply) {
     guarded(operation, [&] {
-      Json answer = value_of_reply(reply);
-      const std::string attempt = attempt_of(answer);
+      const std::string party = operation->third_party_name();
+      const auto [attempt, life] = read_answer(party, reply, [](const Json& answer) {
+        return std::make_pair(attempt_of(answer), text_member(answer, "life"));
+      });
       launch(operation, attempt);
-      note_peer(attempt, operation->third_party_name(), answer);
+      note_peer(attempt, party, life);
     });
   });
 }
@@ -245,7 +249,8 @@ void Starter::tell(OperationPtr operation, const std::string& attempt) {
     peers_.control(party, order, kCallTimeout, [this, operation, party, attempt](const Json& reply) {
       guarded(operation, [&] {
         try {
-          note_peer(attempt, party, value_of_reply(reply));
+          note_peer(attempt, party,
+                    read_answer(party, reply, [](const Json& answer) { return text_member(answer, "life"); }));
         } catch (...) {
           pg::Fault fault = pg::current_fault();
           if (Attempt* own = book_.find(attempt)) book_.finish(*own, Attempt::State::failed, fault);
@@ -278,14 +283,14 @@ Json Starter::entered(Attempt& attempt, const std::string& party, const std::str
   return answer;
 }
 
-void Starter::note_peer(const std::string& attempt, const std::string& party, const Json& answer) {
-  if (Attempt* known = book_.find(attempt)) known->lives[party] = text_member(answer, "life");
+void Starter::note_peer(const std::string& attempt, const std::string& party, const std::string& life) {
+  if (Attempt* known = book_.find(attempt)) known->lives[party] = life;
 }
 
 // True when the party has been given the attempt in force here but cannot be in it any more. That it was only told of
 // the attempt does not count: its own request may have been on its way then.
 bool Starter::lost(const Attempt& known, const std::string& party, const Json& message) {
-  return known.joined.contains(party) || message.value("ended", "") == known.id;
+  return known.joined.contains(party) || text_member_or(message, "ended", "") == known.id;
 }
 
 Json Starter::peer_starts(const std::string& party, const Json& message) {

@@ -53,7 +53,7 @@ class Starter {
   void end(OperationPtr operation, const Json& reply);
   void guarded(OperationPtr operation, const std::function<void()>& body);
   Json entered(Attempt& attempt, const std::string& party, const std::string& life);
-  void note_peer(const std::string& attempt, const std::string& party, const Json& answer);
+  void note_peer(const std::string& attempt, const std::string& party, const std::string& life);
   static bool lost(const Attempt& known, const std::string& party, const Json& message);
   Json agreed_job(const std::string& party, const Json& message);
 

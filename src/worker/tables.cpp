@@ -34,11 +34,17 @@ std::string extension_version() {
   return rows.empty() ? "" : text_of(rows[0][0]);
 }
 
-std::vector<std::pair<std::string, std::string>> running_attempts() {
-  std::vector<std::pair<std::string, std::string>> attempts;
-  for (auto& row : query("SELECT study, attempt FROM mpc_internal.studies WHERE run_state = 'running'"))
-    attempts.emplace_back(text_of(row[0]), text_of(row[1]));
-  return attempts;
+std::vector<std::pair<std::string, std::vector<std::string>>> parties_to_tell_of_restart() {
+  std::vector<std::pair<std::string, std::vector<std::string>>> parties;
+  for (auto& row : query("SELECT p, CASE s.run_state WHEN 'running' THEN s.attempt END "
+                         "FROM mpc_internal.study_versions AS s, pg_catalog.unnest(s.parties) AS p "
+                         "WHERE (mpc_internal.startable(s.state) OR s.run_state = 'running') "
+                         "AND p <> mpc_internal.own_party() ORDER BY 1")) {
+    const std::string party = text_of(row[0]);
+    if (parties.empty() || parties.back().first != party) parties.push_back({party, {}});
+    if (row[1]) parties.back().second.push_back(*row[1]);
+  }
+  return parties;
 }
 
 void recover() { query("SELECT mpc_internal.recover()"); }
@@ -103,9 +109,14 @@ void outbox_delivered(const std::string& id) {
   query("SELECT mpc_internal.outbox_delivered($1::pg_catalog.int8)", {id});
 }
 
-void outbox_refused(const std::string& id, const pg::Fault& fault) {
-  query("SELECT mpc_internal.outbox_refused($1::pg_catalog.int8, $2::pg_catalog.jsonb)",
-        {id, dump(error_reply(fault)["error"])});
+void outbox_refused(const std::string& id, const pg::Fault& fault, bool passing) {
+  Json error = error_reply(fault)["error"];
+  error["passing"] = passing;
+  query("SELECT mpc_internal.outbox_refused($1::pg_catalog.int8, $2::pg_catalog.jsonb)", {id, dump(error)});
+}
+
+void outbox_gap(const std::string& id, std::int64_t held) {
+  query("SELECT mpc_internal.outbox_gap($1::pg_catalog.int8, $2::pg_catalog.int4)", {id, std::to_string(held)});
 }
 
 }  // namespace pgmpc::tables

@@ -26,8 +26,9 @@ struct StudyState {
 
 bool extension_exists();
 std::string extension_version();
-// Study and attempt of everything the tables call running: after a restart nobody runs it any more.
-std::vector<std::pair<std::string, std::string>> running_attempts();
+// After a restart: each party with which this node shares a study that can run, and its attempts that the tables call
+// running, which nobody runs any more.
+std::vector<std::pair<std::string, std::vector<std::string>>> parties_to_tell_of_restart();
 void recover();
 std::vector<KnownPeer> peer_list();
 void peer_seen(const std::string& party);
@@ -46,6 +47,9 @@ void attempt_failed(const std::string& study, const std::string& attempt, const 
 
 std::vector<OutboxEntry> outbox_pending();
 void outbox_delivered(const std::string& id);
-void outbox_refused(const std::string& id, const pg::Fault& fault);
+// passing: the same message may be taken later.
+void outbox_refused(const std::string& id, const pg::Fault& fault, bool passing);
+// The peer holds this version of the study and misses some before the one in the message; 0: it has none.
+void outbox_gap(const std::string& id, std::int64_t held);
 
 }  // namespace pgmpc::tables

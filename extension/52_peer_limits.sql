@@ -1,0 +1,111 @@
+-- What: what an approved peer can make this node keep, and its text.
+-- Invariants: every list that a peer can make longer has an end, per peer and study; what an honest party does stays far
+--             below; a party can always take its approval back.
+
+CREATE FUNCTION mpc_internal.peer_text(said text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  -- Controls, marks of direction, separators and joiners without a width.
+  SELECT nullif(left(btrim(replace(regexp_replace($1,
+           '[\s\u0001-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+', ' ', 'g'),
+           '"', '''')), 300), '')
+$$;
+COMMENT ON FUNCTION mpc_internal.peer_text(text) IS
+'text that a peer wrote, fit to be shown in quotes: one line, at most 300 printable characters';
+
+CREATE FUNCTION mpc_internal.entries_of(party text, study text, events text[]) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT count(*) FROM mpc_internal.ledger AS l WHERE l.party = $1 AND l.study = $2 AND l.event = ANY ($3)
+$$;
+COMMENT ON FUNCTION mpc_internal.entries_of(text, text, text[]) IS
+'entries of these events that the ledger has of a party and a study';
+
+CREATE FUNCTION mpc_internal.heads_are_full(party text, study text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT mpc_internal.entries_of($1, $2, '{head}')
+      >= 20 + 2 * mpc_internal.entries_of(mpc_internal.own_party(), $2, '{started}')
+$$;
+COMMENT ON FUNCTION mpc_internal.heads_are_full(text, text) IS
+'a party sends a head at the start and at the end of an attempt: true when it sent more than the attempts of this node explain';
+
+CREATE FUNCTION mpc_internal.require_room_for_version(party text, study text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF mpc_internal.entries_of(party, study, '{proposed}') >= 100 THEN
+    RAISE EXCEPTION USING ERRCODE = '54000', MESSAGE = format('too many versions of study "%s" proposed by "%s"', study, party),
+      DETAIL = format('Node "%s" keeps at most 100 of one party.', mpc_internal.own_party()),
+      HINT = 'Propose further specs under another name, or let another party propose.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_room_for_version(text, text) IS 'error 54000 at the 101st version that a peer proposes of a study';
+
+CREATE FUNCTION mpc_internal.require_room_for_decision(party text, study text, version integer, decision text, known boolean)
+RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  most integer := CASE WHEN known THEN 100 ELSE 3 END;
+BEGIN
+  IF (SELECT count(*) FROM mpc_internal.ledger AS l
+       WHERE l.party = require_room_for_decision.party AND l.study = require_room_for_decision.study
+         AND l.event IN ('approved', 'rejected', 'withdrawn')
+         AND l.detail ->> 'version' = require_room_for_decision.version::text) < most
+     -- An approval can always be taken back; what follows is refused.
+     OR decision <> 'approved' AND EXISTS (
+          SELECT FROM mpc_internal.approvals AS a
+           WHERE a.study = require_room_for_decision.study AND a.version = require_room_for_decision.version
+             AND a.party = require_room_for_decision.party AND a.decision = 'approved') THEN
+    RETURN;
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = '54000', MESSAGE = format('too many decisions of "%s" on study "%s"', party, study),
+    DETAIL = format('Node "%s" keeps at most %s on one version.', mpc_internal.own_party(), most),
+    HINT = 'Propose the study again: decisions on the new version count anew.';
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_room_for_decision(text, text, integer, text, boolean) IS
+'error 54000 when a peer has decided 100 times on a version (3 times on one that this node does not know), except for taking back an approval';
+
+CREATE FUNCTION mpc_internal.record_refusal(party text, message jsonb, sqlstate text, said text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF mpc_internal.entries_of(party, message ->> 'study', '{message_refused}') < 100 THEN
+    PERFORM mpc_internal.record_event(message ->> 'study', NULL, 'message_refused', party,
+      jsonb_build_object('type', message ->> 'type', 'sqlstate', record_refusal.sqlstate, 'message', said));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.record_refusal(text, jsonb, text, text) IS
+'a peer refused a message of this node: in the ledger, the first 100 of a peer and study';
+
+CREATE FUNCTION mpc_internal.outbox_gap(id bigint, held integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+AS $$
+DECLARE
+  refused mpc_internal.outbox%ROWTYPE;
+  name text;
+  number integer;
+BEGIN
+  DELETE FROM mpc_internal.outbox AS o WHERE o.id = outbox_gap.id RETURNING * INTO refused;
+  name := refused.message ->> 'study';
+  number := (refused.message ->> 'version')::integer;
+  -- Once: a peer that misses versions again does not want them.
+  IF refused.message ->> 'type' = 'propose' AND held < number AND NOT refused.message ? 'skipped' THEN
+    INSERT INTO mpc_internal.outbox (party, message)
+    SELECT refused.party, jsonb_build_object('type', 'propose', 'study', name, 'version', s.version, 'spec', s.spec,
+             'digest', s.digest, 'skipped', s.version - 1 - lag(s.version, 1, held) OVER (ORDER BY s.version))
+      FROM mpc_internal.studies AS s
+     WHERE s.study = name AND s.version > held AND s.version <= number AND refused.party = ANY (s.parties)
+     ORDER BY s.version;
+  ELSIF refused.id IS NOT NULL THEN
+    PERFORM mpc_internal.record_refusal(refused.party, refused.message, '54000',
+                                        format('party %s misses versions before this one', refused.party));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.outbox_gap(bigint, integer) IS
+'the peer holds this version of a study (0: none) and misses some before the one proposed: they are sent first, in order; of versions with other parties it gets the number only';

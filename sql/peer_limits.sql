@@ -1,0 +1,94 @@
+-- What an approved peer can make this node keep (review, B9): decisions, heads, refusals and versions have an end, a name
+-- cannot be used up, versions come in order, text of a peer is shown as its own. Test from attacks/d7.py.
+\set SHOW_CONTEXT never
+\pset format unaligned
+\pset tuples_only on
+
+CREATE FUNCTION limit_spec(lambda text DEFAULT '0.1') RETURNS text LANGUAGE sql AS $$
+SELECT mpc_internal.parse_spec(jsonb_build_object('controllers', '{
+  "regress": {"attributes": ["age"]}, "zilveren_kruis": {"attributes": ["claims"], "outcome": "hospital_days"}}'::jsonb,
+  'third_party', 'zorgttp', 'analysis', jsonb_build_object('kind', 'lasso', 'lambda', lambda::jsonb))::text)
+$$;
+-- What this node answers to the insurer.
+CREATE FUNCTION says(type text, name text, version integer, more jsonb DEFAULT '{}') RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN mpc_internal.control('zilveren_kruis', jsonb_build_object('type', type, 'study', name, 'version', version,
+    'digest', mpc_internal.study_digest(name, limit_spec())) || more);
+EXCEPTION WHEN OTHERS THEN
+  RETURN SQLSTATE || ' ' || SQLERRM;
+END
+$$;
+CREATE FUNCTION proposes(name text, version integer, lambda text DEFAULT '0.1', more jsonb DEFAULT '{}') RETURNS text LANGUAGE sql AS $$
+SELECT says('propose', name, version, jsonb_build_object('spec', limit_spec(lambda),
+            'digest', mpc_internal.study_digest(name, limit_spec(lambda))) || more)
+$$;
+CREATE FUNCTION entries(name text) RETURNS text LANGUAGE sql AS $$
+SELECT string_agg(event || ' ' || n, ', ' ORDER BY event) FROM (
+  SELECT event, count(*) AS n FROM mpc.ledger WHERE study = name AND party = 'zilveren_kruis' GROUP BY event) AS e
+$$;
+
+-- decisions: the same again is no entry, others end at 100 a version
+SELECT proposes('flood', 1), proposes('flood', 1), entries('flood');
+SELECT count(says('approve', 'flood', 1, '{"expires_at": 2000000000}')), entries('flood') FROM generate_series(1, 50);
+SELECT answer, count(*) FROM generate_series(1, 300) AS i,
+       says(CASE WHEN i % 2 = 0 THEN 'approve' ELSE 'reject' END, 'flood', 1, '{"reason": "no"}') AS answer
+ GROUP BY answer ORDER BY 1;
+SELECT entries('flood');
+-- an approval can be taken back at any time, once
+SELECT decision FROM mpc.approvals WHERE study = 'flood' AND party = 'zilveren_kruis';
+UPDATE mpc_internal.approvals SET decision = 'approved' WHERE study = 'flood' AND party = 'zilveren_kruis';
+SELECT says('withdraw', 'flood', 1), says('reject', 'flood', 1), says('approve', 'flood', 1);
+SELECT decision FROM mpc.approvals WHERE study = 'flood' AND party = 'zilveren_kruis';
+-- a new version counts anew
+SELECT proposes('flood', 2, '0.2'), says('approve', 'flood', 2, jsonb_build_object('digest', mpc_internal.study_digest('flood', limit_spec('0.2'))));
+-- of what is not here there are three decisions
+SELECT answer, count(*) FROM generate_series(1, 9) AS i, says(CASE WHEN i % 2 = 0 THEN 'approve' ELSE 'reject' END, 'nowhere', 7) AS answer
+ GROUP BY answer ORDER BY 1;
+
+-- heads: those of attempts, and some more
+SELECT answer, count(*) FROM generate_series(1, 100) AS i, says('head', 'flood', 1,
+       jsonb_build_object('attempt', repeat('0', 32), 'place', i, 'head', lpad(to_hex(i), 64, '0'))) AS answer GROUP BY answer ORDER BY 1;
+-- refusals of this node's messages
+INSERT INTO mpc_internal.outbox (party, message) SELECT 'zilveren_kruis', '{"type": "approve", "study": "flood", "version": 1}' FROM generate_series(1, 150);
+SELECT count(mpc_internal.outbox_refused(id, '{"sqlstate": "22023", "message": "no"}')) FROM mpc_internal.outbox WHERE party = 'zilveren_kruis';
+SELECT entries('flood');
+
+-- a name is not used up, and versions come in order
+SELECT proposes('burned', 999999999), proposes('burned', 2), proposes('burned', 999999999, '0.1', '{"skipped": 999999998}');
+SELECT count(mpc.propose_study('burned', limit_spec('0.3')::jsonb));
+SELECT version, proposer FROM mpc.studies WHERE study = 'burned';
+SELECT proposes('burned', 3);
+SELECT proposes('burned', 2);
+SELECT proposes('burned', 3, '0.4');
+-- again, late: it is here
+SELECT proposes('burned', 1, '0.3'), proposes('burned', 2);
+SELECT proposes('burned', 5, '0.5', '{"skipped": 1}'), proposes('burned', 6, '0.6', '{"skipped": -1}'), proposes('burned', 200, '0.6', '{"skipped": 194}');
+SELECT answer, count(*), max(i) FROM generate_series(1, 120) AS i, proposes('often', i, (i * 0.001)::text) AS answer GROUP BY answer ORDER BY 1;
+
+-- the other way round: a peer that misses versions gets those that it is a party of, in order, then no more
+DELETE FROM mpc_internal.outbox;
+SELECT count(mpc.propose_study('gaps', limit_spec(l)::jsonb)) FROM unnest('{0.1,0.2,0.3}'::text[]) AS l;
+INSERT INTO mpc_internal.studies (study, version, digest, spec, parties, proposer)
+SELECT study, 4, digest, spec, '{amphia,regress,zorgttp}', 'regress' FROM mpc_internal.studies WHERE study = 'gaps' AND version = 1;
+SELECT count(mpc.propose_study('gaps', limit_spec('0.5')::jsonb));
+DELETE FROM mpc_internal.outbox WHERE party <> 'zilveren_kruis' OR message ->> 'version' <> '5';
+SELECT count(mpc_internal.outbox_gap(id, 1)) FROM mpc_internal.outbox;
+SELECT party, message ->> 'version', message ->> 'skipped', message ->> 'digest' = mpc_internal.study_digest('gaps', message ->> 'spec')
+  FROM mpc_internal.outbox ORDER BY id;
+SELECT count(mpc_internal.outbox_gap(id, 0)) FROM mpc_internal.outbox;
+SELECT count(*) FROM mpc_internal.outbox;
+SELECT detail ->> 'sqlstate', detail ->> 'message' FROM mpc.ledger WHERE study = 'gaps' AND event = 'message_refused';
+
+-- a peer that takes nothing keeps no other waiting
+INSERT INTO mpc_internal.outbox (party, message) SELECT 'zorgttp', '{"type": "hello"}' FROM generate_series(1, 2000);
+INSERT INTO mpc_internal.outbox (party, message) SELECT 'zilveren_kruis', '{"type": "hello"}' FROM generate_series(1, 3);
+SELECT party, count(*) FROM mpc_internal.outbox_pending() GROUP BY party ORDER BY party;
+DELETE FROM mpc_internal.outbox;
+
+-- text
+SELECT '[' || mpc_internal.peer_text(E' two\nlines,\t\u001b[2J\u202egnihton "quoted" ' || repeat('x', 400)) || ']';
+SELECT length(mpc_internal.peer_text(repeat('x', 400))), mpc_internal.peer_text(E'\u200b \n') IS NULL;
+SELECT says('reject', 'flood', 2, jsonb_build_object('reason', E'\u001b[31mrun "this"', 'digest', mpc_internal.study_digest('flood', limit_spec('0.2'))));
+SELECT last_error FROM mpc.studies WHERE study = 'flood';
+
+DROP FUNCTION proposes, says, entries, limit_spec;
