@@ -59,7 +59,7 @@ CREATE TABLE mpc_internal.approvals (
   version integer NOT NULL,
   party text NOT NULL,
   digest text NOT NULL,
-  decision text NOT NULL CHECK (decision IN ('approved', 'rejected', 'withdrawn')),
+  decision text NOT NULL CHECK (decision IN ('approved', 'rejected', 'withdrawn', 'void')),
   reason text,
   decided_at timestamptz NOT NULL DEFAULT now(),
   expires_at timestamptz,
@@ -72,10 +72,16 @@ CREATE TABLE mpc_internal.approvals (
   decided_by text,
   decided_in xid8,
   source_records bigint,
+  data_version bigint,
+  columns text[],
+  commitments bytea[],
+  two_valued text[],
+  commitment bytea,
+  data_number integer,
   CONSTRAINT approvals_pkey PRIMARY KEY (study, version, party)
 );
 COMMENT ON TABLE mpc_internal.approvals IS
-'decision of each party; may precede the proposal when messages overtake each other; source and approver are known for this node only; source_digest is keyed (47_source.sql), source_records are the complete records that it covers';
+'decision of each party; may precede the proposal when messages overtake each other; source and approver are known for this node only; source_digest is keyed (47_source.sql), source_records are the complete records that it covers; columns to data_number: what data a controller brings (49_commitments.sql)';
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.approvals', '');
 
 CREATE TABLE mpc_internal.outbox (

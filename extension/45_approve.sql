@@ -191,6 +191,9 @@ DECLARE
   held mpc_internal.current_studies%ROWTYPE;
   names text[];
   expires timestamptz;
+  counterpart text;
+  pin record;
+  brought text[];
 BEGIN
   IF digest IS NULL OR digest !~ '\A[0-9a-f]{64}\Z' THEN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'digest has not the form of a digest',
@@ -223,19 +226,38 @@ BEGIN
     PERFORM mpc_internal.require_source(source, caller);
     names := mpc_internal.identifier_columns(held.spec::jsonb, source, identifier);
     PERFORM mpc_internal.require_binding(held.spec::jsonb, own, source, names, caller);
+    counterpart := mpc_internal.counterpart_of(held.parties, own);
+    brought := mpc_internal.columns_of(held.spec::jsonb, own);
+    pin := mpc_internal.pin_source(held.spec, own, source, names, caller, counterpart, held.study, held.version);
+    PERFORM mpc_internal.require_versions(held.study, held.spec::jsonb, counterpart, pin.data_version);
+    PERFORM mpc_internal.require_cohort(held.study, held.spec::jsonb, counterpart, pin.data_version, brought);
+    PERFORM mpc_internal.require_union(held.study, held.spec::jsonb, counterpart, pin.data_version);
   END IF;
+  PERFORM mpc_internal.require_heard(held.study, held.spec::jsonb, a.party, a.columns, a.data_number)
+     FROM mpc_internal.approvals AS a
+    WHERE a.study = held.study AND a.version = held.version AND a.party <> own AND a.decision = 'approved';
   expires := now() + mpc_internal.lifetime();
   PERFORM mpc_internal.decide(held.study, held.version, own, held.digest, 'approved', NULL, expires, caller, source::text);
   PERFORM mpc_internal.note_reader(held.study, caller, 'approved');
-  UPDATE mpc_internal.approvals AS a
-     SET source = approve_study.source, identifier = names, approver = caller,
-         source_schema = mpc_internal.source_schema(approve_study.source, names || mpc_internal.columns_of(held.spec::jsonb, own)),
-         (source_digest, source_records) =
-           (SELECT p.digest, p.records FROM mpc_internal.pin_source(held.spec, own, approve_study.source, names, caller) AS p)
-   WHERE a.study = held.study AND a.version = held.version AND a.party = own;
-  PERFORM mpc_internal.broadcast(held.parties, jsonb_build_object(
-    'type', 'approve', 'study', held.study, 'version', held.version, 'digest', held.digest,
-    'expires_at', floor(extract(epoch FROM expires))));
+  IF brought IS NOT NULL THEN
+    UPDATE mpc_internal.approvals AS a
+       SET source = approve_study.source, identifier = names, approver = caller,
+           source_schema = mpc_internal.source_schema(approve_study.source, names || brought),
+           source_digest = pin.digest, source_records = pin.records, data_version = pin.data_version, columns = brought,
+           commitments = pin.commitments, two_valued = pin.two_valued,
+           commitment = mpc_internal.commitment(mpc_internal.commitment_text(counterpart, approve_study.source, brought,
+                                                                             pin.commitments, pin.two_valued)),
+           data_number = mpc_internal.data_number(counterpart, pin.data_version)
+     WHERE a.study = held.study AND a.version = held.version AND a.party = own;
+  ELSE
+    UPDATE mpc_internal.approvals AS a SET approver = caller
+     WHERE a.study = held.study AND a.version = held.version AND a.party = own;
+  END IF;
+  PERFORM mpc_internal.broadcast(held.parties, jsonb_strip_nulls(jsonb_build_object(
+            'type', 'approve', 'study', held.study, 'version', held.version, 'digest', held.digest,
+            'expires_at', floor(extract(epoch FROM expires)), 'data', mpc_internal.data_message(a))))
+     FROM mpc_internal.approvals AS a WHERE a.study = held.study AND a.version = held.version AND a.party = own;
+  PERFORM mpc_internal.notice_data(held.study, held.version, own);
   PERFORM mpc_internal.notice_relaxed(held.study, held.spec, own);
   PERFORM mpc_internal.announce(study);
   RETURN (SELECT s.state FROM mpc_internal.current_studies AS s WHERE s.study = held.study);
@@ -248,7 +270,7 @@ CREATE FUNCTION mpc.approve_study(
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.approve_study(text, text, regclass, text) IS
-'this node agrees to exactly this digest. A controller binds its table or view and the column (comma-separated columns) of the identifier; the engine reads them later as the role that approves now. The source is read once now: a study whose source has changed since is refused until it is approved again. The approval holds for pg_mpc.approval_lifetime. Waits up to 10 s for a proposal on its way. Returns the state; a NOTICE names every disclosure rule that the spec relaxes. Errors: 22023 another digest, or a disclosure.min_matched below pg_mpc.min_matched of this node; 42704 unknown study, 42703/42501/42804 name the column, 42501 approved by another role, 55000 running, released or expired';
+'this node agrees to exactly this digest. A controller binds its table or view and the column (comma-separated columns) of the identifier; the engine reads them later as the role that approves now. The source is read once now: a study whose source has changed since is refused until it is approved again. All columns that this node ever used with the other controller, and those of this study, must not single out a record (union rule, docs/disclosure.md); the others hear a commitment to the data, and which columns have two values only. The approval holds for pg_mpc.approval_lifetime. Waits up to 10 s for a proposal on its way. Returns the state; a NOTICE names every disclosure rule that the spec relaxes, and every party that brings other data than in earlier studies. Errors: MP005 union rule or disclosure.versions; 22023 another digest, or a disclosure.min_matched below pg_mpc.min_matched of this node; 42704 unknown study, 42703/42501/42804 name the column, 42501 approved by another role, 55000 running, released or expired';
 
 CREATE FUNCTION mpc_internal.study_for_check(study text, OUT spec jsonb, OUT party text) RETURNS record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -22,10 +22,15 @@ CREATE TABLE mpc_internal.source_uses (
   records bigint,
   relations oid[] NOT NULL,
   names text[] NOT NULL,
+  counterpart text,
+  data_version bigint,
+  columns text[],
+  modelled text,
+  numbers bigint,
   CONSTRAINT source_uses_pkey PRIMARY KEY (study, version, attempt)
 );
 COMMENT ON TABLE mpc_internal.source_uses IS
-'attempts of this node that run, released models, were refused by a disclosure rule or ended after the match: relations read (the source first), complete records; never leaves this node';
+'attempts of this node that run, released models, were refused by a disclosure rule or ended after the match: relations read (the source first), complete records; data brought to the counterpart, outcome modelled, numbers released; never leaves this node';
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.source_uses', '');
 
 -- private functions
@@ -76,12 +81,13 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   agreed jsonb;
+  agreed_parties text[];
   bound mpc_internal.approvals%ROWTYPE;
 BEGIN
   -- An earlier attempt whose end could not be recorded: it counts as one that went as far as is known.
   PERFORM mpc_internal.settle_use(u.study, u.attempt, 'ended') FROM mpc_internal.source_uses AS u
     WHERE u.study = reserve_use.study AND u.outcome = 'running' AND u.attempt <> reserve_use.attempt;
-  SELECT s.spec INTO agreed FROM mpc_internal.studies AS s
+  SELECT s.spec, s.parties INTO agreed, agreed_parties FROM mpc_internal.studies AS s
    WHERE s.study = reserve_use.study AND s.version = reserve_use.version;
   SELECT a.* INTO bound FROM mpc_internal.approvals AS a
    WHERE a.study = reserve_use.study AND a.version = reserve_use.version AND a.party = mpc_internal.own_party()
@@ -91,9 +97,13 @@ BEGIN
   END IF;
   LOCK TABLE mpc_internal.source_uses IN SHARE ROW EXCLUSIVE MODE;
   PERFORM mpc_internal.require_budget(study, agreed, bound.source);
-  INSERT INTO mpc_internal.source_uses (study, version, attempt, outcome, models, match_told, records, relations, names)
+  INSERT INTO mpc_internal.source_uses (study, version, attempt, outcome, models, match_told, records, counterpart, data_version,
+                                        columns, modelled, numbers, relations, names)
   SELECT reserve_use.study, reserve_use.version, reserve_use.attempt, 'running', mpc_internal.models_in(agreed), false,
-         bound.source_records, r.relations, coalesce(nullif(mpc_internal.names_of(r.relations), '{}'), ARRAY[bound.source_name])
+         bound.source_records, mpc_internal.counterpart_of(agreed_parties, bound.party), bound.data_version, bound.columns,
+         mpc_internal.outcome_of(agreed),
+         mpc_internal.charged_numbers(agreed, mpc_internal.counterpart_of(agreed_parties, bound.party), reserve_use.study),
+         r.relations, coalesce(nullif(mpc_internal.names_of(r.relations), '{}'), ARRAY[bound.source_name])
     FROM (SELECT coalesce(mpc_internal.relations_of(bound.source), ARRAY[bound.source]) AS relations) AS r
   ON CONFLICT DO NOTHING;
 END
@@ -116,6 +126,8 @@ BEGIN
   UPDATE mpc_internal.source_uses AS u
      SET outcome = settle_use.outcome, match_told = told, used_at = clock_timestamp(),
          models = CASE settle_use.outcome WHEN 'released' THEN u.models ELSE 1 END,
+         numbers = CASE settle_use.outcome WHEN 'released' THEN u.numbers ELSE mpc_internal.numbers_of_model(
+                     (SELECT s.spec::jsonb FROM mpc_internal.studies AS s WHERE s.study = u.study AND s.version = u.version)) END,
          records = coalesce((SELECT p.records FROM mpc_internal.steps AS p
                               WHERE p.study = u.study AND p.version = u.version AND p.attempt = u.attempt
                                 AND p.name = 'prepare' AND p.party = mpc_internal.own_party()), u.records)
@@ -132,6 +144,39 @@ AS $$
            WHEN 'array' THEN jsonb_array_length(spec -> 'analysis' -> 'lambda') ELSE 1 END
 $$;
 COMMENT ON FUNCTION mpc_internal.models_in(jsonb) IS 'models that a study releases: one per lambda';
+
+CREATE FUNCTION mpc_internal.numbers_of_model(spec jsonb) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$ SELECT 2 + sum(jsonb_array_length(c.value -> 'attributes')) FROM jsonb_each(spec -> 'controllers') AS c $$;
+COMMENT ON FUNCTION mpc_internal.numbers_of_model(jsonb) IS 'numbers of one model: coefficients, intercept, R squared';
+
+CREATE FUNCTION mpc_internal.outcome_of(spec jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$ SELECT format('%s.%s', c.key, c.value ->> 'outcome') FROM jsonb_each(spec -> 'controllers') AS c WHERE c.value ? 'outcome' AND c.value ->> 'outcome' IS NOT NULL $$;
+COMMENT ON FUNCTION mpc_internal.outcome_of(jsonb) IS 'party.column of the outcome';
+
+CREATE FUNCTION mpc_internal.charged_numbers(spec jsonb, counterpart text, study text) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT mpc_internal.numbers_of_model($1) * CASE $1 -> 'release' ->> 'precision' WHEN 'exact' THEN 4 ELSE 1 END
+         * (mpc_internal.models_in($1) - CASE WHEN EXISTS (
+              SELECT FROM mpc_internal.source_uses AS u
+               WHERE u.counterpart = $2 AND u.modelled = mpc_internal.outcome_of($1) AND u.outcome IN ('released', 'running')
+                 AND u.study <> $3) THEN 0 ELSE 1 END)
+$$;
+COMMENT ON FUNCTION mpc_internal.charged_numbers(jsonb, text, text) IS
+'released numbers that a study counts against disclosure.released_numbers: all of its models but the first one of an outcome; exact ones count four times';
+
+CREATE FUNCTION mpc_internal.numbers_before(counterpart text, study text) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(sum(coalesce(u.numbers, u.models * mpc_internal.numbers_of_model(s.spec::jsonb))), 0)::bigint
+    FROM mpc_internal.source_uses AS u JOIN mpc_internal.studies AS s USING (study, version)
+   WHERE mpc_internal.counterpart_of(s.parties, mpc_internal.own_party()) = $1
+     AND (u.outcome <> 'running' OR u.study <> $2)
+$$;
+COMMENT ON FUNCTION mpc_internal.numbers_before(text, text) IS
+'released numbers that count against disclosure.released_numbers with a counterpart, other studies that run now included; of uses that an older version recorded: models times their numbers';
 
 CREATE FUNCTION mpc_internal.require_budget(study text, spec jsonb, source oid) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -160,17 +205,6 @@ END
 $$;
 COMMENT ON FUNCTION mpc_internal.require_budget(text, jsonb, oid) IS
 'error MP005 when the models released from a source, those that other running studies may release, and its attempts without a release would exceed disclosure.model_budget';
-
-CREATE FUNCTION mpc_internal.earlier_cohorts(study text, source oid) RETURNS jsonb
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT coalesce(jsonb_agg(jsonb_build_object('study', u.study, 'version', u.version, 'records', u.records)
-                            ORDER BY u.used_at), '[]')
-    FROM mpc_internal.uses_of($2) AS u
-   WHERE (u.match_told OR u.outcome = 'running' AND u.study <> $1) AND u.records IS NOT NULL
-$$;
-COMMENT ON FUNCTION mpc_internal.earlier_cohorts(text, oid) IS
-'array of {"study","version","records"}: the complete records of this source in attempts that told the number of matches, or may still tell it, for this node''s engine only';
 
 CREATE FUNCTION mpc_internal.floor_min_matched() RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -214,8 +248,9 @@ COMMENT ON FUNCTION mpc_internal.notice_relaxed(text, text, text) IS
 -- the view
 
 CREATE VIEW mpc.source_uses WITH (security_barrier) AS
-SELECT u.study, u.version, u.attempt, u.used_at, u.outcome, u.models, u.match_told, u.records, u.names AS relations
+SELECT u.study, u.version, u.attempt, u.used_at, u.outcome, u.models, u.match_told, u.records, u.names AS relations,
+       u.counterpart, u.numbers, u.columns
   FROM mpc_internal.source_uses AS u
  WHERE (mpc_internal.sees_every_study() OR u.study IN (SELECT r.study FROM mpc_internal.readable_studies AS r));
 COMMENT ON VIEW mpc.source_uses IS
-'what has been used of the budget of this node''s sources: a row per attempt that runs (it reserves its models), released models, was refused by a disclosure rule or ended after the match (the latter two count as one), with the relations that it read. Sources that have a relation in common share their budget. records = complete records of this node''s own source';
+'what has been used of the budget of this node''s sources: a row per attempt that runs (it reserves its models), released models, was refused by a disclosure rule or ended after the match (the latter two count as one), with the relations that it read. Sources that have a relation in common share their budget. records = complete records of this node''s own source; numbers = released numbers that count against disclosure.released_numbers with the counterpart';

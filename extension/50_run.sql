@@ -56,13 +56,14 @@ BEGIN
     WHEN 'approve' THEN mpc_internal.control_decision(party, message, 'approved')
     WHEN 'reject' THEN mpc_internal.control_decision(party, message, 'rejected')
     WHEN 'withdraw' THEN mpc_internal.control_decision(party, message, 'withdrawn')
+    WHEN 'void' THEN mpc_internal.control_decision(party, message, 'void')
     WHEN 'ready' THEN mpc_internal.control_ready(party, message)
     WHEN 'head' THEN mpc_internal.control_head(party, message)
     ELSE mpc_internal.control_unknown(party, kind) END;
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.control(text, jsonb) IS
-'handles a control message of an authenticated peer and returns the answer; types propose, approve, reject, withdraw, ready, head, hello';
+'handles a control message of an authenticated peer and returns the answer; types propose, approve, reject, withdraw, void, ready, head, hello';
 
 CREATE FUNCTION mpc_internal.control_unknown(party text, kind text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -181,12 +182,16 @@ BEGIN
   IF EXISTS (SELECT FROM mpc_internal.approvals AS a
               WHERE a.study = name AND a.version = number AND a.party = control_decision.party
                 AND ROW(a.digest, a.decision, a.reason, a.expires_at)
-                    IS NOT DISTINCT FROM ROW(message ->> 'digest', decided, objection, until)) THEN
+                    IS NOT DISTINCT FROM ROW(message ->> 'digest', decided, objection, until)
+                AND (decided <> 'approved' OR encode(a.commitment, 'hex') IS NOT DISTINCT FROM message -> 'data' ->> 'commitment')) THEN
     RETURN '{"accepted": true}';
   END IF;
   PERFORM mpc_internal.require_room_for_decision(party, name, number, decided, number IS NOT DISTINCT FROM held.version);
   -- A decision may overtake its proposal: it is kept and counts once the proposal with this digest is here.
   PERFORM mpc_internal.decide(name, number, party, message ->> 'digest', decided, objection, until);
+  IF decided = 'approved' THEN
+    PERFORM mpc_internal.hear_data(party, name, number, message -> 'data');
+  END IF;
   PERFORM mpc_internal.announce(name);
   RETURN '{"accepted": true}';
 END
@@ -272,6 +277,7 @@ BEGIN
     PERFORM mpc_internal.require_same_source(approval);
     PERFORM mpc_internal.require_binding(held.spec::jsonb, own, approval.source, approval.identifier, approval.approver);
     PERFORM mpc_internal.require_budget(held.study, held.spec::jsonb, approval.source);
+    PERFORM mpc_internal.require_data(held, approval);
   END IF;
   PERFORM mpc_internal.require_floor(held.study, held.spec::jsonb, '55000');
   RETURN jsonb_build_object(
@@ -280,7 +286,8 @@ BEGIN
     'source', CASE WHEN place < 2 THEN jsonb_build_object(
       'relation', approval.source::bigint, 'identifier', to_jsonb(approval.identifier),
       'approver', approval.approver::bigint, 'digest', encode(approval.source_digest, 'hex'),
-      'cohorts', mpc_internal.earlier_cohorts(held.study, approval.source)) END,
+      'numbers_before', mpc_internal.numbers_before(mpc_internal.counterpart_of(held.parties, own), held.study),
+      'numbers', mpc_internal.charged_numbers(held.spec::jsonb, mpc_internal.counterpart_of(held.parties, own), held.study)) END,
     'peers', (SELECT jsonb_agg(jsonb_build_object('party', p.party, 'url', p.url, 'certificate', p.certificate,
                        'fingerprint', p.fingerprint, 'next_fingerprint', coalesce(p.next_fingerprint, ''),
                        'index', array_position(held.parties, p.party) - 1)

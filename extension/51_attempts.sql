@@ -96,6 +96,8 @@ BEGIN
    WHERE s.study = attempt_matched.study AND s.attempt = attempt_matched.attempt AND s.run_state = 'running';
   IF FOUND THEN
     PERFORM mpc_internal.record_event(study, attempt, 'opened', NULL, jsonb_build_object('what', '["match count"]'::jsonb, 'records', n));
+    PERFORM mpc_internal.keep_heard_data(s.study, s.version) FROM mpc_internal.studies AS s
+      WHERE s.study = attempt_matched.study AND s.attempt = attempt_matched.attempt;
   END IF;
 END
 $$;

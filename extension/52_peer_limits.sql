@@ -52,7 +52,7 @@ DECLARE
 BEGIN
   IF (SELECT count(*) FROM mpc_internal.ledger AS l
        WHERE l.party = require_room_for_decision.party AND l.study = require_room_for_decision.study
-         AND l.event IN ('approved', 'rejected', 'withdrawn')
+         AND l.event IN ('approved', 'rejected', 'withdrawn', 'void')
          AND l.detail ->> 'version' = require_room_for_decision.version::text) < most
      -- An approval can always be taken back; what follows is refused.
      OR decision <> 'approved' AND EXISTS (

@@ -19,18 +19,19 @@ COMMENT ON VIEW mpc.studies IS
 'latest version of each study known here, and drafts of this node; state: draft, proposed, approved, running, released, rejected, withdrawn, cancelled, failed or expired';
 
 CREATE VIEW mpc.approvals WITH (security_barrier) AS
-SELECT a.study, a.version, a.party, a.decision, a.decided_at, a.source_name AS source, a.decided_by, a.reason, a.expires_at
+SELECT a.study, a.version, a.party, a.decision, a.decided_at, a.source_name AS source, a.decided_by, a.reason, a.expires_at,
+       a.data_number, a.two_valued, encode(a.commitment, 'hex') AS commitment
   FROM mpc_internal.approvals AS a JOIN mpc_internal.studies AS s
     ON s.study = a.study AND s.version = a.version AND s.digest = a.digest AND a.party = ANY (s.parties)
  WHERE (mpc_internal.sees_every_study() OR a.study IN (SELECT r.study FROM mpc_internal.readable_studies AS r));
 COMMENT ON VIEW mpc.approvals IS
-'decision of each party on each version (approved, rejected, withdrawn) and until when an approval holds; source and decided_by are known for this node only';
+'decision of each party on each version (approved, rejected, withdrawn, or void: approved before the data of another party changed) and until when an approval holds; source and decided_by are known for this node only. data_number: which version of its data a controller brings (1 as in earlier studies), two_valued: its columns with at most two values, commitment: what its approval commits to';
 
 CREATE VIEW mpc.study_history WITH (security_barrier) AS
 SELECT l.study, (l.detail ->> 'version')::integer AS version, l.at, l.event, l.party, l.detail ->> 'by' AS role, l.attempt,
        l.detail - '{version,by}'::text[] AS detail, l.id
   FROM mpc_internal.ledger AS l
- WHERE l.event IN ('drafted', 'proposed', 'approved', 'rejected', 'withdrawn', 'asked', 'started', 'released', 'failed', 'cancelled')
+ WHERE l.event IN ('drafted', 'proposed', 'approved', 'rejected', 'withdrawn', 'void', 'asked', 'started', 'released', 'failed', 'cancelled')
    AND (mpc_internal.sees_every_study() OR l.study IN (SELECT r.study FROM mpc_internal.readable_studies AS r))
 UNION ALL
 SELECT s.study, s.version, least(s.expires_at, s.approvals_expire_at), 'expired', NULL, NULL, NULL, '{}', NULL

@@ -9,6 +9,7 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mpc_internal FROM PUBLIC;
 -- mpc_admin
 
 GRANT EXECUTE ON FUNCTION mpc.add_peer(text, text, text), mpc.alter_peer(text, text, text, text), mpc.remove_peer(text) TO mpc_admin;
+GRANT EXECUTE ON FUNCTION mpc.forget_records(text) TO mpc_admin;
 GRANT EXECUTE ON FUNCTION mpc.node_status(), mpc.verify_ledger() TO mpc_admin, mpc_study, mpc_reader;
 GRANT EXECUTE ON FUNCTION mpc.export_ledger(boolean, bigint), mpc.compare_ledger(text, jsonb) TO mpc_admin, mpc_reader;
 

@@ -36,7 +36,7 @@ SELECT mpc_internal.attempt_step('disclosed', repeat('b', 32), '{"party": "regre
 SELECT mpc_internal.attempt_failed('disclosed', repeat('b', 32), 'MP005', 'a disclosure rule of the agreed spec refused the study', '', '', false);
 SELECT mpc_internal.attempt_failed('disclosed', repeat('b', 32), 'MP005', 'told twice', '', '', false);
 SELECT version, outcome, models, records, relations FROM mpc.source_uses WHERE study = 'disclosed';
-SELECT mpc_internal.start_job('disclosed') -> 'source' -> 'cohorts';
+SELECT mpc_internal.start_job('disclosed') -> 'source' -> 'numbers_before', mpc_internal.start_job('disclosed') -> 'source' -> 'numbers';
 
 -- an attempt that ended after the match counts and is a cohort: the number of matches was told
 SELECT mpc_internal.attempt_started('disclosed', repeat('d', 32), false);
@@ -44,7 +44,7 @@ SELECT mpc_internal.attempt_step('disclosed', repeat('d', 32), '{"party": "regre
 SELECT mpc_internal.attempt_matched('disclosed', repeat('d', 32), 410);
 SELECT mpc_internal.attempt_failed('disclosed', repeat('d', 32), '57014', 'the study was cancelled', '', '', true);
 SELECT outcome, models, match_told, records FROM mpc.source_uses WHERE study = 'disclosed' ORDER BY used_at;
-SELECT mpc_internal.start_job('disclosed') -> 'source' -> 'cohorts';
+SELECT mpc_internal.start_job('disclosed') -> 'source' -> 'numbers_before', mpc_internal.start_job('disclosed') -> 'source' -> 'numbers';
 
 -- a released study is a cohort
 SELECT mpc_internal.attempt_started('disclosed', repeat('c', 32), false);
@@ -60,7 +60,7 @@ SELECT * FROM fails($$SELECT mpc_internal.start_job('disclosed')$$);
 \pset tuples_only on
 SELECT mpc.propose_study('disclosed', rules('{"model_budget": 4}')) AS digest \gset
 SELECT mpc.approve_study('disclosed', :'digest', 'regress_sources.cohort', 'bsn');
-SELECT mpc_internal.start_job('disclosed') -> 'source' -> 'cohorts';
+SELECT mpc_internal.start_job('disclosed') -> 'source' -> 'numbers_before', mpc_internal.start_job('disclosed') -> 'source' -> 'numbers';
 
 -- the same source: through views, under another name, made anew; other tables are others
 CREATE FUNCTION uses(source text) RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM mpc_internal.uses_of(source::regclass) $$;

@@ -59,7 +59,8 @@ SELECT message ->> 'type', message -> 'expires_at' = to_jsonb(floor(extract(epoc
  WHERE message ->> 'study' = 'cycle' AND message ->> 'type' = 'approve' AND a.study = 'cycle';
 -- what a peer says about its own approval
 SELECT mpc_internal.control('zorgttp', jsonb_build_object('type', 'approve', 'study', 'cycle', 'version', 1, 'digest', :'digest', 'expires_at', 2000000000));
-SELECT mpc_internal.control('zilveren_kruis', jsonb_build_object('type', 'approve', 'study', 'cycle', 'version', 1, 'digest', :'digest', 'expires_at', 'never'));
+SELECT mpc_internal.control('zilveren_kruis', jsonb_build_object('type', 'approve', 'study', study, 'version', 1, 'digest', digest, 'expires_at', 'never',
+         'data', data_of('zilveren_kruis', spec))) FROM mpc.studies WHERE study = 'cycle';
 SELECT party, extract(epoch FROM expires_at)::bigint FROM mpc.approvals WHERE study = 'cycle' AND party <> 'regress' ORDER BY party;
 SELECT state, s.expires_at <= a.expires_at FROM mpc.studies AS s JOIN mpc.approvals AS a USING (study, version) WHERE study = 'cycle' AND party = 'regress';
 UPDATE mpc_internal.approvals SET expires_at = now() WHERE study = 'cycle' AND party = 'zorgttp';
@@ -77,6 +78,8 @@ ROLLBACK;
 
 -- the source as it was approved: its schema
 CREATE FUNCTION digest_now() RETURNS text LANGUAGE sql AS $$ SELECT mpc_internal.start_job('cycle') -> 'source' ->> 'digest' $$;
+-- what was used with the counterpart before does not matter here
+UPDATE mpc_internal.source_uses SET data_version = NULL;
 CREATE TABLE pinned AS TABLE patients;
 SELECT mpc.approve_study('cycle', :'digest', 'pinned', 'bsn');
 SELECT source_schema, length(source_digest) FROM mpc_internal.approvals WHERE study = 'cycle' AND party = 'regress';

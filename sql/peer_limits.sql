@@ -13,7 +13,8 @@ $$;
 CREATE FUNCTION says(type text, name text, version integer, more jsonb DEFAULT '{}') RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
   RETURN mpc_internal.control('zilveren_kruis', jsonb_build_object('type', type, 'study', name, 'version', version,
-    'digest', mpc_internal.study_digest(name, limit_spec())) || more);
+    'digest', mpc_internal.study_digest(name, limit_spec()))
+    || CASE type WHEN 'approve' THEN jsonb_build_object('data', data_of('zilveren_kruis', limit_spec()::jsonb)) ELSE '{}' END || more);
 EXCEPTION WHEN OTHERS THEN
   RETURN SQLSTATE || ' ' || SQLERRM;
 END

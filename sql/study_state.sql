@@ -11,9 +11,16 @@ SELECT jsonb_build_object('controllers', '{
   "zilveren_kruis": {"attributes": ["claims", "age"], "outcome": "hospital_days"}}'::jsonb,
   'third_party', 'zorgttp', 'analysis', jsonb_build_object('kind', 'lasso', 'lambda', lambda::jsonb))
 $$;
+-- What a controller says of its data when it approves; contents stands for their values.
+CREATE FUNCTION data_of(sender text, spec jsonb, contents text DEFAULT 'a') RETURNS jsonb LANGUAGE sql AS $$
+SELECT jsonb_build_object('columns', to_jsonb(c), 'two_valued', '[]'::jsonb, 'commitment', encode(sha256(format('%s %s', c, contents)::bytea), 'hex'),
+         'commitments', (SELECT jsonb_agg(encode(sha256(format('%s %s', name, contents)::bytea), 'hex')) FROM unnest(c) AS name))
+  FROM mpc_internal.columns_of(spec, sender) AS c WHERE c IS NOT NULL
+$$;
 -- A decision of a peer about the current version.
-CREATE FUNCTION peer_says(sender text, type text, name text) RETURNS jsonb LANGUAGE sql AS $$
-SELECT mpc_internal.control(sender, jsonb_build_object('type', type, 'study', study, 'version', version, 'digest', digest))
+CREATE FUNCTION peer_says(sender text, type text, name text, contents text DEFAULT 'a') RETURNS jsonb LANGUAGE sql AS $$
+SELECT mpc_internal.control(sender, jsonb_strip_nulls(jsonb_build_object('type', type, 'study', study, 'version', version, 'digest', digest,
+         'data', CASE type WHEN 'approve' THEN data_of(sender, spec, contents) END)))
   FROM mpc.studies WHERE study = name
 $$;
 CREATE FUNCTION state_of(name text) RETURNS text LANGUAGE sql AS $$ SELECT concat_ws(' ', version, state, sqlstate, last_error) FROM mpc.studies WHERE study = name $$;

@@ -30,6 +30,22 @@ DROP FUNCTION mpc_internal.owns(oid);
 DROP FUNCTION mpc_internal.own_draft(text);
 DROP FUNCTION mpc_internal.take_draft(text);
 
+-- Commitments to the data that a controller brings, and what is known of earlier ones.
+ALTER TABLE mpc_internal.approvals DROP CONSTRAINT approvals_decision_check;
+ALTER TABLE mpc_internal.approvals ADD CONSTRAINT approvals_decision_check
+  CHECK (decision IN ('approved', 'rejected', 'withdrawn', 'void'));
+ALTER TABLE mpc_internal.approvals ADD COLUMN data_version bigint;
+ALTER TABLE mpc_internal.approvals ADD COLUMN columns text[];
+ALTER TABLE mpc_internal.approvals ADD COLUMN commitments bytea[];
+ALTER TABLE mpc_internal.approvals ADD COLUMN two_valued text[];
+ALTER TABLE mpc_internal.approvals ADD COLUMN commitment bytea;
+ALTER TABLE mpc_internal.approvals ADD COLUMN data_number integer;
+ALTER TABLE mpc_internal.source_uses ADD COLUMN counterpart text;
+ALTER TABLE mpc_internal.source_uses ADD COLUMN data_version bigint;
+ALTER TABLE mpc_internal.source_uses ADD COLUMN columns text[];
+ALTER TABLE mpc_internal.source_uses ADD COLUMN modelled text;
+ALTER TABLE mpc_internal.source_uses ADD COLUMN numbers bigint;
+
 -- data
 
 -- Whoever could read a study before may read it now: all members of mpc_reader, and the roles that decided on it or ran it.

@@ -35,6 +35,8 @@ struct Source {
   SecretBytes identifiers;
   std::vector<std::uint64_t> identifier_ends;
   std::int64_t dropped = 0;
+  // Empty, or 1 per record that has a missing value (NaN), where the reader keeps those.
+  std::vector<std::uint8_t> incomplete;
   std::size_t records() const { return identifier_ends.size(); }
 };
 

@@ -195,11 +195,6 @@ void Engine::send(const Json& event) { coordinator_.send(to_frame(event), Clock:
 void Engine::read() {
   source_ = read_source(job_, spec_);
   require_approved_source(job_, source_);
-  std::vector<EarlierCohort> earlier;
-  for (const Json& cohort : job_.at("source").at("cohorts"))
-    earlier.push_back(
-        {text_member(cohort, "study"), cohort.at("version").get<int>(), cohort.at("records").get<std::int64_t>()});
-  check_cohort(spec_, static_cast<std::int64_t>(source_.records()), earlier);
   cleanse_stack();
 }
 

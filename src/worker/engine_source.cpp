@@ -3,6 +3,8 @@
 //             SecretVectors. The server's own copies (buffers, tuples) are those of any query on that table.
 #include "worker/engine_source.h"
 
+#include <limits>
+
 #include "base/cleansing_heap.h"
 #include "linkage/identifiers.h"
 #include "pg/guard.h"
@@ -136,29 +138,36 @@ std::string query_of(Oid relation, std::vector<SourceColumn>& columns, const std
 // One batch of rows as plain memory; valid until release().
 struct Batch {
   std::size_t rows;
-  double* numbers;  // rows * columns
-  text** parts;     // rows * parts
-  bool* complete;
+  double* numbers;   // rows * columns
+  text** parts;      // rows * parts
+  bool* complete;    // no NULL at all
+  bool* identified;  // no NULL in the identifier; NULLs of columns are NaN
 };
 
 Batch fetch(Portal portal, std::size_t columns, std::size_t parts) {
   SPI_cursor_fetch(portal, true, kBatch);
   std::size_t rows = SPI_processed;
   Batch batch{rows, static_cast<double*>(palloc(sizeof(double) * (rows * columns + 1))),
-              static_cast<text**>(palloc(sizeof(text*) * (rows * parts + 1))), static_cast<bool*>(palloc(rows + 1))};
+              static_cast<text**>(palloc(sizeof(text*) * (rows * parts + 1))), static_cast<bool*>(palloc(rows + 1)),
+              static_cast<bool*>(palloc(rows + 1))};
   for (std::size_t r = 0; r < rows; r++) {
-    bool any_null = false;
+    bool any_null = false, no_identifier = false;
     for (std::size_t c = 0; c < columns + parts; c++) {
       bool null = false;
       Datum value = SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, static_cast<int>(c) + 1, &null);
       any_null = any_null || null;
-      if (null) continue;
+      no_identifier = no_identifier || (null && c >= columns);
+      if (null) {
+        if (c < columns) batch.numbers[r * columns + c] = std::numeric_limits<double>::quiet_NaN();
+        continue;
+      }
       if (c < columns)
         batch.numbers[r * columns + c] = DatumGetFloat8(value);
       else
         batch.parts[r * parts + (c - columns)] = DatumGetTextPP(value);
     }
     batch.complete[r] = !any_null;
+    batch.identified[r] = !no_identifier;
   }
   return batch;
 }
@@ -168,12 +177,13 @@ void release(const Batch& batch, std::size_t columns) {
   pfree(batch.numbers);
   pfree(batch.parts);
   pfree(batch.complete);
+  pfree(batch.identified);
   SPI_freetuptable(SPI_tuptable);
 }
 
 void append_record(Source& source, const Batch& batch, std::size_t row, std::size_t parts,
-                   std::span<const Normalisation> rules) {
-  if (!batch.complete[row]) {
+                   std::span<const Normalisation> rules, bool keep_incomplete) {
+  if (!batch.complete[row] && !(keep_incomplete && batch.identified[row])) {
     source.dropped++;
     return;
   }
@@ -186,6 +196,7 @@ void append_record(Source& source, const Batch& batch, std::size_t row, std::siz
     append_part(source.identifiers, view_of(part));
   }
   source.identifier_ends.push_back(source.identifiers.size());
+  if (keep_incomplete) source.incomplete.push_back(batch.complete[row] ? 0 : 1);
 }
 
 // The server keeps the first block of deleted memory contexts at hand, with the rows that were in it: takes them all
@@ -215,10 +226,12 @@ void forget_records(Source& source) {
   for (SourceColumn& column : source.columns) column.values.wipe();
   source.identifiers.wipe();
   source.identifier_ends.clear();
+  source.incomplete.clear();
 }
 
-// Appends every complete record to the source; after_batch may take them out again.
-void fill(Source& source, const BoundSource& bound, const Spec& spec, int controller,
+// Appends every complete record to the source, also others that have an identifier when asked to; after_batch may take
+// them out again.
+void fill(Source& source, const BoundSource& bound, const Spec& spec, int controller, bool keep_incomplete,
           const std::function<void()>& after_batch) {
   auto rules = parse_normalisations(spec.normalise);
   for (const std::string& name : spec.controllers[controller].columns()) {
@@ -235,7 +248,7 @@ void fill(Source& source, const BoundSource& bound, const Spec& spec, int contro
   for (;;) {
     Batch batch = pg::call([&] { return fetch(portal, source.columns.size(), parts); });
     if (batch.rows == 0) break;
-    for (std::size_t r = 0; r < batch.rows; r++) append_record(source, batch, r, parts, rules);
+    for (std::size_t r = 0; r < batch.rows; r++) append_record(source, batch, r, parts, rules, keep_incomplete);
     pg::call([&] { release(batch, source.columns.size()); });
     if (after_batch) after_batch();
   }
@@ -250,7 +263,7 @@ Source read_source(const Json& job, const Spec& spec) {
                     json.at("approver").get<Oid>()};
   Source source;
   ReadTransaction transaction(bound.approver);
-  fill(source, bound, spec, job.at("party_index").get<int>(), nullptr);
+  fill(source, bound, spec, job.at("party_index").get<int>(), false, nullptr);
   transaction.commit();
   pg::call([] { overwrite_spare_contexts(); });
   cleanse_stack();
@@ -264,7 +277,7 @@ void scan_source(const BoundSource& bound, const Spec& spec, int controller,
     return pg::act_as(bound.approver);
   });
   Source part;
-  fill(part, bound, spec, controller, [&] {
+  fill(part, bound, spec, controller, true, [&] {
     take(part);
     forget_records(part);
     pg::check_for_interrupts();

@@ -20,7 +20,8 @@ struct BoundSource {
   unsigned int approver = 0;
 };
 
-// The same records, in the transaction of the caller, handed over part by part and then cleansed.
+// The same records and, marked, those with a missing value in a column, in the transaction of the caller, handed over
+// part by part and then cleansed.
 void scan_source(const BoundSource& bound, const Spec& spec, int controller,
                  const std::function<void(const Source& part)>& take);
 

@@ -47,6 +47,8 @@ void make_key() {
   if (!linked) throw key_problem("write");
 }
 
+}  // namespace
+
 SecretBytes source_key() {
   ensure_private_directory(kPrivateDirectory);
   if (SecretBytes key = read_key(); !key.empty()) return key;
@@ -56,6 +58,7 @@ SecretBytes source_key() {
   return key;
 }
 
+namespace {
 void append_u64(SecretBytes& out, std::uint64_t value) {
   for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(value >> shift));
 }
@@ -70,8 +73,9 @@ void encode_record(const Source& source, std::size_t record, SecretBytes& out) {
              source.identifiers.begin() + static_cast<std::ptrdiff_t>(source.identifier_ends[record]));
 }
 
-// sum += hash, mod 2^256.
-void add_hash(std::array<std::uint64_t, 4>& sum, const Hash& hash) {
+}  // namespace
+
+void add_hash(HashSum& sum, const Hash& hash) {
   unsigned __int128 carry = 0;
   for (std::size_t limb = 0; limb < sum.size(); limb++) {
     std::uint64_t value = 0;
@@ -83,19 +87,18 @@ void add_hash(std::array<std::uint64_t, 4>& sum, const Hash& hash) {
   }
 }
 
-}  // namespace
-
 SourceDigest::SourceDigest() : key_(source_key()), hasher_(view_of(key_)) {}
 
 void SourceDigest::add(const Source& part) {
   SecretBytes record;
   Hash hash;
   for (std::size_t r = 0; r < part.records(); r++) {
+    if (!part.incomplete.empty() && part.incomplete[r] != 0) continue;
     encode_record(part, r, record);
     hasher_.hash(view_of(record), hash);
     add_hash(sum_, hash);
+    ++records_;
   }
-  records_ += part.records();
 }
 
 Hash SourceDigest::finish() const {

@@ -10,6 +10,13 @@
 
 namespace pgmpc {
 
+// The source key, made when there is none yet.
+SecretBytes source_key();
+
+// sum += hash, mod 2^256: a digest of a set that does not depend on its order. Little-endian limbs.
+using HashSum = std::array<std::uint64_t, 4>;
+void add_hash(HashSum& sum, const Hash& hash);
+
 class SourceDigest {
  public:
   SourceDigest();
@@ -20,7 +27,7 @@ class SourceDigest {
  private:
   SecretBytes key_;
   KeyedHasher hasher_;
-  std::array<std::uint64_t, 4> sum_{};  // little-endian limbs
+  HashSum sum_{};
   std::uint64_t records_ = 0;
 };
 

@@ -1,0 +1,332 @@
+-- What: what this node brought to each counterpart: versions of its data, the records that it keeps of them, the rules over
+--       all of its columns that it ever used with a counterpart (union rule), and over the persons of its earlier studies.
+-- Terms: counterpart = the other controller of a study; data version = columns of this node with their contents, by their
+--        commitments (src/worker/contents.h); used = an attempt with it told the number of matches, or runs now;
+--        kept records = person (keyed) and numbers of every record of a data version: this node's own data.
+-- Invariants: kept records never leave the node and are in no dump; a later study on the same data, or on some of its
+--             columns, is the same data version; everything else is a new one and counts against disclosure.versions.
+
+CREATE TABLE mpc_internal.data_versions (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  counterpart text NOT NULL,
+  study text NOT NULL,
+  version integer NOT NULL,
+  columns text[] NOT NULL,
+  commitments bytea[] NOT NULL,
+  committed_at timestamptz NOT NULL DEFAULT now(),
+  forgotten boolean NOT NULL DEFAULT false
+);
+COMMENT ON SEQUENCE mpc_internal.data_versions_id_seq IS 'ids of data versions';
+COMMENT ON TABLE mpc_internal.data_versions IS
+'columns of this node as they were committed to a counterpart, with the study that brought them first';
+
+CREATE TABLE mpc_internal.kept_records (
+  data_version bigint NOT NULL,
+  person bytea NOT NULL,
+  numbers float8[] NOT NULL,
+  CONSTRAINT kept_records_pkey PRIMARY KEY (data_version, person)
+);
+COMMENT ON TABLE mpc_internal.kept_records IS
+'own records of each data version, NULL for a missing value; what the union rule and the rule about persons look at. Personal data of this node''s own source; deleted with mpc.forget_records';
+
+CREATE TABLE mpc_internal.heard_data (
+  party text NOT NULL,
+  number integer NOT NULL,
+  columns text[] NOT NULL,
+  commitments bytea[] NOT NULL,
+  study text NOT NULL,
+  heard_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE mpc_internal.heard_data IS
+'what peers committed to in attempts of this node that got as far as the match: data they bring again are known by it';
+SELECT pg_catalog.pg_extension_config_dump('mpc_internal.heard_data', '');
+
+-- private functions
+
+CREATE FUNCTION mpc_internal.design_figures(
+  query text, OUT records bigint, OUT columns integer, OUT max_leverage float8, OUT sum_squares float8,
+  OUT max_vif float8) RETURNS record
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_design_figures';
+COMMENT ON FUNCTION mpc_internal.design_figures(text) IS
+'leverage and variance inflation of the design whose records a query gives, one float8[] per row (src/study/design.h)';
+
+CREATE FUNCTION mpc_internal.commitment(committed text) RETURNS bytea
+LANGUAGE c STABLE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_commitment';
+COMMENT ON FUNCTION mpc_internal.commitment(text) IS 'HMAC-SHA-256 of a text under the source key of this node';
+
+CREATE FUNCTION mpc_internal.covers(columns text[], commitments bytea[], wanted text[], wanted_commitments bytea[]) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT NOT EXISTS (SELECT c, k FROM unnest($3, $4) AS n (c, k) EXCEPT SELECT c, k FROM unnest($1, $2) AS e (c, k))
+$$;
+COMMENT ON FUNCTION mpc_internal.covers(text[], bytea[], text[], bytea[]) IS
+'whether every wanted column is among the columns, with the same commitment';
+
+CREATE FUNCTION mpc_internal.data_version_of(
+  counterpart text, study text, version integer, columns text[], commitments bytea[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  found_version mpc_internal.data_versions%ROWTYPE;
+  fresh bigint;
+BEGIN
+  SELECT d.* INTO found_version FROM mpc_internal.data_versions AS d
+   WHERE d.counterpart = data_version_of.counterpart
+     AND mpc_internal.covers(d.columns, d.commitments, data_version_of.columns, data_version_of.commitments)
+     AND (NOT d.forgotten OR mpc_internal.covers(data_version_of.columns, data_version_of.commitments, d.columns, d.commitments))
+   ORDER BY d.forgotten, d.id LIMIT 1;
+  IF FOUND AND NOT found_version.forgotten THEN
+    RETURN found_version.id;
+  ELSIF FOUND AND found_version.columns = data_version_of.columns THEN
+    UPDATE mpc_internal.data_versions AS d SET forgotten = false WHERE d.id = found_version.id;
+    RETURN -found_version.id;
+  END IF;
+  -- What an earlier approval of this study kept and nobody used goes.
+  DELETE FROM mpc_internal.kept_records AS r USING mpc_internal.unused_data_versions(
+    data_version_of.study, data_version_of.version) AS u WHERE r.data_version = u.id;
+  DELETE FROM mpc_internal.data_versions AS d USING mpc_internal.unused_data_versions(
+    data_version_of.study, data_version_of.version) AS u WHERE d.id = u.id;
+  INSERT INTO mpc_internal.data_versions AS d (counterpart, study, version, columns, commitments)
+  VALUES (data_version_of.counterpart, data_version_of.study, data_version_of.version, data_version_of.columns,
+          data_version_of.commitments) RETURNING d.id INTO fresh;
+  RETURN -fresh;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.data_version_of(text, text, integer, text[], bytea[]) IS
+'data version of a counterpart that has these columns with these contents; a new one, or one whose records were forgotten, is negative: its records are to be kept now';
+
+CREATE FUNCTION mpc_internal.unused_data_versions(study text, version integer) RETURNS TABLE (id bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT d.id FROM mpc_internal.data_versions AS d
+   WHERE d.study = $1 AND d.version <= $2
+     AND NOT EXISTS (SELECT FROM mpc_internal.source_uses AS u WHERE u.data_version = d.id)
+     AND NOT EXISTS (SELECT FROM mpc_internal.approvals AS a
+                      WHERE a.data_version = d.id AND (a.study, a.version) <> ($1, $2) AND a.decision = 'approved')
+$$;
+COMMENT ON FUNCTION mpc_internal.unused_data_versions(text, integer) IS
+'data versions first bound for this study that no attempt used and no other approval in force names';
+
+CREATE FUNCTION mpc_internal.used_data_versions(counterpart text) RETURNS TABLE (id bigint, number bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT u.data_version, row_number() OVER (ORDER BY min(u.used_at), u.data_version)
+    FROM mpc_internal.source_uses AS u WHERE u.counterpart = $1 AND u.data_version IS NOT NULL GROUP BY u.data_version
+$$;
+COMMENT ON FUNCTION mpc_internal.used_data_versions(text) IS 'data versions that this node used with a counterpart, numbered in the order of their first use';
+
+CREATE FUNCTION mpc_internal.data_number(counterpart text, data_version bigint) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce((SELECT u.number FROM mpc_internal.used_data_versions($1) AS u WHERE u.id = $2),
+                  (SELECT count(*) + 1 FROM mpc_internal.used_data_versions($1)))
+$$;
+COMMENT ON FUNCTION mpc_internal.data_number(text, bigint) IS 'which version of this node''s data it is, or would be, for the counterpart';
+
+CREATE FUNCTION mpc_internal.same_values(one bigint, one_place integer, other bigint, other_place integer) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(bool_and(a.numbers[$2] = b.numbers[$4]), false)
+    FROM mpc_internal.kept_records AS a JOIN mpc_internal.kept_records AS b USING (person)
+   WHERE a.data_version = $1 AND b.data_version = $3 AND a.numbers[$2] IS NOT NULL AND b.numbers[$4] IS NOT NULL
+$$;
+COMMENT ON FUNCTION mpc_internal.same_values(bigint, integer, bigint, integer) IS
+'whether a column of two data versions is the same for every person that both have: the later one only has more, or fewer, records';
+
+CREATE FUNCTION mpc_internal.union_query(counterpart text, candidate bigint) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  ids bigint[] := ARRAY(SELECT u.id FROM mpc_internal.used_data_versions(union_query.counterpart) AS u WHERE u.id <> candidate ORDER BY u.number)
+                  || candidate;
+  term record;
+  expressions text[] := '{}';
+  names text[] := '{}';
+  known bytea[] := '{}';
+  versions bigint[] := '{}';
+  places integer[] := '{}';
+  same integer;
+BEGIN
+  FOR term IN SELECT d.id, c.name, c.commitment, c.place::integer AS place FROM unnest(ids) WITH ORDINALITY AS i (id, number)
+                JOIN mpc_internal.data_versions AS d ON d.id = i.id,
+                LATERAL unnest(d.columns, d.commitments) WITH ORDINALITY AS c (name, commitment, place)
+               ORDER BY i.number, c.place LOOP
+    CONTINUE WHEN term.commitment = ANY (known);
+    known := known || term.commitment;
+    SELECT max(g.i) INTO same FROM generate_subscripts(names, 1) AS g (i)
+     WHERE names[g.i] = term.name AND versions[g.i] <> term.id
+       AND mpc_internal.same_values(versions[g.i], places[g.i], term.id, term.place);
+    IF same IS NOT NULL THEN
+      expressions[same] := format('coalesce(%s, v%s.numbers[%s])', expressions[same], term.id, term.place);
+      CONTINUE;
+    END IF;
+    expressions := expressions || format('v%s.numbers[%s]', term.id, term.place);
+    names := names || term.name;
+    versions := versions || term.id;
+    places := places || term.place;
+  END LOOP;
+  RETURN format('SELECT ARRAY[%s]::float8[] FROM %s', array_to_string(expressions, ', '), (
+    SELECT string_agg(format('%s(SELECT person, numbers FROM mpc_internal.kept_records WHERE data_version = %s) AS v%s%s',
+                             CASE WHEN i.number > 1 THEN ' FULL JOIN ' ELSE '' END, i.id, i.id,
+                             CASE WHEN i.number > 1 THEN ' USING (person)' ELSE '' END), '' ORDER BY i.number)
+      FROM unnest(ids) WITH ORDINALITY AS i (id, number)));
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.union_query(text, bigint) IS
+'query of the design of all columns that this node used with a counterpart and those of a candidate, a float8[] per person; a column whose values are the same for all common persons counts once';
+
+CREATE FUNCTION mpc_internal.require_union(study text, spec jsonb, counterpart text, candidate bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  rules jsonb := spec -> 'disclosure';
+  most_leverage float8 := coalesce((rules ->> 'max_leverage')::float8, 0.4);
+  most_vif float8 := coalesce((rules ->> 'max_vif')::float8, 200);
+  figures record;
+  most_columns float8;
+  most_squares float8;
+  gone text := (SELECT string_agg(d.study, ', ' ORDER BY d.id) FROM mpc_internal.data_versions AS d
+                  JOIN mpc_internal.used_data_versions(require_union.counterpart) AS u USING (id) WHERE d.forgotten AND d.id <> candidate);
+BEGIN
+  IF gone IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('the records used with %s before are not kept any more', counterpart),
+      DETAIL = format('mpc.forget_records deleted those of study %s; what they and this study''s columns tell together cannot be checked.', gone),
+      HINT = 'Approve that study''s columns once more, unchanged, or do without further studies with this counterpart.';
+  END IF;
+  figures := mpc_internal.design_figures(mpc_internal.union_query(require_union.counterpart, candidate));
+  most_columns := coalesce((rules ->> 'max_columns')::float8, floor(figures.records / 10.0));
+  most_squares := figures.columns * greatest(0.05, 2.0 * figures.columns / greatest(figures.records, 1)) + 0.3;
+  IF most_leverage < 1 AND (figures.max_leverage > most_leverage OR figures.sum_squares > most_squares)
+     OR figures.max_vif > most_vif OR figures.columns > most_columns THEN
+    RAISE EXCEPTION USING ERRCODE = 'MP005',
+      MESSAGE = format('the columns of this node in studies with %s could single out a record', counterpart),
+      DETAIL = format('All columns used with it and those of this study: %s that vary over %s records, at most %s allowed; largest leverage of a record %s, allowed %s; sum of squared leverages %s, allowed %s; largest variance inflation %s, allowed %s. Nobody else is told.',
+                      figures.columns, figures.records, most_columns, round(figures.max_leverage::numeric, 3), most_leverage,
+                      round(figures.sum_squares::numeric, 2), round(most_squares::numeric, 2), round(figures.max_vif::numeric), most_vif),
+      HINT = 'Use columns that were used before, unchanged; take the logarithm of skewed ones; leave out columns that hold almost the same or differ in few records only. The limits are disclosure.max_leverage, max_vif and max_columns of the spec.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_union(text, jsonb, text, bigint) IS
+'union rule: error MP005 with this node''s own figures when all columns used with a counterpart, and those of this study, could single out a record; 55000 when records of earlier ones were deleted';
+
+CREATE FUNCTION mpc_internal.cohort(data_version bigint, columns text[]) RETURNS SETOF bytea
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT r.person
+    FROM mpc_internal.kept_records AS r,
+         (SELECT array_agg(array_position(d.columns, c)) AS places FROM mpc_internal.data_versions AS d, unnest($2) AS c
+           WHERE d.id = $1) AS p
+   WHERE r.data_version = $1 AND NOT EXISTS (SELECT FROM unnest(p.places) AS place WHERE r.numbers[place] IS NULL)
+$$;
+COMMENT ON FUNCTION mpc_internal.cohort(bigint, text[]) IS 'persons of a data version whose records are complete in these columns';
+
+CREATE FUNCTION mpc_internal.require_cohort(study text, spec jsonb, counterpart text, data_version bigint, columns text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  least bigint := (spec -> 'disclosure' ->> 'min_cohort_change')::bigint;
+  records bigint := (SELECT count(*) FROM mpc_internal.cohort(require_cohort.data_version, require_cohort.columns));
+  earlier record;
+  changed bigint;
+BEGIN
+  IF least <= 1 THEN
+    RETURN;
+  END IF;
+  FOR earlier IN SELECT u.data_version, u.columns, min(u.study) AS study, min(u.version) AS version FROM mpc_internal.source_uses AS u
+                   JOIN mpc_internal.data_versions AS d ON d.id = u.data_version AND NOT d.forgotten
+                  WHERE u.counterpart = require_cohort.counterpart AND (u.match_told OR u.outcome = 'running' AND u.study <> require_cohort.study)
+                    AND (u.data_version, u.columns) IS DISTINCT FROM (require_cohort.data_version, require_cohort.columns)
+                  GROUP BY u.data_version, u.columns LOOP
+    SELECT count(*) INTO changed FROM mpc_internal.cohort(earlier.data_version, earlier.columns) AS a (person)
+      FULL JOIN mpc_internal.cohort(require_cohort.data_version, require_cohort.columns) AS b (person) USING (person)
+     WHERE a.person IS NULL OR b.person IS NULL;
+    IF changed > 0 AND changed < greatest(least, ceil(records / 100.0)) THEN
+      RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = 'the source has changed by too few persons since an earlier study',
+        DETAIL = format('Its %s complete records and those of study "%s", version %s, differ in %s persons; at least %s have to differ (disclosure.min_cohort_change %s, or one in a hundred). The other parties are not told.',
+                        records, earlier.study, earlier.version, changed, greatest(least, ceil(records / 100.0)), least),
+        HINT = 'Two results would tell about the few persons by which they differ. Bind the unchanged records, or wait until more have changed.';
+    END IF;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_cohort(text, jsonb, text, bigint, text[]) IS
+'error 55000 when the persons of this study differ from those of an earlier one with the counterpart in a few only';
+
+CREATE FUNCTION mpc_internal.require_versions(study text, spec jsonb, counterpart text, data_version bigint) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  number bigint := mpc_internal.data_number(counterpart, data_version);
+  most bigint := coalesce((spec -> 'disclosure' ->> 'versions')::bigint, 3);
+BEGIN
+  IF number > most THEN
+    RAISE EXCEPTION USING ERRCODE = 'MP005', MESSAGE = format('this would be version %s of this node''s data for %s', number, counterpart),
+      DETAIL = format('A column, a value or a person is not as in any earlier study with it; disclosure.versions is %s.', most),
+      HINT = 'Bind data that were used before, or columns of them: a snapshot (materialized view) that all studies share.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_versions(text, jsonb, text, bigint) IS
+'error MP005 when the data would be one version more than disclosure.versions for the counterpart';
+
+CREATE FUNCTION mpc_internal.counterpart_of(parties text[], party text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE $2 WHEN $1[1] THEN $1[2] WHEN $1[2] THEN $1[1] END $$;
+COMMENT ON FUNCTION mpc_internal.counterpart_of(text[], text) IS 'the other controller; NULL for the third party';
+
+CREATE FUNCTION mpc_internal.require_data(held mpc_internal.current_studies, approval mpc_internal.approvals) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  other text := mpc_internal.counterpart_of(held.parties, approval.party);
+  newer text;
+BEGIN
+  IF approval.data_version IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" was approved under an older version of pg_mpc', held.study),
+      DETAIL = 'The approval does not say what data it commits to.', HINT = 'Approve it again.';
+  END IF;
+  -- The union was looked at when the study was approved: only data used since then are news.
+  SELECT string_agg(DISTINCT u.study, ', ') INTO newer FROM mpc_internal.source_uses AS u
+   WHERE u.counterpart = other AND u.data_version <> approval.data_version
+     AND NOT EXISTS (SELECT FROM mpc_internal.source_uses AS e WHERE e.data_version = u.data_version AND e.used_at <= approval.decided_at)
+     AND u.study <> held.study;
+  IF newer IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('other columns were used with %s since study "%s" was approved', other, held.study),
+      DETAIL = format('They belong to study %s. What they and the columns of this study tell together has not been looked at.', newer),
+      HINT = 'Approve the study again.';
+  END IF;
+  PERFORM mpc_internal.require_versions(held.study, held.spec::jsonb, other, approval.data_version);
+  PERFORM mpc_internal.require_cohort(held.study, held.spec::jsonb, other, approval.data_version, approval.columns);
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_data(mpc_internal.current_studies, mpc_internal.approvals) IS
+'at the start: error 55000 or MP005 when data used with the counterpart since the approval forbid the study';
+
+-- public functions
+
+CREATE FUNCTION mpc_internal.forget_records(caller oid, counterpart text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  deleted bigint;
+BEGIN
+  PERFORM mpc_internal.own_party();
+  DELETE FROM mpc_internal.kept_records AS r USING mpc_internal.data_versions AS d
+   WHERE d.id = r.data_version AND d.counterpart = forget_records.counterpart;
+  GET DIAGNOSTICS deleted = ROW_COUNT;
+  UPDATE mpc_internal.data_versions AS d SET forgotten = true WHERE d.counterpart = forget_records.counterpart;
+  PERFORM mpc_internal.record_event(NULL, NULL, 'records_forgotten', counterpart, jsonb_build_object(
+    'records', deleted, 'by', mpc_internal.role_text(caller)));
+  RETURN deleted;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.forget_records(oid, text) IS 'implements mpc.forget_records';
+
+CREATE FUNCTION mpc.forget_records(counterpart text) RETURNS bigint
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_entry';
+COMMENT ON FUNCTION mpc.forget_records(text) IS
+'deletes the records of this node''s own sources that it keeps for the rules over everything that it used with a counterpart, and returns how many. Consequence: no study with that counterpart is approved or starts until the same columns, unchanged, have been approved again. Deletes rows of a table: dead rows stay until VACUUM, and in the write-ahead log';

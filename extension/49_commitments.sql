@@ -1,0 +1,169 @@
+-- What: what a controller's approval commits to, and what a node does with the commitments of others.
+-- Terms: commitment = keyed hash of columns, their types, their contents (48_data_versions.sql), the two-valued ones, and
+--        the definitions of the views read, without oids; data number = which version of its data a party brings to this
+--        node, counted here; void = an approval that was given before the data of another party changed.
+-- Invariants: the first commitment heard for a version of a study stands: another one voids the other parties' approvals.
+--             Data that a party has not brought before are a new data number; from the second on they void approvals too,
+--             so that every one of them is decided on by somebody who could know.
+
+CREATE FUNCTION mpc_internal.commitment_text(
+  counterpart text, source oid, columns text[], commitments bytea[], two_valued text[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT jsonb_build_object('counterpart', $1, 'columns', to_jsonb($3), 'two_valued', to_jsonb($5),
+           'types', (mpc_internal.source_schema($2, $3) -> 'columns'),
+           'commitments', (SELECT jsonb_agg(encode(k, 'hex') ORDER BY place) FROM unnest($4) WITH ORDINALITY AS c (k, place)),
+           'views', (SELECT coalesce(jsonb_agg(v.definition ORDER BY v.definition COLLATE "C"), '[]')
+                       FROM (SELECT pg_get_viewdef(r) AS definition FROM unnest(mpc_internal.relations_of($2)) AS r
+                               JOIN pg_class AS c ON c.oid = r AND c.relkind IN ('v', 'm')) AS v))::text
+$$;
+COMMENT ON FUNCTION mpc_internal.commitment_text(text, oid, text[], bytea[], text[]) IS 'what the approval of a controller commits to, as text';
+
+CREATE FUNCTION mpc_internal.data_message(approval mpc_internal.approvals) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT jsonb_build_object('columns', to_jsonb(approval.columns), 'two_valued', to_jsonb(approval.two_valued),
+           'commitment', encode(approval.commitment, 'hex'),
+           'commitments', (SELECT jsonb_agg(encode(k, 'hex') ORDER BY place) FROM unnest(approval.commitments) WITH ORDINALITY AS c (k, place)))
+   WHERE approval.commitment IS NOT NULL
+$$;
+COMMENT ON FUNCTION mpc_internal.data_message(mpc_internal.approvals) IS 'part of the message approve that says what data a controller brings; NULL for the third party';
+
+CREATE FUNCTION mpc_internal.read_data(
+  party text, data jsonb, OUT columns text[], OUT commitments bytea[], OUT two_valued text[], OUT commitment bytea) RETURNS record
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  lists boolean := coalesce(jsonb_typeof(data -> 'columns') = 'array' AND jsonb_typeof(data -> 'commitments') = 'array'
+                            AND jsonb_typeof(data -> 'two_valued') = 'array', false);
+BEGIN
+  IF data IS NULL THEN
+    RETURN;
+  END IF;
+  IF lists AND jsonb_array_length(data -> 'columns') <= 1000 AND jsonb_array_length(data -> 'two_valued') <= 1000
+     AND jsonb_array_length(data -> 'commitments') = jsonb_array_length(data -> 'columns')
+     AND NOT EXISTS (SELECT FROM jsonb_array_elements((data -> 'columns') || (data -> 'two_valued')) AS e (name)
+                      WHERE jsonb_typeof(e.name) <> 'string' OR NOT mpc_internal.valid_name(e.name #>> '{}'))
+     AND NOT EXISTS (SELECT FROM jsonb_array_elements((data -> 'commitments') || jsonb_build_array(data -> 'commitment')) AS e (hash)
+                      WHERE coalesce(e.hash #>> '{}', '') !~ '\A[0-9a-f]{64}\Z') THEN
+    columns := ARRAY(SELECT jsonb_array_elements_text(data -> 'columns'));
+    two_valued := ARRAY(SELECT jsonb_array_elements_text(data -> 'two_valued'));
+    commitments := ARRAY(SELECT decode(h, 'hex') FROM jsonb_array_elements_text(data -> 'commitments') AS h);
+    commitment := decode(data ->> 'commitment', 'hex');
+    RETURN;
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = 'MP004', MESSAGE = 'control message is malformed',
+    DETAIL = format('Party %s sent an approval whose data are not columns, commitments and two-valued columns.', party),
+    HINT = 'The nodes may run different versions of pg_mpc.';
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.read_data(text, jsonb) IS 'the data part of a peer''s message approve; error MP004 for another shape';
+
+CREATE FUNCTION mpc_internal.heard_number(party text, columns text[], commitments bytea[]) RETURNS integer
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce((SELECT min(h.number) FROM mpc_internal.heard_data AS h
+                    WHERE h.party = $1 AND mpc_internal.covers(h.columns, h.commitments, $2, $3)),
+                  (SELECT coalesce(max(h.number), 0) + 1 FROM mpc_internal.heard_data AS h WHERE h.party = $1))
+$$;
+COMMENT ON FUNCTION mpc_internal.heard_number(text, text[], bytea[]) IS
+'data number of what a peer brings: that of data that it brought before, or the next one';
+
+CREATE FUNCTION mpc_internal.require_heard(study text, spec jsonb, party text, columns text[], number integer) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  most integer := coalesce((spec -> 'disclosure' ->> 'versions')::integer, 3);
+BEGIN
+  IF mpc_internal.columns_of(spec, party) IS NOT NULL AND columns IS DISTINCT FROM mpc_internal.columns_of(spec, party) THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('party %s does not bring the columns of study "%s"', party, study),
+      DETAIL = format('The spec has %s.', array_to_string(mpc_internal.columns_of(spec, party), ', ')),
+      HINT = 'The nodes may run different versions of pg_mpc.';
+  ELSIF number > most THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('party %s would bring version %s of its data to study "%s"', party, number, study),
+      DETAIL = format('A column, a value or a person is not as in any earlier study of node "%s" with it; disclosure.versions is %s.',
+                      mpc_internal.own_party(), most),
+      HINT = 'Bind data that were used before, or columns of them.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_heard(text, jsonb, text, text[], integer) IS
+'error 22023 when the data of a party are not the columns of the spec, or one version more than disclosure.versions';
+
+CREATE FUNCTION mpc_internal.void_own_approval(study text, version integer, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  own text := mpc_internal.own_party();
+  held mpc_internal.studies%ROWTYPE;
+BEGIN
+  SELECT s.* INTO held FROM mpc_internal.studies AS s JOIN mpc_internal.approvals AS a
+      ON a.study = s.study AND a.version = s.version AND a.digest = s.digest AND a.party = own AND a.decision = 'approved'
+   WHERE s.study = void_own_approval.study AND s.version = void_own_approval.version AND s.run_state IS DISTINCT FROM 'released';
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  PERFORM mpc_internal.decide(study, version, own, held.digest, 'void', reason, NULL);
+  PERFORM mpc_internal.broadcast(held.parties, jsonb_build_object(
+    'type', 'void', 'study', study, 'version', version, 'digest', held.digest, 'reason', reason));
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.void_own_approval(text, integer, text) IS
+'this node''s approval does not count any more, until it approves again; the other parties are told';
+
+CREATE FUNCTION mpc_internal.hear_data(party text, study text, version integer, data jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  heard record := mpc_internal.read_data(party, data);
+  before bytea := (SELECT a.commitment FROM mpc_internal.approvals AS a
+                    WHERE a.study = hear_data.study AND a.version = hear_data.version AND a.party = hear_data.party);
+  agreed jsonb := (SELECT s.spec FROM mpc_internal.studies AS s WHERE s.study = hear_data.study AND s.version = hear_data.version);
+  number integer;
+BEGIN
+  number := CASE WHEN heard.commitment IS NOT NULL THEN mpc_internal.heard_number(party, heard.columns, heard.commitments) END;
+  IF agreed IS NOT NULL THEN
+    PERFORM mpc_internal.require_heard(study, agreed, party, heard.columns, number);
+  END IF;
+  UPDATE mpc_internal.approvals AS a
+     SET columns = heard.columns, commitments = heard.commitments, two_valued = heard.two_valued,
+         commitment = heard.commitment, data_number = number
+   WHERE a.study = hear_data.study AND a.version = hear_data.version AND a.party = hear_data.party;
+  IF before <> heard.commitment THEN
+    PERFORM mpc_internal.void_own_approval(study, version, format('the data of %s changed after this approval', party));
+  ELSIF before IS NULL AND number > 1 THEN
+    PERFORM mpc_internal.void_own_approval(study, version, format('%s brings version %s of its data', party, number));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.hear_data(text, text, integer, jsonb) IS
+'stores what data a peer brings; voids this node''s approval when they are others than before, or a new version; errors MP004, 22023';
+
+CREATE FUNCTION mpc_internal.keep_heard_data(study text, version integer) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+  INSERT INTO mpc_internal.heard_data (party, number, columns, commitments, study)
+  SELECT a.party, mpc_internal.heard_number(a.party, a.columns, a.commitments), a.columns, a.commitments, a.study
+    FROM mpc_internal.approvals AS a
+   WHERE a.study = $1 AND a.version = $2 AND a.commitment IS NOT NULL AND a.party <> mpc_internal.own_party()
+     AND NOT EXISTS (SELECT FROM mpc_internal.heard_data AS h
+                      WHERE h.party = a.party AND mpc_internal.covers(h.columns, h.commitments, a.columns, a.commitments))
+$$;
+COMMENT ON FUNCTION mpc_internal.keep_heard_data(text, integer) IS 'the number of matches was told: what the peers committed to is known from now on';
+
+CREATE FUNCTION mpc_internal.notice_data(study text, version integer, party text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  other record;
+BEGIN
+  FOR other IN SELECT a.party, a.data_number FROM mpc_internal.approvals AS a
+                WHERE a.study = notice_data.study AND a.version = notice_data.version AND a.party <> notice_data.party
+                  AND a.data_number > 1 AND a.decision = 'approved' ORDER BY a.party LOOP
+    RAISE NOTICE USING MESSAGE = format('%s brings version %s of its data to study "%s"', other.party, other.data_number, study),
+      DETAIL = 'A column, a value or a person is not as in its earlier studies with this node: two results may tell about what changed.',
+      HINT = 'mpc.reject_study refuses the study.';
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.notice_data(text, integer, text) IS 'a NOTICE for every party that brings other data than before';

@@ -1,0 +1,151 @@
+-- The data that this node brings to a counterpart: what is the same data, the rule over all columns ever used (union rule),
+-- persons of earlier studies, versions; and the data of others: commitments, approvals that they void.
+\set SHOW_CONTEXT never
+\pset format unaligned
+\pset tuples_only on
+-- Nothing was used with the counterpart before.
+UPDATE mpc_internal.source_uses SET data_version = NULL, counterpart = NULL;
+DELETE FROM mpc_internal.heard_data;
+CREATE FUNCTION own_spec(columns text, more jsonb DEFAULT '{}') RETURNS jsonb LANGUAGE sql AS $$
+SELECT jsonb_build_object('controllers', jsonb_build_object('regress', jsonb_build_object('attributes', string_to_array(columns, ' ')),
+         'zilveren_kruis', '{"attributes": ["claims"], "outcome": "hospital_days"}'::jsonb),
+         'third_party', 'zorgttp', 'analysis', '{"lambda": 0.1}'::jsonb) || more
+$$;
+-- propose and approve here: the error, or the data number and the columns with two values
+CREATE FUNCTION brings(name text, columns text, source text, more jsonb DEFAULT '{}') RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM mpc.approve_study(name, mpc.propose_study(name, own_spec(columns, more)), source::regclass, 'id');
+  RETURN (SELECT format('version %s, two values: %s', data_number, two_valued) FROM mpc.approvals
+           WHERE study = name AND party = 'regress' ORDER BY version DESC LIMIT 1);
+EXCEPTION WHEN OTHERS THEN
+  RETURN SQLSTATE || ' ' || SQLERRM;
+END
+$$;
+-- an attempt that got as far as the match
+CREATE FUNCTION runs(name text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  attempt text := encode(sha256(name::bytea), 'hex')::varchar(32);
+BEGIN
+  PERFORM mpc_internal.start_job(name);
+  PERFORM mpc_internal.attempt_started(name, attempt, false);
+  PERFORM mpc_internal.attempt_matched(name, attempt, 280);
+  PERFORM mpc_internal.attempt_released(name, attempt, '{"matched": 280, "fits": [], "coefficients": []}');
+  RETURN (SELECT format('numbers %s', numbers) FROM mpc.source_uses WHERE study = name ORDER BY used_at DESC LIMIT 1);
+EXCEPTION WHEN OTHERS THEN
+  RETURN SQLSTATE || ' ' || SQLERRM;
+END
+$$;
+SELECT setseed(0.5);
+CREATE TABLE clinic AS SELECT 'p' || i AS id, random() * 10 AS a, random() + random() AS b, random() AS c, CASE WHEN i % 3 = 0 THEN 2 ELSE 1 END AS sex, NULL::float8 AS d
+  FROM generate_series(1, 300) AS i;
+UPDATE clinic SET d = random() WHERE id <> ALL ('{p1,p2,p3,p4,p5,p6,p7,p8,p9,p10,p11,p12,p13,p14,p15,p16,p17,p18,p19,p20}');
+
+-- the same data again, some of its columns, the same contents from a view or a copy: one version; columns with two values
+-- are found whatever their type
+SELECT brings('first', 'a b sex', 'clinic'), runs('first');
+SELECT brings('again', 'a b sex', 'clinic'), brings('fewer', 'b a', 'clinic');
+CREATE VIEW clinic_view AS SELECT * FROM clinic ORDER BY b;
+CREATE TABLE clinic_copy AS SELECT id, a::numeric AS a, b FROM clinic;
+SELECT brings('seen', 'a sex', 'clinic_view'), brings('copied', 'b', 'clinic_copy');
+SELECT count(*) FROM mpc_internal.data_versions WHERE counterpart = 'zilveren_kruis' AND study IN ('first', 'again', 'fewer', 'seen', 'copied');
+SELECT DISTINCT length(commitment), count(*) OVER () FROM (SELECT DISTINCT commitment FROM mpc.approvals WHERE party = 'regress' AND study IN ('first', 'fewer', 'seen')) AS c;
+-- an approval that nobody used leaves no version behind
+SELECT brings('tried', 'a c', 'clinic'), brings('tried', 'c', 'clinic');
+SELECT count(*), max(array_to_string(columns, ' ')) FROM mpc_internal.data_versions WHERE study = 'tried';
+SELECT count(*) = 300 FROM mpc_internal.kept_records WHERE data_version IN (SELECT id FROM mpc_internal.data_versions WHERE study = 'tried');
+
+-- one value changed in one person, a small shift, a column that is another one but for a person: two studies would tell
+CREATE TABLE changed AS SELECT id, a + CASE WHEN id = 'p7' THEN 4 ELSE 0 END AS a, b FROM clinic;
+SELECT brings('changed', 'a', 'changed');
+CREATE TABLE shifted AS SELECT id, b + CASE WHEN right(id, 1) < '5' THEN 0.05 ELSE 0 END AS b2 FROM clinic;
+SELECT brings('shifted', 'b2', 'shifted');
+CREATE TABLE flags AS SELECT id, (substr(id, 2)::integer <= 20)::integer AS twenty, (substr(id, 2)::integer BETWEEN 2 AND 20)::integer AS nineteen FROM clinic;
+SELECT brings('flag', 'twenty', 'flags'), runs('flag'), brings('other_flag', 'nineteen', 'flags');
+-- one record holds a column
+CREATE TABLE single AS SELECT id, CASE WHEN id = 'p9' THEN 1000.0 ELSE c END AS c2 FROM clinic;
+SELECT brings('single', 'c2', 'single');
+SELECT brings('relaxed', 'c2', 'single', '{"disclosure": {"max_leverage": 1}}');
+-- more columns than a tenth of the records
+CREATE TABLE wide AS SELECT 'w' || i AS id, random() AS x1, random() AS x2, random() AS x3, random() AS x4, random() AS x5, random() AS x6, random() AS x7, random() AS x8, random() AS x9, random() AS x10, random() AS x11
+  FROM generate_series(1, 105) AS i;
+UPDATE mpc_internal.source_uses SET counterpart = 'put_away' WHERE counterpart = 'zilveren_kruis';
+SELECT brings('wide', 'x1 x2 x3 x4 x5 x6 x7 x8 x9 x10 x11', 'wide', '{"disclosure": {"max_parameter_ratio": 1}}');
+UPDATE mpc_internal.source_uses SET counterpart = 'zilveren_kruis' WHERE counterpart = 'put_away';
+
+-- persons: records added to the source are the same columns longer, few of them are too few
+CREATE TABLE grown AS SELECT id, a, b, sex FROM clinic UNION ALL SELECT 'q' || i, random() * 10, random() + random(), 1 FROM generate_series(1, 40) AS i;
+SELECT brings('grown', 'a b sex', 'grown');
+SELECT brings('few', 'a b sex', 'clinic_view', '{}') FROM (SELECT 1) AS x;
+DELETE FROM grown WHERE id LIKE 'q%' AND id NOT IN ('q1', 'q2', 'q3', 'q4', 'q5');
+SELECT brings('few', 'a b sex', 'grown');
+-- exchanged persons are seen although the number stays
+CREATE TABLE exchanged AS SELECT CASE id WHEN 'p5' THEN 'x1' WHEN 'p6' THEN 'x2' ELSE id END AS id, a, b, sex FROM clinic;
+SELECT brings('exchanged', 'a b sex', 'exchanged');
+-- a column with missing values takes other persons: 20 of 300 are enough, 5 would not be
+SELECT brings('missing', 'a d', 'clinic');
+UPDATE clinic SET d = random() WHERE substr(id, 2)::integer <= 15;
+SELECT brings('missing', 'a d', 'clinic');
+UPDATE clinic SET d = random();
+
+-- versions end
+SELECT brings('third', 'c', 'clinic'), runs('third');
+SELECT brings('fourth', 'd', 'clinic'), brings('fourth', 'd', 'clinic', '{"disclosure": {"versions": 4}}');
+SELECT brings('still', 'a b sex', 'clinic');
+
+-- numbers: the first model of an outcome is free, others count, exact ones four times
+SELECT mpc_internal.numbers_before('zilveren_kruis', 'none');
+SELECT brings('path', 'a b', 'clinic', '{"analysis": {"lambda": [0.1, 0.2, 0.3]}}'), runs('path');
+SELECT mpc_internal.numbers_before('zilveren_kruis', 'none');
+
+-- other columns used since an approval are looked at again
+SELECT brings('early', 'b', 'clinic'), brings('late', 'd', 'clinic', '{"disclosure": {"versions": 9}}'), runs('late');
+SELECT runs('early');
+SELECT brings('early', 'b', 'clinic', '{"disclosure": {"versions": 9}}'), runs('early');
+
+-- the records kept for this may be deleted; then nothing more runs before they are back
+SELECT mpc.forget_records('zilveren_kruis') > 1000, (SELECT count(*) FROM mpc_internal.kept_records AS k JOIN mpc_internal.data_versions AS d ON d.id = k.data_version WHERE d.counterpart = 'zilveren_kruis');
+SELECT brings('after', 'a', 'clinic', '{"disclosure": {"versions": 9}}');
+SELECT event, detail ? 'records' FROM mpc.ledger WHERE event = 'records_forgotten';
+
+-- what others bring: shown, counted, and decided on
+SELECT mpc.propose_study('theirs', own_spec('a', '{"disclosure": {"versions": 2}}')) AS digest \gset
+SELECT peer_says('zilveren_kruis', 'approve', 'theirs'), peer_says('zorgttp', 'approve', 'theirs');
+SELECT party, decision, data_number, two_valued, commitment IS NOT NULL FROM mpc.approvals WHERE study = 'theirs' ORDER BY party;
+UPDATE mpc_internal.data_versions SET counterpart = 'put_away' WHERE counterpart = 'zilveren_kruis';
+UPDATE mpc_internal.source_uses SET counterpart = 'put_away' WHERE counterpart = 'zilveren_kruis';
+SELECT mpc.approve_study('theirs', :'digest', 'clinic', 'id');
+-- the same once more changes nothing, other contents void this node's approval
+SELECT peer_says('zilveren_kruis', 'approve', 'theirs'), state_of('theirs');
+SELECT peer_says('zilveren_kruis', 'approve', 'theirs', 'b'), state_of('theirs');
+SELECT party, decision, reason FROM mpc.approvals WHERE study = 'theirs' ORDER BY party;
+SELECT party, message ->> 'type', message ->> 'reason' FROM mpc_internal.outbox WHERE message ->> 'study' = 'theirs' AND message ->> 'type' = 'void' ORDER BY party;
+SELECT fails($$SELECT mpc_internal.start_job('theirs')$$);
+SELECT mpc.approve_study('theirs', :'digest', 'clinic', 'id');
+-- a peer that voids its own approval is not approved here either
+SELECT peer_says('zorgttp', 'void', 'theirs'), state_of('theirs');
+SELECT peer_says('zorgttp', 'approve', 'theirs'), state_of('theirs');
+SELECT runs('theirs');
+SELECT party, number, columns FROM mpc_internal.heard_data;
+-- known data, or columns of them, are no new version; others are, and are shown before they are approved
+SELECT mpc.propose_study('theirs', own_spec('b', '{"disclosure": {"versions": 2}}')) AS digest \gset
+SELECT mpc.approve_study('theirs', :'digest', 'clinic', 'id');
+SELECT peer_says('zilveren_kruis', 'approve', 'theirs', 'b'), state_of('theirs');
+SELECT data_number FROM mpc.approvals WHERE study = 'theirs' AND version = 2 AND party = 'zilveren_kruis';
+SELECT mpc.propose_study('theirs', own_spec('c', '{"disclosure": {"versions": 2}}')) AS digest \gset
+SELECT mpc.approve_study('theirs', :'digest', 'clinic', 'id');
+SELECT peer_says('zilveren_kruis', 'approve', 'theirs', 'c'), state_of('theirs');
+SELECT party, decision, reason, data_number FROM mpc.approvals WHERE study = 'theirs' AND version = 3 ORDER BY party;
+SELECT mpc.approve_study('theirs', :'digest', 'clinic', 'id');
+SELECT peer_says('zorgttp', 'approve', 'theirs'), runs('theirs');
+SELECT mpc.propose_study('theirs', own_spec('a b', '{"disclosure": {"versions": 2}}')) IS NOT NULL;
+SELECT fails($$SELECT peer_says('zilveren_kruis', 'approve', 'theirs', 'd')$$);
+-- other shapes
+SELECT fails(format($$SELECT mpc_internal.control('zilveren_kruis', %L)$$, jsonb_build_object('type', 'approve', 'study', study, 'version', version, 'digest', digest, 'data', d.data)))
+  FROM mpc.studies, unnest(ARRAY['[]', '5', '{"columns": "x"}', '{"columns": ["x"], "commitments": [], "two_valued": [], "commitment": "00"}',
+    '{"columns": ["X y"], "commitments": ["00"], "two_valued": [], "commitment": "00"}', 'null']::jsonb[]) AS d (data) WHERE study = 'theirs';
+
+UPDATE mpc_internal.data_versions SET counterpart = 'zilveren_kruis' WHERE counterpart = 'put_away';
+UPDATE mpc_internal.source_uses SET counterpart = NULL, data_version = NULL;
+DROP TABLE clinic_copy, changed, shifted, flags, single, wide, grown, exchanged;
+DROP VIEW clinic_view;
+DROP TABLE clinic;

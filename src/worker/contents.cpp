@@ -1,0 +1,72 @@
+#include "worker/contents.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace pgmpc {
+
+SourceContents::SourceContents(std::string counterpart, std::vector<std::string> columns)
+    : key_(source_key()), hasher_(view_of(key_)), counterpart_(std::move(counterpart)) {
+  for (std::string& name : columns) columns_.push_back({std::move(name), {}, 0, {}});
+}
+
+void SourceContents::add(const Source& part, const Take& take) {
+  constexpr std::string_view kPurpose = "pg_mpc person 1";
+  SecretBytes identifier, pair;
+  SecretVector<double> values(columns_.size());
+  for (std::size_t r = 0; r < part.records(); r++) {
+    const std::uint64_t begin = r == 0 ? 0 : part.identifier_ends[r - 1];
+    identifier.assign(kPurpose.begin(), kPurpose.end());
+    identifier.insert(identifier.end(), part.identifiers.begin() + static_cast<std::ptrdiff_t>(begin),
+                      part.identifiers.begin() + static_cast<std::ptrdiff_t>(part.identifier_ends[r]));
+    // The first half names the person at this node; the second half, which is kept nowhere, keys the hashes of its
+    // values.
+    Hash person;
+    hasher_.hash(view_of(identifier), person);
+    const bool complete = part.incomplete.empty() || part.incomplete[r] == 0;
+    for (std::size_t c = 0; c < columns_.size(); c++) {
+      Column& column = columns_[c];
+      values[c] = part.columns[c].values[r];
+      if (std::isnan(values[c])) continue;
+      pair.assign(person.begin(), person.end());
+      const auto bits = std::bit_cast<std::uint64_t>(values[c] == 0 ? 0.0 : values[c]);
+      for (int shift = 56; shift >= 0; shift -= 8) pair.push_back(static_cast<std::uint8_t>(bits >> shift));
+      add_hash(column.sum, sha256(view_of(pair)));
+      ++column.values;
+      if (complete && column.distinct.size() < 3 &&
+          std::find(column.distinct.begin(), column.distinct.end(), values[c]) == column.distinct.end())
+        column.distinct.push_back(values[c]);
+    }
+    take({person.data(), kPersonBytes}, {values.data(), values.size()});
+    cleanse(person.data(), person.size());
+  }
+}
+
+std::vector<Hash> SourceContents::commitments() const {
+  std::vector<Hash> out;
+  for (const Column& column : columns_) {
+    Bytes message;
+    Writer writer(message);
+    writer.sized(view_of("pg_mpc column 1")).sized(view_of(counterpart_)).sized(view_of(column.name));
+    writer.u64(column.values);
+    for (std::uint64_t limb : column.sum) writer.u64(limb);
+    out.push_back(keyed_hash(view_of(key_), message));
+  }
+  return out;
+}
+
+std::vector<std::string> SourceContents::two_valued() const {
+  std::vector<std::string> names;
+  for (const Column& column : columns_)
+    if (column.distinct.size() < 3) names.push_back(column.name);
+  return names;
+}
+
+Hash commitment_of(std::string_view text) {
+  Bytes message;
+  Writer(message).sized(view_of("pg_mpc commitment 1")).sized(view_of(text));
+  return keyed_hash(view_of(source_key()), message);
+}
+
+}  // namespace pgmpc
