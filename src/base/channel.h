@@ -5,6 +5,7 @@
 // Invariants: messages between two parties arrive exactly once and in the order they were sent; a message is
 //             confidential and authentic between its two ends (the third never sees it).
 #pragma once
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -26,6 +27,10 @@ class Channel {
   // The next message of that peer. Error(protocol_violation) when it belongs to another step,
   // Error(timeout) after step_timeout without progress of that peer, Error(peer_stopped), Error(cancelled).
   virtual Bytes receive(int from, int step) = 0;
+  // Waits until a message of one of these peers (bit i: party i) is there to be received, or until the given time: its
+  // party, or -1. Errors as receive() of this step, for the first of these peers; without a peer only when the attempt
+  // is cancelled or a peer has left.
+  virtual int await(unsigned peers, int step, std::chrono::steady_clock::time_point until) = 0;
   // Returns when every message sent so far has been acknowledged by its receiver's channel.
   virtual void flush() = 0;
   // Tells both peers that this party leaves the attempt. Carries no reason (a reason could depend on data).

@@ -27,6 +27,8 @@ enum class Mutant {
   textbook_own_randomness,         // own-key encryption with r^N instead of squares
   masks_with_base_of_key,          // B8: masks made with h_s of the key, not with an own base
   bases_of_key,                    // B8: the same, and the third party's randomness too
+  announces_at_once,               // B12: the match count is announced as soon as it is known
+  joint_memory_limit,              // B5: the third party's limit is compared with the records of both sides
   no_dominance_rule,               // F11: precheck without the dominance rule
   no_level_rule,                   // F11: precheck without the level rule
   join_masks_reused,               // F2: the same masks in two attempts

@@ -15,7 +15,10 @@ Character first_character(std::string_view text) {
   const auto at = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
   const std::uint8_t lead = at(0);
   if (lead < 0x80) return {lead, 1};
-  const std::size_t size = lead >= 0xf0 && lead <= 0xf4 ? 4 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xc2 && lead < 0xe0 ? 2 : 0;
+  const std::size_t size = lead >= 0xf0 && lead <= 0xf4  ? 4
+                           : lead >= 0xe0 && lead < 0xf0 ? 3
+                           : lead >= 0xc2 && lead < 0xe0 ? 2
+                                                         : 0;
   if (size == 0 || text.size() < size) return {};
   std::uint32_t code = lead & (0xffu >> (size + 1));
   for (std::size_t i = 1; i < size; ++i) {
@@ -32,8 +35,8 @@ bool printable(std::uint32_t code) {
     std::uint32_t first, last;
   };
   // Controls; soft hyphen; marks and embeddings of direction, separators, joiners; byte order mark; tags; private use.
-  constexpr Range kOthers[] = {{0x00, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},     {0x61c, 0x61c},
-                               {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0xe000, 0xf8ff},
+  constexpr Range kOthers[] = {{0x00, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},       {0x61c, 0x61c},
+                               {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f},   {0xe000, 0xf8ff},
                                {0xfeff, 0xfeff}, {0xfff0, 0xffff}, {0xe0000, 0x10ffff}};
   for (const Range& range : kOthers)
     if (code >= range.first && code <= range.last) return false;

@@ -204,6 +204,9 @@ Bytes SealedChannel::receive(int from, int step) {
   return std::move(*message);
 }
 
+int SealedChannel::await(unsigned peers, int step, std::chrono::steady_clock::time_point until) {
+  return state_->transport.await(peers, step, until);
+}
 void SealedChannel::flush() { state_->transport.flush(); }
 void SealedChannel::abort() noexcept { state_->transport.abort(); }
 std::uint64_t SealedChannel::bytes_sent() const { return state_->transport.bytes_sent(); }

@@ -32,6 +32,7 @@ class SealedChannel final : public Channel {
   int self() const override;
   void send(int to, int step, Bytes message) override;
   Bytes receive(int from, int step) override;
+  int await(unsigned peers, int step, std::chrono::steady_clock::time_point until) override;
   void flush() override;
   void abort() noexcept override;
   std::uint64_t bytes_sent() const override;

@@ -166,9 +166,9 @@ TransportChannel::PeerState& TransportChannel::peer(int index) {
 }
 
 // One round of the loop; returns soon enough to notice a token that another thread sets.
-void TransportChannel::drive() {
+void TransportChannel::drive(std::chrono::milliseconds most) {
   send_verdicts();
-  if (loop_.step(static_cast<int>(kPoll.count()))) loop_.stay_awake(kAwake);
+  if (loop_.step(static_cast<int>(std::min(most, kPoll).count()))) loop_.stay_awake(kAwake);
 }
 
 void TransportChannel::send_verdicts() {
@@ -225,13 +225,45 @@ void TransportChannel::send(int to, int step, Bytes message) {
   check();
   while (state.out->bytes() > config_.buffer_limit) {
     waiting.look(to);
-    drive();
+    drive(kPoll);
     check();
   }
   DataHeader header{config_.digest, config_.attempt, config_.self, to, step, FrameKind::data, state.out->sequence()};
   state.out->push(std::make_shared<const Bytes>(encode_data_frame(header, message)));
   state.sent += message.size();
   send_verdicts();
+}
+
+// Error(timeout) when the peer has shown no sign of life for step_timeout.
+void TransportChannel::check_patience(int from, int step, Clock::time_point start) {
+  const PeerState& state = peers_[from];
+  const auto sign = std::max({start, state.heard, state.reached, state.out->progress()});
+  if (config_.step_timeout.count() > 0 && Clock::now() - sign > config_.step_timeout)
+    throw Error(ErrorCode::timeout,
+                "no message from peer " + config_.peers[from].party + " for " + duration_text(config_.step_timeout),
+                "awaited in step " + std::to_string(step), "see pg_mpc.step_timeout");
+}
+
+int TransportChannel::await(unsigned peers, int step, Clock::time_point until) {
+  const auto start = Clock::now();
+  Driving driving(*this);
+  Waiting waiting(*this);
+  for (;;) {
+    int awaited = -1;
+    for (int from = kParties - 1; from >= 0; --from) {
+      if ((peers >> from & 1) == 0) continue;
+      if (peer(from).in.ready()) return from;
+      awaited = from;
+    }
+    check();
+    const auto now = Clock::now();
+    if (now >= until) return -1;
+    if (awaited >= 0) {
+      check_patience(awaited, step, start);
+      waiting.look(awaited);
+    }
+    drive(until - now > kPoll ? kPoll : std::chrono::ceil<std::chrono::milliseconds>(until - now));
+  }
 }
 
 Bytes TransportChannel::receive(int from, int step) {
@@ -241,13 +273,9 @@ Bytes TransportChannel::receive(int from, int step) {
   Waiting waiting(*this);
   while (!state.in.ready()) {
     check();
-    auto sign = std::max({start, state.heard, state.reached, state.out->progress()});
-    if (config_.step_timeout.count() > 0 && Clock::now() - sign > config_.step_timeout)
-      throw Error(ErrorCode::timeout,
-                  "no message from peer " + config_.peers[from].party + " for " + duration_text(config_.step_timeout),
-                  "awaited in step " + std::to_string(step), "see pg_mpc.step_timeout");
+    check_patience(from, step, start);
     waiting.look(from);
-    drive();
+    drive(kPoll);
   }
   cancel_.check();
   Inbox::Message message = state.in.take();
@@ -262,7 +290,7 @@ void TransportChannel::flush() {
   Driving driving(*this);
   Waiting waiting(*this);
   auto full = [](const PeerState& state) { return state.out && !state.out->empty(); };
-  for (;; drive()) {
+  for (;; drive(kPoll)) {
     check();
     auto found = std::ranges::find_if(peers_, full);
     if (found == peers_.end()) return;
@@ -283,7 +311,7 @@ void TransportChannel::abort() noexcept {
       post_bare(i, FrameKind::abort, left, kAbortTime, [unanswered](HttpResult) { --*unanswered; });
     }
     auto deadline = Clock::now() + kAbortTime;
-    while (*unanswered > 0 && Clock::now() < deadline) drive();
+    while (*unanswered > 0 && Clock::now() < deadline) drive(kPoll);
   } catch (...) {
     // Best effort: the peers notice by their own timeouts.
   }

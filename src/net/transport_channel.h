@@ -68,6 +68,7 @@ class TransportChannel : public Channel {
   int self() const override { return config_.self; }
   void send(int to, int step, Bytes message) override;
   Bytes receive(int from, int step) override;
+  int await(unsigned peers, int step, std::chrono::steady_clock::time_point until) override;
   void flush() override;
   void abort() noexcept override;  // best effort, at most 2 s
   std::uint64_t bytes_sent() const override;
@@ -100,7 +101,8 @@ class TransportChannel : public Channel {
   int judge(const std::string& party, const DataFrame& frame, bool& acknowledge_later);
   void acknowledge_drained(PeerState& state);
   void send_verdicts();
-  void drive();
+  void drive(std::chrono::milliseconds most);
+  void check_patience(int from, int step, Clock::time_point start);
   void check();
   Error stopped(int by) const;
   int unheard() const;

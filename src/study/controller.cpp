@@ -13,6 +13,7 @@
 #include "linkage/packing.h"
 #include "linkage/pseudonymise.h"
 #include "study/disclosure.h"
+#include "study/pace.h"
 #include "study/run.h"
 
 namespace pgmpc {
@@ -69,9 +70,11 @@ class Controller : public Run {
       column.values.wipe();
     }
     row.records = static_cast<std::int64_t>(source_.records());
+    first_word_ = context_.began + next_power(PaceClock::now() - context_.began, kSmallestStart);
   }
 
   void agree_key(StepRow& row) {
+    context_.transport.await(0, 2, first_word_);
     shake_hands();
     SecretArray<32> own, other;
     context_.rng.fill(own.span());
@@ -140,6 +143,11 @@ class Controller : public Run {
     }
     const Announcement announcement = decode_announcement(channel().receive(kThirdParty, 4));
     pseudonyms_ = {};
+    if (announcement.too_many)
+      throw Error(ErrorCode::limit_exceeded,
+                  "the records of this node do not fit into the memory of party " + spec_.third_party,
+                  std::to_string(records) + " records were pushed; each controller may use half of pg_mpc.memory there",
+                  "bind a view of fewer records, or ask that party to raise pg_mpc.memory");
     if (announcement.refused) throw disclosure_refusal(spec_);
     if (announcement.matched > records) throw Error(ErrorCode::protocol_violation, "impossible match count");
     matched_ = announcement.matched;
@@ -250,6 +258,7 @@ class Controller : public Run {
 
   Source source_;
   int other_;
+  PaceClock::time_point first_word_{};  // to the peers, however long the preparation took
   std::vector<EncodedColumn> columns_;
   Pseudonyms pseudonyms_;
   std::optional<BackgroundKey> own_key_;  // until step 3

@@ -44,17 +44,18 @@ std::uint64_t decode_record_count(ByteView message) {
 
 Bytes encode_announcement(const Announcement& announcement) {
   Bytes out;
-  Writer(out).u8(announcement.refused ? 1 : 0).u64(announcement.refused ? 0 : announcement.matched);
+  const bool refused = announcement.refused || announcement.too_many;
+  Writer(out).u8(announcement.too_many ? 2 : refused ? 1 : 0).u64(refused ? 0 : announcement.matched);
   return out;
 }
 
 Announcement decode_announcement(ByteView message) {
   Reader in(message);
-  const std::uint8_t refused = in.u8();
+  const std::uint8_t kind = in.u8();
   const std::uint64_t matched = in.u64();
   in.expect_end();
-  if (refused > 1 || matched > kMostRecords || (refused == 0) != (matched != 0)) violation("match announcement");
-  return {refused == 1, matched};
+  if (kind > 2 || matched > kMostRecords || (kind == 0) != (matched != 0)) violation("match announcement");
+  return {kind == 1, kind == 2, matched};
 }
 
 Bytes encode_descriptions(const std::vector<AnalysisColumn>& columns) {

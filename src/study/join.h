@@ -2,7 +2,8 @@
 // Terms: joined columns = attributes of controller 0, attributes of controller 1, the outcome last; block = the records
 //        of one message. Every message travels sealed (crypto/sealed_channel.h).
 // Invariants: before the match count is announced nothing a controller sees depends on the other's data (F5, F6): the
-//             third party's only message up to there is the announcement, of one fixed size.
+//             third party's only message up to there is the announcement, of one fixed size, at a time of pace.h; the
+//             controllers send each other nothing between the check of the joint key and the announcement.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -34,8 +35,10 @@ Bytes encode_record_count(std::uint64_t records);
 std::uint64_t decode_record_count(ByteView message);
 
 // The announcement of step 4. matched = 0 and refused for a join below the minimum: same size, nothing else (F7).
+// too_many: this controller's own records do not fit the third party's memory; the other one is told of a refusal.
 struct Announcement {
   bool refused = false;
+  bool too_many = false;
   std::uint64_t matched = 0;
 };
 Bytes encode_announcement(const Announcement& announcement);

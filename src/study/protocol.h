@@ -5,6 +5,7 @@
 // Invariants: blocking; runs on one thread plus the pool; knows nothing of SQL; destroys what PROTOCOL.md says at the
 //             step it says, also when it throws; aborts the channel when it throws.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -109,6 +110,7 @@ struct StudyContext {
   StudyObserver& observer;
   std::uint64_t memory_limit = 0;                  // bytes of records this party may hold at once; 0 = no limit
   std::size_t table_memory = kPaillierTableBytes;  // bytes of the tables and records under way of one encryptor
+  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();  // before the source was read
 };
 
 // party index from the transport's self(). The source is consumed (wiped after encoding).

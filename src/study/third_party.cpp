@@ -6,11 +6,13 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/mutants.h"
 #include "crypto/paillier.h"
 #include "linkage/match.h"
 #include "linkage/packing.h"
 #include "linkage/pseudonymise.h"
 #include "study/disclosure.h"
+#include "study/pace.h"
 #include "study/run.h"
 
 namespace pgmpc {
@@ -39,34 +41,82 @@ class ThirdParty : public Run {
     return take_result();
   }
 
-  // One controller's stored ciphertexts, in the secret order once matched.
+  // One controller's push; then its stored ciphertexts, in the secret order once matched.
   struct Side {
-    std::size_t records = 0;
+    PaceClock::time_point began{};  // of its push
+    bool announced = false;         // how many follow
+    bool too_many = false;
+    std::size_t records = 0, received = 0;
     std::size_t record_bytes = 0;
     std::unique_ptr<PaillierEvaluator> evaluator;
     std::unique_ptr<PaillierRerandomizer> rerandomizer;
     Bytes stored;
   };
 
-  // Pushed hashes are taken in as they come; step 4 itself waits for its SQL call by hand.
+  // Pushed hashes are taken in as they come, from both sides in turns: neither waits for the other. Step 4 itself waits
+  // for its SQL call by hand.
   void receive_hashes() {
-    for (int side = 0; side < 2; ++side) {
-      sides_[side].records = decode_record_count(channel().receive(side, 4));
-      check_memory(sides_[0].records + sides_[1].records, 2 * kHashBytes);
-      for (std::size_t first = 0; first < sides_[side].records; first += kHashBlock) {
-        Bytes block = channel().receive(side, 4);
-        if (block.size() != std::min(kHashBlock, sides_[side].records - first) * kHashBytes)
-          throw Error(ErrorCode::protocol_violation, "a block of hashed identifiers has the wrong size");
-        table_.append(side, block);
-        cleanse(block.data(), block.size());
-      }
+    const auto missing = [&](int side) {
+      return !sides_[side].announced || sides_[side].received < sides_[side].records;
+    };
+    int turn = 0;
+    while (missing(0) || missing(1)) {
+      // The side whose turn it is comes first, if it has anything.
+      int side = missing(turn) ? channel().await(1u << turn, 4, PaceClock::time_point::min()) : -1;
+      if (side < 0)
+        side = channel().await((missing(0) ? 1u : 0u) | (missing(1) ? 2u : 0u), 4, PaceClock::time_point::max());
+      receive_pushed(side);
+      turn = 1 - side;
+    }
+    pushed_ = PaceClock::now();
+  }
+
+  void receive_pushed(int side) {
+    Side& s = sides_[side];
+    Bytes message = channel().receive(side, 4);
+    if (!s.announced) {
+      s.began = PaceClock::now();
+      s.announced = true;
+      s.records = decode_record_count(message);
+      s.too_many = !fits_half(s.records);
+      return;
+    }
+    const std::size_t count = std::min(kHashBlock, s.records - s.received);
+    if (message.size() != count * kHashBytes)
+      throw Error(ErrorCode::protocol_violation, "a block of hashed identifiers has the wrong size");
+    s.received += count;
+    if (!sides_[side].too_many) table_.append(side, message);
+    cleanse(message.data(), message.size());
+  }
+
+  // Each side has its own half of the memory: what the other one pushes changes nothing (B5).
+  bool fits_half(std::size_t records) const {
+    const std::uint64_t limit = context_.memory_limit;
+    if (mutant(Mutant::joint_memory_limit))
+      return limit == 0 || sides_[0].records + sides_[1].records <= limit / (2 * kHashBytes);
+    return limit == 0 || records <= limit / 2 / (2 * kHashBytes);
+  }
+
+  // Both controllers are told at the same time, which counts from the first push (pace.h). One whose own records are
+  // too many is told last, since it leaves at once.
+  void announce(bool refused, std::size_t found, PaceClock::duration matching) {
+    const auto first = std::min(sides_[0].began, sides_[1].began);
+    channel().await(0, 4,
+                    first + announcement_delay(pushed_ - first + matching, spec_.expected_records, spec_.key_bits));
+    for (const bool too_many : {false, true}) {
+      for (int side = 0; side < 2; ++side)
+        if (sides_[side].too_many == too_many) channel().send(side, 4, encode_announcement({refused, too_many, found}));
+      if (refused) channel().flush();
     }
   }
 
   void match(StepRow& row) {
-    const std::size_t found = table_.match(context_.rng);
+    const auto begin = PaceClock::now();
+    const bool too_many = sides_[0].too_many || sides_[1].too_many;
+    const std::size_t found = too_many ? 0 : table_.match(context_.rng);
     const bool refused = static_cast<std::int64_t>(found) < std::max<std::int64_t>(1, spec_.required_matches());
-    for (int side = 0; side < 2; ++side) channel().send(side, 4, encode_announcement({refused, found}));
+    announce(refused, found, PaceClock::now() - begin);
+    if (too_many) refuse_size();
     if (refused) {
       table_.wipe();
       throw disclosure_refusal(spec_);
@@ -81,6 +131,17 @@ class ThirdParty : public Run {
     for (int side = 0; side < 2; ++side) receive_ciphertexts(side);
     row.records = static_cast<std::int64_t>(matched_);
     destroyed(row);
+  }
+
+  [[noreturn]] void refuse_size() {
+    table_.wipe();
+    const Side& s = sides_[sides_[0].too_many ? 0 : 1];
+    throw Error(
+        ErrorCode::limit_exceeded,
+        "the records of party " + spec_.party_name(sides_[0].too_many ? 0 : 1) + " do not fit into pg_mpc.memory",
+        std::to_string(s.records) + " records; each controller may use half of " +
+            std::to_string(context_.memory_limit >> 20) + " MB",
+        "raise pg_mpc.memory on this node and reload its configuration");
   }
 
   void receive_ciphertexts(int side) {
@@ -161,6 +222,7 @@ class ThirdParty : public Run {
 
   MatchTable table_;
   Side sides_[2];
+  PaceClock::time_point pushed_{};
   std::size_t matched_ = 0;
 };
 }  // namespace

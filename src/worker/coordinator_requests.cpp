@@ -222,8 +222,7 @@ Json Coordinator::peer_message(const std::string& party, const Json& message) {
   if (attempt == nullptr || !attempt->in_force()) return Json::object();
   if (!attempt->has_member(party))
     throw Error(ErrorCode::protocol_violation, "party " + party + " does not take part in the attempt");
-  book_.peer_stopped(*attempt, party, text_member_or(message, "reason", "failed"),
-                     text_member_or(message, "left", ""));
+  book_.peer_stopped(*attempt, party, text_member_or(message, "reason", "failed"), text_member_or(message, "left", ""));
   return Json::object();
 }
 

@@ -10,6 +10,7 @@
 #include "net/transport_channel.h"
 #include "pg/guc.h"
 #include "study/disclosure.h"
+#include "study/pace.h"
 #include "worker/engine_source.h"
 #include "worker/source_digest.h"
 
@@ -228,6 +229,10 @@ void Engine::run() noexcept {
 }
 
 Json Engine::run_protocol() {
+  // How long the source took to read is not to be seen from when this engine begins to answer.
+  const auto opens = begun_ + next_power(Clock::now() - begun_, kSmallestStart);
+  while (coordinator_.receive(opens, cancel_, lifeline_fd_)) cancel_.check();
+  cancel_.check();
   TransportConfig config = transport_of(job_, attempt_, manual_);
   config.lifeline_fd = lifeline_fd_;
   config.progress = progress_;
@@ -251,7 +256,8 @@ Json Engine::run_protocol() {
                        cancel_,
                        observer,
                        static_cast<std::uint64_t>(guc::memory_kb()) * 1024,
-                       static_cast<std::size_t>(guc::table_memory_kb()) * 1024};
+                       static_cast<std::size_t>(guc::table_memory_kb()) * 1024,
+                       begun_};
   StudyResult result = third_party_ ? run_third_party(context) : run_controller(context, std::move(source_));
   return result_json(result);
 }

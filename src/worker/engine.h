@@ -12,6 +12,7 @@
 
 #include "base/cancel.h"
 #include "net/local_socket.h"
+#include "study/pace.h"
 #include "study/protocol.h"
 #include "worker/message.h"
 
@@ -47,6 +48,7 @@ class Engine {
   std::atomic<bool> stalled_{false};
   int lifeline_fd_, done_fd_ = -1;
   LocalConnection coordinator_;
+  const PaceClock::time_point begun_ = PaceClock::now();
   Json job_;
   Spec spec_;
   bool third_party_ = false, manual_ = false, released_ = false;

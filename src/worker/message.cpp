@@ -18,7 +18,8 @@ Json parse_object(ByteView frame) {
 std::string text_member(const Json& object, const char* key) {
   auto found = object.find(key);
   if (found == object.end() || !found->is_string())
-    throw Error(ErrorCode::protocol_violation, "message is incomplete", std::string("member ") + key + (found == object.end() ? " is missing" : " is no text"));
+    throw Error(ErrorCode::protocol_violation, "message is incomplete",
+                std::string("member ") + key + (found == object.end() ? " is missing" : " is no text"));
   return found->get<std::string>();
 }
 

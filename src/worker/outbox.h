@@ -1,7 +1,7 @@
 // What: delivery of the messages that SQL functions queued for peers (proposals, approvals, ...).
 // Invariants: a message is delivered at least once and per peer in the order of its id; a peer that cannot be reached
-//             is asked again with growing pauses; a peer that refuses a message gets the next one; peers do not wait for
-//             each other. Who misses versions of a study gets them, in order, before the one that it refused.
+//             is asked again with growing pauses; a peer that refuses a message gets the next one; peers do not wait
+//             for each other. Who misses versions of a study gets them, in order, before the one that it refused.
 #pragma once
 #include <map>
 #include <set>

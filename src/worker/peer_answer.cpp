@@ -52,9 +52,9 @@ Json checked_reply(const std::string& party, const Json& reply) {
   const pg::Fault said = fault_of_json(*error);
   std::string message = quoted(party, said.message);
   if (message.empty()) message = "party " + party + " refused without saying why";
-  Json checked = error_reply({honest_sqlstate(said.sqlstate) ? said.sqlstate : kPeerError, message,
-                              quoted(party, said.detail),
-                              "What is quoted was written by the node of party " + party + ": ask its administrator."});
+  Json checked =
+      error_reply({honest_sqlstate(said.sqlstate) ? said.sqlstate : kPeerError, message, quoted(party, said.detail),
+                   "What is quoted was written by the node of party " + party + ": ask its administrator."});
   if (passing(said.sqlstate)) checked["passing"] = true;
   return checked;
 }

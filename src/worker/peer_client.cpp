@@ -78,11 +78,10 @@ void PeerClient::control(const std::string& party, const Json& message, std::chr
                          Callback callback) {
   const tables::KnownPeer* peer = callee(party, callback);
   if (peer == nullptr) return;
-  client_->post(address_of(*peer), "/v1/control", to_frame(message), timeout,
-                [party, callback](HttpResult result) {
-                  Json reply = reply_of(party, result);
-                  callback(unreachable(reply) ? reply : checked_reply(party, reply));
-                });
+  client_->post(address_of(*peer), "/v1/control", to_frame(message), timeout, [party, callback](HttpResult result) {
+    Json reply = reply_of(party, result);
+    callback(unreachable(reply) ? reply : checked_reply(party, reply));
+  });
 }
 
 void PeerClient::ping(const std::string& party, std::chrono::milliseconds timeout, Callback callback) {

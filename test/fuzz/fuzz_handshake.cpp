@@ -22,6 +22,7 @@ class Script final : public Channel {
     messages_.pop_front();
     return message;
   }
+  int await(unsigned, int, std::chrono::steady_clock::time_point) override { return -1; }
   void flush() override {}
   void abort() noexcept override {}
   std::uint64_t bytes_sent() const override { return 0; }

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/rng.h"
 #include "base/secret.h"
 #include "base/thread_pool.h"
@@ -170,6 +171,18 @@ TEST(ThreadPool, SignalsStayWithTheMainThread) {
     seen = true;
   });
   EXPECT_GE(helpers, 1);
+}
+
+// Text of somebody else: control characters, direction marks, what is no UTF-8, length.
+TEST(Printable, OneLineOfBoundedLength) {
+  EXPECT_EQ(printable_text("plain text", 300), "plain text");
+  EXPECT_EQ(printable_text("  two\n\tlines \x1b[2J", 300), "two lines [2J");
+  EXPECT_EQ(printable_text("caf\xc3\xa9 \xe2\x80\xae reversed \xef\xbb\xbf", 300), "caf\xc3\xa9 reversed");
+  EXPECT_EQ(printable_text("a\xff\xc3(\xed\xa0\x80\xf0\x9f\x98\x80", 300), "a ( \xf0\x9f\x98\x80");
+  EXPECT_EQ(printable_text(std::string(300, 'x'), 300), std::string(300, 'x'));
+  EXPECT_EQ(printable_text(std::string(301, 'x'), 300), std::string(297, 'x') + "...");
+  EXPECT_EQ(printable_text(std::string("a\0b", 3), 300), "a b");
+  EXPECT_EQ(printable_text("\n \x1b", 300), "");
 }
 
 }  // namespace

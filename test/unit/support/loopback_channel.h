@@ -26,6 +26,7 @@ namespace pgmpc {
 struct RecordedMessage {
   int from = 0, to = 0, step = 0;
   Bytes bytes;
+  std::chrono::steady_clock::time_point at{};
 };
 
 class LoopbackNetwork {
@@ -67,6 +68,9 @@ class LoopbackNetwork {
     int self() const override { return self_; }
     void send(int to, int step, Bytes message) override { network_.put(self_, to, step, std::move(message)); }
     Bytes receive(int from, int step) override { return network_.take(from, self_, step); }
+    int await(unsigned peers, int /*step*/, std::chrono::steady_clock::time_point until) override {
+      return network_.await(peers, self_, until);
+    }
     void flush() override {}  // a message is in its receiver's queue as soon as send returns
     void abort() noexcept override { network_.abort(self_); }
     std::uint64_t bytes_sent() const override {
@@ -94,7 +98,7 @@ class LoopbackNetwork {
     std::lock_guard lock(mutex_);
     if (stopped_except(from)) throw Error(ErrorCode::peer_stopped, "a peer left the attempt");
     if (stopped_[from]) throw Error(ErrorCode::internal, "this party left the attempt");
-    RecordedMessage message{from, to, step, std::move(bytes)};
+    RecordedMessage message{from, to, step, std::move(bytes), std::chrono::steady_clock::now()};
     if (tamper_) tamper_(message);
     bytes_[from][to] += message.bytes.size();
     if (options_.record) recording_.push_back(message);
@@ -120,6 +124,22 @@ class LoopbackNetwork {
     Bytes bytes = std::move(queue.front().second);
     queue.pop_front();
     return bytes;
+  }
+
+  int await(unsigned peers, int to, std::chrono::steady_clock::time_point until) {
+    const auto deadline = std::chrono::steady_clock::now() + options_.timeout;
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      for (int from = 0; from < kParties; ++from)
+        if ((peers >> from & 1) != 0 && !queues_[from][to].empty()) return from;
+      if (stopped_[to]) throw Error(ErrorCode::internal, "this party left the attempt");
+      if (stopped_except(to)) throw Error(ErrorCode::peer_stopped, "a peer left the attempt");
+      if (options_.cancel != nullptr) options_.cancel->check();
+      const auto now = std::chrono::steady_clock::now();
+      if (now >= until) return -1;
+      if (peers != 0 && now >= deadline) throw Error(ErrorCode::timeout, "the peer made no progress in time");
+      changed_.wait_until(lock, std::min(until, now + std::chrono::milliseconds(10)));
+    }
   }
 
   void abort(int party) noexcept {

@@ -74,7 +74,14 @@ class StudyHarness {
       TestRng rng(seed_ * 100 + static_cast<std::uint64_t>(party));
       ThreadPool pool(1);
       CancelToken cancel;
-      const StudyContext context{spec_, "study", channel, rng, pool, cancel, observers[party], memory_limit};
+      const StudyContext context{spec_,
+                                 "study",
+                                 channel,
+                                 rng,
+                                 pool,
+                                 cancel,
+                                 observers[party],
+                                 party == kThirdParty && third_party_memory != 0 ? third_party_memory : memory_limit};
       try {
         results[party] = party == kThirdParty ? run_third_party(context)
                                               : run_controller(context, make_source(party == 0 ? a_ : b_));
@@ -89,7 +96,7 @@ class StudyHarness {
 
   const Spec& spec() const { return spec_; }
   LoopbackNetwork& network() { return *network_; }
-  std::uint64_t memory_limit = 0;
+  std::uint64_t memory_limit = 0, third_party_memory = 0;
   Recorder observers[kParties];
   StudyResult results[kParties];
   std::unique_ptr<Error> failures[kParties];

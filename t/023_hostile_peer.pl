@@ -1,0 +1,136 @@
+# What an approved peer that does not keep to the rules can do to a node (review, B9 and B10; from attacks/d7.py and d16.py):
+# its answers are checked and its text is shown as its own, its messages cannot fill the ledger, versions of a study come in
+# order, and who restarts tells the parties of its studies only.
+use strict;
+use warnings;
+use FindBin;
+use IPC::Open2 qw(open2);
+use lib "$FindBin::Bin/lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use ThreeParties;
+
+my $mpc = ThreeParties->new('pg_mpc.step_timeout' => '30s');
+my ($hospital, $insurer, $third) = $mpc->nodes;
+my $lab = $mpc->add_node('amphia', $hospital);
+$mpc->load_small(150);
+my $json = JSON::PP->new->canonical;
+
+# told(MESSAGE): what the hospital answers to a control message that the insurer makes up.
+my @identity = ('--cert', $insurer->basedir . '/zilveren_kruis.crt', '--key', $insurer->basedir . '/zilveren_kruis.key');
+sub told {
+	my (%message) = @_;
+	my ($out, $err) = ('', '');
+	IPC::Run::run(['curl', '-ksS', '--max-time', '30', '--http1.1', @identity, '--data-binary', $json->encode(\%message), '-H', 'Expect:',
+			"https://localhost:$hospital->{pg_mpc_port}/v1/control"], '>', \$out, '2>', \$err);
+	return $out;
+}
+
+# --- the ledger does not fill, a name is not used up ---
+my $digest = $mpc->prepare_study('flood', $mpc->small_spec, 'small_a', 'small_b');
+$mpc->become($hospital, "SELECT state = 'approved' FROM mpc.studies WHERE study = 'flood'");
+my %about = (study => 'flood', version => 1, digest => $digest);
+my $before = $mpc->ask($hospital, 'SELECT count(*) FROM mpc.ledger');
+told(%about, type => 'approve', expires_at => 2_000_000_000) for 1 .. 20;
+is($mpc->ask($hospital, 'SELECT count(*) FROM mpc.ledger') - $before, 1, 'the same decision again and again is one entry');
+my $answer;
+$answer = told(%about, type => $_ % 2 ? 'reject' : 'approve', reason => "\e[2J" . 'x' x 1000) for 1 .. 130;
+like($answer, qr/54000/, 'decisions have an end');
+cmp_ok($mpc->ask($hospital, 'SELECT count(*) FROM mpc.ledger') - $before, '<=', 101, '… and so have their entries');
+told(%about, type => 'head', attempt => '0' x 32, place => $_, head => sprintf('%064x', $_)) for 1 .. 60;
+is($mpc->ask($hospital, "SELECT count(*) FROM mpc.ledger WHERE event = 'head' AND party = 'zilveren_kruis'"), '20', '… and heads');
+my $reason = $mpc->ask($hospital, "SELECT DISTINCT detail ->> 'reason' FROM mpc.ledger WHERE event = 'rejected'");
+is($reason, '[2J' . 'x' x 297, 'the reason is cut to 300 printable characters');
+my $spec = $insurer->safe_psql('postgres', "SELECT mpc_internal.parse_spec('" . $mpc->small_spec . "')");
+my $burned = $insurer->safe_psql('postgres', "SELECT mpc_internal.study_digest('burned', mpc_internal.parse_spec('" . $mpc->small_spec . "'))");
+like(told(type => 'propose', study => 'burned', version => 999999999, spec => $spec, digest => $burned), qr/"held":0/,
+	'a proposal far ahead is answered with the version that is here');
+$mpc->prepare_study('burned', $mpc->small_spec, 'small_a', 'small_b');
+$mpc->ask($hospital, "SELECT * FROM mpc.run_study('burned')");
+is($mpc->ended($insurer, 'burned'), 'released', 'the name can still be used');
+
+# --- versions that a node misses are delivered in order ---
+$mpc->propose('restored', $mpc->small_spec);
+$mpc->become($_, "SELECT version = 1 FROM mpc.studies WHERE study = 'restored'") for $insurer, $third;
+$insurer->safe_psql('postgres', "DELETE FROM mpc_internal.studies WHERE study = 'restored'");
+$mpc->propose('restored', $mpc->small_spec(analysis => {kind => 'lasso', lambda => 0.02}));
+$mpc->become($insurer, "SELECT version = 2 FROM mpc.studies WHERE study = 'restored'");
+is($insurer->safe_psql('postgres', "SELECT string_agg(version::text, ',' ORDER BY version) FROM mpc_internal.studies WHERE study = 'restored'"), '1,2',
+	'a node that lost a version gets it before the next one');
+# Versions with other parties are not for it.
+$hospital->safe_psql('postgres', "INSERT INTO mpc_internal.studies (study, version, digest, spec, parties, proposer)
+	SELECT study, 3, digest, spec, '{amphia,erasmus_mc,zorgttp}', 'erasmus_mc' FROM mpc_internal.studies WHERE study = 'restored' AND version = 1");
+$mpc->propose('restored', $mpc->small_spec(analysis => {kind => 'lasso', lambda => 0.03}));
+$mpc->become($insurer, "SELECT version = 4 FROM mpc.studies WHERE study = 'restored'");
+is($insurer->safe_psql('postgres', "SELECT string_agg(version::text, ',' ORDER BY version) FROM mpc_internal.studies WHERE study = 'restored'"), '1,2,4',
+	'… but none of other parties');
+
+# --- a restart is told to the parties of studies, not to every peer ---
+# The amphia node has never been spoken to: it would note when it is.
+$mpc->become($lab, "SELECT last_seen IS NULL FROM mpc.parties WHERE party = 'erasmus_mc'");
+my $held = $mpc->hold($insurer, 'small_b');
+$mpc->prepare_study('interrupted', $mpc->small_spec, 'small_a', 'small_b');
+$mpc->ask($hospital, "SELECT mpc.start_study('interrupted')");
+$hospital->restart;
+$mpc->become($_, "SELECT state = 'failed' FROM mpc.studies WHERE study = 'interrupted'") for $insurer, $third;
+$mpc->release($held);
+$mpc->become($hospital, "SELECT bool_and(status = 'ok') FROM mpc.node_status()");
+is($mpc->ask($lab, "SELECT last_seen IS NULL FROM mpc.parties WHERE party = 'erasmus_mc'"), 't',
+	'a peer without a common study hears nothing of a restart');
+
+# --- answers ---
+$mpc->prepare_study('answers', $mpc->small_spec, 'small_a', 'small_b');
+my ($port, $dir) = ($third->{pg_mpc_port}, $third->basedir);
+$third->stop('fast');
+my ($out, $in);
+my $pid = open2($out, $in, 'python3', "$FindBin::Bin/lib/false_peer", $port, "$dir/zorgttp.crt", "$dir/zorgttp.key");
+BAIL_OUT('the false peer does not start') unless readline($out) eq "ready\n";
+
+# when(ANSWER): what start_study says while the third party answers so: (text, SQLSTATE).
+sub when {
+	my ($body) = @_;
+	print {$in} "$body\n";
+	$in->flush;
+	BAIL_OUT('the false peer is gone') unless readline($out) eq "ok\n";
+	return $mpc->refused($hospital, "SELECT mpc.start_study('answers')");
+}
+
+my $terminal = qr/[\x00-\x08\x0b-\x1f\x7f]/;
+for (
+	['57P01', 'terminating connection due to administrator command', "Run: SELECT mpc.alter_peer('zilveren_kruis', certificate => '...')", 'MP008'],
+	['00000', 'successful completion', '', 'MP008'],
+	['22023', "\e[2J\e[Hroot password: \"x", '', '22023'],
+	['zz', 'x' x 3000, '', 'MP008']) {
+	my ($sent, $message, $hint, $wanted) = @$_;
+	my ($text, $state) = when($json->encode({error => {sqlstate => $sent, message => $message, detail => "\e[31mred", hint => $hint}}));
+	is($state, $wanted, "SQLSTATE of a peer that says $sent");
+	like($text, qr/zorgttp: "[^"\n]{1,300}"\n/, '… its text in quotes, named, of bounded length');
+	like($text, qr/^DETAIL:  zorgttp: "\[31mred"$/m, '… and so its detail');
+	unlike($text, $terminal, '… without control characters');
+	unlike($text, qr/alter_peer/, '… its hint is not shown as ours');
+}
+for ('{"ok": {"ready": "yes"}}', '{"ok": {"ready": true, "reason": 5, "attempt": 7}}', '{"ok": []}', '{"ok": true}', '{"error": "no"}', '{}',
+	'{"ok": {"ready": false, "reason": 5}}') {
+	my ($text, $state) = when($_);
+	is($state, 'MP004', "answer $_");
+	like($text, qr/party zorgttp sent an answer that the protocol does not allow/, '… names the peer');
+	unlike($text, qr/json\.exception|type_error/, '… and no library');
+}
+my ($text, $state) = when('{"ok": {"ready": false, "reason": "\u001b[2Jbecause"}}');
+like($text, qr/^DETAIL:  zorgttp: "\[2Jbecause"$/m, 'a reason is quoted, too');
+for ('{"ok": {"ready": true, "attempt": "../../x", "life": "a"}}', '{"ok": {"ready": true, "attempt": "' . 'ab' x 16 . '", "life": 3}}') {
+	($text, $state) = when($_);
+	is($state, 'MP004', 'an attempt or an incarnation of the wrong form');
+}
+print {$in} qq({"party": ["zorgttp"]}\n);
+$in->flush;
+readline($out);
+like($mpc->ask($hospital, "SELECT cause FROM mpc.ping_peer('zorgttp')"), qr/does not say that it is this party/, 'a ping that is answered by nonsense');
+is($mpc->ask($hospital, "SELECT status FROM mpc.node_status() WHERE \"check\" = 'workers'"), 'ok', 'the node lives on');
+close $in;
+waitpid $pid, 0;
+
+$lab->stop('fast');
+$mpc->stop;
+done_testing();
