@@ -280,6 +280,7 @@ BEGIN
     PERFORM mpc_internal.require_data(held, approval);
   END IF;
   PERFORM mpc_internal.require_floor(held.study, held.spec::jsonb, '55000');
+  PERFORM mpc_internal.require_early_attempts(held.study, held.parties);
   RETURN jsonb_build_object(
     'study', held.study, 'version', held.version, 'digest', held.digest, 'spec', held.spec,
     'party', own, 'party_index', place, 'role', CASE WHEN place < 2 THEN 'controller' ELSE 'third_party' END,
@@ -296,7 +297,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.start_job(text) IS
-'everything an engine of this node needs; error 55000, 42501, 42703, 42704 or MP005 when the study cannot start here';
+'everything an engine of this node needs; error 55000, 42501, 42703, 42704, 53400 or MP005 when the study cannot start here';
 
 CREATE FUNCTION mpc_internal.require_approver(study text, approval mpc_internal.approvals) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp

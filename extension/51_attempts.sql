@@ -153,6 +153,7 @@ BEGIN
     PERFORM mpc_internal.settle_use(study, attempt, 'refused');
   ELSE
     PERFORM mpc_internal.settle_use(study, attempt, 'ended');
+    PERFORM mpc_internal.note_early_attempt(study, number, attempt);
   END IF;
   PERFORM mpc_internal.record_event(study, attempt, CASE WHEN cancelled THEN 'cancelled' ELSE 'failed' END,
                                     mpc_internal.own_party(), jsonb_build_object('version', number, 'sqlstate', sqlstate));

@@ -69,8 +69,8 @@ is($insurer->safe_psql('postgres', "SELECT string_agg(version::text, ',' ORDER B
 # --- a restart is told to the parties of studies, not to every peer ---
 # The amphia node has never been spoken to: it would note when it is.
 $mpc->become($lab, "SELECT last_seen IS NULL FROM mpc.parties WHERE party = 'erasmus_mc'");
-my $held = $mpc->hold($insurer, 'small_b');
 $mpc->prepare_study('interrupted', $mpc->small_spec, 'small_a', 'small_b');
+my $held = $mpc->hold($insurer, 'small_b');
 $mpc->ask($hospital, "SELECT mpc.start_study('interrupted')");
 $hospital->restart;
 $mpc->become($_, "SELECT state = 'failed' FROM mpc.studies WHERE study = 'interrupted'") for $insurer, $third;
