@@ -71,7 +71,7 @@ is($mpc->ask($insurer, "SELECT count(*) FROM mpc.approvals WHERE study = 'awaite
 # A party that rejects: the others hear of it, with the reason, and nobody can run the study.
 $mpc->ask($insurer, "SELECT mpc.reject_study('awaited', 'one model is enough')");
 for my $node ($hospital, $third) {
-	$mpc->become($node, "SELECT state = 'rejected' AND last_error ~ 'zilveren_kruis: one model is enough'
+	$mpc->become($node, "SELECT state = 'rejected' AND last_error = 'zilveren_kruis: \"one model is enough\"'
 		FROM mpc.studies WHERE study = 'awaited'");
 }
 $mpc->refuses($hospital, "SELECT * FROM mpc.run_study('awaited')", '55000', qr/rejected.*one model is enough/s,

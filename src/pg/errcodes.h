@@ -11,7 +11,8 @@
 #define ERRCODE_MPC_REFUSED MAKE_SQLSTATE('M', 'P', '0', '0', '5')
 #define ERRCODE_MPC_NOT_CONVERGED MAKE_SQLSTATE('M', 'P', '0', '0', '6')
 #define ERRCODE_MPC_INCONSISTENT_SHARES MAKE_SQLSTATE('M', 'P', '0', '0', '7')
-// MP008: a peer answered with an error whose SQLSTATE a node does not send to another (worker/peer_answer.h).
+// A peer answered with an error whose SQLSTATE a node does not send to another (worker/peer_answer.h).
+#define ERRCODE_MPC_PEER_ERROR MAKE_SQLSTATE('M', 'P', '0', '0', '8')
 
 namespace pgmpc::pg {
 

@@ -107,6 +107,22 @@ TEST_F(TransportTest, EngineThatStartsLateGetsEverything) {
   sender->flush();
 }
 
+// Whoever has something comes first; a time ends the wait; a peer that leaves or a cancelled token do, too.
+TEST_F(TransportTest, AwaitsWhoeverSpeaksFirstOrATime) {
+  using Clock = std::chrono::steady_clock;
+  auto first = open(0), second = open(1), receiver = open(2);
+  EXPECT_EQ(receiver->await(3, 4, Clock::time_point::min()), -1);
+  second->send(2, 4, message(1, 2, 0, 10));
+  EXPECT_EQ(receiver->await(3, 4, Clock::time_point::max()), 1);
+  EXPECT_EQ(receiver->await(1, 4, Clock::now() + milliseconds(20)), -1) << "the other one has said nothing";
+  const auto begin = Clock::now();
+  EXPECT_EQ(receiver->await(0, 4, begin + milliseconds(150)), -1);
+  EXPECT_GE(Clock::now() - begin, milliseconds(150));
+  EXPECT_EQ(receiver->receive(1, 4), message(1, 2, 0, 10));
+  first->abort();
+  EXPECT_EQ(code_of([&] { receiver->await(0, 4, Clock::now() + seconds(30)); }), ErrorCode::peer_stopped);
+}
+
 // The protocol thread of the sender is away (it computes) while its messages still have to be delivered.
 TEST_F(TransportTest, InputOutputGoesOnWhileTheProtocolThreadComputes) {
   auto sender = open(0), receiver = open(1);
