@@ -1,4 +1,4 @@
--- What: the disclosure rules that a node enforces by itself: its floor of min_matched, relaxed rules told at approval,
+-- What: the disclosure rules that a node enforces by itself: its floors, relaxed rules told at approval,
 --       the budget of models and refusals of a source, and the cohorts of its earlier studies.
 -- Terms: use of a source = an attempt of this node as a controller that told something about the joined records: it
 --        released models, was refused by a rule, or ended after the number of matched records was told; while the
@@ -206,28 +206,48 @@ $$;
 COMMENT ON FUNCTION mpc_internal.require_budget(text, jsonb, oid) IS
 'error MP005 when the models released from a source, those that other running studies may release, and its attempts without a release would exceed disclosure.model_budget';
 
-CREATE FUNCTION mpc_internal.floor_min_matched() RETURNS bigint
+CREATE FUNCTION mpc_internal.beyond_floors(spec jsonb) RETURNS TABLE (rule text, agreed text, floor text, at_least boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT coalesce(current_setting('pg_mpc.min_matched', true), '100')::bigint $$;
-COMMENT ON FUNCTION mpc_internal.floor_min_matched() IS 'the smallest disclosure.min_matched that this node takes part in';
+AS $$
+  -- A setting of a rule is off below 0; at_least: the spec has to have at least as much, otherwise at most.
+  SELECT r.rule, coalesce(d.agreed, 'none'), s.floor, r.at_least
+    FROM (VALUES ('min_matched', true), ('max_parameter_ratio', false), ('min_level_count', true), ('max_dominance', false),
+                 ('model_budget', false), ('min_cohort_change', true), ('min_lambda', true), ('max_leverage', false), ('max_vif', false),
+                 ('max_columns', false), ('versions', false), ('released_numbers', false)) AS r (rule, at_least),
+         LATERAL (SELECT coalesce(current_setting('pg_mpc.' || r.rule, true), CASE r.rule WHEN 'min_matched' THEN '100' ELSE '-1' END)) AS s (floor),
+         LATERAL (SELECT $1 -> 'disclosure' ->> r.rule) AS d (agreed)
+   WHERE s.floor::numeric >= 0
+     AND CASE WHEN d.agreed IS NULL THEN r.rule = 'min_lambda'
+              WHEN r.at_least THEN d.agreed::numeric < s.floor::numeric ELSE d.agreed::numeric > s.floor::numeric END
+  UNION ALL
+  SELECT 'own_moments', 'true', 'off', false
+   WHERE NOT coalesce(current_setting('pg_mpc.own_moments', true), 'on')::boolean AND ($1 -> 'disclosure' -> 'own_moments')::boolean
+  UNION ALL
+  SELECT 'precision', p.agreed, p.floor, false
+    FROM (SELECT $1 -> 'release' ->> 'precision', coalesce(current_setting('pg_mpc.precision', true), '')) AS p (agreed, floor)
+   WHERE p.floor <> '' AND array_position('{exact,statistical,coarse}', p.agreed) < array_position('{exact,statistical,coarse}', p.floor)
+$$;
+COMMENT ON FUNCTION mpc_internal.beyond_floors(jsonb) IS 'rules of a spec that are looser than the settings of this node allow';
 
 CREATE FUNCTION mpc_internal.require_floor(study text, spec jsonb, sqlstate text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  agreed bigint := (spec -> 'disclosure' ->> 'min_matched')::bigint;
+  beyond record;
 BEGIN
-  IF agreed < mpc_internal.floor_min_matched() THEN
+  SELECT b.*, CASE b.rule WHEN 'precision' THEN 'release.' ELSE 'disclosure.' END || b.rule AS key INTO beyond
+    FROM mpc_internal.beyond_floors(spec) AS b LIMIT 1;
+  IF FOUND THEN
     RAISE EXCEPTION USING ERRCODE = require_floor.sqlstate,
-      MESSAGE = format('disclosure.min_matched of study "%s" is below the floor of this node', study),
-      DETAIL = format('The spec has %s, pg_mpc.min_matched of node "%s" is %s.', agreed, mpc_internal.own_party(),
-                      mpc_internal.floor_min_matched()),
-      HINT = 'Propose a new version with a larger disclosure.min_matched, or ask the administrator of this node about its floor.';
+      MESSAGE = format('%s of study "%s" is %s of this node', beyond.key, study,
+                       CASE WHEN beyond.at_least THEN 'below the floor' ELSE 'beyond the limit' END),
+      DETAIL = format('The spec has %s, pg_mpc.%s of node "%s" is %s.', beyond.agreed, beyond.rule, mpc_internal.own_party(), beyond.floor),
+      HINT = format('Propose a new version with a stricter %s, or ask the administrator of this node about its setting.', beyond.key);
   END IF;
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.require_floor(text, jsonb, text) IS
-'error (22023 at approval, 55000 at start) when the spec accepts fewer matched records than this node''s pg_mpc.min_matched';
+'error (22023 at approval, 55000 at start) when a rule of the spec is looser than this node''s setting of that rule';
 
 CREATE FUNCTION mpc_internal.notice_relaxed(study text, spec text, party text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp

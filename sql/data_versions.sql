@@ -94,13 +94,13 @@ SELECT brings('still', 'a b sex', 'clinic');
 
 -- numbers: the first model of an outcome is free, others count, exact ones four times
 SELECT mpc_internal.numbers_before('zilveren_kruis', 'none');
-SELECT brings('path', 'a b', 'clinic', '{"analysis": {"lambda": [0.1, 0.2, 0.3]}}'), runs('path');
+SELECT brings('several', 'a b', 'clinic', '{"analysis": {"lambda": [0.1, 0.2, 0.3]}}'), runs('several');
 SELECT mpc_internal.numbers_before('zilveren_kruis', 'none');
 
 -- other columns used since an approval are looked at again
-SELECT brings('early', 'b', 'clinic'), brings('late', 'd', 'clinic', '{"disclosure": {"versions": 9}}'), runs('late');
-SELECT runs('early');
-SELECT brings('early', 'b', 'clinic', '{"disclosure": {"versions": 9}}'), runs('early');
+SELECT brings('sooner', 'b', 'clinic'), brings('later', 'd', 'clinic', '{"disclosure": {"versions": 9}}'), runs('later');
+SELECT runs('sooner');
+SELECT brings('sooner', 'b', 'clinic', '{"disclosure": {"versions": 9}}'), runs('sooner');
 
 -- the records kept for this may be deleted; then nothing more runs before they are back
 SELECT mpc.forget_records('zilveren_kruis') > 1000, (SELECT count(*) FROM mpc_internal.kept_records AS k JOIN mpc_internal.data_versions AS d ON d.id = k.data_version WHERE d.counterpart = 'zilveren_kruis');

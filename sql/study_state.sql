@@ -20,6 +20,7 @@ $$;
 -- A decision of a peer about the current version.
 CREATE FUNCTION peer_says(sender text, type text, name text, contents text DEFAULT 'a') RETURNS jsonb LANGUAGE sql AS $$
 SELECT mpc_internal.control(sender, jsonb_strip_nulls(jsonb_build_object('type', type, 'study', study, 'version', version, 'digest', digest,
+         'protocol', CASE type WHEN 'ready' THEN mpc_internal.protocol_version() END,
          'data', CASE type WHEN 'approve' THEN data_of(sender, spec, contents) END)))
   FROM mpc.studies WHERE study = name
 $$;

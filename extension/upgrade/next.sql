@@ -37,6 +37,7 @@ DROP FUNCTION mpc_internal.decide(text, integer, text, text, text, text, timesta
 DROP FUNCTION mpc_internal.owns(oid);
 DROP FUNCTION mpc_internal.own_draft(text);
 DROP FUNCTION mpc_internal.take_draft(text);
+DROP FUNCTION mpc_internal.floor_min_matched();
 
 -- Commitments to the data that a controller brings, and what is known of earlier ones.
 ALTER TABLE mpc_internal.approvals DROP CONSTRAINT approvals_decision_check;

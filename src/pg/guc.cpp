@@ -3,6 +3,7 @@
 #include "pg/guc.h"
 
 #include "pg/compat.h"
+#include "pg/floors.h"
 
 namespace pgmpc::guc {
 
@@ -114,6 +115,7 @@ void Init() {
       DefineCustomIntVariable(s.name, s.description, nullptr, s.value, s.initial, s.least, s.greatest, s.context,
                               s.flags, nullptr, nullptr, nullptr);
   }
+  define_floors();
   // Without preload the postmaster settings of the configuration file stay what they are: unknown names.
   if (process_shared_preload_libraries_in_progress) MarkGUCPrefixReserved("pg_mpc");
 }

@@ -22,6 +22,9 @@
 
 namespace pgmpc {
 
+// Of the messages of an attempt. Nodes with different versions do not start one.
+inline constexpr int kProtocolVersion = 2;
+
 struct SourceColumn {
   std::string name;
   bool binary = false;          // SQL boolean: sent raw as 0/1

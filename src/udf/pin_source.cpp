@@ -116,7 +116,9 @@ class KeptRecords {
       Oid types[3] = {INT8OID, BYTEAOID, FLOAT8ARRAYOID};
       SPI_connect();
       SPIPlanPtr plan = SPI_prepare(
-          "INSERT INTO mpc_internal.kept_records (data_version, person, numbers) VALUES ($1, $2, $3)", 3, types);
+          "INSERT INTO mpc_internal.kept_records (data_version, person, numbers) VALUES ($1, $2, $3) "
+          "ON CONFLICT DO NOTHING",
+          3, types);
       if (plan == nullptr) elog(ERROR, "SPI failed: %s", SPI_result_code_string(SPI_result));
       TupleTableSlot* slot = MakeSingleTupleTableSlot(type_, &TTSOpsMinimalTuple);
       while (tuplestore_gettupleslot(store_, true, false, slot)) {

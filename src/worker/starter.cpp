@@ -3,6 +3,7 @@
 
 #include "base/rng.h"
 #include "pg/guc.h"
+#include "study/protocol.h"
 #include "worker/peer_answer.h"
 #include "worker/tables.h"
 
@@ -36,6 +37,19 @@ std::string attempt_of(const Json& message) {
 Error by_hand(const std::string& study) {
   return Error(ErrorCode::wrong_state, "study \"" + study + "\" is being run by hand",
                "Its parties do the steps one by one.", "Go on with its next step, or end it with mpc.cancel_study.");
+}
+
+// A message without a version comes from a node that speaks version 1. Told before anything else: what the other node
+// says may mean something else in its version.
+void require_same_protocol(const std::string& party, const Json& message) {
+  const auto named = message.find("protocol");
+  const std::string spoken = named == message.end() ? "1" : named->is_number_integer() ? named->dump() : "unknown";
+  if (spoken == std::to_string(kProtocolVersion)) return;
+  throw Error(ErrorCode::wrong_state,
+              "party " + party + " speaks version " + spoken + " of the protocol, this node version " +
+                  std::to_string(kProtocolVersion),
+              "Studies run between nodes of one version only.",
+              "Install the same version of pg_mpc on all nodes; docs/operations.md has the order.");
 }
 
 std::string own_name() { return std::string("party ") + guc::party(); }
@@ -147,7 +161,8 @@ bool Starter::give_up(const std::string& study) {
 }
 
 void Starter::ask_ready(OperationPtr operation) {
-  Json question{{"type", "ready"}, {"study", operation->study}, {"digest", operation->digest}};
+  Json question{
+      {"type", "ready"}, {"study", operation->study}, {"digest", operation->digest}, {"protocol", kProtocolVersion}};
   std::vector<std::string> asked;
   for (const auto& [party, ready] : operation->ready)
     if (!ready) asked.push_back(party);
@@ -159,6 +174,7 @@ void Starter::ask_ready(OperationPtr operation) {
       guarded(operation, [&] {
         try {
           read_answer(party, reply, [&](const Json& answer) {
+            require_same_protocol(party, answer);
             heard(operation, party, flag_member(answer, "ready"),
                   {"55000", "party " + party + " is not ready for study \"" + operation->study + "\"",
                    quoted(party, text_member_or(answer, "reason", "")), "Ask it to look at mpc.studies on its node."});
@@ -194,6 +210,7 @@ void Starter::arbitrate(OperationPtr operation) {
   }
   if (operation->third_party()) return launch(operation, known != nullptr ? known->id : random_id());
   Json request{{"type", operation->manual ? "join" : "start"},
+               {"protocol", kProtocolVersion},
                {"study", operation->study},
                {"digest", operation->digest},
                {"attempt", random_id()},
@@ -235,6 +252,7 @@ void Starter::withdraw(const Operation& operation, const std::string& attempt) {
 // Starts the engines of the parties that do not have the attempt yet: all but this node and the third party.
 void Starter::tell(OperationPtr operation, const std::string& attempt) {
   Json order{{"type", "start"},
+             {"protocol", kProtocolVersion},
              {"study", operation->study},
              {"digest", operation->digest},
              {"attempt", attempt},
@@ -266,8 +284,11 @@ void Starter::tell(OperationPtr operation, const std::string& attempt) {
 // party of the study only; anything else that stands in the way is this node's own business.
 Json Starter::agreed_job(const std::string& party, const Json& message) {
   std::string study = text_member(message, "study");
-  Json answer =
-      tables::control(party, {{"type", "ready"}, {"study", study}, {"digest", text_member(message, "digest")}});
+  require_same_protocol(party, message);
+  Json answer = tables::control(party, {{"type", "ready"},
+                                        {"study", study},
+                                        {"digest", text_member(message, "digest")},
+                                        {"protocol", kProtocolVersion}});
   if (!answer.value("ready", false))
     throw Error(ErrorCode::wrong_state, own_name() + " is not ready for study \"" + study + "\"",
                 answer.value("reason", ""), "Compare mpc.studies on the nodes of all parties.");
