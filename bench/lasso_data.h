@@ -61,16 +61,17 @@ inline LassoRequests share_columns(const std::vector<std::vector<double>>& colum
       request.columns.emplace_back(values.size());
       request.described.push_back({column.exponent, column.binary});
     }
-    for (std::size_t r = 0; r <= values.size(); ++r) {
-      const Fp value = Fp::from_int(r < values.size() ? column.values[r] : column.scaled_mean);
-      const FpVector shares = shamir_split(value, 2, kParties, system_rng());
-      for (std::size_t party = 0; party < kParties; ++party) {
-        if (r < values.size())
-          requests[party].columns.back()[r] = shares[party];
-        else
-          requests[party].means.push_back(shares[party]);
-      }
+    for (std::size_t r = 0; r < values.size(); ++r) {
+      const FpVector shares = shamir_split(Fp::from_int(column.values[r]), 2, kParties, system_rng());
+      for (std::size_t party = 0; party < kParties; ++party) requests[party].columns.back()[r] = shares[party];
     }
+    const auto share = [&](std::int64_t value, FpVector ColumnInputs::* input) {
+      const FpVector shares = shamir_split(Fp::from_int(value), 2, kParties, system_rng());
+      for (std::size_t party = 0; party < kParties; ++party) (requests[party].inputs.*input).push_back(shares[party]);
+    };
+    share(column.scaled_mean, &ColumnInputs::means);
+    share(column.step, &ColumnInputs::steps);
+    share(column.inverse_step, &ColumnInputs::inverse_steps);
   }
   return requests;
 }
@@ -86,7 +87,8 @@ inline LassoRequests make_lasso_requests() {
 inline AnalysisRequest copy_of(const AnalysisRequest& request) {
   AnalysisRequest out;
   for (const FpVector& column : request.columns) out.columns.push_back(column.clone());
-  out.means = request.means.clone();
+  const ColumnInputs& inputs = request.inputs;
+  out.inputs = {inputs.means.clone(), inputs.steps.clone(), inputs.inverse_steps.clone()};
   out.described = request.described;
   out.lambdas = request.lambdas;
   out.alpha = request.alpha;

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/mutants.h"
 
 namespace pgmpc {
 
@@ -101,6 +102,59 @@ void check_fixed_exponent(const std::string& name, const Moments& m, int exponen
 }
 
 }  // namespace
+
+bool has_two_values(std::span<const double> values) {
+  std::optional<double> other;
+  for (const double x : values) {
+    if (x == values[0]) continue;
+    if (other && x != *other) return false;
+    other = x;
+  }
+  return true;
+}
+
+EncodedColumn encode_two_valued(const std::string& name, std::span<const double> values,
+                                std::optional<int> fixed_exponent) {
+  check_finite(name, values);
+  const Moments m = moments_of(values);
+  EncodedColumn out;
+  out.binary = true;
+  out.values.resize(values.size());
+  const double low = values.empty() ? 0 : *std::min_element(values.begin(), values.end());
+  const double high = values.empty() ? 0 : *std::max_element(values.begin(), values.end());
+  const long double distance = static_cast<long double>(high) - low;
+  const int own = distance > 0 ? std::ilogb(distance) : exponent_of(m);
+  out.exponent = fixed_exponent.value_or(own);
+  check_exponent(name, out.exponent);
+  Moments lowest;
+  lowest.mean = low;
+  out.scaled_mean = scaled_mean_of(name, lowest, out.exponent);
+  if (distance > 0) {
+    const long double step = std::ldexp(distance, -out.exponent);
+    if (step < 1)
+      throw Error(ErrorCode::out_of_range, quoted(name) + " varies too little for the agreed scale exponent",
+                  "The agreed scale exponent is " + std::to_string(out.exponent) + "; its two values differ by less.",
+                  "Agree on a smaller scale exponent.");
+    if (step > static_cast<long double>(kSpreadOverUnit))
+      throw Error(ErrorCode::out_of_range, quoted(name) + " holds a value too large for the agreed scale exponent",
+                  "The agreed scale exponent is " + std::to_string(out.exponent) + ".",
+                  "Agree on a larger scale exponent.");
+    out.step = std::llround(std::ldexp(step, kMeanFractionBits));
+    out.inverse_step = std::llround(std::ldexp(1 / step, kMeanFractionBits));
+  }
+  // A constant column is all low.
+  for (std::size_t i = 0; i < values.size(); ++i)
+    out.values[i] = values[i] == low ? 0 : std::int64_t{1} << kValueFractionBits;
+  return out;
+}
+
+EncodedColumn encode_source_column(const std::string& name, std::span<const double> values, bool boolean,
+                                   std::optional<int> fixed_exponent) {
+  check_finite(name, values);
+  const bool two_valued = !boolean && has_two_values(values) && !mutant(Mutant::sql_type_decides);
+  return two_valued ? encode_two_valued(name, values, fixed_exponent)
+                                            : encode_column(name, values, boolean, fixed_exponent);
+}
 
 EncodedColumn encode_column(const std::string& name, std::span<const double> values, bool binary,
                             std::optional<int> fixed_exponent) {

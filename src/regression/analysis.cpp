@@ -35,6 +35,17 @@ struct Prepared {
 
 bool needs_start_inverse(const Penalty& penalty) { return penalty.l1 > 0 && penalty.quadratic == 0; }
 
+TwoValued two_valued_columns(const AnalysisRequest& request) {
+  TwoValued out;
+  for (std::size_t j = 0; j < request.described.size(); ++j) {
+    if (!request.described[j].binary) continue;
+    out.columns.push_back(j);
+    out.step.push_back(request.inputs.steps[j]);
+    out.inverse_step.push_back(request.inputs.inverse_steps[j]);
+  }
+  return out;
+}
+
 Prepared prepare(const Fixed& fixed, TaskGroup& tasks, AnalysisRequest& request, const CancelToken& cancel) {
   const Moments moments = joined_moments(fixed, request.columns, cancel);
   const GroupSums sums =
@@ -43,11 +54,11 @@ Prepared prepare(const Fixed& fixed, TaskGroup& tasks, AnalysisRequest& request,
   // Over before the first iteration; meanwhile the correlations are made, whose bounds do not rely on it.
   const auto check = tasks.spawn([&] { precheck(fixed, moments, sums, request.described, request.rules); });
   Prepared p;
-  p.mean = request.means.clone();
-  for (std::size_t j = 0; j < p.mean.size(); ++j) p.mean[j] += shifted(moments.mean[j], kMeanBits - fixed.bits);
+  const TwoValued two_valued = two_valued_columns(request);
+  const auto means = tasks.spawn([&] { p.mean = joined_means(fixed, moments, request.inputs.means, two_valued); });
   const bool early = std::ranges::any_of(
       request.lambdas, [&](double lambda) { return needs_start_inverse(penalty_of(lambda, request.alpha)); });
-  p.standard = standardise(fixed, moments, [&](const FpVector& covariance, const FpVector& root) {
+  p.standard = standardise(fixed, moments, two_valued, [&](const FpVector& covariance, const FpVector& root) {
     if (!early) return;
     auto near = std::make_shared<std::array<FpVector, 2>>(std::array{covariance.clone(), root.clone()});
     p.making_start_inverse = tasks.spawn([&fixed, &cancel, near, out = p.start_inverse] {
@@ -60,6 +71,7 @@ Prepared prepare(const Fixed& fixed, TaskGroup& tasks, AnalysisRequest& request,
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = 0; j < d; ++j) (*gram)(i, j) = p.standard.correlation(i, j);
   p.gram = std::move(gram);
+  tasks.join(means);
   tasks.join(check);
   return p;
 }

@@ -17,7 +17,13 @@ namespace pgmpc {
 
 struct AnalysisColumn {
   int exponent = 0;
-  bool binary = false;
+  bool binary = false;  // two-valued: its values are 0 and 1 (linkage/encoding.h)
+};
+
+// Shares of what the owners share of each column beside its values, kMeanBits fractional bits. A value of a two-valued
+// column is mean + step * (0 or 1) in local units; step counts for these columns only.
+struct ColumnInputs {
+  FpVector means, steps, inverse_steps;
 };
 
 // Message of every refusal by a disclosure rule, whichever it was.
@@ -32,7 +38,7 @@ struct RowRules {
 
 struct AnalysisRequest {
   std::vector<FpVector> columns;          // shares, 24 fractional bits; the outcome last
-  FpVector means;                         // shares of the owners' means in local units, 36 fractional bits
+  ColumnInputs inputs;
   std::vector<AnalysisColumn> described;  // public, one per column
   std::vector<double> lambdas;
   double alpha = 1;  // 1 = lasso, 0 = ridge, between them elastic net (penalty.h)

@@ -41,8 +41,8 @@ bool no_faults(const Fixed& fixed, Phase phase, std::uint32_t iteration, int gat
   return open_bit(fixed.session, static_cast<std::uint16_t>(phase), bit);
 }
 
-void precheck(const Fixed& fixed, const Moments& moments, const GroupSums& sums,
-              const std::vector<AnalysisColumn>& columns, const RowRules& rules) {
+FpVector row_violations(const Fixed& fixed, const Moments& moments, const GroupSums& sums,
+                        const std::vector<AnalysisColumn>& columns, const RowRules& rules) {
   Session& s = fixed.session;
   const std::size_t d = columns.size();
   FpVector room = dominance_room(fixed, 5, moments, sums, columns, rules.max_dominance);
@@ -50,13 +50,21 @@ void precheck(const Fixed& fixed, const Moments& moments, const GroupSums& sums,
   for (std::size_t i = 0; i < d; ++i)
     room.push_back(fixed.constant(std::ldexp(1.0, kMomentLimit)) - moments.second[index_of(i, i, d)]);
   const std::vector<i128> zero = {0}, levels = {1, rules.min_level_count};
+  FpVector violations = at_least(s, label(Phase::precheck, 0, 1), room, zero);
+  for (Fp& bit : violations) bit = Fp::from_int(1) - bit;
+  // Counts between the two levels: one comparison implies the other only where the second level is not below the first.
+  const bool off = rules.min_level_count <= 1 && !mutant(Mutant::signed_faults);
+  const FpVector counts = off ? FpVector() : level_counts(moments, columns);
+  if (counts.empty() || mutant(Mutant::no_level_rule)) return violations;
+  const FpVector bits = at_least(s, label(Phase::precheck, 0, 2), counts, levels);
+  for (std::size_t i = 0; i < counts.size(); ++i) violations.push_back(bits[2 * i] - bits[2 * i + 1]);
+  return violations;
+}
+
+void precheck(const Fixed& fixed, const Moments& moments, const GroupSums& sums,
+              const std::vector<AnalysisColumn>& columns, const RowRules& rules) {
   Fp faults;
-  for (const Fp& bit : at_least(s, label(Phase::precheck, 0, 1), room, zero)) faults += Fp::from_int(1) - bit;
-  const FpVector counts = level_counts(moments, columns);
-  if (!counts.empty() && !mutant(Mutant::no_level_rule)) {
-    const FpVector bits = at_least(s, label(Phase::precheck, 0, 2), counts, levels);
-    for (std::size_t i = 0; i < counts.size(); ++i) faults += bits[2 * i] - bits[2 * i + 1];
-  }
+  for (const Fp& violation : row_violations(fixed, moments, sums, columns, rules)) faults += violation;
   if (!no_faults(fixed, Phase::precheck, 0, 3, faults))
     throw Error(ErrorCode::refused, kRulesRefused, rules.refusal_detail, rules.refusal_hint);
 }

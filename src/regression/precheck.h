@@ -14,6 +14,10 @@
 
 namespace pgmpc {
 
+// Secret violation bits of the rules over rows, each 0 or 1, so that their sum is their number and never negative.
+FpVector row_violations(const Fixed& fixed, const Moments& moments, const GroupSums& sums,
+                        const std::vector<AnalysisColumn>& columns, const RowRules& rules);
+
 void precheck(const Fixed& fixed, const Moments& moments, const GroupSums& sums,
               const std::vector<AnalysisColumn>& columns, const RowRules& rules);
 

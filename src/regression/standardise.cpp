@@ -34,11 +34,6 @@ void add(FpVector& out, const FpVector& steps, std::size_t first) {
   for (std::size_t j = 0; j < out.size(); ++j) out[j] += steps[first + j];
 }
 
-FpVector part(const FpVector& all, std::size_t first, std::size_t count) {
-  const auto at = all.begin() + static_cast<std::ptrdiff_t>(first);
-  return FpVector(at, at + static_cast<std::ptrdiff_t>(count));
-}
-
 // Roots are at most 2^(-kLowest/2), and what the spline gives 2.3 % more.
 int root_product_bound(const Fixed& fixed) { return 2 * fixed.bits + 1 - kLowest; }
 
@@ -149,17 +144,74 @@ Matrix near_correlation(const Fixed& fixed, const FpVector& covariance, const Fp
   return out;
 }
 
-Standardised standardise(const Fixed& fixed, const Moments& moments, const NearRoots& near_roots) {
+FpVector joined_means(const Fixed& fixed, const Moments& moments, const FpVector& owners, const TwoValued& two_valued) {
+  FpVector out = moments.mean.clone(), products;
+  for (Fp& mean : out) mean = shifted(mean, kMeanBits - fixed.bits);
+  for (std::size_t k = 0; k < two_valued.columns.size(); ++k)
+    products.push_back(moments.mean[two_valued.columns[k]] * two_valued.step[k]);
+  if (!products.empty()) {
+    // A mean of 0 and 1 times a step of at most 64.
+    products = truncate(fixed.session, label(Phase::moments, 0, 2), products, fixed.bits, fixed.bits + kMeanBits + 8);
+    for (std::size_t k = 0; k < products.size(); ++k) out[two_valued.columns[k]] = products[k];
+  }
+  for (std::size_t j = 0; j < out.size(); ++j) out[j] += owners[j];
+  return out;
+}
+
+namespace {
+// Of every pair of columns with a two-valued one: where it is in a triangle, and the product of their steps.
+struct PairSteps {
+  std::vector<std::size_t> at;
+  FpVector step;
+};
+
+// Values to open for the products of two steps; the others are steps already.
+FpVector products_of_steps(const TwoValued& two_valued) {
+  FpVector out;
+  for (std::size_t a = 0; a < two_valued.columns.size(); ++a)
+    for (std::size_t b = a; b < two_valued.columns.size(); ++b)
+      out.push_back(two_valued.step[a] * two_valued.step[b]);
+  return out;
+}
+
+PairSteps pair_steps(const TwoValued& two_valued, const FpVector& products, std::size_t d) {
+  std::vector<std::size_t> place(d, two_valued.columns.size());
+  for (std::size_t k = 0; k < two_valued.columns.size(); ++k) place[two_valued.columns[k]] = k;
+  const std::size_t none = two_valued.columns.size();
+  PairSteps out;
+  std::size_t at = 0, next = 0;
+  for (std::size_t i = 0; i < d; ++i)
+    for (std::size_t j = i; j < d; ++j, ++at) {
+      if (place[i] == none && place[j] == none) continue;
+      out.at.push_back(at);
+      if (place[i] != none && place[j] != none)
+        out.step.push_back(products[next++]);
+      else
+        out.step.push_back(two_valued.step[place[i] != none ? place[i] : place[j]]);
+    }
+  return out;
+}
+}  // namespace
+
+Standardised standardise(const Fixed& fixed, const Moments& moments, const TwoValued& two_valued,
+                         const NearRoots& near_roots) {
   Session& s = fixed.session;
-  const std::size_t d = moments.mean.size();
+  const std::size_t d = moments.mean.size(), two = two_valued.columns.size();
   const Fp factor = fixed.constant(std::ldexp(1.0, moments.log_rows) / static_cast<double>(moments.rows));
   // covariance = 2^L/n * second moment - mean_i mean_j
-  FpVector raw(moments.second.size());
+  const std::size_t pairs = moments.second.size();
+  FpVector raw(pairs);
   std::size_t at = 0;
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = i; j < d; ++j, ++at) raw[at] = moments.second[at] * factor - moments.mean[i] * moments.mean[j];
+  const FpVector steps_squared = products_of_steps(two_valued);
+  const Stretch covariances[] = {{pairs, 2 * fixed.bits + 13}, {steps_squared.size(), 2 * kMeanBits + 13}};
+  const Opened covariance_and_steps =
+      masked_open(s, label(Phase::correlation, 0, 2), concatenate(raw, steps_squared), covariances);
   Standardised out;
-  out.covariance = truncate(s, label(Phase::correlation, 0, 2), raw, fixed.bits, 2 * fixed.bits + 13);
+  out.covariance = truncated(s, covariance_and_steps, fixed.bits, 0, pairs);
+  const PairSteps scaled_pairs =
+      pair_steps(two_valued, truncated(s, covariance_and_steps, kMeanBits, pairs, steps_squared.size()), d);
   FpVector variance(d);
   for (std::size_t i = 0; i < d; ++i) variance[i] = out.covariance[diagonal(i, d)];
   InverseRoots near = spline(fixed, 0, variance);
@@ -169,33 +221,49 @@ Standardised standardise(const Fixed& fixed, const Moments& moments, const NearR
   out.variance_faults.resize(d);
   for (std::size_t i = 0; i < d; ++i) out.variance_faults[i] = near.between[i] + near.above[i];
   // Newton's step y + y e / 2 in the rounds of the correlations: C_ij y_i y_j (1 + (e_i + e_j) / 2), where e_i e_j / 4
-  // < 2^-40 is left out; deviation v y (1 + e / 2). Where y is 0, e is 1 and all products are 0.
-  const std::size_t pairs = raw.size();
+  // < 2^-40 is left out; deviation v y (1 + e / 2). Where y is 0, e is 1 and all products are 0. In the same rounds
+  // roots, deviations and covariances of two-valued columns come into local units.
   FpVector products;
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = i; j < d; ++j) products.push_back(near.root[i] * near.root[j]);
-  const Stretch wide[] = {{pairs, root_product_bound(fixed)}, {d, 82}};
-  const FpVector first = truncated(
-      s, masked_open(s, label(Phase::correlation, 0, 3), concatenate(products, product(variance, near.root)), wide),
-      fixed.bits);
-  out.sd = part(first, pairs, d);
-  const Stretch narrow[] = {{pairs, 2 * fixed.bits + 3}, {d, 82}};
-  const FpVector second = truncated(
-      s,
-      masked_open(s, label(Phase::correlation, 0, 4),
-                  concatenate(product(out.covariance, part(first, 0, pairs)), product(out.sd, near.root)), narrow),
-      fixed.bits);
-  FpVector correlation = part(second, 0, pairs);
-  const FpVector e = rest_of(fixed, part(second, pairs, d));
+  FpVector in_steps;
+  for (std::size_t k = 0; k < two; ++k)
+    in_steps.push_back(near.root[two_valued.columns[k]] * two_valued.inverse_step[k]);
+  for (std::size_t k = 0; k < scaled_pairs.at.size(); ++k)
+    in_steps.push_back(out.covariance[scaled_pairs.at[k]] * scaled_pairs.step[k]);
+  const Stretch wide[] = {{pairs, root_product_bound(fixed)},
+                          {d, 82},
+                          {two, fixed.bits + kMeanBits + 7},
+                          {scaled_pairs.at.size(), fixed.bits + kMeanBits + 11}};
+  const Opened first_round =
+      masked_open(s, label(Phase::correlation, 0, 3),
+                  concatenate(concatenate(products, product(variance, near.root)), in_steps), wide);
+  const FpVector first = truncated(s, first_round, fixed.bits, 0, pairs);
+  FpVector sd = truncated(s, first_round, fixed.bits, pairs, d);
+  const FpVector local_root = truncated(s, first_round, kMeanBits, pairs + d, two);
+  const FpVector local_covariance = truncated(s, first_round, kMeanBits, pairs + d + two, scaled_pairs.at.size());
+  FpVector second_values = concatenate(product(out.covariance, first), product(sd, near.root));
+  for (std::size_t k = 0; k < two; ++k) second_values.push_back(sd[two_valued.columns[k]] * two_valued.step[k]);
+  const Stretch narrow[] = {{pairs, 2 * fixed.bits + 3}, {d, 82}, {two, fixed.bits + kMeanBits + 12}};
+  const Opened second_round = masked_open(s, label(Phase::correlation, 0, 4), second_values, narrow);
+  FpVector correlation = truncated(s, second_round, fixed.bits, 0, pairs);
+  const FpVector e = rest_of(fixed, truncated(s, second_round, fixed.bits, pairs, d));
+  const FpVector local_sd = truncated(s, second_round, kMeanBits, pairs + d, two);
+  for (std::size_t k = 0; k < two; ++k) {
+    near.root[two_valued.columns[k]] = local_root[k];
+    sd[two_valued.columns[k]] = local_sd[k];
+  }
+  for (std::size_t k = 0; k < scaled_pairs.at.size(); ++k) out.covariance[scaled_pairs.at[k]] = local_covariance[k];
   FpVector steps;
   at = 0;
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = i; j < d; ++j, ++at) steps.push_back(correlation[at] * (e[i] + e[j]));
-  steps = concatenate(concatenate(steps, product(near.root, e)), product(out.sd, e));
+  steps = concatenate(concatenate(steps, product(near.root, e)), product(sd, e));
   const Stretch fine[] = {{pairs, 2 * fixed.bits + 1}, {2 * d, 82}};
   const FpVector third = truncated(s, masked_open(s, label(Phase::correlation, 0, 5), steps, fine), fixed.bits + 1);
   add(correlation, third, 0);
   out.root = std::move(near.root);
+  out.sd = std::move(sd);
   add(out.root, third, pairs);
   add(out.sd, third, pairs + d);
   out.correlation = from_upper(correlation, d);

@@ -22,6 +22,13 @@ struct Moments {
   FpVector counts;       // degree 2, exact: upper triangle of sum x_i x_j, 48 fractional bits (for count rules)
 };
 
+// The columns that enter as 0 and 1: step = what the 1 stands for in local units, [1, 64]; kMeanBits.
+struct TwoValued {
+  std::vector<std::size_t> columns;
+  FpVector step, inverse_step;
+};
+
+// In local units, of two-valued columns too.
 struct Standardised {
   Matrix correlation;        // (d+1) x (d+1), F bits, ones on the diagonal
   FpVector root;             // 1/sd in local units, F bits
@@ -53,8 +60,13 @@ InverseRoots inverse_roots(const Fixed& fixed, std::uint32_t id, std::span<const
 // Told the covariance and roots that are within 2.3 % of themselves, 8 rounds before the correlations are there.
 using NearRoots = std::function<void(const FpVector& covariance, const FpVector& root)>;
 
-// 12 rounds. Its bounds follow from |x| <= 2^6; the precheck may run at the same time.
-Standardised standardise(const Fixed& fixed, const Moments& moments, const NearRoots& near_roots = {});
+// 12 rounds. Its bounds follow from |x| <= 2^6; the precheck may run at the same time. Moments of two-valued columns
+// are those of 0 and 1, and so is what near_roots is told; correlations do not depend on the step.
+Standardised standardise(const Fixed& fixed, const Moments& moments, const TwoValued& two_valued = {},
+                         const NearRoots& near_roots = {});
+
+// Means over the joined rows in local units, kMeanBits: the owner's plus the joined one. At most one round.
+FpVector joined_means(const Fixed& fixed, const Moments& moments, const FpVector& owners, const TwoValued& two_valued);
 
 // Correlations of the attributes from such roots, within 5 %; ones on the diagonal. Two rounds.
 Matrix near_correlation(const Fixed& fixed, const FpVector& covariance, const FpVector& root);

@@ -39,7 +39,7 @@ class Controller : public Run {
     step(4, "push", [&](StepRow& row) { push(row); });
     step(5, "mask", [&](StepRow& row) { mask(row); });
     step(6, "unmask", [&](StepRow& row) { unmask(row); });
-    share_and_analyse(matched_, joined_summands(), mean_summands(), described());
+    share_and_analyse(matched_, joined_summands(), summands(), described());
     return take_result();
   }
 
@@ -66,7 +66,7 @@ class Controller : public Run {
     for (SourceColumn& column : source_.columns) {
       std::optional<int> fixed;
       if (auto at = own.scale_exponents.find(column.name); at != own.scale_exponents.end()) fixed = at->second;
-      columns_.push_back(encode_column(column.name, column.values, column.binary, fixed));
+      columns_.push_back(encode_source_column(column.name, column.values, column.binary, fixed));
       column.values.wipe();
     }
     row.records = static_cast<std::int64_t>(source_.records());
@@ -243,10 +243,14 @@ class Controller : public Run {
     return out;
   }
 
-  FpVector mean_summands() const {
-    FpVector out;
-    for (const JoinedColumn& column : joined_columns(spec_))
-      out.push_back(column.party == self_ ? Fp::from_int(columns_[column.local].scaled_mean) : Fp{});
+  ColumnInputs summands() const {
+    ColumnInputs out;
+    for (const JoinedColumn& column : joined_columns(spec_)) {
+      const EncodedColumn* own = column.party == self_ ? &columns_[column.local] : nullptr;
+      out.means.push_back(own != nullptr ? Fp::from_int(own->scaled_mean) : Fp{});
+      out.steps.push_back(own != nullptr ? Fp::from_int(own->step) : Fp{});
+      out.inverse_steps.push_back(own != nullptr ? Fp::from_int(own->inverse_step) : Fp{});
+    }
     return out;
   }
 

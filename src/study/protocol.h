@@ -27,7 +27,7 @@ inline constexpr int kProtocolVersion = 2;
 
 struct SourceColumn {
   std::string name;
-  bool binary = false;          // SQL boolean: sent raw as 0/1
+  bool binary = false;          // SQL boolean: holds 0 and 1
   SecretVector<double> values;  // one per complete record
 };
 

@@ -149,7 +149,7 @@ std::vector<FpVector> Run::share_columns(Session& session, std::size_t rows, std
   return shares;
 }
 
-void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, FpVector means,
+void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, ColumnInputs inputs,
                             std::vector<AnalysisColumn> own) {
   AnalysisRequest request;
   SessionKeys keys;
@@ -167,10 +167,11 @@ void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, Fp
   step(7, "share", [&](StepRow& row) {
     request.described = exchange_descriptions(std::move(own));
     request.columns = share_columns(*session, rows, additive);
-    const std::span<const Fp> all_means[] = {means};
+    const std::span<const Fp> all_inputs[] = {inputs.means, inputs.steps, inputs.inverse_steps};
     for (const FpVector& column : request.columns) witness_values("Shamir share", column);
-    request.means = std::move(share_additive(*session, label(Phase::input, 0, 2), all_means)[0]);
-    means.wipe();
+    std::vector<FpVector> shared = share_additive(*session, label(Phase::input, 0, 2), all_inputs);
+    request.inputs = {std::move(shared[0]), std::move(shared[1]), std::move(shared[2])};
+    for (FpVector* input : {&inputs.means, &inputs.steps, &inputs.inverse_steps}) input->wipe();
     channel().flush();
     row.records = static_cast<std::int64_t>(rows);
     destroyed(row);

@@ -38,8 +38,9 @@ class Run {
   Channel& channel() { return *sealed_; }
 
   // Steps 7 and 8. additive: this party's summand of every value, column by column in joined order (empty columns of
-  // `rows` entries at the third party); means: summands of the owners' means; own: description of own columns.
-  void share_and_analyse(std::size_t rows, std::vector<FpVector> additive, FpVector means,
+  // `rows` entries at the third party); inputs: summands of what the owners share of each column; own: description of
+  // own columns.
+  void share_and_analyse(std::size_t rows, std::vector<FpVector> additive, ColumnInputs inputs,
                          std::vector<AnalysisColumn> own);
   StudyResult take_result() { return std::move(result_); }
   // Runs a party's steps; an error about what a peer sent names that peer.

@@ -37,7 +37,7 @@ class ThirdParty : public Run {
     std::vector<FpVector> nothing;
     const std::size_t columns = joined_columns(spec_).size();
     for (std::size_t j = 0; j < columns; ++j) nothing.emplace_back(matched_);
-    share_and_analyse(matched_, std::move(nothing), FpVector(columns), {});
+    share_and_analyse(matched_, std::move(nothing), {FpVector(columns), FpVector(columns), FpVector(columns)}, {});
     return take_result();
   }
 

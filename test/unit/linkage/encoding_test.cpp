@@ -8,10 +8,17 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/mutants.h"
 #include "support/test_rng.h"
 
 namespace pgmpc {
 namespace {
+
+class WithMutant {
+ public:
+  explicit WithMutant(Mutant m) { active_mutant = m; }
+  ~WithMutant() { active_mutant = Mutant::none; }
+};
 
 double decoded(const EncodedColumn& c, std::size_t i) {
   return std::ldexp(static_cast<double>(c.scaled_mean), c.exponent - kMeanFractionBits) +
@@ -70,6 +77,52 @@ TEST(Encoding, BinaryColumnsGoRaw) {
             (std::vector<std::int64_t>{0, 1 << 24, 1 << 24}));
   EXPECT_EQ(refusal({0, 0.5}, true).code(), ErrorCode::data_exception);
   EXPECT_EQ(refusal({0, 2}, true).code(), ErrorCode::data_exception);
+}
+
+// The SQL type is the choice of whoever owns the column; that it has two values is not.
+TEST(Encoding, TwoDistinctValuesAreTwoValuedWhateverTheirCoding) {
+  for (const auto& [low, high] : std::vector<std::pair<double, double>>{
+           {0, 1}, {-1, 1}, {5, 7}, {0.1, 0.30000000000000004}, {-3e9, 1e9}, {1e-7, 2e-7}}) {
+    const std::vector<double> values = {high, low, low, high, low};
+    const auto c = encode_source_column("x", values, false);
+    EXPECT_TRUE(c.binary);
+    EXPECT_EQ((std::vector<std::int64_t>(c.values.begin(), c.values.end())),
+              (std::vector<std::int64_t>{1 << 24, 0, 0, 1 << 24, 0}));
+    const double step = std::ldexp(static_cast<double>(c.step), -kMeanFractionBits);
+    EXPECT_GE(step, 1);
+    EXPECT_LE(step, 2);
+    EXPECT_NEAR(step * std::ldexp(static_cast<double>(c.inverse_step), -kMeanFractionBits), 1, 1e-10);
+    const double origin = std::ldexp(static_cast<double>(c.scaled_mean), c.exponent - kMeanFractionBits);
+    EXPECT_NEAR(origin, low, std::abs(high - low) * 1e-9);
+    EXPECT_NEAR(origin + std::ldexp(step, c.exponent), high, std::abs(high - low) * 1e-9);
+  }
+  const auto boolean = encode_source_column("x", std::vector<double>{0, 1, 1}, true), same =
+      encode_source_column("x", std::vector<double>{0, 1, 1}, false);
+  EXPECT_EQ(boolean.exponent, same.exponent);
+  EXPECT_EQ(boolean.scaled_mean, same.scaled_mean);
+  EXPECT_EQ(boolean.step, same.step);
+  EXPECT_FALSE(encode_source_column("x", std::vector<double>{0, 1, 2, 1}, false).binary);
+  EXPECT_TRUE(encode_source_column("x", std::vector<double>(10, 4.5), false).binary) << "one value";
+  const WithMutant mutant(Mutant::sql_type_decides);
+  EXPECT_FALSE(encode_source_column("x", std::vector<double>{0, 1, 1}, false).binary);
+}
+
+TEST(Encoding, FixedExponentsOfTwoValuedColumnsMustFit) {
+  const auto with = [](double high, int e) {
+    try {
+      const auto c = encode_two_valued("age", std::vector<double>{0, high, high}, e);
+      EXPECT_EQ(c.exponent, e);
+      EXPECT_NEAR(std::ldexp(static_cast<double>(c.step), e - kMeanFractionBits), high, 1e-9);
+      return std::string("accepted");
+    } catch (const Error& error) {
+      return error.message();
+    }
+  };
+  EXPECT_EQ(with(64, 0), "accepted");
+  EXPECT_EQ(with(1, 0), "accepted");
+  EXPECT_NE(with(65, 0).find("too large"), std::string::npos);
+  EXPECT_NE(with(1, 1).find("too little"), std::string::npos);
+  EXPECT_EQ(encode_two_valued("age", std::vector<double>{3, 3}, 9).exponent, 9) << "a constant has no step";
 }
 
 TEST(Encoding, ConstantColumnsAreLegal) {

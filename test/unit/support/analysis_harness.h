@@ -17,7 +17,7 @@ namespace pgmpc::test {
 // did not join and lies elsewhere).
 struct EncodedRows {
   std::vector<std::vector<i128>> columns;
-  std::vector<i128> means;
+  std::vector<i128> means, steps, inverse_steps;
   std::vector<AnalysisColumn> described;
 };
 
@@ -29,9 +29,12 @@ inline EncodedRows encode_rows(const PlainTable& table, const std::vector<std::s
     const double reach = *high - *low;
     if (!is_binary)
       for (std::size_t r = 0; r < values.size(); r += 3) population.push_back(values[r] + 0.2 * reach);
-    const EncodedColumn column = encode_column("c", population, is_binary);
+    const EncodedColumn column =
+        is_binary ? encode_two_valued("c", population) : encode_column("c", population, false);
     out.columns.emplace_back(column.values.begin(), column.values.begin() + static_cast<std::ptrdiff_t>(values.size()));
     out.means.push_back(column.scaled_mean);
+    out.steps.push_back(column.step);
+    out.inverse_steps.push_back(column.inverse_step);
     out.described.push_back({column.exponent, column.binary});
   };
   for (std::size_t j = 0; j < table.columns.size(); ++j)
@@ -61,13 +64,13 @@ inline AnalysisOutcome attempt_rows(const EncodedRows& rows, const AnalysisSetti
   MpcHarness h(41);
   std::vector<std::array<FpVector, kParties>> shares;
   for (const auto& column : rows.columns) shares.push_back(h.deal(column));
-  const auto means = h.deal(rows.means);
+  const auto means = h.deal(rows.means), steps = h.deal(rows.steps), inverse_steps = h.deal(rows.inverse_steps);
   CancelToken cancel;
   auto results = h.run([&](Session& s) {
     AnalysisOutcome out;
     AnalysisRequest request;
     for (auto& column : shares) request.columns.push_back(column[s.self()].clone());
-    request.means = means[s.self()].clone();
+    request.inputs = {means[s.self()].clone(), steps[s.self()].clone(), inverse_steps[s.self()].clone()};
     request.described = rows.described;
     request.lambdas = settings.lambdas;
     request.alpha = settings.alpha;
