@@ -31,6 +31,7 @@ enum class Mutant {
   joint_memory_limit,              // B5: the third party's limit is compared with the records of both sides
   no_dominance_rule,               // F11: precheck without the dominance rule
   no_level_rule,                   // F11: precheck without the level rule
+  unrounded_release,               // statistical precision: released without rounding to the grid
   sql_type_decides,                // F11: only columns of SQL type boolean count as two-valued
   signed_faults,                   // F11: violations of a rule that is off count as less than none
   join_masks_reused,               // F2: the same masks in two attempts

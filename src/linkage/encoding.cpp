@@ -139,8 +139,8 @@ EncodedColumn encode_two_valued(const std::string& name, std::span<const double>
       throw Error(ErrorCode::out_of_range, quoted(name) + " holds a value too large for the agreed scale exponent",
                   "The agreed scale exponent is " + std::to_string(out.exponent) + ".",
                   "Agree on a larger scale exponent.");
-    out.step = std::llround(std::ldexp(step, kMeanFractionBits));
-    out.inverse_step = std::llround(std::ldexp(1 / step, kMeanFractionBits));
+    out.step = std::llround(std::ldexp(step, kStepFractionBits));
+    out.inverse_step = std::llround(std::ldexp(1 / step, kStepFractionBits));
   }
   // A constant column is all low.
   for (std::size_t i = 0; i < values.size(); ++i)

@@ -21,6 +21,7 @@ namespace pgmpc {
 
 inline constexpr int kValueFractionBits = 24;
 inline constexpr int kMeanFractionBits = 36;
+inline constexpr int kStepFractionBits = 30;
 inline constexpr int kMaxExponent = 256;  // |e|
 
 struct EncodedColumn {
@@ -28,8 +29,8 @@ struct EncodedColumn {
   int exponent = 0;
   std::int64_t scaled_mean = 0;
   bool binary = false;  // two-valued
-  // Of a two-valued column, kMeanFractionBits: step in [1, 64], and 1 / step.
-  std::int64_t step = std::int64_t{1} << kMeanFractionBits, inverse_step = step;
+  // Of a two-valued column, kStepFractionBits: step in [1, 64], and 1 / step.
+  std::int64_t step = std::int64_t{1} << kStepFractionBits, inverse_step = step;
 };
 
 // Error(data_exception) for NaN and infinity (and values other than 0 and 1 in a binary column), Error(out_of_range)

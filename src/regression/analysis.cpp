@@ -11,6 +11,8 @@
 #include "regression/inverse.h"
 #include "regression/penalty.h"
 #include "regression/precheck.h"
+#include "regression/precision.h"
+#include "regression/release.h"
 #include "regression/ridge.h"
 #include "regression/solver.h"
 #include "regression/standardise.h"
@@ -18,9 +20,7 @@
 namespace pgmpc {
 
 namespace {
-constexpr int kLengthLimit = 14;  // log2 of the largest |z|^2 of a valid model
 constexpr double kFitSlack = 0x1p-10;
-constexpr int kMeanBound = 60;  // bits of an owner's mean, kMeanBits of them fractional
 
 // Everything the problems of one analysis share.
 struct Prepared {
@@ -31,6 +31,10 @@ struct Prepared {
   // near inverse may rely on, so that it is made while the roots are finished.
   std::shared_ptr<Matrix> start_inverse = std::make_shared<Matrix>();
   TaskGroup::Handle making_start_inverse;  // null: no problem needs it
+  std::size_t rows = 0;
+  // Of the numbers to be released, made beside the solver; null for the exact release.
+  std::shared_ptr<ReleaseGrid> grid = std::make_shared<ReleaseGrid>();
+  TaskGroup::Handle making_grid;
 };
 
 bool needs_start_inverse(const Penalty& penalty) { return penalty.l1 > 0 && penalty.quadratic == 0; }
@@ -54,6 +58,7 @@ Prepared prepare(const Fixed& fixed, TaskGroup& tasks, AnalysisRequest& request,
   // Over before the first iteration; meanwhile the correlations are made, whose bounds do not rely on it.
   const auto check = tasks.spawn([&] { precheck(fixed, moments, sums, request.described, request.rules); });
   Prepared p;
+  p.rows = moments.rows;
   const TwoValued two_valued = two_valued_columns(request);
   const auto means = tasks.spawn([&] { p.mean = joined_means(fixed, moments, request.inputs.means, two_valued); });
   const bool early = std::ranges::any_of(
@@ -76,43 +81,9 @@ Prepared prepare(const Fixed& fixed, TaskGroup& tasks, AnalysisRequest& request,
   return p;
 }
 
-struct Scaled {
-  FpVector coefficient;  // degree 2, 2F bits: u_j root_j sd_y 2^amplify_j
-  Fp fit;                // degree 2, 2F bits: R^2 = 2 z'b - z'Gz, z in units of sd_y / sd_j
-  Fp length;             // |u|^2, F bits
-};
-
-Scaled unscale(const Fixed& fixed, const Problem& p, const Fp& outcome_sd, const FpVector& u) {
-  Session& s = fixed.session;
-  const std::size_t d = u.size();
-  // u'b is z'b, and u'(gram - diag(shrink))u is z'Gz.
-  FpVector values = multiply(*p.gram, u);
-  Fp length;
-  for (std::size_t j = 0; j < d; ++j) {
-    if (!p.shrink.empty()) values[j] -= p.shrink[j] * u[j];
-    values.push_back(shifted(u[j], p.amplify[j]) * p.root[j]);
-    length += u[j] * u[j];
-  }
-  values.push_back(length);
-  // |u| of a valid model is below 2^(kLengthLimit/2); one that is not is still in range here and then refused.
-  const Stretch bounds[] = {{2 * d, 2 * fixed.bits + kLengthLimit + 1}, {1, kLengthBound}};
-  const Opened opened = masked_open(s, label(Phase::fit, p.index, 1), values, bounds);
-  const FpVector rounded = truncated(s, opened, fixed.bits);
-  Scaled out;
-  out.coefficient.resize(d);
-  for (std::size_t j = 0; j < d; ++j) {
-    out.coefficient[j] = rounded[d + j] * outcome_sd;
-    out.fit += u[j] * (p.b[j] + p.b[j] - rounded[j]);
-  }
-  out.length = rounded[2 * d];
-  return out;
-}
-
 // Secret 0/1 faults of one model (rule F14): the outcome not constant, |u|^2 and R^2 plausible, every penalised
 // variance in range, and no constant column where no coefficient but its own would be zero (rule F23).
-Fp model_faults(const Fixed& fixed, const Problem& problem, const Prepared& p, const Scaled& scaled) {
-  const FpVector wide_fit = {scaled.fit};
-  const Fp fit = truncate(fixed.session, label(Phase::fit, problem.index, 2), wide_fit, fixed.bits, 82)[0];
+Fp model_faults(const Fixed& fixed, const Problem& problem, const Prepared& p, const Scaled& scaled, const Fp& fit) {
   const Fp slack = fixed.constant(kFitSlack);
   const FpVector rooms = {fixed.constant(std::ldexp(1.0, kLengthLimit)) - scaled.length, fit + slack,
                           fixed.one() + slack - fit, p.standard.sd.back() - fixed.constant(0x1p-7)};
@@ -126,60 +97,12 @@ Fp model_faults(const Fixed& fixed, const Problem& problem, const Prepared& p, c
   return faults;
 }
 
-// Coefficients times means, summed: both factors with kProductBits.
-constexpr int kProductBits = 32;
-
-// mean_j * unscale_j: with a quadratic part a public factor of 28 bits and an exponent per column.
-FpVector scaled_means(const Fixed& fixed, const Problem& p, const FpVector& mean) {
-  constexpr int kFactorBits = 28;
-  const bool plain = p.shrink.empty();
-  const std::size_t d = p.b.size();
-  FpVector values(d), out(d);
-  std::vector<int> exponent(d);
-  for (std::size_t j = 0; j < d; ++j) {
-    const double factor = std::ldexp(std::frexp(p.unscale[j], &exponent[j]), kFactorBits);
-    values[j] = plain ? mean[j] : mean[j] * Fp::from_int(std::llround(factor));
-  }
-  const Opened opened = masked_open(fixed.session, label(Phase::release, p.index, 2), values,
-                                    plain ? kMeanBound : kMeanBound + kFactorBits);
-  for (std::size_t j = 0; j < d; ++j) {
-    const int shift = kMeanBits - kProductBits + (plain ? 0 : kFactorBits - exponent[j]);
-    out[j] = truncated(fixed.session, opened, shift, j, 1)[0];
-  }
-  return out;
-}
-
-// Coefficients, R^2 and the intercept with kReleaseBits, exactly rounded, still shared.
-FpVector rounded_model(const Fixed& fixed, TaskGroup& tasks, const Problem& p, const FpVector& mean,
-                       const Scaled& scaled) {
-  Session& s = fixed.session;
-  const std::size_t d = p.b.size();
-  FpVector exact;
-  const auto coefficients = tasks.spawn([&] {
-    FpVector values = scaled.coefficient.clone();
-    values.push_back(scaled.fit);
-    exact = exact_truncate(s, label(Phase::release, p.index, 3), values, 2 * fixed.bits - kReleaseBits, 82);
-  });
-  // The intercept: mean of the outcome minus coefficients times means.
-  FpVector means;
-  const auto coarse_means = tasks.spawn([&] { means = scaled_means(fixed, p, mean); });
-  const FpVector coarse =
-      truncate(s, label(Phase::release, p.index, 1), scaled.coefficient, 2 * fixed.bits - kProductBits, 82);
-  tasks.join(coarse_means);
-  FpVector intercept = {shifted(mean[d], 2 * kProductBits - kMeanBits)};
-  for (std::size_t j = 0; j < d; ++j) intercept[0] -= coarse[j] * means[j];
-  intercept = exact_truncate(s, label(Phase::release, p.index, 4), intercept, 2 * kProductBits - kReleaseBits, 84);
-  tasks.join(coefficients);
-  exact.push_back(intercept[0]);
-  return exact;
-}
-
 // One solved problem, nothing of it opened yet.
 struct Candidate {
   int iterations = 0;
   bool converged = false;
   Fp faults;
-  FpVector values;  // coefficients, R^2, intercept: kReleaseBits
+  ModelShares model;
 };
 
 Candidate solve(const Fixed& fixed, TaskGroup& tasks, const Prepared& p, const Problem& problem,
@@ -198,8 +121,23 @@ Candidate solve(const Fixed& fixed, TaskGroup& tasks, const Prepared& p, const P
   out.converged = solution.converged;
   if (!out.converged) return out;
   const Scaled scaled = unscale(fixed, problem, p.standard.sd.back(), solution.z);
-  const auto check = tasks.spawn([&] { out.faults = model_faults(fixed, problem, p, scaled); });
-  out.values = rounded_model(fixed, tasks, problem, p.mean, scaled);
+  const auto check = tasks.spawn([&] {
+    const FpVector wide = {scaled.fit};
+    const Fp fit = truncate(fixed.session, label(Phase::fit, problem.index, 2), wide, fixed.bits, 82)[0];
+    const auto grid = tasks.spawn([&] {
+      if (!p.making_grid) return;
+      tasks.join(p.making_grid);
+      out.model.exponents = exponents(fixed, problem.index, *p.grid, fit);
+    });
+    out.faults = model_faults(fixed, problem, p, scaled, fit);
+    tasks.join(grid);
+  });
+  out.model.wide = scaled.coefficient.clone();
+  out.model.wide.push_back(scaled.fit);
+  if (rounds_to_grid(request.precision))
+    out.model.wide_intercept = intercept_of(fixed, tasks, problem, p.mean, scaled);
+  else
+    round_exactly(fixed, tasks, problem, p.mean, scaled, out.model);
   tasks.join(check);
   return out;
 }
@@ -229,7 +167,7 @@ std::vector<Candidate> solve_all(const Fixed& fixed, TaskGroup& tasks, const Pre
 }
 
 // One validity bit for all models; then, and only then, everything is opened in one round.
-std::vector<Model> release(const Fixed& fixed, const Prepared& p, const std::vector<Candidate>& candidates,
+std::vector<Model> release(const Fixed& fixed, TaskGroup& tasks, const Prepared& p, std::vector<Candidate>& candidates,
                            const std::vector<Problem>& problems, const AnalysisRequest& request) {
   for (std::size_t k = 0; k < candidates.size(); ++k)
     if (!candidates[k].converged)
@@ -239,11 +177,7 @@ std::vector<Model> release(const Fixed& fixed, const Prepared& p, const std::vec
                   "propose a new version with a larger analysis.max_iterations or a larger lambda");
   Fp faults;
   for (const Fp& fault : p.standard.variance_faults) faults += fault;
-  FpVector values;
-  for (const Candidate& candidate : candidates) {
-    faults += candidate.faults;
-    values.insert(values.end(), candidate.values.begin(), candidate.values.end());
-  }
+  for (const Candidate& candidate : candidates) faults += candidate.faults;
   if (!no_faults(fixed, Phase::validity, 0, 2, faults))
     throw Error(ErrorCode::refused, "the result failed its validity check and was not opened",
                 "checked together under MPC: the outcome varies over the joined rows (in ridge every column does), the "
@@ -251,6 +185,14 @@ std::vector<Model> release(const Fixed& fixed, const Prepared& p, const std::vec
                 "known to "
                 "any party",
                 "leave out columns that are constant or almost so or hold extreme values, then propose a new version");
+  if (rounds_to_grid(request.precision)) {
+    std::vector<RoundedModel> models;
+    for (std::size_t k = 0; k < candidates.size(); ++k) models.push_back({&problems[k], &candidates[k].model});
+    round_to_grid(fixed, tasks, *p.grid, p.rows, request.precision, models);
+  }
+  FpVector values;
+  for (const Candidate& candidate : candidates)
+    values.insert(values.end(), candidate.model.values.begin(), candidate.model.values.end());
   const std::vector<Fp> opened =
       open(fixed.session, static_cast<std::uint16_t>(Phase::release), values, request.recipients);
   const std::size_t d = p.gram->size;
@@ -284,11 +226,15 @@ std::vector<Model> analyse(Session& session, AnalysisRequest request, const Canc
   const Fixed fixed{session, Fixed::bits_for(columns, request.columns[0].size(), request.lambdas.size())};
   if (progress) progress("standardise", 0, 1);
   TaskGroup tasks(session);
-  const Prepared prepared = prepare(fixed, tasks, request, cancel);
+  Prepared prepared = prepare(fixed, tasks, request, cancel);
+  if (rounds_to_grid(request.precision))
+    prepared.making_grid = tasks.spawn([&] {
+      *prepared.grid = release_grid(fixed, prepared.standard, prepared.rows, request.precision);
+    });
   std::vector<Problem> problems;
-  const std::vector<Candidate> candidates = solve_all(fixed, tasks, prepared, request, problems, cancel, progress);
+  std::vector<Candidate> candidates = solve_all(fixed, tasks, prepared, request, problems, cancel, progress);
   if (progress) progress("release", 0, 1);
-  return release(fixed, prepared, candidates, problems, request);
+  return release(fixed, tasks, prepared, candidates, problems, request);
 }
 
 }  // namespace pgmpc

@@ -1,8 +1,9 @@
 // What: the whole analysis on shares: joined rows in, released model out (step 8 of PROTOCOL.md).
 // Terms: local units = the owner's scaled units of a column: original = local * 2^exponent (+ the owner's mean);
 //        lambda = penalty of DESIGN.md A.4 in outcome units; released = opened after exact truncation.
-// Output whitelist (rule F17): per lambda the coefficients, the intercept, R^2 and the number of iterations; besides
-// them one precheck bit, one stop bit per check and one validity bit. Nothing else is ever opened.
+// Output whitelist (rule F17): per lambda the coefficients, the intercept, R^2 and the number of iterations, and where
+// they are rounded the exponents of their grids; besides them one precheck bit, one stop bit per check and one validity
+// bit. Nothing else is ever opened.
 // Errors: refused (a disclosure rule or the validity check; which one is not known to anybody), not_converged.
 #pragma once
 #include <functional>
@@ -20,14 +21,18 @@ struct AnalysisColumn {
   bool binary = false;  // two-valued: its values are 0 and 1 (linkage/encoding.h)
 };
 
-// Shares of what the owners share of each column beside its values, kMeanBits fractional bits. A value of a two-valued
-// column is mean + step * (0 or 1) in local units; step counts for these columns only.
+// Shares of what the owners share of each column beside its values. A value of a two-valued column is mean + step * (0 or
+// 1) in local units; steps count for these columns only.
 struct ColumnInputs {
-  FpVector means, steps, inverse_steps;
+  FpVector means;                 // kMeanBits fractional bits
+  FpVector steps, inverse_steps;  // kStepBits
 };
 
 // Message of every refusal by a disclosure rule, whichever it was.
 inline constexpr const char* kRulesRefused = "a disclosure rule of the agreed spec refused the study";
+
+// How exactly numbers are released (precision.h); exact: kReleaseBits fractional bits.
+enum class Precision { exact, statistical, coarse };
 
 // Disclosure rules over the joined rows (spec: disclosure.*), and what a refusal by them says.
 struct RowRules {
@@ -45,6 +50,7 @@ struct AnalysisRequest {
   bool standardize = true;
   ComparisonKind comparison = ComparisonKind::fast;
   int max_iterations = 200;
+  Precision precision = Precision::exact;
   RowRules rules;
   unsigned recipients = 7;  // bit i = party i receives the model
 };

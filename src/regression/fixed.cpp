@@ -34,6 +34,8 @@ std::string phase_name(std::uint16_t phase) {
       return "penalty";
     case Phase::ridge:
       return "ridge";
+    case Phase::grid:
+      return "grid";
   }
   return std::to_string(phase);
 }

@@ -15,6 +15,7 @@ namespace pgmpc {
 
 inline constexpr int kDataBits = 24;     // fractional bits of x_int
 inline constexpr int kMeanBits = 36;     // fractional bits of the owners' means
+inline constexpr int kStepBits = 30;     // fractional bits of the steps of two-valued columns
 inline constexpr int kReleaseBits = 28;  // fractional bits of everything released (local units of the column)
 
 // Phases of the analysis: first component of every gate label.
@@ -33,7 +34,8 @@ enum class Phase : std::uint16_t {
   validity,
   release,
   penalty,
-  ridge
+  ridge,
+  grid
 };
 
 // What they are called in errors, mpc.transcript and mpc.stat_study_progress.

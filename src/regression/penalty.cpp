@@ -77,19 +77,24 @@ class ProblemMaker {
   void standardised(const Matrix& gram) {
     const double q = std::min(penalty_.quadratic, kMostStandardised);
     root_factor_ = 1 / std::sqrt(1 + q);
+    // u shrinks with 1 / sqrt(1 + q): the bits it lost come back before the coefficients are rounded, and what is not a
+    // power of two goes into the roots.
+    const int lost = std::max(0, std::ilogb(std::sqrt(1 + q)));
     FpVector values = upper(gram);
+    const std::size_t half = values.size();
     for (Fp& x : values) x *= fixed_.constant(1 / (1 + q));
     for (std::size_t j = 0; j < d_; ++j) values.push_back(standard_.correlation(j, d_) * fixed_.constant(root_factor_));
-    const FpVector scaled = truncate(s_, label(Phase::penalty, p_.index, 1), values, fixed_.bits, 2 * fixed_.bits + 1);
-    set_gram(FpVector(scaled.begin(), scaled.end() - static_cast<std::ptrdiff_t>(d_)));
-    p_.b = FpVector(scaled.end() - static_cast<std::ptrdiff_t>(d_), scaled.end());
+    for (std::size_t j = 0; j < d_; ++j) values.push_back(p_.root[j] * fixed_.constant(std::ldexp(root_factor_, lost)));
+    const Stretch bounds[] = {{half + d_, 2 * fixed_.bits + 1}, {d_, 2 * fixed_.bits + 7}};
+    const Opened opened = masked_open(s_, label(Phase::penalty, p_.index, 1), values, bounds);
+    set_gram(truncated(s_, opened, fixed_.bits, 0, half));
+    p_.b = truncated(s_, opened, fixed_.bits, half, d_);
+    p_.root = truncated(s_, opened, fixed_.bits, half + d_, d_);
     p_.shrink.resize(d_);
     for (Fp& x : p_.shrink) x = fixed_.constant(q / (1 + q));
     p_.least = q / (1 + q);
-    // u shrinks with 1 / sqrt(1 + q): the bits it lost come back before the coefficients are rounded.
-    const int lost = std::max(0, std::ilogb(std::sqrt(1 + q)));
     p_.amplify.assign(d_, lost);
-    p_.unscale.assign(d_, std::ldexp(root_factor_ * (1 + q) / (1 + penalty_.quadratic), -lost));
+    p_.unscale.assign(d_, std::ldexp((1 + q) / (1 + penalty_.quadratic), -2 * lost));
   }
 
   // Secret variances grow by a public part each; columns with a large one are taken in coarser units, 2^coarse_j.

@@ -35,7 +35,7 @@ struct Problem {
   FpVector root;                       // coefficient = u_j * root_j * sd_y * unscale_j * 2^amplify_j
   FpVector shrink;                     // 1 - var_j / v_j, F bits; empty without a quadratic part
   double least = 0;                    // no eigenvalue of gram is smaller (public)
-  std::vector<double> unscale;         // public, 1 without a quadratic part
+  std::vector<double> unscale;         // public, a power of two below quadratic parts of 2^30
   std::vector<int> amplify;            // public, bits
   FpVector faults;                     // 0/1 per column: penalised variance above the range
 };

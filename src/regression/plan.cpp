@@ -70,6 +70,11 @@ void add_setup(Openings& o, const PlannedAnalysis& plan, int bits) {
   o.add(columns, moment_bits(rows));
   o.add(2 * columns + 2 * pairs + 2, kCompareBound);  // precheck, every column a 0/1 column
   o.add(pairs, 2 * bits + 13);
+  o.add(pairs, 2 * kStepBits + 13);  // every column two-valued: products of steps, means, and values in local units
+  o.add(columns, bits + kStepBits + 8);
+  o.add(columns, bits + kStepBits + 7);
+  o.add(pairs, bits + kStepBits + 11);
+  o.add(columns, bits + kStepBits + 12);
   o.add(16 * columns, kCompareBound);  // spline and its corrections
   o.add(pairs, 2 * bits + 13);
   o.add(pairs, 2 * bits + 3);
@@ -79,7 +84,10 @@ void add_setup(Openings& o, const PlannedAnalysis& plan, int bits) {
 // The quadratic part on the scale of the solver, see penalty.cpp.
 void add_quadratic(Openings& o, double d, int bits, bool standardize) {
   const double pairs = d * (d + 1) / 2;
-  if (standardize) return o.add(pairs + d, 2 * bits + 1);
+  if (standardize) {
+    o.add(pairs + d, 2 * bits + 1);
+    return o.add(d, 2 * bits + 7);  // roots
+  }
   o.add(d, bits + 13);
   o.add(17 * d, kCompareBound);  // spline and its corrections
   o.add(pairs + d, 2 * bits + 13);
@@ -122,6 +130,7 @@ void add_problem(Openings& o, double d, int bits, const Penalty& penalty, const 
   o.add(2 * d, 2 * bits + 15);  // unscale
   o.add(1, kLengthBound);
   o.add(1 + 4 + 2 * d + 2, kCompareBound);  // fit, faults, release
+  if (plan.precision != Precision::exact) o.add(d + 1, kCompareBound);  // exponents of the grids
   o.add(d, quadratic ? 88 : 60);            // means
   o.add(1, 84);                             // intercept
 }
@@ -149,6 +158,12 @@ double planned_exposure(const PlannedAnalysis& plan) {
     o.add(d * (d + 1) / 2, 2 * bits + 13);
     o.add(d * (d + 1) / 2, 2 * bits + 3);
     add_inverse(o, d, bits, d + kStartMetric, kStartMetric);
+  }
+  if (plan.precision != Precision::exact) {  // grids
+    o.add(d, 2 * bits + 12);
+    o.add(columns, kCompareBound);
+    o.add(columns, 2 * bits + 2);
+    o.add(columns, 2 * bits + 3);
   }
   for (double lambda : plan.lambdas) add_problem(o, d, bits, penalty_of(lambda, plan.alpha), plan);
   o.add(1, kCompareBound);

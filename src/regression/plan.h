@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "mpc/comparison_kind.h"
+#include "regression/analysis.h"
 
 namespace pgmpc {
 
@@ -21,6 +21,7 @@ struct PlannedAnalysis {
   int max_iterations = 200;
   double max_dominance = 0.5;
   ComparisonKind comparison = ComparisonKind::fast;
+  Precision precision = Precision::exact;
 };
 
 double planned_exposure(const PlannedAnalysis& plan);

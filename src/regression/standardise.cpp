@@ -151,7 +151,8 @@ FpVector joined_means(const Fixed& fixed, const Moments& moments, const FpVector
     products.push_back(moments.mean[two_valued.columns[k]] * two_valued.step[k]);
   if (!products.empty()) {
     // A mean of 0 and 1 times a step of at most 64.
-    products = truncate(fixed.session, label(Phase::moments, 0, 2), products, fixed.bits, fixed.bits + kMeanBits + 8);
+    products = truncate(fixed.session, label(Phase::moments, 0, 2), products, fixed.bits + kStepBits - kMeanBits,
+                        fixed.bits + kStepBits + 8);
     for (std::size_t k = 0; k < products.size(); ++k) out[two_valued.columns[k]] = products[k];
   }
   for (std::size_t j = 0; j < out.size(); ++j) out[j] += owners[j];
@@ -205,13 +206,13 @@ Standardised standardise(const Fixed& fixed, const Moments& moments, const TwoVa
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = i; j < d; ++j, ++at) raw[at] = moments.second[at] * factor - moments.mean[i] * moments.mean[j];
   const FpVector steps_squared = products_of_steps(two_valued);
-  const Stretch covariances[] = {{pairs, 2 * fixed.bits + 13}, {steps_squared.size(), 2 * kMeanBits + 13}};
+  const Stretch covariances[] = {{pairs, 2 * fixed.bits + 13}, {steps_squared.size(), 2 * kStepBits + 13}};
   const Opened covariance_and_steps =
       masked_open(s, label(Phase::correlation, 0, 2), concatenate(raw, steps_squared), covariances);
   Standardised out;
   out.covariance = truncated(s, covariance_and_steps, fixed.bits, 0, pairs);
   const PairSteps scaled_pairs =
-      pair_steps(two_valued, truncated(s, covariance_and_steps, kMeanBits, pairs, steps_squared.size()), d);
+      pair_steps(two_valued, truncated(s, covariance_and_steps, kStepBits, pairs, steps_squared.size()), d);
   FpVector variance(d);
   for (std::size_t i = 0; i < d; ++i) variance[i] = out.covariance[diagonal(i, d)];
   InverseRoots near = spline(fixed, 0, variance);
@@ -233,22 +234,22 @@ Standardised standardise(const Fixed& fixed, const Moments& moments, const TwoVa
     in_steps.push_back(out.covariance[scaled_pairs.at[k]] * scaled_pairs.step[k]);
   const Stretch wide[] = {{pairs, root_product_bound(fixed)},
                           {d, 82},
-                          {two, fixed.bits + kMeanBits + 7},
-                          {scaled_pairs.at.size(), fixed.bits + kMeanBits + 11}};
+                          {two, fixed.bits + kStepBits + 7},
+                          {scaled_pairs.at.size(), fixed.bits + kStepBits + 11}};
   const Opened first_round =
       masked_open(s, label(Phase::correlation, 0, 3),
                   concatenate(concatenate(products, product(variance, near.root)), in_steps), wide);
   const FpVector first = truncated(s, first_round, fixed.bits, 0, pairs);
   FpVector sd = truncated(s, first_round, fixed.bits, pairs, d);
-  const FpVector local_root = truncated(s, first_round, kMeanBits, pairs + d, two);
-  const FpVector local_covariance = truncated(s, first_round, kMeanBits, pairs + d + two, scaled_pairs.at.size());
+  const FpVector local_root = truncated(s, first_round, kStepBits, pairs + d, two);
+  const FpVector local_covariance = truncated(s, first_round, kStepBits, pairs + d + two, scaled_pairs.at.size());
   FpVector second_values = concatenate(product(out.covariance, first), product(sd, near.root));
   for (std::size_t k = 0; k < two; ++k) second_values.push_back(sd[two_valued.columns[k]] * two_valued.step[k]);
-  const Stretch narrow[] = {{pairs, 2 * fixed.bits + 3}, {d, 82}, {two, fixed.bits + kMeanBits + 12}};
+  const Stretch narrow[] = {{pairs, 2 * fixed.bits + 3}, {d, 82}, {two, fixed.bits + kStepBits + 12}};
   const Opened second_round = masked_open(s, label(Phase::correlation, 0, 4), second_values, narrow);
   FpVector correlation = truncated(s, second_round, fixed.bits, 0, pairs);
   const FpVector e = rest_of(fixed, truncated(s, second_round, fixed.bits, pairs, d));
-  const FpVector local_sd = truncated(s, second_round, kMeanBits, pairs + d, two);
+  const FpVector local_sd = truncated(s, second_round, kStepBits, pairs + d, two);
   for (std::size_t k = 0; k < two; ++k) {
     near.root[two_valued.columns[k]] = local_root[k];
     sd[two_valued.columns[k]] = local_sd[k];

@@ -22,7 +22,7 @@ struct Moments {
   FpVector counts;       // degree 2, exact: upper triangle of sum x_i x_j, 48 fractional bits (for count rules)
 };
 
-// The columns that enter as 0 and 1: step = what the 1 stands for in local units, [1, 64]; kMeanBits.
+// The columns that enter as 0 and 1: step = what the 1 stands for in local units, [1, 64]; kStepBits.
 struct TwoValued {
   std::vector<std::size_t> columns;
   FpVector step, inverse_step;

@@ -88,13 +88,13 @@ TEST(Encoding, TwoDistinctValuesAreTwoValuedWhateverTheirCoding) {
     EXPECT_TRUE(c.binary);
     EXPECT_EQ((std::vector<std::int64_t>(c.values.begin(), c.values.end())),
               (std::vector<std::int64_t>{1 << 24, 0, 0, 1 << 24, 0}));
-    const double step = std::ldexp(static_cast<double>(c.step), -kMeanFractionBits);
+    const double step = std::ldexp(static_cast<double>(c.step), -kStepFractionBits);
     EXPECT_GE(step, 1);
     EXPECT_LE(step, 2);
-    EXPECT_NEAR(step * std::ldexp(static_cast<double>(c.inverse_step), -kMeanFractionBits), 1, 1e-10);
+    EXPECT_NEAR(step * std::ldexp(static_cast<double>(c.inverse_step), -kStepFractionBits), 1, 1e-8);
     const double origin = std::ldexp(static_cast<double>(c.scaled_mean), c.exponent - kMeanFractionBits);
     EXPECT_NEAR(origin, low, std::abs(high - low) * 1e-9);
-    EXPECT_NEAR(origin + std::ldexp(step, c.exponent), high, std::abs(high - low) * 1e-9);
+    EXPECT_NEAR(origin + std::ldexp(step, c.exponent), high, std::abs(high - low) * 1e-8);
   }
   const auto boolean = encode_source_column("x", std::vector<double>{0, 1, 1}, true), same =
       encode_source_column("x", std::vector<double>{0, 1, 1}, false);
@@ -112,7 +112,7 @@ TEST(Encoding, FixedExponentsOfTwoValuedColumnsMustFit) {
     try {
       const auto c = encode_two_valued("age", std::vector<double>{0, high, high}, e);
       EXPECT_EQ(c.exponent, e);
-      EXPECT_NEAR(std::ldexp(static_cast<double>(c.step), e - kMeanFractionBits), high, 1e-9);
+      EXPECT_NEAR(std::ldexp(static_cast<double>(c.step), e - kStepFractionBits), high, 1e-7);
       return std::string("accepted");
     } catch (const Error& error) {
       return error.message();

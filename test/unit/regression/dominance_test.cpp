@@ -138,8 +138,8 @@ TEST(Disclosure, TheLargestValuesStayInRange) {
         rows.columns.emplace_back(n, -kLargest);
         for (std::size_t r = 0; r < n; r += period) rows.columns[j][r] = kLargest;
         rows.means.push_back(0);
-        rows.steps.push_back(i128{1} << kMeanBits);
-        rows.inverse_steps.push_back(i128{1} << kMeanBits);
+        rows.steps.push_back(i128{1} << kStepBits);
+        rows.inverse_steps.push_back(i128{1} << kStepBits);
         rows.described.push_back({0, false});
       }
       for (const double theta : {0.1, 0.5, 0.999}) EXPECT_EQ(outcome_of(rows, {10, theta, "", ""}), kRulesRefused);

@@ -110,7 +110,7 @@ TEST(Study, DiabetesEndToEnd) {
     }
     EXPECT_LE(bytes, h.results[party].fits[0].bytes_sent);
     // The third party's shares of the inputs come from the pairwise keys: it sends nothing in step 7.
-    const auto inputs = static_cast<std::int64_t>(11 * (split.joined.outcome.size() + 1));
+    const auto inputs = static_cast<std::int64_t>(11 * (split.joined.outcome.size() + 3));
     EXPECT_EQ(traffic.at("input").elements, party == kThirdParty ? 0 : inputs);
   }
   // Every step of each role is reported once, in order, with what it destroyed.

@@ -51,6 +51,7 @@ struct AnalysisSettings {
   unsigned recipients = 7;
   double alpha = 1;
   ComparisonKind comparison = ComparisonKind::fast;
+  Precision precision = Precision::exact;
 };
 
 struct AnalysisOutcome {
@@ -78,6 +79,7 @@ inline AnalysisOutcome attempt_rows(const EncodedRows& rows, const AnalysisSetti
     request.comparison = settings.comparison;
     request.max_iterations = settings.max_iterations;
     request.rules = settings.rules;
+    request.precision = settings.precision;
     request.recipients = settings.recipients;
     try {
       out.models = analyse(s, std::move(request), cancel, {});
