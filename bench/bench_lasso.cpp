@@ -1,7 +1,9 @@
 // Step 8 on held shares, 5000 records of 30 attributes (10 of them in the model), lambda = 0.1 lambda_max,
 // standardised.
+// Exact release without rules over the joint design, unless the name has "default".
 //   lasso.{rounds,bytes_per_party,compute}.d30     three parties in one process over an in-memory channel; rounds and
 //                                                  bytes are exact, compute is the wall time of all three together
+//   lasso.default.{rounds,bytes_per_party,seconds}.d30   statistical precision and all rules, as a spec has by default
 //   lasso.{rounds,bytes_per_party}.d30.compact     the same with analysis.comparison "compact"
 //   lasso.seconds.d30, lasso.seconds_rtt{20,40}ms.d30   three engines and three listeners as processes, real TLS; the
 //                                                  latter through a relay that delays every way; best of 5
@@ -32,6 +34,17 @@ void measure_counts(const bench::Selection& selection, const bench::LassoRequest
   if (selection.wants("lasso.bytes_per_party.d30"))
     bench::report("lasso.bytes_per_party.d30", static_cast<double>(counts.bytes), "B");
   if (selection.wants("lasso.compute.d30")) bench::report("lasso.compute.d30", counts.seconds, "s");
+}
+
+// At the defaults of a spec.
+void measure_default(const bench::Selection& selection, int runs) {
+  const bench::LassoRequests requests = bench::make_default_requests();
+  if (selection.wants("lasso.default.seconds.d30"))
+    bench::report("lasso.default.seconds.d30", bench::lasso_between_processes(requests, runs, 0).seconds, "s");
+  if (!selection.wants("lasso.default.rounds.d30") && !selection.wants("lasso.default.bytes_per_party.d30")) return;
+  const bench::LassoCounts counts = bench::count_lasso(requests);
+  bench::report("lasso.default.rounds.d30", static_cast<double>(counts.transcript.rounds), "rounds");
+  bench::report("lasso.default.bytes_per_party.d30", static_cast<double>(counts.bytes), "B");
 }
 
 // The same with comparisons by truth tables.
@@ -91,6 +104,7 @@ void run(const bench::Selection& selection) {
     if (selection.wants(name))
       bench::report(name, bench::lasso_between_processes(requests, kRuns, rtt / 2.0).seconds, "s");
   }
+  measure_default(selection, kRuns);
   if (counts) measure_counts(selection, requests);
   measure_compact(selection);
   const std::vector<double> fractions = {0.01, 0.05, 0.1, 0.5};

@@ -83,6 +83,17 @@ inline LassoRequests make_lasso_requests() {
   return requests;
 }
 
+// With the rules and the precision that a spec has by default.
+inline LassoRequests make_default_requests() {
+  LassoRequests requests = make_lasso_requests();
+  for (auto& request : requests) {
+    request.precision = Precision::statistical;
+    request.rules.max_leverage = 0.4;
+    request.rules.max_vif = 200;
+  }
+  return requests;
+}
+
 // analyse() consumes its request.
 inline AnalysisRequest copy_of(const AnalysisRequest& request) {
   AnalysisRequest out;
@@ -95,6 +106,8 @@ inline AnalysisRequest copy_of(const AnalysisRequest& request) {
   out.standardize = request.standardize;
   out.comparison = request.comparison;
   out.max_iterations = request.max_iterations;
+  out.precision = request.precision;
+  out.rules = request.rules;
   return out;
 }
 

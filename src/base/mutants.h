@@ -30,6 +30,9 @@ enum class Mutant {
   announces_at_once,               // B12: the match count is announced as soon as it is known
   joint_memory_limit,              // B5: the third party's limit is compared with the records of both sides
   no_dominance_rule,               // F11: precheck without the dominance rule
+  no_leverage_rule,                // precheck without the leverage of stretches
+  no_mean_leverage_rule,           // precheck without the mean leverage
+  no_vif_rule,                     // precheck without the collinearity bound
   no_level_rule,                   // F11: precheck without the level rule
   unrounded_release,               // statistical precision: released without rounding to the grid
   sql_type_decides,                // F11: only columns of SQL type boolean count as two-valued

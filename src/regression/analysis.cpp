@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "mpc/comparison.h"
 #include "mpc/task_group.h"
+#include "regression/design.h"
 #include "regression/inverse.h"
 #include "regression/penalty.h"
 #include "regression/precheck.h"
@@ -35,6 +36,7 @@ struct Prepared {
   // Of the numbers to be released, made beside the solver; null for the exact release.
   std::shared_ptr<ReleaseGrid> grid = std::make_shared<ReleaseGrid>();
   TaskGroup::Handle making_grid;
+  TaskGroup::Handle check;  // of the disclosure rules: throws where the study is refused
 };
 
 bool needs_start_inverse(const Penalty& penalty) { return penalty.l1 > 0 && penalty.quadratic == 0; }
@@ -50,26 +52,109 @@ TwoValued two_valued_columns(const AnalysisRequest& request) {
   return out;
 }
 
-Prepared prepare(const Fixed& fixed, TaskGroup& tasks, AnalysisRequest& request, const CancelToken& cancel) {
-  const Moments moments = joined_moments(fixed, request.columns, cancel);
-  const GroupSums sums =
-      group_sums(request.columns, dominance_groups(request.rules.max_dominance, moments.rows), cancel);
+// What is known of the rows once they are gone.
+struct RowSums {
+  Moments moments;
+  GroupSums groups;
+  StretchSums stretches;
+};
+
+RowSums sums_of_rows(const Fixed& fixed, AnalysisRequest& request, const CancelToken& cancel) {
+  RowSums out;
+  const std::size_t rows = request.columns[0].size();
+  if (checks_leverage(request.rules)) {
+    out.stretches = stretch_sums(request.columns, design_stretches(request.columns.size() - 1, rows), cancel);
+    out.moments = joined_moments(fixed, request.columns, out.stretches.total.clone());
+  } else {
+    out.moments = joined_moments(fixed, request.columns, cancel);
+  }
+  out.groups = group_sums(request.columns, dominance_groups(request.rules.max_dominance, rows), cancel);
   request.columns.clear();
-  // Over before the first iteration; meanwhile the correlations are made, whose bounds do not rely on it.
-  const auto check = tasks.spawn([&] { precheck(fixed, moments, sums, request.described, request.rules); });
+  return out;
+}
+
+// The one bit of all disclosure rules, made beside the standardisation and the first iterations. It is open before
+// anything else is: stop bits wait for it, and so do the exponents, the validity bit and the release. Until then nothing
+// leaves a party but masked values, whose distance from uniform is booked, and pseudorandom shares and keys, none of
+// them of a size that depends on the data.
+class Precheck : public std::enable_shared_from_this<Precheck> {
+ public:
+  Precheck(const Fixed& fixed, TaskGroup& tasks, RowSums sums, const AnalysisRequest& request,
+           const CancelToken& cancel)
+      : fixed_(fixed), tasks_(tasks), sums_(std::move(sums)), request_(request), cancel_(cancel) {}
+  const Moments& moments() const { return sums_.moments; }
+
+  void start() {
+    rows_ = tasks_.spawn([self = shared_from_this()] {
+      self->of_rows_ = row_violations(self->fixed_, self->sums_.moments, self->sums_.groups, self->request_.described,
+                                      self->request_.rules);
+    });
+    if (checks_leverage(request_.rules))
+      centring_ = tasks_.spawn([self = shared_from_this()] {
+        self->central_ = central_moments(self->fixed_, self->sums_.moments, self->sums_.stretches);
+      });
+  }
+
+  // near: ready when nearing has ended.
+  void check_design(TaskGroup::Handle nearing, std::shared_ptr<const NearCorrelation> near) {
+    design_ = tasks_.spawn([self = shared_from_this(), nearing = std::move(nearing), near = std::move(near)] {
+      if (self->centring_) self->tasks_.join(self->centring_);
+      self->tasks_.join(nearing);
+      self->of_design_ = design_violations(self->fixed_, self->sums_.moments, self->sums_.stretches, self->central_,
+                                           *near, self->request_.rules, self->cancel_);
+    });
+  }
+
+  // The task that throws Error(refused) where a rule is broken.
+  TaskGroup::Handle finish() {
+    return tasks_.spawn([self = shared_from_this()] {
+      self->tasks_.join(self->rows_);
+      if (self->design_) self->tasks_.join(self->design_);
+      precheck(self->fixed_, concatenate(self->of_rows_, self->of_design_), self->request_.rules);
+    });
+  }
+
+ private:
+  const Fixed& fixed_;
+  TaskGroup& tasks_;
+  RowSums sums_;
+  const AnalysisRequest& request_;
+  const CancelToken& cancel_;
+  std::vector<FpVector> central_;
+  FpVector of_rows_, of_design_;
+  TaskGroup::Handle rows_, centring_, design_;
+};
+
+Prepared prepare(const Fixed& fixed, TaskGroup& tasks, AnalysisRequest& request, const CancelToken& cancel) {
+  const auto check =
+      std::make_shared<Precheck>(fixed, tasks, sums_of_rows(fixed, request, cancel), request, cancel);
+  const Moments& moments = check->moments();
   Prepared p;
   p.rows = moments.rows;
+  check->start();
   const TwoValued two_valued = two_valued_columns(request);
   const auto means = tasks.spawn([&] { p.mean = joined_means(fixed, moments, request.inputs.means, two_valued); });
   const bool early = std::ranges::any_of(
       request.lambdas, [&](double lambda) { return needs_start_inverse(penalty_of(lambda, request.alpha)); });
+  const bool design = checks_design(request.rules);
+  if (!design) p.check = check->finish();
   p.standard = standardise(fixed, moments, two_valued, [&](const FpVector& covariance, const FpVector& root) {
-    if (!early) return;
-    auto near = std::make_shared<std::array<FpVector, 2>>(std::array{covariance.clone(), root.clone()});
-    p.making_start_inverse = tasks.spawn([&fixed, &cancel, near, out = p.start_inverse] {
-      const Matrix gram = near_correlation(fixed, (*near)[0], (*near)[1]);
-      *out = near_inverse(fixed, start_inverse_id(), gram, kStartMetric, kStartMetric, cancel);
-    });
+    if (!early && !design) return;
+    const auto values = std::make_shared<std::array<FpVector, 2>>(std::array{covariance.clone(), root.clone()});
+    const auto near = std::make_shared<NearCorrelation>();
+    const auto nearing =
+        tasks.spawn([&fixed, values, near] { *near = near_correlation(fixed, (*values)[0], (*values)[1]); });
+    if (design) {
+      check->check_design(nearing, near);
+      p.check = check->finish();
+    }
+    if (early)
+      p.making_start_inverse = tasks.spawn([&fixed, &tasks, &cancel, nearing, near, out = p.start_inverse] {
+        tasks.join(nearing);
+        Matrix gram = near->matrix.clone();
+        for (std::size_t i = 0; i < gram.size; ++i) gram(i, i) = fixed.one();
+        *out = near_inverse(fixed, start_inverse_id(), gram, kStartMetric, kStartMetric, cancel);
+      });
   });
   const std::size_t d = p.standard.root.size() - 1;
   auto gram = std::make_shared<Matrix>(d);
@@ -77,7 +162,6 @@ Prepared prepare(const Fixed& fixed, TaskGroup& tasks, AnalysisRequest& request,
     for (std::size_t j = 0; j < d; ++j) (*gram)(i, j) = p.standard.correlation(i, j);
   p.gram = std::move(gram);
   tasks.join(means);
-  tasks.join(check);
   return p;
 }
 
@@ -114,8 +198,8 @@ Candidate solve(const Fixed& fixed, TaskGroup& tasks, const Prepared& p, const P
   };
   const Solution solution =
       problem.thresholds.empty()
-          ? solve_ridge(fixed, tasks, problem, request.max_iterations, cancel, iterated)
-          : solve_lasso(fixed, tasks, problem, start_inverse, request.max_iterations, cancel, iterated);
+          ? solve_ridge(fixed, tasks, problem, p.check, request.max_iterations, cancel, iterated)
+          : solve_lasso(fixed, tasks, problem, start_inverse, p.check, request.max_iterations, cancel, iterated);
   Candidate out;
   out.iterations = solution.iterations;
   out.converged = solution.converged;
@@ -163,6 +247,7 @@ std::vector<Candidate> solve_all(const Fixed& fixed, TaskGroup& tasks, const Pre
       out[k] = solve(fixed, tasks, p, problems[k], shares ? *p.start_inverse : own, request, cancel, progress);
     }));
   for (const auto& task : running) tasks.join(task);
+  tasks.join(p.check);
   return out;
 }
 

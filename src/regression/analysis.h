@@ -38,7 +38,10 @@ enum class Precision { exact, statistical, coarse };
 struct RowRules {
   std::int64_t min_level_count = 10;
   double max_dominance = 0.5;
-  std::string refusal_detail, refusal_hint;
+  // Of the joint design (design.h), off unless set: leverage 1 and a VIF of 0.
+  double max_leverage = 1;
+  double max_vif = 0;
+  std::string refusal_detail{}, refusal_hint{};
 };
 
 struct AnalysisRequest {

@@ -18,8 +18,9 @@ void check_iterations(int max_iterations) {
     throw Error(ErrorCode::invalid_parameter, "too many iterations");
 }
 
-StopBit::StopBit(const Fixed& fixed, TaskGroup& tasks, std::uint32_t problem, std::size_t coordinates)
-    : fixed_(fixed), tasks_(tasks), problem_(problem), coordinates_(coordinates) {}
+StopBit::StopBit(const Fixed& fixed, TaskGroup& tasks, std::uint32_t problem, std::size_t coordinates,
+                 TaskGroup::Handle allowed)
+    : fixed_(fixed), tasks_(tasks), problem_(problem), coordinates_(coordinates), allowed_(std::move(allowed)) {}
 
 StopBit::~StopBit() {
   if (check_) tasks_.cancel(check_);
@@ -61,6 +62,7 @@ bool StopBit::converged(int k, Fp moved, Fp length, int step_bits) const {
   const FpVector gap = {bound[0] - step[0] + slack};
   const std::vector<i128> zero = {0};
   const FpVector bit = at_least(s, label(Phase::stop, iteration_label(problem_, k), 2), gap, zero);
+  if (allowed_) tasks_.join(allowed_);
   return open_bit(s, static_cast<std::uint16_t>(Phase::stop), bit);
 }
 

@@ -19,8 +19,10 @@ struct Solution {
 
 class StopBit {
  public:
-  // problem: keeps the labels of several problems apart.
-  StopBit(const Fixed& fixed, TaskGroup& tasks, std::uint32_t problem, std::size_t coordinates);
+  // problem: keeps the labels of several problems apart. allowed: no bit is opened before this task has ended, the
+  // precheck, which throws where the study is refused; null: nothing to wait for.
+  StopBit(const Fixed& fixed, TaskGroup& tasks, std::uint32_t problem, std::size_t coordinates,
+          TaskGroup::Handle allowed);
   ~StopBit();
   StopBit(const StopBit&) = delete;
   StopBit& operator=(const StopBit&) = delete;
@@ -38,6 +40,7 @@ class StopBit {
   TaskGroup& tasks_;
   std::uint32_t problem_;
   std::size_t coordinates_;
+  TaskGroup::Handle allowed_;
   TaskGroup::Handle check_;
   bool converged_ = false;
 };

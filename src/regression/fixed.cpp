@@ -36,6 +36,8 @@ std::string phase_name(std::uint16_t phase) {
       return "ridge";
     case Phase::grid:
       return "grid";
+    case Phase::design:
+      return "design";
   }
   return std::to_string(phase);
 }

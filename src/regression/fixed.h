@@ -35,7 +35,8 @@ enum class Phase : std::uint16_t {
   release,
   penalty,
   ridge,
-  grid
+  grid,
+  design
 };
 
 // What they are called in errors, mpc.transcript and mpc.stat_study_progress.

@@ -36,19 +36,19 @@ FpVector times(FpVector values, int factor) {
 class Doublings {
  public:
   Doublings(const Fixed& fixed, std::uint32_t id, const FpVector& triangle, const FpVector& bits, double most,
-            double least)
-      : fixed_(fixed), id_(id), steps_(doublings(most, least)) {
+            double least, int scale = 0)
+      : fixed_(fixed), id_(id), scale_(scale), steps_(doublings(most, least)) {
     while (triangle_size(d_) < triangle.size()) ++d_;
     square_ = 2 * fixed.bits + 1;
-    // cA, and c^2 A with the first factor: shifts of one opening.
+    // cA, and c^2 A with the first factor over 2^scale: shifts of one opening.
     const int shift = start_shift(most), entry_bound = fixed.bits + static_cast<int>(std::ceil(std::log2(most))) + 1;
-    const Stretch bounds[] = {{triangle.size(), std::max(entry_bound, 2 * shift + kFactorBits + 2)}, {bits.size(), 2}};
+    const Stretch bounds[] = {{triangle.size(), std::max(entry_bound, 2 * shift + kFactorBits + scale + 2)}, {bits.size(), 2}};
     const Opened opened = masked_open(fixed.session, label(Phase::inverse, id, 1), concatenate(triangle, bits), bounds);
     const Fp minus = Fp::from_int(-1);
     p_.fine = from_identity(fixed, opened, 0, d_, shift, fixed.one(), minus);
     p_.coarse = from_identity(fixed, opened, 0, d_, shift + kFactorBits, coarse_one(), minus);
-    x_ = from_identity(fixed, opened, 0, d_, 2 * shift + kFactorBits,
-                       fixed.constant(steps_[0].factor * std::ldexp(1.0, 1 - shift - kFactorBits)),
+    x_ = from_identity(fixed, opened, 0, d_, 2 * shift + kFactorBits + scale,
+                       fixed.constant(steps_[0].factor * std::ldexp(1.0, 1 - shift - kFactorBits - scale)),
                        Fp::from_int(-steps_[0].factor));
     bits_ = truncated(fixed.session, opened, 0, triangle.size(), bits.size());
   }
@@ -66,7 +66,7 @@ class Doublings {
       cancel.check();
       const bool last = k + 1 == steps_.size();
       FpVector values = next_inverse(steps_[k].factor);
-      std::vector<Stretch> bounds = {{half, grown_bound(fixed_.bits, steps_[k])}};
+      std::vector<Stretch> bounds = {{half, grown_bound(fixed_.bits, steps_[k], scale_)}};
       if (!last) {
         values = concatenate(values, next_square(steps_[k].factor));
         bounds.push_back(squares[0]);
@@ -100,6 +100,7 @@ class Doublings {
 
   const Fixed& fixed_;
   std::uint32_t id_;
+  int scale_;
   std::size_t d_ = 0;
   std::vector<Doubling> steps_;
   int square_;
@@ -133,9 +134,14 @@ NearInverse near_inverse(const Fixed& fixed, std::uint32_t id, const FpVector& t
 
 Matrix near_inverse(const Fixed& fixed, std::uint32_t id, const Matrix& gram, double shift, double least,
                     const CancelToken& cancel) {
+  return near_inverse(fixed, id, gram, shift, static_cast<double>(gram.size) + shift, least, 0, cancel);
+}
+
+Matrix near_inverse(const Fixed& fixed, std::uint32_t id, const Matrix& gram, double shift, double most, double least,
+                    int scale, const CancelToken& cancel) {
   Matrix a = gram.clone();
   for (std::size_t j = 0; j < a.size; ++j) a(j, j) += fixed.constant(shift);
-  return near_inverse(fixed, id, upper(a), {}, static_cast<double>(a.size) + shift, least, cancel).matrix;
+  return Doublings(fixed, id, upper(a), {}, most, least, scale).run(cancel).matrix;
 }
 
 }  // namespace pgmpc

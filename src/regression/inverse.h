@@ -26,7 +26,9 @@ struct Doubling {
 std::vector<Doubling> doublings(double most, double least);
 
 // Bits of what a doubling opens for X.
-inline int grown_bound(int fixed_bits, const Doubling& doubling) { return 2 * fixed_bits + 1 + doubling.growth; }
+inline int grown_bound(int fixed_bits, const Doubling& doubling, int scale = 0) {
+  return 2 * fixed_bits + 1 + std::max(doubling.growth - scale, 0);
+}
 
 struct NearInverse {
   Matrix matrix;
@@ -42,5 +44,10 @@ NearInverse near_inverse(const Fixed& fixed, std::uint32_t id, const FpVector& t
 // Of gram + shift I, where gram has degree 1.
 Matrix near_inverse(const Fixed& fixed, std::uint32_t id, const Matrix& gram, double shift, double least,
                     const CancelToken& cancel);
+
+// The same over 2^scale, which must leave room in an opening where least is small; eigenvalues of gram + shift I are at
+// most `most`. It has lost scale fractional bits; relative errors stay below most 2^(scale + 1 - F).
+Matrix near_inverse(const Fixed& fixed, std::uint32_t id, const Matrix& gram, double shift, double most, double least,
+                    int scale, const CancelToken& cancel);
 
 }  // namespace pgmpc

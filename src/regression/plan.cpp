@@ -5,6 +5,7 @@
 
 #include "mpc/comparison.h"
 #include "mpc/threshold.h"
+#include "regression/design.h"
 #include "regression/dominance.h"
 #include "regression/fixed.h"
 #include "regression/inverse.h"
@@ -81,6 +82,30 @@ void add_setup(Openings& o, const PlannedAnalysis& plan, int bits) {
   o.add(pairs, 2 * bits + 1);
 }
 
+// The rules over the joint design (design.h).
+void add_design(Openings& o, const PlannedAnalysis& plan, double d, int bits) {
+  RowRules rules;
+  rules.max_leverage = plan.max_leverage;
+  rules.max_vif = plan.max_vif;
+  if (!checks_design(rules)) return;
+  const double pairs = d * (d + 1) / 2;
+  const auto attributes = static_cast<std::size_t>(d);
+  const double shift = design_shift(attributes, plan.max_vif), most = near_most(attributes) + shift;
+  const int scale = design_scale(attributes, plan.max_vif);
+  o.add(pairs, std::max(bits + static_cast<int>(std::ceil(std::log2(most))) + 1, 30 + scale));
+  for (const Doubling& doubling : doublings(most, shift)) {
+    o.add(pairs, grown_bound(bits, doubling, scale));
+    o.add(pairs, 2 * bits + 1);
+  }
+  o.add(d, kCompareBound);
+  if (!checks_leverage(rules)) return;
+  const std::size_t rows = std::max<std::size_t>(plan.rows, 1), stretches = design_stretches(attributes, rows);
+  o.add(pairs * static_cast<double>(stretches), stretch_bound((rows + stretches - 1) / stretches));
+  o.add(pairs, weight_bound(bits));
+  o.add(static_cast<double>(stretches), kTraceBound);
+  o.add(static_cast<double>(stretches) + 1, kCompareBound);
+}
+
 // The quadratic part on the scale of the solver, see penalty.cpp.
 void add_quadratic(Openings& o, double d, int bits, bool standardize) {
   const double pairs = d * (d + 1) / 2;
@@ -154,9 +179,10 @@ double planned_exposure(const PlannedAnalysis& plan) {
   const auto columns = static_cast<double>(plan.columns), d = std::max(columns - 1, 1.0);
   Openings o;
   add_setup(o, plan, bits);
+  add_design(o, plan, d, bits);
+  o.add(d * (d + 1) / 2, 2 * bits + 13);  // near correlations
+  o.add(d * (d + 1) / 2, 2 * bits + 3);
   if (plan.alpha == 1) {
-    o.add(d * (d + 1) / 2, 2 * bits + 13);
-    o.add(d * (d + 1) / 2, 2 * bits + 3);
     add_inverse(o, d, bits, d + kStartMetric, kStartMetric);
   }
   if (plan.precision != Precision::exact) {  // grids

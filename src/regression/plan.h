@@ -22,6 +22,8 @@ struct PlannedAnalysis {
   double max_dominance = 0.5;
   ComparisonKind comparison = ComparisonKind::fast;
   Precision precision = Precision::exact;
+  double max_leverage = 1;  // as in RowRules
+  double max_vif = 0;
 };
 
 double planned_exposure(const PlannedAnalysis& plan);

@@ -61,10 +61,9 @@ FpVector row_violations(const Fixed& fixed, const Moments& moments, const GroupS
   return violations;
 }
 
-void precheck(const Fixed& fixed, const Moments& moments, const GroupSums& sums,
-              const std::vector<AnalysisColumn>& columns, const RowRules& rules) {
+void precheck(const Fixed& fixed, const FpVector& violations, const RowRules& rules) {
   Fp faults;
-  for (const Fp& violation : row_violations(fixed, moments, sums, columns, rules)) faults += violation;
+  for (const Fp& violation : violations) faults += violation;
   if (!no_faults(fixed, Phase::precheck, 0, 3, faults))
     throw Error(ErrorCode::refused, kRulesRefused, rules.refusal_detail, rules.refusal_hint);
 }

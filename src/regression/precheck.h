@@ -18,8 +18,8 @@ namespace pgmpc {
 FpVector row_violations(const Fixed& fixed, const Moments& moments, const GroupSums& sums,
                         const std::vector<AnalysisColumn>& columns, const RowRules& rules);
 
-void precheck(const Fixed& fixed, const Moments& moments, const GroupSums& sums,
-              const std::vector<AnalysisColumn>& columns, const RowRules& rules);
+// Error(refused) where there is a violation: opens the one bit.
+void precheck(const Fixed& fixed, const FpVector& violations, const RowRules& rules);
 
 // Opens one bit: are all the secret 0/1 faults zero? gate labels: phase, 0, gate and gate + 1.
 bool no_faults(const Fixed& fixed, Phase phase, std::uint32_t iteration, int gate, Fp fault_sum);

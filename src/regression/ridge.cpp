@@ -42,15 +42,15 @@ int ridge_bound(int fixed_bits, int max_iterations) {
 
 double ridge_metric(const Problem& problem) { return problem.least >= kRidgeMetric ? 0 : kRidgeMetric; }
 
-Solution solve_ridge(const Fixed& fixed, TaskGroup& tasks, const Problem& problem, int max_iterations,
-                     const CancelToken& cancel, const IterationCallback& progress) {
+Solution solve_ridge(const Fixed& fixed, TaskGroup& tasks, const Problem& problem, const TaskGroup::Handle& allowed,
+                     int max_iterations, const CancelToken& cancel, const IterationCallback& progress) {
   check_iterations(max_iterations);
   const Preconditioned system = precondition(fixed, problem, cancel);
   const std::size_t d = problem.b.size();
   const int bound = ridge_bound(fixed.bits, max_iterations);
   Solution solution;
   FpVector& u = solution.z = FpVector(d);
-  StopBit stop(fixed, tasks, problem.index, d);
+  StopBit stop(fixed, tasks, problem.index, d, allowed);
   for (int k = 1; k <= max_iterations && !solution.converged; ++k) {
     FpVector next = multiply(system.gram, u);
     for (std::size_t j = 0; j < d; ++j) next[j] = shifted(u[j] + system.b[j], fixed.bits) - next[j];

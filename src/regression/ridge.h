@@ -19,7 +19,7 @@ inline constexpr double kRidgeMetric = 0x1p-10;
 int ridge_bound(int fixed_bits, int max_iterations);
 double ridge_metric(const Problem& problem);
 
-Solution solve_ridge(const Fixed& fixed, TaskGroup& tasks, const Problem& problem, int max_iterations,
-                     const CancelToken& cancel, const IterationCallback& progress);
+Solution solve_ridge(const Fixed& fixed, TaskGroup& tasks, const Problem& problem, const TaskGroup::Handle& allowed,
+                     int max_iterations, const CancelToken& cancel, const IterationCallback& progress);
 
 }  // namespace pgmpc

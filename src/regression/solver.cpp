@@ -21,7 +21,7 @@ int step_bits(int k) { return k < 80 ? 24 : k < 120 ? 22 : 20; }
 class SamAdmm {
  public:
   SamAdmm(const Fixed& fixed, TaskGroup& tasks, const Problem& problem, const Matrix& inverse,
-          const CancelToken& cancel)
+          const TaskGroup::Handle& allowed, const CancelToken& cancel)
       : fixed_(fixed),
         s_(fixed.session),
         tasks_(tasks),
@@ -31,7 +31,7 @@ class SamAdmm {
         z_(d_),
         w_(d_),
         metric_(start_metric(fixed, next_inverse(), inverse, *problem.gram, problem.b, problem.thresholds)),
-        stop_(fixed, tasks, problem.index, d_) {}
+        stop_(fixed, tasks, problem.index, d_, allowed) {}
   ~SamAdmm() {
     if (refresh_) tasks_.cancel(refresh_);
   }
@@ -121,12 +121,15 @@ class SamAdmm {
 
 std::uint32_t start_inverse_id() { return 0; }
 
+std::uint32_t design_inverse_id() { return kInversesPerProblem - 2; }
+
 std::uint32_t own_inverse_id(std::uint32_t problem) { return problem * kInversesPerProblem + kInversesPerProblem - 1; }
 
 Solution solve_lasso(const Fixed& fixed, TaskGroup& tasks, const Problem& problem, const Matrix& inverse,
-                     int max_iterations, const CancelToken& cancel, const IterationCallback& progress) {
+                     const TaskGroup::Handle& allowed, int max_iterations, const CancelToken& cancel,
+                     const IterationCallback& progress) {
   check_iterations(max_iterations);
-  return SamAdmm(fixed, tasks, problem, inverse, cancel).run(max_iterations, progress);
+  return SamAdmm(fixed, tasks, problem, inverse, allowed, cancel).run(max_iterations, progress);
 }
 
 }  // namespace pgmpc

@@ -32,11 +32,14 @@ inline int solver_bound(int fixed_bits) { return 2 * fixed_bits + 8; }
 using IterationCallback = std::function<void(int iteration)>;
 
 // inverse: near inverse of problem.gram + kStartMetric I; a tenth off is near enough here.
+// allowed: see convergence.h.
 Solution solve_lasso(const Fixed& fixed, TaskGroup& tasks, const Problem& problem, const Matrix& inverse,
-                     int max_iterations, const CancelToken& cancel, const IterationCallback& progress);
+                     const TaskGroup::Handle& allowed, int max_iterations, const CancelToken& cancel,
+                     const IterationCallback& progress);
 
 // Label numbers of inverses: of the start metric of all problems without a quadratic part, and of one problem with it.
 std::uint32_t start_inverse_id();
 std::uint32_t own_inverse_id(std::uint32_t problem);
+std::uint32_t design_inverse_id();
 
 }  // namespace pgmpc

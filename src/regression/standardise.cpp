@@ -91,10 +91,14 @@ int moment_bits(std::size_t rows) {
 }
 
 Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, const CancelToken& cancel) {
+  return joined_moments(fixed, columns, gram(columns, cancel));
+}
+
+Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, FpVector products) {
   Moments m;
   m.rows = columns[0].size();
   while ((std::size_t{1} << m.log_rows) < m.rows) ++m.log_rows;
-  m.counts = gram(columns, cancel);
+  m.counts = std::move(products);
   const std::size_t pairs = m.counts.size();
   // One opening for both kinds. The sums become means by 2^L/n, which lies in [1, 2): never 1/n as a fixed-point
   // constant.
@@ -128,7 +132,7 @@ InverseRoots inverse_roots(const Fixed& fixed, std::uint32_t id, std::span<const
   return out;
 }
 
-Matrix near_correlation(const Fixed& fixed, const FpVector& covariance, const FpVector& root) {
+NearCorrelation near_correlation(const Fixed& fixed, const FpVector& covariance, const FpVector& root) {
   Session& s = fixed.session;
   const std::size_t d = root.size() - 1;
   FpVector roots, values;
@@ -137,11 +141,11 @@ Matrix near_correlation(const Fixed& fixed, const FpVector& covariance, const Fp
       roots.push_back(root[i] * root[j]);
       values.push_back(covariance[diagonal(i, d + 1) + j - i]);
     }
-  roots = truncate(s, label(Phase::correlation, 0, 6), roots, fixed.bits, root_product_bound(fixed));
-  Matrix out = from_upper(
-      truncate(s, label(Phase::correlation, 0, 7), product(values, roots), fixed.bits, 2 * fixed.bits + 3), d);
-  for (std::size_t i = 0; i < d; ++i) out(i, i) = fixed.one();
-  return out;
+  const Opened opened = masked_open(s, label(Phase::correlation, 0, 6), roots, root_product_bound(fixed));
+  roots = truncated(s, opened, fixed.bits);
+  return {from_upper(
+              truncate(s, label(Phase::correlation, 0, 7), product(values, roots), fixed.bits, 2 * fixed.bits + 3), d),
+          truncated(s, opened, 2 * fixed.bits - kRootProductBits)};
 }
 
 FpVector joined_means(const Fixed& fixed, const Moments& moments, const FpVector& owners, const TwoValued& two_valued) {

@@ -51,8 +51,9 @@ int moment_bits(std::size_t rows);
 // Bits of n / 2^L times a mean while it is opened: 31 + L of the sum and up to 36 of the factor, fewer from 2^20 rows.
 inline int mean_bound(int log_rows) { return std::min(67 + log_rows, 87); }
 
-// One round.
+// One round. products: their Gram matrix, where it is known.
 Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, const CancelToken& cancel);
+Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, FpVector products);
 
 // 11 rounds. id: a number no other call of this analysis uses.
 InverseRoots inverse_roots(const Fixed& fixed, std::uint32_t id, std::span<const Fp> values);
@@ -68,7 +69,15 @@ Standardised standardise(const Fixed& fixed, const Moments& moments, const TwoVa
 // Means over the joined rows in local units, kMeanBits: the owner's plus the joined one. At most one round.
 FpVector joined_means(const Fixed& fixed, const Moments& moments, const FpVector& owners, const TwoValued& two_valued);
 
-// Correlations of the attributes from such roots, within 5 %; ones on the diagonal. Two rounds.
-Matrix near_correlation(const Fixed& fixed, const FpVector& covariance, const FpVector& root);
+// Covariances of the attributes times two such roots: correlations within 5 %, as if the columns had other units. Their
+// eigenvalues are below near_most.
+struct NearCorrelation {
+  Matrix matrix;           // F bits
+  FpVector root_products;  // upper triangle, kRootProductBits
+};
+inline constexpr int kRootProductBits = 28;
+inline double near_most(std::size_t attributes) { return 1.05 * static_cast<double>(attributes); }
+// Two rounds.
+NearCorrelation near_correlation(const Fixed& fixed, const FpVector& covariance, const FpVector& root);
 
 }  // namespace pgmpc

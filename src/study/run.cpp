@@ -184,8 +184,10 @@ void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, Co
     request.comparison = spec_.comparison;
     request.max_iterations = spec_.max_iterations;
     const Error refusal = disclosure_refusal(spec_);
-    request.rules = {spec_.disclosure.min_level_count, spec_.disclosure.max_dominance, refusal.detail(),
-                     refusal.hint()};
+    request.rules.min_level_count = spec_.disclosure.min_level_count;
+    request.rules.max_dominance = spec_.disclosure.max_dominance;
+    request.rules.refusal_detail = refusal.detail();
+    request.rules.refusal_hint = refusal.hint();
     request.recipients = recipient_set(spec_);
     const std::vector<Model> models = analyse(*session, std::move(request), context_.cancel,
                                               [&](const char* phase, std::uint64_t done, std::uint64_t total) {

@@ -17,6 +17,13 @@ TEST(Rounds, ThirtyUncorrelatedAttributes) {
   EXPECT_LE(bench::count_lasso(bench::make_lasso_requests()).transcript.rounds, 58);
 }
 
+// Statistical precision and all rules: three rounds more for the grids, none for the rules.
+TEST(Rounds, ThirtyAttributesAtTheDefaultsOfASpec) {
+  const bench::LassoCounts counts = bench::count_lasso(bench::make_default_requests());
+  EXPECT_LE(counts.transcript.rounds, 61);
+  EXPECT_LE(counts.bytes, 6000000);
+}
+
 TEST(Rounds, NeighboursCorrelatedNineTenths) { expect_rounds(30, 0.9, {0.01, 0.05, 0.1, 0.5}, 78); }
 
 TEST(Rounds, NeighboursCorrelatedNinetyNinePercent) { expect_rounds(30, 0.99, {0.01, 0.05, 0.1, 0.5}, 118); }

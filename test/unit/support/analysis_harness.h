@@ -44,10 +44,10 @@ inline EncodedRows encode_rows(const PlainTable& table, const std::vector<std::s
 }
 
 struct AnalysisSettings {
-  std::vector<double> lambdas;
+  std::vector<double> lambdas{};
   bool standardize = true;
   int max_iterations = 400;
-  RowRules rules;
+  RowRules rules{};
   unsigned recipients = 7;
   double alpha = 1;
   ComparisonKind comparison = ComparisonKind::fast;
