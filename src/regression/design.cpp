@@ -13,14 +13,16 @@
 namespace pgmpc {
 
 namespace {
-constexpr std::size_t kMostMoments = 131072, kMostStretches = 256, kFewestStretches = 16, kFewestOfFew = 8;
+constexpr std::size_t kMostMoments = 65536, kMostStretches = 128, kFewestStretches = 16, kFewestOfFew = 8;
+// Moments of stretches are needed when the inverse is there, some twenty rounds later: messages of a part each.
+constexpr std::size_t kOpeningRounds = 12;
 constexpr double kStretchSlack = 0.05;                                                  // rule 1
 constexpr double kMeanLeverage = 0.05, kMeanLeverageOfSmall = 2, kMeanLeverageSlack = 0.3;  // rule 2
 constexpr double kVifUnder = 0.97;
 constexpr double kLeverageShift = 0x1p-10;  // without rule 3
 // Weights are inverse entries, at most 2^(scale + 3), times two roots, 2^12, twice: weight_bound. T <= d fits with
 // kStretchBits and kWeightBits behind the point, its square with kTraceBits.
-constexpr int kWeightBits = 32, kTraceBits = 24;
+constexpr int kWeightBits = 32, kTraceBits = 22, kPartBits = 18;
 
 double limit_of_sum(double d, double m) {
   return d * std::max(kMeanLeverage, kMeanLeverageOfSmall * d / m) + kMeanLeverageSlack;
@@ -53,12 +55,19 @@ FpVector leverage_violations(const Fixed& fixed, const StretchSums& sums, const 
   }
   const std::vector<i128> zero = {0};
   const FpVector reduced = truncate(s, label(Phase::design, 0, 3), trace, kBits - kTraceBits, kTraceBound);
-  Fp total;
+  // sum (T_g - c_g sum T)^2 for the parts c_g of the rows: sum T is the number of columns that vary.
+  Fp sum, squares, weighted;
+  double square_part = 0;
   for (std::size_t g = 0; g < stretches; ++g) {
-    const Fp distance = reduced[g] - number(columns * static_cast<double>(sums.sizes[g]) / m * part, kTraceBits);
-    total += distance * distance;
+    const double of_rows = static_cast<double>(sums.sizes[g]) / m;
+    sum += reduced[g];
+    squares += reduced[g] * reduced[g];
+    weighted += reduced[g] * number(of_rows, kPartBits);
+    square_part += of_rows * of_rows;
   }
-  room.push_back(number((limit_of_sum(columns, m) - columns * columns / m) * part * part, 2 * kTraceBits) - total);
+  const Fp spread = shifted(squares, kPartBits) - sum * (weighted + weighted) + sum * sum * number(square_part, kPartBits);
+  const double most_spread = (limit_of_sum(columns, m) - columns * columns / m) * part * part;
+  room.push_back(number(most_spread, 2 * kTraceBits + kPartBits) - spread);
   const FpVector bits = at_least(s, label(Phase::design, 0, 4), room, zero);
   FpVector out;
   for (std::size_t k = 0; k < bits.size(); ++k) {
@@ -114,28 +123,39 @@ StretchSums stretch_sums(std::span<const FpVector> columns, std::size_t stretche
   return sums;
 }
 
+namespace {
+// Of one stretch, 2 kDataBits, degree 2. products: of the means, upper triangle of the attributes.
+void append_central(FpVector& out, const Moments& moments, const StretchSums& sums, std::size_t g,
+                    const FpVector& products) {
+  const std::size_t d = moments.coarse_mean.size() - 1;
+  const Fp rows = Fp::from_int(static_cast<std::int64_t>(sums.sizes[g]));
+  const FpVector& linear = sums.linear[g];
+  std::size_t at = 0, next = 0;
+  for (std::size_t i = 0; i < d; ++i, ++at)  // the outcome's entry ends every row
+    for (std::size_t j = i; j < d; ++j)
+      out.push_back(sums.square[g][at++] - moments.coarse_mean[i] * linear[j] - moments.coarse_mean[j] * linear[i] +
+                    rows * products[next++]);
+}
+}  // namespace
+
 std::vector<FpVector> central_moments(const Fixed& fixed, const Moments& moments, const StretchSums& sums) {
-  const std::size_t columns = moments.coarse_mean.size(), d = columns - 1, half = triangle_size(d);
-  FpVector values;
-  values.reserve(half * sums.sizes.size());
-  FpVector products;  // of means, degree 2
+  const std::size_t d = moments.coarse_mean.size() - 1, half = triangle_size(d), stretches = sums.sizes.size();
+  FpVector products;
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = i; j < d; ++j) products.push_back(moments.coarse_mean[i] * moments.coarse_mean[j]);
-  for (std::size_t g = 0; g < sums.sizes.size(); ++g) {
-    const Fp rows = Fp::from_int(static_cast<std::int64_t>(sums.sizes[g]));
-    const FpVector& linear = sums.linear[g];
-    std::size_t at = 0, next = 0;
-    for (std::size_t i = 0; i < d; ++i, ++at)  // the outcome's entry ends every row
-      for (std::size_t j = i; j < d; ++j)
-        values.push_back(sums.square[g][at++] - moments.coarse_mean[i] * linear[j] - moments.coarse_mean[j] * linear[i] +
-                         rows * products[next++]);
-  }
-  const Opened opened =
-      masked_open(fixed.session, label(Phase::design, 0, 1), values, stretch_bound(sums.sizes[0]));
   const int shift = 2 * kDataBits + moments.log_rows - kStretchBits;
   std::vector<FpVector> out;
-  for (std::size_t g = 0; g < sums.sizes.size(); ++g)
-    out.push_back(truncated(fixed.session, opened, shift, g * half, half));
+  for (std::size_t part = 0; part < kOpeningRounds; ++part) {
+    const std::size_t first = start_of(part, stretches, kOpeningRounds);
+    const std::size_t end = start_of(part + 1, stretches, kOpeningRounds);
+    FpVector values;
+    values.reserve(half * (end - first));
+    for (std::size_t g = first; g < end; ++g) append_central(values, moments, sums, g, products);
+    const Opened opened = masked_open(fixed.session, label(Phase::design, static_cast<std::uint32_t>(part), 1), values,
+                                      stretch_bound(sums.sizes[0]));
+    for (std::size_t g = first; g < end; ++g)
+      out.push_back(truncated(fixed.session, opened, shift, (g - first) * half, half));
+  }
   return out;
 }
 

