@@ -111,7 +111,8 @@ CREATE FUNCTION mpc_internal.required_matches(spec jsonb) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT greatest((d ->> 'min_matched')::bigint,
-                  ceil((1 + attributes) / (d ->> 'max_parameter_ratio')::numeric)::bigint)
+                  ceil((1 + attributes) / (d ->> 'max_parameter_ratio')::numeric)::bigint,
+                  CASE WHEN d ? 'max_columns' AND d ->> 'max_columns' IS NULL THEN 10 * attributes END)
     FROM (SELECT spec -> 'disclosure' AS d,
                  (SELECT sum(jsonb_array_length(c.value -> 'attributes'))
                     FROM jsonb_each(spec -> 'controllers') AS c) AS attributes) AS s

@@ -140,10 +140,10 @@ COMMENT ON FUNCTION mpc_internal.settle_use(text, text, text) IS
 CREATE FUNCTION mpc_internal.models_in(spec jsonb) RETURNS integer
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT CASE jsonb_typeof(spec -> 'analysis' -> 'lambda')
-           WHEN 'array' THEN jsonb_array_length(spec -> 'analysis' -> 'lambda') ELSE 1 END
+  SELECT CASE jsonb_typeof(l) WHEN 'array' THEN jsonb_array_length(l) ELSE 1 END
+    FROM coalesce(spec -> 'analysis', jsonb_path_query_first(spec, '$.analyses.*')) AS a, LATERAL (SELECT a -> 'lambda') AS n (l)
 $$;
-COMMENT ON FUNCTION mpc_internal.models_in(jsonb) IS 'models that a study releases: one per lambda';
+COMMENT ON FUNCTION mpc_internal.models_in(jsonb) IS 'models that a study releases, one per lambda; a spec of format 1 has "analysis", a later one "analyses"';
 
 CREATE FUNCTION mpc_internal.numbers_of_model(spec jsonb) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp

@@ -10,7 +10,7 @@ $$;
 
 -- drafts
 SELECT mpc.draft_study('cycle', test_spec('0.11')) AS draft \gset
-SELECT study, version, state, digest = :'draft', proposer, spec -> 'analysis' ->> 'lambda' FROM mpc.studies WHERE study = 'cycle';
+SELECT study, version, state, digest = :'draft', proposer, spec -> 'analyses' -> 'lasso' ->> 'lambda' FROM mpc.studies WHERE study = 'cycle';
 SELECT count(*) FROM mpc_internal.outbox WHERE message ->> 'study' = 'cycle';
 SELECT count(*) > 20 FROM mpc.explain_study('cycle');
 SELECT count(*) FROM mpc.check_source('cycle', 'patients', 'bsn');

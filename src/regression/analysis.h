@@ -12,6 +12,7 @@
 
 #include "base/cancel.h"
 #include "mpc/session.h"
+#include "regression/precision_kind.h"
 #include "sharing/field.h"
 
 namespace pgmpc {
@@ -30,9 +31,6 @@ struct ColumnInputs {
 
 // Message of every refusal by a disclosure rule, whichever it was.
 inline constexpr const char* kRulesRefused = "a disclosure rule of the agreed spec refused the study";
-
-// How exactly numbers are released (precision.h); exact: kReleaseBits fractional bits.
-enum class Precision { exact, statistical, coarse };
 
 // Disclosure rules over the joined rows (spec: disclosure.*), and what a refusal by them says.
 struct RowRules {

@@ -1,7 +1,7 @@
 // What: fixed-point arithmetic on shares: the precision of one analysis and the label of its gates.
 // Terms: unit = 2^-F; F = fractional bits of every value between gates; data enter with 24 fractional bits.
-// Invariants: F = 36 up to 60 columns, 35 above, 34 where they have more than 2^20 rows or the study more than 8
-//             lambdas: each bit less gives two bits of statistical distance back (rule F13), and the error of the
+// Invariants: F = 36 up to 60 columns, 35 up to 120, 34 above, where they have more than 2^20 rows, or the study more
+//             than 8 lambdas: each bit less gives two bits of statistical distance back (rule F13), and the error of the
 //             coefficients stays below 1e-6.
 #pragma once
 #include <algorithm>
@@ -47,7 +47,7 @@ struct Fixed {
   int bits;  // F
 
   static int bits_for(std::size_t columns, std::size_t rows, std::size_t problems) {
-    const int bits = columns <= 60 ? 36 : rows <= (1u << 20) ? 35 : 34;
+    const int bits = columns <= 60 ? 36 : columns <= 120 && rows <= (1u << 20) ? 35 : 34;
     return problems > 8 ? std::min(bits, 34) : bits;
   }
   Fp constant(double x) const { return Fp::from_signed(static_cast<i128>(std::llround(std::ldexp(x, bits)))); }

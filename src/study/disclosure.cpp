@@ -7,6 +7,53 @@
 
 namespace pgmpc {
 
+namespace {
+std::string or_off(const std::optional<double>& value) { return value ? canonical_number(*value) : "off"; }
+
+// Of the joint design, of one party's data over all studies, and of how exactly numbers are released.
+void add_later_rules(std::vector<DisclosureRule>& rules, const Spec& spec) {
+  const DisclosureSpec& r = spec.disclosure;
+  const DisclosureSpec standard;
+  const auto number = [](std::int64_t n) { return std::to_string(n); };
+  rules.push_back({"max_leverage", canonical_number(r.max_leverage),
+                   r.max_leverage < 1 ? "refused when one matched record has more than about " +
+                                            canonical_number(r.max_leverage) +
+                                            " leverage on the attributes of both parties together, or few records have "
+                                            "most of it"
+                                      : "off: a few records may decide a coefficient alone",
+                   r.max_leverage > standard.max_leverage});
+  rules.push_back({"max_vif", or_off(r.max_vif),
+                   r.max_vif ? "refused when the variance inflation factor of an attribute is above " +
+                                   canonical_number(*r.max_vif) + ": the others all but determine it"
+                             : "off: two attributes may differ in a single record by next to nothing",
+                   !r.max_vif || *r.max_vif > *standard.max_vif});
+  rules.push_back({"max_columns", r.max_columns ? number(*r.max_columns) : "a tenth of the matched records",
+                   "at most " + (r.max_columns ? number(*r.max_columns) : "a tenth of the matched records as many") +
+                       " attributes",
+                   r.max_columns && 10 * *r.max_columns > spec.required_matches()});
+  rules.push_back({"versions", number(r.versions),
+                   "at most " + number(r.versions) + " versions of its data that a controller brings to the other one",
+                   r.versions > standard.versions});
+  rules.push_back(
+      {"released_numbers", r.released_numbers ? number(*r.released_numbers) : "a tenth of the matched records",
+       "at most " + (r.released_numbers ? number(*r.released_numbers) : "a tenth of the matched records as many") +
+           " numbers about a source to the other controller, over all studies, beyond the first full model per outcome",
+       r.released_numbers && 10 * *r.released_numbers > spec.required_matches()});
+  rules.push_back({"own_moments", r.own_moments ? "true" : "false",
+                   r.own_moments ? "on: second moments of one party's own columns may be released"
+                                 : "no second moments of one party's own columns",
+                   r.own_moments});
+  const char* precision = precision_name(spec.precision);
+  rules.push_back({"release.precision", precision,
+                   spec.precision == Precision::exact
+                       ? "exact: 28 bits of every number; several such models tell which records matched"
+                       : std::string("every number is rounded to ") +
+                             (spec.precision == Precision::statistical ? "an eighth" : "half") +
+                             " of its standard error or less, to a power of two whose exponent all parties learn",
+                   spec.precision == Precision::exact});
+}
+}  // namespace
+
 std::vector<DisclosureRule> disclosure_rules(const Spec& spec) {
   const DisclosureSpec& r = spec.disclosure;
   const DisclosureSpec standard;
@@ -22,10 +69,10 @@ std::vector<DisclosureRule> disclosure_rules(const Spec& spec) {
                    r.max_parameter_ratio > standard.max_parameter_ratio});
   rules.push_back({"min_level_count", number(r.min_level_count),
                    r.min_level_count > 1
-                       ? "refused when a level of a 0/1 column, or the difference of two such columns, "
+                       ? "refused when a level of a two-valued column, or the difference of two such columns, "
                          "has some matched records but fewer than " +
                              number(r.min_level_count)
-                       : "off: a level of a 0/1 column may be a single record",
+                       : "off: a level of a two-valued column may be a single record",
                    r.min_level_count < standard.min_level_count});
   rules.push_back({"max_dominance", canonical_number(r.max_dominance),
                    r.max_dominance < 1
@@ -52,6 +99,7 @@ std::vector<DisclosureRule> disclosure_rules(const Spec& spec) {
                        ? "no fit below lambda " + canonical_number(*r.min_lambda)
                        : "off: with a small lambda a combination of three or more columns can single out a record",
                    false});
+  if (spec.format > 1) add_later_rules(rules, spec);
   return rules;
 }
 
@@ -66,7 +114,8 @@ Error disclosure_refusal(const Spec& spec) {
                    "model_budget.",
                "The thresholds belong to the spec: another threshold is a new version that all three parties approve, "
                "none below the pg_mpc.min_matched that the administrator of a node has set. More records, fewer "
-               "attributes, no rare 0/1 columns and no extreme values need no other threshold.");
+               "attributes, no rare two-valued columns, no extreme values and no attribute that follows from others "
+               "need no other threshold.");
 }
 
 void check_cohort(const Spec& spec, std::int64_t records, const std::vector<EarlierCohort>& earlier) {

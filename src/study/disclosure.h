@@ -14,7 +14,7 @@
 namespace pgmpc {
 
 struct DisclosureRule {
-  std::string key;        // below disclosure in the spec
+  std::string key;        // below disclosure in the spec, or release.precision
   std::string threshold;  // as in the spec; "off" where there is none
   std::string statement;  // what is refused
   bool relaxed = false;

@@ -26,7 +26,7 @@ constexpr double kKeySeconds = 4.5;
 constexpr double kRecordSeconds = 1e-6;  // everything that touches a record without public-key arithmetic
 
 constexpr double kRoundSeconds = 8e-4;        // between processes of one machine
-constexpr std::int64_t kMostRows = 10000000;  // where the spec does not say how many records to expect
+constexpr std::int64_t kMostRows = 1000000;  // where the spec does not say how many records to expect
 
 PlannedAnalysis plan_of(const Spec& spec) {
   return {spec.attribute_count() + 1,
@@ -36,7 +36,10 @@ PlannedAnalysis plan_of(const Spec& spec) {
           spec.standardize,
           spec.max_iterations,
           spec.disclosure.max_dominance,
-          spec.comparison};
+          spec.comparison,
+          spec.precision,
+          spec.disclosure.max_leverage,
+          spec.disclosure.max_vif.value_or(0)};
 }
 
 std::int64_t ciphertext_bytes(const Spec& spec) { return 2 * spec.key_bits / 8; }

@@ -75,6 +75,10 @@ Run::Run(const StudyContext& context)
       step_start_(std::chrono::steady_clock::now()),
       cpu_before_(process_cpu_seconds()),
       kernel_before_(context.pool.cpu_seconds()) {
+  if (spec_.format != kSpecFormat)
+    throw Error(ErrorCode::wrong_state, "the spec of the study has an old format",
+                "format " + std::to_string(spec_.format) + "; studies run with format " + std::to_string(kSpecFormat),
+                "propose it again: a new version gets today's defaults, and all parties decide on it");
   if (spec_.keep_shares) throw Error(ErrorCode::not_supported, "this version keeps no shares");
 }
 
@@ -186,6 +190,9 @@ void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, Co
     const Error refusal = disclosure_refusal(spec_);
     request.rules.min_level_count = spec_.disclosure.min_level_count;
     request.rules.max_dominance = spec_.disclosure.max_dominance;
+    request.rules.max_leverage = spec_.disclosure.max_leverage;
+    request.rules.max_vif = spec_.disclosure.max_vif.value_or(0);
+    request.precision = spec_.precision;
     request.rules.refusal_detail = refusal.detail();
     request.rules.refusal_hint = refusal.hint();
     request.recipients = recipient_set(spec_);
@@ -219,8 +226,9 @@ void Run::record(const std::vector<Model>& models, std::int64_t rounds) {
     fit.bytes_sent = static_cast<std::int64_t>(context_.transport.bytes_sent());
     fit.r_squared = fit.adjusted_r_squared = std::numeric_limits<double>::quiet_NaN();
     if (model.received) {
-      // Without an l1 part nothing is left out, even if a coefficient rounds to zero.
-      const bool all = model.lambda * spec_.alpha == 0;
+      // What rounds to zero is not selected. The exact release of a model without an l1 part leaves nothing out.
+      const bool penalised = model.lambda * spec_.alpha != 0;
+      const bool all = !penalised && spec_.precision == Precision::exact;
       for (std::size_t j = 0; j + 1 < columns.size(); ++j) {
         const double value = model.coefficients[j];
         const bool selected = all || value != 0;
@@ -230,7 +238,7 @@ void Run::record(const std::vector<Model>& models, std::int64_t rounds) {
       }
       result_.coefficients.push_back({model.lambda, "(intercept)", "", model.intercept, true});
       fit.r_squared = model.r_squared;
-      const double freedom = static_cast<double>(fit.n) - fit.nonzero - 1;
+      const double freedom = static_cast<double>(fit.n) - (penalised ? fit.nonzero : fit.parameters - 1) - 1;
       if (freedom > 0) fit.adjusted_r_squared = 1 - (1 - fit.r_squared) * (static_cast<double>(fit.n) - 1) / freedom;
     }
     result_.fits.push_back(fit);

@@ -1,4 +1,4 @@
-// What: reads the study spec, section by section, and writes the filled document. See spec.h.
+// What: reads the study spec, section by section. See spec.h; the filled document is written by spec_fill.cpp.
 // Invariants: a check lives beside the key it is about; checks that need several keys come last (check_together).
 #include "study/spec.h"
 
@@ -11,6 +11,8 @@
 #include "base/error.h"
 #include "crypto/keyed_hash.h"
 #include "study/canonical_json.h"
+#include "study/lambda_grid.h"
+#include "study/spec_fill.h"
 #include "study/spec_reader.h"
 
 namespace pgmpc {
@@ -25,6 +27,9 @@ constexpr std::size_t kMaxLambdas = 100;
 constexpr int kMaxIterations = 10'000;
 constexpr int kMaxScaleExponent = 60;
 constexpr double kMaxParameterRatio = 1000;
+constexpr double kMaxVif = 1000;  // what the precision of an inverse on shares can tell from more
+constexpr std::int64_t kMaxVersions = 1000;
+constexpr std::int64_t kRecordsPerColumn = 10;
 constexpr const char* kDocument = "study spec";
 
 // Names of an array, each once.
@@ -125,15 +130,25 @@ void read_kind(Spec& spec, const SpecReader& analysis) {
     spec.kind = kind;
     return;
   }
+  for (const char* later : {"describe", "glm", "survival"}) {
+    if (name != later) continue;
+    throw Error(ErrorCode::not_supported, "this kind of analysis is not supported", analysis.at("kind") + ": " + name,
+                "one of lasso, ridge, elastic_net");
+  }
   refuse_spec("unknown analysis in study spec", analysis.at("kind"), "\"" + pointer_to("", name).substr(1) + "\"",
               "one of lasso, ridge, elastic_net");
 }
 
 void read_lambda(Spec& spec, const json& value, const std::string& pointer) {
-  const double lambda = spec_number(value, pointer);
+  double lambda = spec_number(value, pointer);
   if (lambda < 0) refuse_spec("lambda must not be negative", pointer, canonical_number(lambda));
+  std::string hint;
+  if (spec.precision != Precision::exact) {
+    lambda = lambda_on_grid(lambda, spec.disclosure.min_lambda);
+    hint = "lambdas that differ by less than 4.4 % are the same where release.precision is not exact";
+  }
   if (std::count(spec.lambdas.begin(), spec.lambdas.end(), lambda) > 0) {
-    refuse_spec("duplicate lambda in study spec", pointer, canonical_number(lambda));
+    refuse_spec("duplicate lambda in study spec", pointer, canonical_number(lambda), hint);
   }
   spec.lambdas.push_back(lambda == 0 ? 0 : lambda);  // no minus zero
 }
@@ -169,15 +184,63 @@ void read_comparison(Spec& spec, const SpecReader& analysis) {
               "\"" + pointer_to("", name).substr(1) + "\"", "one of fast, compact");
 }
 
-void read_analysis(Spec& spec, const SpecReader& root) {
-  const SpecReader analysis(root.required("analysis"), root.at("analysis"),
-                            {"kind", "lambda", "alpha", "standardize", "comparison", "max_iterations"});
+void read_one_analysis(Spec& spec, const json& value, const std::string& pointer) {
+  const SpecReader analysis(value, pointer, {"kind", "lambda", "alpha", "standardize", "comparison", "max_iterations"});
   read_kind(spec, analysis);
   read_lambdas(spec, analysis);
   read_alpha(spec, analysis);
   spec.standardize = analysis.boolean("standardize", spec.standardize);
   read_comparison(spec, analysis);
   spec.max_iterations = static_cast<int>(analysis.integer("max_iterations", spec.max_iterations, 1, kMaxIterations));
+}
+
+// Where the only analysis of the document stands.
+std::string analysis_pointer(const Spec& spec, const SpecReader& root) {
+  return root.has("analyses") ? pointer_to(root.at("analyses"), spec.analysis) : root.at("analysis");
+}
+
+// "analysis" is the short form of one entry of "analyses" that is named like its kind.
+void read_analysis(Spec& spec, const SpecReader& root) {
+  if (spec.format == 1 || !root.has("analyses")) {
+    read_one_analysis(spec, root.required("analysis"), root.at("analysis"));
+    spec.analysis = kind_name(spec.kind);
+    return;
+  }
+  if (root.has("analysis"))
+    refuse_spec("study spec has both analysis and analyses", root.at("analysis"), "found beside analyses",
+                "analysis is the short form of one entry of analyses: leave one of them out");
+  const SpecReader all(root.required("analyses"), root.at("analyses"));
+  if (all.object().size() != 1)
+    throw Error(all.object().empty() ? ErrorCode::invalid_parameter : ErrorCode::not_supported,
+                all.object().empty() ? "study spec has no analysis" : "several analyses in one study are not supported",
+                root.at("analyses") + ": " + std::to_string(all.object().size()) + " entries",
+                "name one analysis; propose a study for each other one");
+  const auto item = all.object().items().begin();
+  spec.analysis = spec_name(json(item.key()), all.at(item.key()), "analysis");
+  read_one_analysis(spec, item.value(), all.at(item.key()));
+}
+
+void read_release(Spec& spec, const SpecReader& root) {
+  if (!root.has("release")) return;
+  const SpecReader release(root.required("release"), root.at("release"), {"precision"});
+  if (!release.has("precision")) return;
+  const std::string name = spec_string(release.required("precision"), release.at("precision"));
+  for (const Precision precision : {Precision::statistical, Precision::coarse, Precision::exact}) {
+    if (name != precision_name(precision)) continue;
+    spec.precision = precision;
+    return;
+  }
+  refuse_spec("unknown precision in study spec", release.at("precision"), "\"" + pointer_to("", name).substr(1) + "\"",
+              "one of statistical, coarse, exact");
+}
+
+// There is one analysis: whether it is refused or the study comes to the same.
+void read_refusal(Spec& spec, const SpecReader& root) {
+  if (!root.has("refusal")) return;
+  spec.refusal = spec_string(root.required("refusal"), root.at("refusal"));
+  if (spec.refusal != "all" && spec.refusal != "each")
+    refuse_spec("unknown refusal in study spec", root.at("refusal"),
+                "\"" + pointer_to("", spec.refusal).substr(1) + "\"", "one of all, each");
 }
 
 // In the order of the party indexes, whatever order the document has.
@@ -222,9 +285,14 @@ void read_scale_exponents(Spec& spec, const SpecReader& root) {
 
 void read_disclosure(Spec& spec, const SpecReader& root) {
   if (!root.has("disclosure")) return;
-  const SpecReader reader(root.required("disclosure"), root.at("disclosure"),
-                          {"min_matched", "max_parameter_ratio", "min_level_count", "max_dominance", "model_budget",
-                           "min_cohort_change", "min_lambda"});
+  const SpecReader reader = spec.format == 1
+                                ? SpecReader(root.required("disclosure"), root.at("disclosure"),
+                                             {"min_matched", "max_parameter_ratio", "min_level_count", "max_dominance",
+                                              "model_budget", "min_cohort_change", "min_lambda"})
+                                : SpecReader(root.required("disclosure"), root.at("disclosure"),
+                                             {"min_matched", "max_parameter_ratio", "min_level_count", "max_dominance",
+                                              "model_budget", "min_cohort_change", "min_lambda", "max_leverage",
+                                              "max_vif", "max_columns", "versions", "released_numbers", "own_moments"});
   DisclosureSpec& rules = spec.disclosure;
   rules.min_matched = reader.integer("min_matched", rules.min_matched, 1, kMaxCount);
   rules.max_parameter_ratio = reader.number("max_parameter_ratio", rules.max_parameter_ratio, 0, kMaxParameterRatio);
@@ -235,56 +303,73 @@ void read_disclosure(Spec& spec, const SpecReader& root) {
   if (reader.has_value("min_lambda")) {
     rules.min_lambda = reader.number("min_lambda", 0, 0, std::numeric_limits<double>::max(), true);
   }
+  if (spec.format == 1) return;
+  rules.max_leverage = reader.number("max_leverage", rules.max_leverage, 0, 1);
+  if (reader.has("max_vif"))
+    rules.max_vif = reader.has_value("max_vif") ? std::optional(reader.number("max_vif", 0, 1, kMaxVif)) : std::nullopt;
+  if (reader.has_value("max_columns")) rules.max_columns = reader.integer("max_columns", 0, 1, kMaxCount);
+  rules.versions = reader.integer("versions", rules.versions, 1, kMaxVersions);
+  if (reader.has_value("released_numbers"))
+    rules.released_numbers = reader.integer("released_numbers", 0, 1, kMaxCount);
+  rules.own_moments = reader.boolean("own_moments", rules.own_moments);
 }
 
-void check_together(const Spec& spec) {
-  if (!spec.disclosure.min_lambda) return;
+void check_together(const Spec& spec, const SpecReader& root) {
+  const DisclosureSpec& rules = spec.disclosure;
+  if (rules.max_columns && static_cast<std::int64_t>(spec.attribute_count()) > *rules.max_columns)
+    refuse_spec("more attributes than the agreed maximum in study spec", "/disclosure/max_columns",
+                std::to_string(*rules.max_columns), std::to_string(spec.attribute_count()) + " attributes");
+  if (!rules.min_lambda) return;
   for (const double lambda : spec.lambdas) {
-    if (lambda >= *spec.disclosure.min_lambda) continue;
-    refuse_spec("lambda is below the agreed minimum", "/analysis/lambda", canonical_number(lambda),
-                "disclosure.min_lambda is " + canonical_number(*spec.disclosure.min_lambda));
+    if (lambda >= *rules.min_lambda) continue;
+    refuse_spec("lambda is below the agreed minimum", pointer_to(analysis_pointer(spec, root), "lambda"),
+                canonical_number(lambda), "disclosure.min_lambda is " + canonical_number(*rules.min_lambda));
   }
 }
 
-json filled_analysis(const Spec& spec) {
-  // One lambda is written as a number, so that the common spec keeps the form in which people write it.
-  const json lambda = spec.lambdas.size() == 1 ? json(spec.lambdas.front()) : json(spec.lambdas);
-  return {{"kind", kind_name(spec.kind)},
-          {"lambda", lambda},
-          {"alpha", spec.alpha},
-          {"standardize", spec.standardize},
-          {"comparison", comparison_name(spec.comparison)},
-          {"max_iterations", spec.max_iterations}};
+// Keys that came later are as if there were no such rule.
+void set_format_1(Spec& spec) {
+  spec.format = 1;
+  spec.precision = Precision::exact;
+  DisclosureSpec& rules = spec.disclosure;
+  rules.max_leverage = 1;
+  rules.max_vif.reset();
+  rules.max_columns = static_cast<std::int64_t>(kMaxAttributes);
+  rules.versions = kMaxVersions;
+  rules.released_numbers = kMaxCount;
+  rules.own_moments = true;
 }
 
-json filled_disclosure(const DisclosureSpec& rules) {
-  return {{"min_matched", rules.min_matched},
-          {"max_parameter_ratio", rules.max_parameter_ratio},
-          {"min_level_count", rules.min_level_count},
-          {"max_dominance", rules.max_dominance},
-          {"model_budget", rules.model_budget},
-          {"min_cohort_change", rules.min_cohort_change},
-          {"min_lambda", rules.min_lambda ? json(*rules.min_lambda) : json()}};
-}
-
-json filled(const Spec& spec) {
-  json controllers = json::object();
-  json exponents = json::object();
-  for (const ControllerSpec& controller : spec.controllers) {
-    json& entry = controllers[controller.party] = {{"attributes", controller.attributes}};
-    if (controller.outcome) entry["outcome"] = *controller.outcome;
-    if (!controller.scale_exponents.empty()) exponents[controller.party] = controller.scale_exponents;
-  }
-  return {{"controllers", controllers},
-          {"third_party", spec.third_party},
-          {"key_bits", spec.key_bits},
-          {"identifier", {{"parts", spec.identifier_parts}, {"normalise", spec.normalise}}},
-          {"analysis", filled_analysis(spec)},
-          {"recipients", spec.recipients},
-          {"expected_records", spec.expected_records ? json(*spec.expected_records) : json()},
-          {"scale_exponents", exponents},
-          {"keep_shares", spec.keep_shares},
-          {"disclosure", filled_disclosure(spec.disclosure)}};
+Spec parse(const json& document, bool stored) {
+  Spec spec;
+  const bool old = stored && document.is_object() && !document.contains("format");
+  if (old) set_format_1(spec);
+  const SpecReader root = old ? SpecReader(document, "",
+                                           {"controllers", "third_party", "key_bits", "identifier", "analysis",
+                                            "recipients", "expected_records", "scale_exponents", "keep_shares",
+                                            "disclosure"})
+                              : SpecReader(document, "",
+                                           {"format", "controllers", "third_party", "key_bits", "identifier",
+                                            "analysis", "analyses", "recipients", "expected_records",
+                                            "scale_exponents", "keep_shares", "release", "refusal", "disclosure"});
+  if (root.has("format") && root.integer("format", 0, 1, kMaxCount) != kSpecFormat)
+    refuse_spec("unknown format of study spec", root.at("format"), root.required("format").dump(),
+                "this version fills specs of format " + std::to_string(kSpecFormat) + "; leave the key out");
+  read_controllers(spec, root);
+  read_third_party(spec, root);
+  read_key_bits(spec, root);
+  read_identifier(spec, root);
+  if (!old) read_release(spec, root);
+  read_disclosure(spec, root);
+  read_analysis(spec, root);
+  read_recipients(spec, root);
+  if (root.has_value("expected_records")) spec.expected_records = root.integer("expected_records", 0, 1, kMaxRecords);
+  read_scale_exponents(spec, root);
+  spec.keep_shares = root.boolean("keep_shares", spec.keep_shares);
+  if (!old) read_refusal(spec, root);
+  check_together(spec, root);
+  spec.canonical_json = filled_spec(spec);
+  return spec;
 }
 
 }  // namespace
@@ -324,29 +409,14 @@ std::int64_t Spec::required_matches() const {
   const double exact = parameters / disclosure.max_parameter_ratio;
   const double nearest = std::round(exact);
   const double matches = std::fabs(exact - nearest) < 1e-9 * nearest ? nearest : std::ceil(exact);
-  return std::max(disclosure.min_matched, static_cast<std::int64_t>(std::min(matches, 9e18)));
+  const std::int64_t of_columns =
+      disclosure.max_columns ? 0 : kRecordsPerColumn * static_cast<std::int64_t>(attribute_count());
+  return std::max({disclosure.min_matched, static_cast<std::int64_t>(std::min(matches, 9e18)), of_columns});
 }
 
-Spec parse_spec(std::string_view text) {
-  const json document = read_json(text, kMaxSpecBytes, kDocument);
-  const SpecReader root(document, "",
-                        {"controllers", "third_party", "key_bits", "identifier", "analysis", "recipients",
-                         "expected_records", "scale_exponents", "keep_shares", "disclosure"});
-  Spec spec;
-  read_controllers(spec, root);
-  read_third_party(spec, root);
-  read_key_bits(spec, root);
-  read_identifier(spec, root);
-  read_analysis(spec, root);
-  read_recipients(spec, root);
-  if (root.has_value("expected_records")) spec.expected_records = root.integer("expected_records", 0, 1, kMaxRecords);
-  read_scale_exponents(spec, root);
-  spec.keep_shares = root.boolean("keep_shares", spec.keep_shares);
-  read_disclosure(spec, root);
-  check_together(spec);
-  spec.canonical_json = canonical_json(filled(spec));
-  return spec;
-}
+Spec parse_spec(std::string_view text) { return parse(read_json(text, kMaxSpecBytes, kDocument), false); }
+
+Spec read_spec(std::string_view text) { return parse(read_json(text, kMaxSpecBytes, kDocument), true); }
 
 std::string study_digest(std::string_view study, const Spec& spec) {
   std::string message = "pg_mpc study 1\n";

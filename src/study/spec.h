@@ -1,5 +1,8 @@
 // What: the study spec: parsed, checked, defaults filled, canonical.
 // Terms: spec = the JSON document all parties approve; filled = every key present, defaults written out;
+//        format = the set of keys and defaults of a filled spec: 2, or 1 of specs filled before there was a key for it.
+//        A stored spec is read with the defaults of its own format and never filled again, so that its digest stays;
+//        one of format 1 can be read and explained, and is started no more.
 //        digest = hex SHA-256 of "pg_mpc study 1\n" + name + "\n" + RFC 8785 JSON of the filled spec.
 // Invariants: unknown keys, duplicate keys, wrong types and values out of range are Error(invalid_parameter) with the
 //             JSON pointer in the detail; at most 64 kB, 200 attributes, names [a-z][a-z0-9_]{0,62};
@@ -15,11 +18,13 @@
 #include <vector>
 
 #include "mpc/comparison_kind.h"
+#include "regression/precision_kind.h"
 
 namespace pgmpc {
 
 inline constexpr std::size_t kMaxSpecBytes = 64 * 1024;
 inline constexpr std::size_t kMaxAttributes = 200;
+inline constexpr int kSpecFormat = 2;
 
 enum class AnalysisKind { lasso, ridge, elastic_net };
 const char* kind_name(AnalysisKind kind);
@@ -41,14 +46,22 @@ struct DisclosureSpec {
   std::int64_t model_budget = 100;
   std::int64_t min_cohort_change = 10;
   std::optional<double> min_lambda;
+  double max_leverage = 0.4;
+  std::optional<double> max_vif = 200;
+  std::optional<std::int64_t> max_columns;  // none: a tenth of the matched records
+  std::int64_t versions = 3;
+  std::optional<std::int64_t> released_numbers;  // none: a tenth of the matched records
+  bool own_moments = false;
 };
 
 struct Spec {
+  int format = kSpecFormat;
   std::array<ControllerSpec, 2> controllers;
   std::string third_party;
   int key_bits = 3072;
   int identifier_parts = 1;
   std::vector<std::string> normalise;  // of trim, upper, digits, applied in this order
+  std::string analysis;  // its name
   AnalysisKind kind = AnalysisKind::lasso;
   std::vector<double> lambdas;
   double alpha = 1;  // what runs: 1 for the lasso, 0 for ridge
@@ -58,6 +71,8 @@ struct Spec {
   std::vector<std::string> recipients;
   std::optional<std::int64_t> expected_records;
   bool keep_shares = false;
+  Precision precision = Precision::statistical;
+  std::string refusal = "all";
   DisclosureSpec disclosure;
 
   std::string canonical_json;  // of the filled spec
@@ -67,11 +82,15 @@ struct Spec {
   // 0, 1, 2, or -1 when the party does not take part.
   int party_index(std::string_view party) const;
   const std::string& party_name(int index) const;
-  // Fewest matched records for which anything is computed: max(min_matched, parameters / max_parameter_ratio).
+  // Fewest matched records for which anything is computed: max(min_matched, parameters / max_parameter_ratio), and ten
+  // per attribute unless max_columns says otherwise.
   std::int64_t required_matches() const;
 };
 
+// A proposal: filled with the defaults of the current format. A filled spec of it stays as it is.
 Spec parse_spec(std::string_view json);
+// A stored spec, of its own format.
+Spec read_spec(std::string_view json);
 std::string study_digest(std::string_view study, const Spec& spec);  // 64 hex digits
 bool valid_name(std::string_view name);
 // JSON pointer of the first difference between two canonical specs, "" when equal.

@@ -179,7 +179,7 @@ Datum pg_mpc_pin_source(PG_FUNCTION_ARGS) {
   text* study = PG_GETARG_TEXT_PP(6);
   Pin pin = pg::udf([&] {
     const PinArguments given = arguments_of(fcinfo, spec_text, party, identifier);
-    const Spec spec = parse_spec(pg::text_of(spec_text));
+    const Spec spec = read_spec(pg::text_of(spec_text));
     const int controller = spec.party_index(pg::text_of(party));
     const std::vector<std::string> columns = spec.controllers.at(static_cast<std::size_t>(controller)).columns();
     SourceDigest digest;
@@ -211,7 +211,7 @@ Datum pg_mpc_source_digest(PG_FUNCTION_ARGS) {
   ArrayType* identifier = PG_GETARG_ARRAYTYPE_P(3);
   return pg::udf(fcinfo, [&] {
     const PinArguments given = arguments_of(fcinfo, spec_text, party, identifier);
-    const Spec spec = parse_spec(pg::text_of(spec_text));
+    const Spec spec = read_spec(pg::text_of(spec_text));
     SourceDigest digest;
     scan_source(given.bound, spec, spec.party_index(pg::text_of(party)), [&](const Source& part) { digest.add(part); });
     return PointerGetDatum(pg::make_varlena(digest.finish()));

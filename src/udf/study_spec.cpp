@@ -76,7 +76,7 @@ void fill_row(char** cells, const ExplainRow& row) {
 
 ExplainTable explain_table(std::string_view spec_text, std::string_view party,
                            const std::optional<std::int64_t>& own_records) {
-  Spec spec = parse_spec(spec_text);
+  Spec spec = read_spec(spec_text);
   std::vector<ExplainRow> rows = explain(spec, spec.party_index(party), own_records);
   const std::size_t cells = rows.size() * kExplainColumns;
   ExplainTable table{static_cast<int>(rows.size()),
@@ -95,13 +95,13 @@ Datum pg_mpc_parse_spec(PG_FUNCTION_ARGS) {
 Datum pg_mpc_study_digest(PG_FUNCTION_ARGS) {
   text* study = PG_GETARG_TEXT_PP(0);
   text* spec = PG_GETARG_TEXT_PP(1);
-  return pg::udf(fcinfo, [&] { return text_datum(study_digest(pg::text_of(study), parse_spec(pg::text_of(spec)))); });
+  return pg::udf(fcinfo, [&] { return text_datum(study_digest(pg::text_of(study), read_spec(pg::text_of(spec)))); });
 }
 
 Datum pg_mpc_require_feasible(PG_FUNCTION_ARGS) {
   text* spec = PG_GETARG_TEXT_PP(0);
   return pg::udf(fcinfo, [&] {
-    require_feasible(parse_spec(pg::text_of(spec)));
+    require_feasible(read_spec(pg::text_of(spec)));
     return Datum(0);
   });
 }

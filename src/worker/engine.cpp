@@ -178,7 +178,7 @@ Engine::Engine(std::string attempt, CancelToken& cancel, std::uint64_t (*progres
   auto frame = coordinator_.receive(Clock::now() + kLocalPatience, cancel_, lifeline_fd_);
   if (!frame) throw Error(ErrorCode::internal, "the coordinator does not answer");
   job_ = value_of_reply(parse_object(*frame));
-  spec_ = parse_spec(text_member(job_, "spec"));
+  spec_ = read_spec(text_member(job_, "spec"));
   third_party_ = text_member(job_, "role") == "third_party";
   manual_ = job_.value("manual", false);
 }

@@ -297,6 +297,17 @@ TEST(Design, NothingIsOpenedBeforeTheBit) {
   }
 }
 
+// Ten million records fit without the rules (dominance_test.cpp); with them a study of that size has fewer attributes.
+TEST(Design, LargeStudiesFitTheExposure) {
+  for (const auto& [attributes, rows] : std::vector<std::pair<std::size_t, std::size_t>>{{200, 1000000}, {100, 10000000}}) {
+    PlannedAnalysis plan{attributes + 1, rows, {1.0}, 1, true, 200, 0.5};
+    plan.precision = Precision::statistical;
+    plan.max_leverage = 0.4;
+    plan.max_vif = 200;
+    EXPECT_LE(planned_exposure(plan), kMostExposure) << attributes;
+  }
+}
+
 TEST(Design, StretchesAreBounded) {
   EXPECT_EQ(design_stretches(30, 5000), 128U);
   EXPECT_EQ(design_stretches(30, 1000000), 128U);

@@ -23,7 +23,8 @@ using test::StudyHarness;
 constexpr const char* kDiabetesSpec = R"({
   "controllers": {"erasmus_mc": {"attributes": ["age", "sex", "bmi", "bp", "tc"]},
                   "zilveren_kruis": {"attributes": ["ldl", "hdl", "tch", "ltg", "glu"], "outcome": "progression"}},
-  "third_party": "zorgttp", "key_bits": 2048, "analysis": {"kind": "lasso", "lambda": 1}})";
+  "third_party": "zorgttp", "key_bits": 2048, "release": {"precision": "exact"},
+  "analysis": {"kind": "lasso", "lambda": 1}})";
 
 // The diabetes data split vertically; each side holds another random 90 % of the persons, in its own order.
 struct Split {
@@ -142,6 +143,70 @@ TEST(Study, KeepsNoShares) {
   EXPECT_EQ(test::message_of([&] { h.run(); }), "this version keeps no shares");
 }
 
+Records tiny(const std::string& column, int records, const std::string& prefix = "p") {
+  Records r{{column}, {}, {{}}, {}};
+  for (int i = 0; i < records; ++i) {
+    r.identifiers.push_back(prefix + std::to_string(i));
+    r.columns[0].push_back(std::sin(i * 1.7) * 3 + i % 7);
+  }
+  return r;
+}
+
+// At the defaults of a spec: every number a multiple of a power of two and within half of it from the exact one; what
+// rounds to zero is not selected.
+TEST(Study, StatisticalPrecisionEndToEnd) {
+  const Split split = split_diabetes(3);
+  std::string spec = kDiabetesSpec;
+  const std::string exact = R"("exact")";
+  spec.replace(spec.find(exact), exact.size(), R"("statistical")");
+  StudyHarness h(spec, split.a, split.b);
+  h.run();
+  const test::PlainFit expected = test::PlainLasso(split.joined).fit(1.0, true);
+  const auto rows = static_cast<double>(split.joined.outcome.size());
+  const auto deviation = [&](const std::vector<double>& column) {
+    double mean = 0, squares = 0;
+    for (const double x : column) mean += x / rows;
+    for (const double x : column) squares += (x - mean) * (x - mean) / rows;
+    return std::sqrt(squares);
+  };
+  const double spread = deviation(split.joined.outcome) * std::sqrt(std::max(1 - expected.r_squared, 0.5) / rows);
+  const StudyResult& result = h.results[2];
+  for (std::size_t j = 0; j < 10; ++j) {
+    const double error = spread / deviation(split.joined.columns[j]), grid = std::exp2(std::floor(std::log2(error / 8)));
+    const Coefficient& row = result.coefficients[j];
+    EXPECT_EQ(row.value / grid, std::round(row.value / grid)) << row.attribute;
+    EXPECT_LE(std::fabs(row.value - expected.coefficients[j]), grid * 0.501) << row.attribute;
+    EXPECT_EQ(row.selected, row.value != 0) << row.attribute;
+  }
+  EXPECT_LE(std::fabs(result.coefficients[10].value - expected.intercept), spread / 16);
+  EXPECT_LE(std::fabs(result.fits.at(0).r_squared - expected.r_squared), 1 / std::sqrt(rows) / 16);
+}
+
+// The SQL type of a column is its owner's choice: a flag of one person as a number is refused like a boolean one.
+TEST(Study, AFlagInAnyCodingIsRefusedLikeABoolean) {
+  for (const double code : {1.0, 7.0}) {
+    Records a{{"x"}, {}, {{}}, {}}, b{{"y"}, {}, {{}}, {}};
+    for (int i = 0; i < 150; ++i) {
+      for (Records* side : {&a, &b}) side->identifiers.push_back("p" + std::to_string(i));
+      a.columns[0].push_back(i == 3 ? code : -2);
+      b.columns[0].push_back(std::sin(i * 1.7) * 3 + i % 7);
+    }
+    StudyHarness h(R"({"controllers": {"a": {"attributes": ["x"]}, "b": {"attributes": [], "outcome": "y"}},
+      "third_party": "t", "key_bits": 2048, "analysis": {"lambda": 0.01},
+      "disclosure": {"max_dominance": 1, "max_leverage": 1}})",
+                   a, b);
+    EXPECT_EQ(test::message_of([&] { h.run(); }), "a disclosure rule of the agreed spec refused the study");
+  }
+}
+
+// A stored spec from before there was a format is read, and not run.
+TEST(Study, FormatOneIsNotStarted) {
+  const Spec spec = read_spec(R"({"controllers": {"a": {"attributes": ["x"]}, "b": {"attributes": [], "outcome": "y"}},
+    "third_party": "t", "key_bits": 2048, "analysis": {"lambda": 0.01}})");
+  StudyHarness h(spec, tiny("x", 120), tiny("y", 120));
+  EXPECT_EQ(test::message_of([&] { h.run(); }), "the spec of the study has an old format");
+}
+
 // The kinds of the spec reach the solver; ridge selects every column.
 TEST(Study, ElasticNetAndRidgeEndToEnd) {
   const Split split = split_diabetes(2);
@@ -205,15 +270,6 @@ TEST(Study, BelowTheMinimumEverybodyLearnsOnlyTheRefusal) {
   const auto none = message_sizes(0), one = message_sizes(1), almost = message_sizes(39);
   EXPECT_EQ(none, one);
   EXPECT_EQ(none, almost);
-}
-
-Records tiny(const std::string& column, int records, const std::string& prefix = "p") {
-  Records r{{column}, {}, {{}}, {}};
-  for (int i = 0; i < records; ++i) {
-    r.identifiers.push_back(prefix + std::to_string(i));
-    r.columns[0].push_back(std::sin(i * 1.7) * 3 + i % 7);
-  }
-  return r;
 }
 
 constexpr const char* kTinySpec =

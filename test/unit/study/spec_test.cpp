@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -43,7 +44,8 @@ Error refusal(const std::string& text) {
   return Error(ErrorCode::internal, "");
 }
 
-constexpr const char* kFilledExample =
+// Of format 1, as nodes hold it from before there was a format.
+constexpr const char* kStoredExample =
     R"({"analysis":{"alpha":1,"comparison":"fast","kind":"lasso","lambda":0.1,"max_iterations":200,)"
     R"("standardize":true},)"
     R"("controllers":{"erasmus_mc":{"attributes":["age","sbp","ldl"]},)"
@@ -52,6 +54,19 @@ constexpr const char* kFilledExample =
     R"("min_level_count":10,"min_matched":100,"model_budget":100},"expected_records":null,)"
     R"("identifier":{"normalise":[],"parts":1},"keep_shares":false,"key_bits":3072,)"
     R"("recipients":["erasmus_mc","zilveren_kruis","zorgttp"],"scale_exponents":{},"third_party":"zorgttp"})";
+
+constexpr const char* kFilledExample =
+    R"({"analyses":{"lasso":{"alpha":1,"comparison":"fast","kind":"lasso","lambda":0.100656,"max_iterations":200,)"
+    R"("standardize":true}},)"
+    R"("controllers":{"erasmus_mc":{"attributes":["age","sbp","ldl"]},)"
+    R"("zilveren_kruis":{"attributes":["claims","visits"],"outcome":"hospital_days"}},)"
+    R"("disclosure":{"max_columns":null,"max_dominance":0.5,"max_leverage":0.4,"max_parameter_ratio":0.1,)"
+    R"("max_vif":200,"min_cohort_change":10,"min_lambda":null,)"
+    R"("min_level_count":10,"min_matched":100,"model_budget":100,"own_moments":false,"released_numbers":null,)"
+    R"("versions":3},"expected_records":null,"format":2,)"
+    R"("identifier":{"normalise":[],"parts":1},"keep_shares":false,"key_bits":3072,)"
+    R"("recipients":["erasmus_mc","zilveren_kruis","zorgttp"],"refusal":"all",)"
+    R"("release":{"precision":"statistical"},"scale_exponents":{},"third_party":"zorgttp"})";
 
 TEST(Spec, FillsDefaults) {
   const Spec spec = parse_spec(example().dump());
@@ -64,6 +79,71 @@ TEST(Spec, FillsDefaults) {
   EXPECT_EQ(spec.party_index("nobody"), -1);
   EXPECT_FALSE(spec.expected_records.has_value());
   EXPECT_FALSE(spec.disclosure.min_lambda.has_value());
+  EXPECT_EQ(spec.format, 2);
+  EXPECT_EQ(spec.precision, Precision::statistical);
+  EXPECT_EQ(spec.disclosure.max_vif, 200.0);
+}
+
+// A digest that parties approved stays theirs: a stored spec is read with the defaults of its format, never filled.
+TEST(Spec, StoredSpecsOfFormat1StayAsTheyAre) {
+  const Spec spec = read_spec(kStoredExample);
+  EXPECT_EQ(spec.canonical_json, kStoredExample);
+  EXPECT_EQ(spec.format, 1);
+  EXPECT_EQ(spec.precision, Precision::exact);
+  EXPECT_EQ(spec.lambdas, std::vector<double>{0.1});
+  EXPECT_EQ(spec.disclosure.max_leverage, 1);
+  EXPECT_FALSE(spec.disclosure.max_vif.has_value());
+  EXPECT_EQ(spec.required_matches(), 100);
+  // printf 'pg_mpc study 1\nheart_failure\n<stored example>' | sha256sum
+  EXPECT_EQ(study_digest("heart_failure", spec), "ba6ea986b9b3dd70edb056d28e912606d62e02bec4e803eac846a929b5c1023b");
+  EXPECT_EQ(read_spec(kFilledExample).canonical_json, kFilledExample);
+  json later = json::parse(kStoredExample);
+  later["disclosure"]["max_leverage"] = 0.4;
+  EXPECT_THROW(read_spec(later.dump()), Error) << "format 1 has no such key";
+  EXPECT_EQ(parse_spec(kStoredExample).canonical_json, kFilledExample) << "proposed again it gets today's defaults";
+}
+
+TEST(Spec, OneAnalysisHasAShortForm) {
+  json document = example();
+  document["analyses"] = {{"lasso", document["analysis"]}};
+  document.erase("analysis");
+  EXPECT_EQ(parse_spec(document.dump()).canonical_json, kFilledExample);
+  document["analyses"] = {{"main", {{"kind", "ridge"}, {"lambda", 2}}}};
+  const Spec spec = parse_spec(document.dump());
+  EXPECT_EQ(spec.analysis, "main");
+  EXPECT_EQ(read_spec(spec.canonical_json).canonical_json, spec.canonical_json);
+  document["analyses"]["other"] = {{"lambda", 1}};
+  EXPECT_EQ(refusal(document.dump()).code(), ErrorCode::not_supported);
+  EXPECT_EQ(refusal(document.dump()).detail(), "/analyses: 2 entries");
+  document["analyses"] = {{"main", {{"kind", "glm"}, {"lambda", 1}}}};
+  EXPECT_EQ(refusal(document.dump()).code(), ErrorCode::not_supported);
+  document["analyses"] = {{"main", {{"lambda", -1}}}};
+  EXPECT_EQ(refusal(document.dump()).detail().rfind("/analyses/main/lambda", 0), 0U);
+  document["analyses"] = json::object();
+  EXPECT_EQ(refusal(document.dump()).code(), ErrorCode::invalid_parameter);
+}
+
+TEST(Spec, LambdasLieOnAGridUnlessTheReleaseIsExact) {
+  json document = example();
+  document["analysis"]["lambda"] = {0, 0.1, 1, 2.5, 1e-9, 4e7};
+  const Spec rounded = parse_spec(document.dump());
+  EXPECT_EQ(rounded.lambdas[0], 0);
+  EXPECT_EQ(rounded.lambdas[2], 1);
+  for (std::size_t k = 1; k < 6; ++k) {
+    const double given = document["analysis"]["lambda"][k];
+    EXPECT_NEAR(rounded.lambdas[k] / given, 1, 0.0220);
+    const double steps = std::log2(rounded.lambdas[k]) * 16;
+    EXPECT_NEAR(steps, std::round(steps), 2e-4);
+  }
+  EXPECT_EQ(read_spec(rounded.canonical_json).lambdas, rounded.lambdas);
+  document["release"] = {{"precision", "exact"}};
+  EXPECT_EQ(parse_spec(document.dump()).lambdas[1], 0.1);
+  document["release"] = {{"precision", "coarse"}};
+  document["analysis"]["lambda"] = {1, 1.01};
+  EXPECT_EQ(refusal(document.dump()).message(), "duplicate lambda in study spec");
+  document["analysis"]["lambda"] = 0.099;
+  document["disclosure"] = {{"min_lambda", 0.0985}};
+  EXPECT_GE(parse_spec(document.dump()).lambdas[0], 0.0985) << "never rounded below the agreed minimum";
 }
 
 TEST(Spec, OrdersControllersByName) {
@@ -142,17 +222,19 @@ TEST(Spec, RequiredMatchesIsTheStricterRule) {
   for (int i = 0; i < 25; ++i) wide["controllers"]["erasmus_mc"]["attributes"].push_back("x" + std::to_string(i));
   EXPECT_EQ(parse_spec(wide.dump()).required_matches(), 310);
   wide["disclosure"] = {{"max_parameter_ratio", 0.3}};
+  EXPECT_EQ(parse_spec(wide.dump()).required_matches(), 300) << "ten for each of the attributes";
+  wide["disclosure"]["max_columns"] = 30;
   EXPECT_EQ(parse_spec(wide.dump()).required_matches(), 104);
-  wide["disclosure"] = {{"max_parameter_ratio", 0.3}, {"min_matched", 500}};
+  wide["disclosure"] = {{"max_parameter_ratio", 0.3}, {"min_matched", 500}, {"max_columns", 30}};
   EXPECT_EQ(parse_spec(wide.dump()).required_matches(), 500);
-  wide["disclosure"] = {{"max_parameter_ratio", 1.5}, {"min_matched", 2}};
+  wide["disclosure"] = {{"max_parameter_ratio", 1.5}, {"min_matched", 2}, {"max_columns", 30}};
   EXPECT_EQ(parse_spec(wide.dump()).required_matches(), 21);
 }
 
 TEST(Spec, DigestIsStable) {
   const Spec spec = parse_spec(example().dump());
   // printf 'pg_mpc study 1\nheart_failure\n<filled example>' | sha256sum
-  EXPECT_EQ(study_digest("heart_failure", spec), "ba6ea986b9b3dd70edb056d28e912606d62e02bec4e803eac846a929b5c1023b");
+  EXPECT_EQ(study_digest("heart_failure", spec), "b9d5e3644059fcf9f16fe7d3c3b43bb28b3688260bff595abc74e48278d0fbc1");
   EXPECT_NE(study_digest("heart_failures", spec), study_digest("heart_failure", spec));
   EXPECT_NE(study_digest("heart_failure", parse_spec(with("/key_bits", 4096))), study_digest("heart_failure", spec));
 }
@@ -160,7 +242,7 @@ TEST(Spec, DigestIsStable) {
 TEST(Spec, NamesTheFirstDifference) {
   const std::string a = parse_spec(example().dump()).canonical_json;
   EXPECT_EQ(first_difference(a, a), "");
-  EXPECT_EQ(first_difference(a, parse_spec(with("/analysis/lambda", 0.2)).canonical_json), "/analysis/lambda");
+  EXPECT_EQ(first_difference(a, parse_spec(with("/analysis/lambda", 0.2)).canonical_json), "/analyses/lasso/lambda");
   EXPECT_EQ(first_difference(a, parse_spec(with("/controllers/erasmus_mc/attributes/1", "dbp")).canonical_json),
             "/controllers/erasmus_mc/attributes/1");
 }
@@ -250,6 +332,25 @@ constexpr BadValue kBadValues[] = {
     {"/disclosure", R"({"min_cohort_change":-1})", kRange, "/disclosure/min_cohort_change"},
     {"/disclosure", R"({"min_lambda":-1})", kRange, "/disclosure/min_lambda"},
     {"/disclosure", R"({"min_lambda":0.2})", "lambda is below the agreed minimum", "/analysis/lambda"},
+    {"/disclosure", R"({"max_leverage":0})", kRange, "/disclosure/max_leverage"},
+    {"/disclosure", R"({"max_leverage":1.1})", kRange, "/disclosure/max_leverage"},
+    {"/disclosure", R"({"max_leverage":null})", kType, "/disclosure/max_leverage"},
+    {"/disclosure", R"({"max_vif":1})", kRange, "/disclosure/max_vif"},
+    {"/disclosure", R"({"max_vif":1001})", kRange, "/disclosure/max_vif"},
+    {"/disclosure", R"({"max_columns":0})", kRange, "/disclosure/max_columns"},
+    {"/disclosure", R"({"max_columns":4})", "more attributes than the agreed maximum in study spec",
+     "/disclosure/max_columns"},
+    {"/disclosure", R"({"versions":0})", kRange, "/disclosure/versions"},
+    {"/disclosure", R"({"released_numbers":0})", kRange, "/disclosure/released_numbers"},
+    {"/disclosure", R"({"own_moments":1})", kType, "/disclosure/own_moments"},
+    {"/format", "1", "unknown format of study spec", nullptr},
+    {"/format", "3", "unknown format of study spec", nullptr},
+    {"/format", "\"2\"", kType, nullptr},
+    {"/release", "\"exact\"", kType, nullptr},
+    {"/release", R"({"precise":true})", kUnknown, "/release/precise"},
+    {"/release", R"({"precision":"rough"})", "unknown precision in study spec", "/release/precision"},
+    {"/refusal", "\"none\"", "unknown refusal in study spec", nullptr},
+    {"/analyses", R"({"lasso":{"lambda":1}})", "study spec has both analysis and analyses", "/analysis"},
     {"/controllers", "[]", kType, nullptr},
     {"/controllers/third", R"({"attributes":["a"]})", "study spec needs exactly two controllers", "/controllers"},
     {"/controllers", R"({"a":{"attributes":["x"]},"B":{"attributes":["x"],"outcome":"y"}})",
@@ -326,9 +427,9 @@ TEST(Spec, BoundsAttributesAndLambdas) {
   EXPECT_EQ(refusal(with("/controllers/erasmus_mc/attributes", names)).message(),
             "wrong number of attributes in study spec");
   json lambdas = json::array();
-  for (int i = 0; i < 100; ++i) lambdas.push_back(i);
+  for (int i = 0; i < 100; ++i) lambdas.push_back(std::exp2(-0.1 * i));
   EXPECT_EQ(parse_spec(with("/analysis/lambda", lambdas)).lambdas.size(), 100U);
-  lambdas.push_back(100);
+  lambdas.push_back(0);
   EXPECT_EQ(refusal(with("/analysis/lambda", lambdas)).message(), kSize);
 }
 
@@ -346,6 +447,7 @@ TEST(Spec, FilledSpecStaysWithinItsLimit) {
   document["controllers"]["erasmus_mc"]["attributes"] = names;
   document["scale_exponents"] = {{"erasmus_mc", exponents}};
   document["analysis"]["lambda"] = lambdas;
+  document["release"] = {{"precision", "exact"}};
   const Spec spec = parse_spec(document.dump());
   EXPECT_LE(spec.canonical_json.size(), kMaxSpecBytes);
   EXPECT_EQ(parse_spec(spec.canonical_json).canonical_json, spec.canonical_json);

@@ -61,8 +61,10 @@ class Recorder : public StudyObserver {
 
 class StudyHarness {
  public:
-  StudyHarness(std::string spec_json, Records a, Records b, bool record = false, std::uint64_t seed = 1)
-      : spec_(parse_spec(spec_json)), a_(std::move(a)), b_(std::move(b)), seed_(seed) {
+  StudyHarness(const std::string& spec_json, Records a, Records b, bool record = false, std::uint64_t seed = 1)
+      : StudyHarness(parse_spec(spec_json), std::move(a), std::move(b), record, seed) {}
+  StudyHarness(Spec spec, Records a, Records b, bool record = false, std::uint64_t seed = 1)
+      : spec_(std::move(spec)), a_(std::move(a)), b_(std::move(b)), seed_(seed) {
     options_.record = record;
     network_ = std::make_unique<LoopbackNetwork>(options_);
   }

@@ -1,0 +1,78 @@
+#include "study/spec_fill.h"
+
+#include <nlohmann/json.hpp>
+
+#include "study/canonical_json.h"
+
+namespace pgmpc {
+namespace {
+
+using nlohmann::json;
+
+template <typename T>
+json or_null(const std::optional<T>& value) {
+  return value ? json(*value) : json();
+}
+
+json filled_analysis(const Spec& spec) {
+  // One lambda is written as a number, so that the common spec keeps the form in which people write it.
+  const json lambda = spec.lambdas.size() == 1 ? json(spec.lambdas.front()) : json(spec.lambdas);
+  return {{"kind", kind_name(spec.kind)},
+          {"lambda", lambda},
+          {"alpha", spec.alpha},
+          {"standardize", spec.standardize},
+          {"comparison", comparison_name(spec.comparison)},
+          {"max_iterations", spec.max_iterations}};
+}
+
+json filled_disclosure(const Spec& spec) {
+  const DisclosureSpec& rules = spec.disclosure;
+  json out = {{"min_matched", rules.min_matched},
+              {"max_parameter_ratio", rules.max_parameter_ratio},
+              {"min_level_count", rules.min_level_count},
+              {"max_dominance", rules.max_dominance},
+              {"model_budget", rules.model_budget},
+              {"min_cohort_change", rules.min_cohort_change},
+              {"min_lambda", or_null(rules.min_lambda)}};
+  if (spec.format == 1) return out;
+  out["max_leverage"] = rules.max_leverage;
+  out["max_vif"] = or_null(rules.max_vif);
+  out["max_columns"] = or_null(rules.max_columns);
+  out["versions"] = rules.versions;
+  out["released_numbers"] = or_null(rules.released_numbers);
+  out["own_moments"] = rules.own_moments;
+  return out;
+}
+
+}  // namespace
+
+std::string filled_spec(const Spec& spec) {
+  json controllers = json::object();
+  json exponents = json::object();
+  for (const ControllerSpec& controller : spec.controllers) {
+    json& entry = controllers[controller.party] = {{"attributes", controller.attributes}};
+    if (controller.outcome) entry["outcome"] = *controller.outcome;
+    if (!controller.scale_exponents.empty()) exponents[controller.party] = controller.scale_exponents;
+  }
+  json out = {{"controllers", controllers},
+              {"third_party", spec.third_party},
+              {"key_bits", spec.key_bits},
+              {"identifier", {{"parts", spec.identifier_parts}, {"normalise", spec.normalise}}},
+              {"recipients", spec.recipients},
+              {"expected_records", or_null(spec.expected_records)},
+              {"scale_exponents", exponents},
+              {"keep_shares", spec.keep_shares},
+              {"disclosure", filled_disclosure(spec)}};
+  if (spec.format == 1) {
+    out["analysis"] = filled_analysis(spec);
+  } else {
+    out["format"] = spec.format;
+    out["analyses"] = json::object();
+    out["analyses"][spec.analysis] = filled_analysis(spec);
+    out["release"] = {{"precision", precision_name(spec.precision)}};
+    out["refusal"] = spec.refusal;
+  }
+  return canonical_json(out);
+}
+
+}  // namespace pgmpc
