@@ -172,6 +172,25 @@ Parts parts_of(double d, ComparisonKind comparison) {
   return {((2 * rounds - 1) * pairs + 3 * d * d) * elements, 2 * d * (gate_bytes + elements * 1.5) + d * elements,
           d * elements};
 }
+
+// Opening the exponents of the grids and rounding to them, where the exact release is rounded beside its checks.
+constexpr int kGridRounds = 3;
+
+// Inverse, weights and traces of the design, and comparisons; its rounds are those of the first iterations.
+double design_bytes(const PlannedAnalysis& plan, double d) {
+  RowRules rules;
+  rules.max_leverage = plan.max_leverage;
+  rules.max_vif = plan.max_vif;
+  if (!checks_design(rules)) return 0;
+  const double pairs = d * (d + 1) / 2, elements = 16.0 * 4 / 3;
+  const auto attributes = static_cast<std::size_t>(d);
+  const double shift = design_shift(attributes, plan.max_vif), gate = comparison_bytes(plan.comparison, kCompareBound, 1, false);
+  const double steps = static_cast<double>(doublings(near_most(attributes) + shift, shift).size());
+  double bytes = 2 * steps * pairs * elements + (plan.max_vif > 0 ? d * gate : 0);
+  if (!checks_leverage(rules)) return bytes;
+  const double stretches = static_cast<double>(design_stretches(attributes, std::max<std::size_t>(plan.rows, 1)));
+  return bytes + (pairs * (stretches + 1) + stretches) * elements + (stretches + 1) * gate;
+}
 }  // namespace
 
 double planned_exposure(const PlannedAnalysis& plan) {
@@ -200,7 +219,8 @@ std::int64_t typical_rounds(const PlannedAnalysis& plan) {
   const bool own_roots = plan.alpha < 1 && !plan.standardize;
   const int iterations = plan.alpha > 0 ? (compact(plan) ? 4 : 2) * kTypicalIterations : kTypicalRidgeRounds;
   return kTypicalSetupRounds + (compact(plan) ? kMoreSetupRounds : 0) + (own_roots ? kTypicalRootRounds : 0) +
-         (plan.alpha < 1 ? kTypicalInverseRounds : 0) + iterations;
+         (plan.alpha < 1 ? kTypicalInverseRounds : 0) + iterations +
+         (plan.precision != Precision::exact ? kGridRounds : 0);
 }
 
 std::int64_t typical_bytes_per_party(const PlannedAnalysis& plan) {
@@ -212,7 +232,10 @@ std::int64_t typical_bytes_per_party(const PlannedAnalysis& plan) {
                        columns * comparison_bytes(plan.comparison, kCompareBound, kTypicalEdges, false);
   const double problem = plan.alpha > 0 ? kTypicalIterations * parts.iteration + kTypicalMetrics * parts.metric
                                         : kTypicalRidge * parts.ridge_iteration + parts.metric;
-  return static_cast<std::int64_t>(setup + static_cast<double>(plan.lambdas.size()) * problem);
+  const double grid_gates = plan.precision != Precision::exact ? columns : 0;
+  const double grid = comparison_bytes(plan.comparison, kCompareBound, 1, false) * grid_gates;
+  return static_cast<std::int64_t>(setup + grid + design_bytes(plan, d) +
+                                   static_cast<double>(plan.lambdas.size()) * (problem + grid));
 }
 
 }  // namespace pgmpc

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "../../../bench/lasso_counts.h"
+#include "regression/plan.h"
 
 namespace pgmpc {
 namespace {
@@ -22,6 +23,13 @@ TEST(Rounds, ThirtyAttributesAtTheDefaultsOfASpec) {
   const bench::LassoCounts counts = bench::count_lasso(bench::make_default_requests());
   EXPECT_LE(counts.transcript.rounds, 61);
   EXPECT_LE(counts.bytes, 6000000);
+  // What explain_study says.
+  PlannedAnalysis plan{31, 5000, {1.0}, 1, true, 200, 0.5};
+  plan.precision = Precision::statistical;
+  plan.max_leverage = 0.4;
+  plan.max_vif = 200;
+  EXPECT_NEAR(static_cast<double>(typical_rounds(plan)) / static_cast<double>(counts.transcript.rounds), 1, 0.2);
+  EXPECT_NEAR(static_cast<double>(typical_bytes_per_party(plan)) / static_cast<double>(counts.bytes), 1, 0.2);
 }
 
 TEST(Rounds, NeighboursCorrelatedNineTenths) { expect_rounds(30, 0.9, {0.01, 0.05, 0.1, 0.5}, 78); }
