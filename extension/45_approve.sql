@@ -208,6 +208,9 @@ BEGIN
       HINT = CASE held.state WHEN 'running' THEN 'Wait for its end, or cancel it with mpc.cancel_study.'
              ELSE 'Propose it again: a new version needs new approvals.' END;
   END IF;
+  IF held.spec::jsonb -> 'format' IS NULL THEN
+    PERFORM mpc_internal.require_startable(held);
+  END IF;
   PERFORM mpc_internal.require_peers(held.parties);
   PERFORM mpc_internal.require_own_approval(held.study, held.version, caller);
   PERFORM mpc_internal.require_floor(held.study, held.spec::jsonb, '22023');

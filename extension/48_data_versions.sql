@@ -183,7 +183,7 @@ AS $$
 DECLARE
   rules jsonb := spec -> 'disclosure';
   most_leverage float8 := coalesce((rules ->> 'max_leverage')::float8, 0.4);
-  most_vif float8 := coalesce((rules ->> 'max_vif')::float8, 200);
+  most_vif float8 := CASE WHEN rules ? 'max_vif' THEN coalesce((rules ->> 'max_vif')::float8, 'infinity') ELSE 200 END;
   figures record;
   most_columns float8;
   most_squares float8;

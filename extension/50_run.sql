@@ -211,6 +211,11 @@ DECLARE
   -- Of the two that can expire: approvals can be renewed, a proposal cannot.
   renewable boolean := held.state = 'expired' AND held.expires_at > now();
 BEGIN
+  IF held.spec::jsonb -> 'format' IS NULL AND held.state <> 'released' THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('the spec of study "%s" has an older format', held.study),
+      DETAIL = format('Version %s was proposed under a version of pg_mpc that had fewer rules; it can be read and explained, and is started no more.', held.version),
+      HINT = 'Propose it again: a new version needs new approvals.';
+  END IF;
   IF mpc_internal.startable(held.state) THEN
     RETURN;
   END IF;

@@ -249,7 +249,7 @@ DROP MATERIALIZED VIEW kept;
 SELECT fails(format($$SELECT mpc.propose_study('wide', %L)$$, jsonb_build_object('controllers', jsonb_build_object(
   'regress', jsonb_build_object('attributes', (SELECT jsonb_agg('a' || i) FROM generate_series(1, 100) AS i)),
   'zilveren_kruis', jsonb_build_object('attributes', (SELECT jsonb_agg('b' || i) FROM generate_series(1, 100) AS i), 'outcome', 'y')),
-  'third_party', 'zorgttp', 'analysis', jsonb_build_object('lambda', (SELECT jsonb_agg(i * 0.01) FROM generate_series(1, 100) AS i), 'max_iterations', 10000))));
+  'third_party', 'zorgttp', 'release', '{"precision": "exact"}'::jsonb, 'analysis', jsonb_build_object('lambda', (SELECT jsonb_agg(i * 0.01) FROM generate_series(1, 100) AS i), 'max_iterations', 10000))));
 
 DELETE FROM mpc_internal.fits WHERE study = 'boundary';
 DELETE FROM mpc_internal.coefficients WHERE study = 'boundary';

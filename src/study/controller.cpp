@@ -152,6 +152,7 @@ class Controller : public Run {
     if (announcement.matched > records) throw Error(ErrorCode::protocol_violation, "impossible match count");
     matched_ = announcement.matched;
     context_.observer.matched(static_cast<std::int64_t>(matched_));
+    check_released_numbers(spec_, static_cast<std::int64_t>(matched_), context_.numbers);
     const Bytes public_key = key_->public_key().encode();
     channel().send(other_, 4, public_key);
     channel().send(kThirdParty, 4, public_key);

@@ -1,7 +1,5 @@
 #include "study/disclosure.h"
 
-#include <cstdlib>
-
 #include "regression/analysis.h"
 #include "study/canonical_json.h"
 
@@ -16,21 +14,21 @@ void add_later_rules(std::vector<DisclosureRule>& rules, const Spec& spec) {
   const DisclosureSpec standard;
   const auto number = [](std::int64_t n) { return std::to_string(n); };
   rules.push_back({"max_leverage", canonical_number(r.max_leverage),
-                   r.max_leverage < 1 ? "refused when one matched record has more than about " +
-                                            canonical_number(r.max_leverage) +
-                                            " leverage on the attributes of both parties together, or few records have "
-                                            "most of it"
-                                      : "off: a few records may decide a coefficient alone",
+                   r.max_leverage < 1
+                       ? "refused when one matched record has more than about " + canonical_number(r.max_leverage) +
+                             " leverage on the attributes of both parties together, or few records have "
+                             "most of it"
+                       : "off: a few records may decide a coefficient alone",
                    r.max_leverage > standard.max_leverage});
   rules.push_back({"max_vif", or_off(r.max_vif),
                    r.max_vif ? "refused when the variance inflation factor of an attribute is above " +
                                    canonical_number(*r.max_vif) + ": the others all but determine it"
                              : "off: two attributes may differ in a single record by next to nothing",
                    !r.max_vif || *r.max_vif > *standard.max_vif});
-  rules.push_back({"max_columns", r.max_columns ? number(*r.max_columns) : "a tenth of the matched records",
-                   "at most " + (r.max_columns ? number(*r.max_columns) : "a tenth of the matched records as many") +
-                       " attributes",
-                   r.max_columns && 10 * *r.max_columns > spec.required_matches()});
+  rules.push_back(
+      {"max_columns", r.max_columns ? number(*r.max_columns) : "a tenth of the matched records",
+       "at most " + (r.max_columns ? number(*r.max_columns) : "a tenth of the matched records as many") + " attributes",
+       r.max_columns && 10 * *r.max_columns > spec.required_matches()});
   rules.push_back({"versions", number(r.versions),
                    "at most " + number(r.versions) + " versions of its data that a controller brings to the other one",
                    r.versions > standard.versions});
@@ -118,18 +116,10 @@ Error disclosure_refusal(const Spec& spec) {
                "need no other threshold.");
 }
 
-void check_cohort(const Spec& spec, std::int64_t records, const std::vector<EarlierCohort>& earlier) {
-  const std::int64_t least = spec.disclosure.min_cohort_change;
-  for (const EarlierCohort& cohort : earlier) {
-    const std::int64_t change = std::abs(records - cohort.records);
-    if (change == 0 || change >= least) continue;
-    throw Error(ErrorCode::wrong_state, "the source has changed by too few records since an earlier study",
-                "It has " + std::to_string(records) + " complete records and had " + std::to_string(cohort.records) +
-                    " in study \"" + cohort.study + "\", version " + std::to_string(cohort.version) +
-                    "; disclosure.min_cohort_change is " + std::to_string(least) + ". The other parties are not told.",
-                "Two results would tell about the few records by which they differ. Bind the unchanged records, or "
-                "wait until more have changed.");
-  }
+void check_released_numbers(const Spec& spec, std::int64_t matched, const ReleasedNumbers& numbers) {
+  constexpr std::int64_t kRecordsPerNumber = 10;
+  const std::int64_t most = spec.disclosure.released_numbers.value_or(matched / kRecordsPerNumber);
+  if (numbers.study > 0 && numbers.before + numbers.study > most) throw disclosure_refusal(spec);
 }
 
 }  // namespace pgmpc

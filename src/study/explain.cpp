@@ -166,9 +166,10 @@ void note_public(Rows& rows, const Spec& spec) {
   note(rows, "public: two-valued columns",
        "all parties learn which columns have at most two distinct values in their owner's source, whatever their type");
   if (spec.precision == Precision::exact) return;
-  note(rows, "public: precision",
-       "all parties learn to which power of two each released number is rounded, the order of magnitude of its standard "
-       "error");
+  note(
+      rows, "public: precision",
+      "all parties learn to which power of two each released number is rounded, the order of magnitude of its standard "
+      "error");
   note(rows, "public: lambdas",
        "lambdas lie on the grid 2^(k/16): the spec holds the nearest point of each one that was proposed");
 }

@@ -25,7 +25,7 @@ constexpr double kOwnEncryptions = 1600, kMaskEncryptions = 960, kDecryptions = 
 constexpr double kKeySeconds = 4.5;
 constexpr double kRecordSeconds = 1e-6;  // everything that touches a record without public-key arithmetic
 
-constexpr double kRoundSeconds = 8e-4;        // between processes of one machine
+constexpr double kRoundSeconds = 8e-4;       // between processes of one machine
 constexpr std::int64_t kMostRows = 1000000;  // where the spec does not say how many records to expect
 
 PlannedAnalysis plan_of(const Spec& spec) {

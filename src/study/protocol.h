@@ -18,6 +18,7 @@
 #include "base/secret.h"
 #include "base/thread_pool.h"
 #include "crypto/paillier.h"
+#include "study/disclosure.h"
 #include "study/spec.h"
 
 namespace pgmpc {
@@ -114,6 +115,7 @@ struct StudyContext {
   std::uint64_t memory_limit = 0;                  // bytes of records this party may hold at once; 0 = no limit
   std::size_t table_memory = kPaillierTableBytes;  // bytes of the tables and records under way of one encryptor
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();  // before the source was read
+  ReleasedNumbers numbers{};                                                       // of a controller
 };
 
 // party index from the transport's self(). The source is consumed (wiped after encoding).

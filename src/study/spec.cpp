@@ -344,14 +344,14 @@ Spec parse(const json& document, bool stored) {
   Spec spec;
   const bool old = stored && document.is_object() && !document.contains("format");
   if (old) set_format_1(spec);
-  const SpecReader root = old ? SpecReader(document, "",
-                                           {"controllers", "third_party", "key_bits", "identifier", "analysis",
-                                            "recipients", "expected_records", "scale_exponents", "keep_shares",
-                                            "disclosure"})
-                              : SpecReader(document, "",
-                                           {"format", "controllers", "third_party", "key_bits", "identifier",
-                                            "analysis", "analyses", "recipients", "expected_records",
-                                            "scale_exponents", "keep_shares", "release", "refusal", "disclosure"});
+  const SpecReader root =
+      old ? SpecReader(document, "",
+                       {"controllers", "third_party", "key_bits", "identifier", "analysis", "recipients",
+                        "expected_records", "scale_exponents", "keep_shares", "disclosure"})
+          : SpecReader(
+                document, "",
+                {"format", "controllers", "third_party", "key_bits", "identifier", "analysis", "analyses", "recipients",
+                 "expected_records", "scale_exponents", "keep_shares", "release", "refusal", "disclosure"});
   if (root.has("format") && root.integer("format", 0, 1, kMaxCount) != kSpecFormat)
     refuse_spec("unknown format of study spec", root.at("format"), root.required("format").dump(),
                 "this version fills specs of format " + std::to_string(kSpecFormat) + "; leave the key out");

@@ -61,7 +61,7 @@ struct Spec {
   int key_bits = 3072;
   int identifier_parts = 1;
   std::vector<std::string> normalise;  // of trim, upper, digits, applied in this order
-  std::string analysis;  // its name
+  std::string analysis;                // its name
   AnalysisKind kind = AnalysisKind::lasso;
   std::vector<double> lambdas;
   double alpha = 1;  // what runs: 1 for the lasso, 0 for ridge

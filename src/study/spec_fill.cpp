@@ -27,12 +27,9 @@ json filled_analysis(const Spec& spec) {
 
 json filled_disclosure(const Spec& spec) {
   const DisclosureSpec& rules = spec.disclosure;
-  json out = {{"min_matched", rules.min_matched},
-              {"max_parameter_ratio", rules.max_parameter_ratio},
-              {"min_level_count", rules.min_level_count},
-              {"max_dominance", rules.max_dominance},
-              {"model_budget", rules.model_budget},
-              {"min_cohort_change", rules.min_cohort_change},
+  json out = {{"min_matched", rules.min_matched},         {"max_parameter_ratio", rules.max_parameter_ratio},
+              {"min_level_count", rules.min_level_count}, {"max_dominance", rules.max_dominance},
+              {"model_budget", rules.model_budget},       {"min_cohort_change", rules.min_cohort_change},
               {"min_lambda", or_null(rules.min_lambda)}};
   if (spec.format == 1) return out;
   out["max_leverage"] = rules.max_leverage;

@@ -258,6 +258,10 @@ Json Engine::run_protocol() {
                        static_cast<std::uint64_t>(guc::memory_kb()) * 1024,
                        static_cast<std::size_t>(guc::table_memory_kb()) * 1024,
                        begun_};
+  if (!third_party_) {
+    const Json& source = job_.at("source");
+    context.numbers = {source.at("numbers_before").get<std::int64_t>(), source.at("numbers").get<std::int64_t>()};
+  }
   StudyResult result = third_party_ ? run_third_party(context) : run_controller(context, std::move(source_));
   return result_json(result);
 }

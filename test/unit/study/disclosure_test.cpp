@@ -108,23 +108,24 @@ TEST(DisclosureText, EveryRuleOfTheSpecIsListed) {
             static_cast<std::ptrdiff_t>(keys.size()));
 }
 
-TEST(CohortChange, OneToKMinusOneRecordsAreTooFew) {
-  const Spec spec = parse_spec(spec_text(R"("min_cohort_change": 5)"));
-  const std::vector<EarlierCohort> earlier = {{"first", 1, 1000}, {"second", 2, 1100}};
-  for (const std::int64_t fine : {1000, 1005, 995, 1100, 1050, 1, 5000})
-    EXPECT_NO_THROW(check_cohort(spec, fine, earlier));
-  for (const std::int64_t few : {1001, 999, 1004, 996, 1096, 1104}) {
+TEST(ReleasedNumbers, BeyondTheFirstModelATenthOfTheMatchedRecords) {
+  const Spec spec = parse_spec(spec_text(R"("min_matched": 100)"));
+  EXPECT_NO_THROW(check_released_numbers(spec, 1000, {0, 100}));
+  EXPECT_NO_THROW(check_released_numbers(spec, 1000, {60, 40}));
+  EXPECT_NO_THROW(check_released_numbers(spec, 1000, {5000, 0}));  // the first model of an outcome
+  for (const ReleasedNumbers& more : {ReleasedNumbers{0, 101}, ReleasedNumbers{61, 40}, ReleasedNumbers{100, 1}}) {
     try {
-      check_cohort(spec, few, earlier);
-      FAIL() << few;
+      check_released_numbers(spec, 1000, more);
+      ADD_FAILURE() << more.before << " and " << more.study;
     } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ErrorCode::wrong_state);
-      EXPECT_NE(error.detail().find(few < 1050 ? "\"first\", version 1" : "\"second\", version 2"), std::string::npos);
-      EXPECT_FALSE(error.hint().empty());
+      EXPECT_EQ(error.code(), ErrorCode::refused);
+      EXPECT_EQ(error.message(), disclosure_refusal(spec).message());
+      EXPECT_EQ(error.detail(), disclosure_refusal(spec).detail());
     }
   }
-  for (const char* off : {"0", "1"})
-    EXPECT_NO_THROW(check_cohort(parse_spec(spec_text(std::string(R"("min_cohort_change": )") + off)), 1001, earlier));
+  const Spec agreed = parse_spec(spec_text(R"("released_numbers": 500)"));
+  EXPECT_NO_THROW(check_released_numbers(agreed, 1000, {300, 200}));
+  EXPECT_THROW(check_released_numbers(agreed, 100000, {300, 201}), Error);
 }
 
 }  // namespace
