@@ -14,7 +14,7 @@ use ThreeParties;
 my $step_timeout = 8;
 # The end of a study that fails: step_timeout, the notice to the others, and room for a busy machine.
 my $deadline = $step_timeout + 45;
-my $mpc = ThreeParties->new('pg_mpc.step_timeout' => "${step_timeout}s");
+my $mpc = ThreeParties->new('pg_mpc.step_timeout' => "${step_timeout}s", 'pg_mpc.early_attempts' => 0);
 my ($hospital, $insurer, $third) = my @nodes = $mpc->nodes;
 $mpc->load_small(120);
 $mpc->through_relay;

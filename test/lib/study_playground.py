@@ -57,8 +57,9 @@ class StudyPlayground:
         self.nodes.create(memory_of_server="16MB")
         for node in self.nodes.nodes:
             with self.nodes.session(node, user="postgres") as admin:
-                # Small tables: the node's own floor would refuse them.
-                wanted = {"pg_mpc.min_matched": "30", **settings.get("", {}), **settings.get(node["party"], {})}
+                # Small tables: the node's own floor would refuse them. Faults end many attempts before the match.
+                wanted = {"pg_mpc.min_matched": "30", "pg_mpc.early_attempts": "0",
+                          **settings.get("", {}), **settings.get(node["party"], {})}
                 for name, value in wanted.items():
                     listed = ", ".join(map(quote, value if isinstance(value, tuple) else (value,)))
                     admin.query(f"ALTER SYSTEM SET {name} = {listed}")
