@@ -10,18 +10,6 @@ ALTER TABLE mpc_internal.source_uses DROP CONSTRAINT source_uses_outcome_check;
 ALTER TABLE mpc_internal.source_uses ADD CONSTRAINT source_uses_outcome_check
   CHECK (outcome IN ('running', 'released', 'refused', 'ended'));
 
--- What a peer can make this node keep is counted.
-CREATE INDEX ledger_study_party ON mpc_internal.ledger (study, party);
-CREATE INDEX outbox_party ON mpc_internal.outbox (party, id);
-
-CREATE TABLE mpc_internal.early_attempts (
-  attempt text PRIMARY KEY,
-  ended_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  study text NOT NULL,
-  parties text[] NOT NULL
-);
-SELECT pg_catalog.pg_extension_config_dump('mpc_internal.early_attempts', '');
-
 DROP FUNCTION mpc_internal.record_use(text, text, text);
 DROP FUNCTION mpc_internal.require_budget(jsonb, oid);
 DROP FUNCTION mpc_internal.earlier_cohorts(oid);
