@@ -74,7 +74,8 @@ struct RandomPowers {
 
 struct PaillierMaskEncryptor::Tables : RandomPowers {
   Tables(const PaillierPublicKey& public_key, Rng& generator, EncryptorSize size)
-      : RandomPowers(public_key, generator, size, mutant(Mutant::masks_with_base_of_key) || mutant(Mutant::bases_of_key)) {}
+      : RandomPowers(public_key, generator, size,
+                     mutant(Mutant::masks_with_base_of_key) || mutant(Mutant::bases_of_key)) {}
 
   void encrypt(const std::uint8_t* plaintexts, std::uint8_t* ciphertexts, const std::uint8_t* random,
                std::size_t records, ThreadPool& pool, const CancelToken& cancel) const {
