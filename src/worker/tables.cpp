@@ -38,7 +38,8 @@ std::vector<std::pair<std::string, std::vector<std::string>>> parties_to_tell_of
   std::vector<std::pair<std::string, std::vector<std::string>>> parties;
   for (auto& row : query("SELECT p, CASE s.run_state WHEN 'running' THEN s.attempt END "
                          "FROM mpc_internal.current_studies AS s, pg_catalog.unnest(s.parties) AS p "
-                         "WHERE mpc_internal.startable(s.state) AND p <> mpc_internal.own_party() ORDER BY 1")) {
+                         "WHERE s.state IN ('proposed', 'approved', 'running', 'failed', 'cancelled') "
+                         "AND p <> mpc_internal.own_party() ORDER BY 1")) {
     const std::string party = text_of(row[0]);
     if (parties.empty() || parties.back().first != party) parties.push_back({party, {}});
     if (row[1]) parties.back().second.push_back(*row[1]);
