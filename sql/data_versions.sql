@@ -147,6 +147,7 @@ SELECT fails(format($$SELECT mpc_internal.control('zilveren_kruis', %L)$$, jsonb
 
 UPDATE mpc_internal.data_versions SET counterpart = 'zilveren_kruis' WHERE counterpart = 'put_away';
 UPDATE mpc_internal.source_uses SET counterpart = NULL, data_version = NULL;
+DELETE FROM mpc_internal.heard_data;
 DROP TABLE clinic_copy, changed, shifted, flags, single, wide, grown, exchanged;
 DROP VIEW clinic_view;
 DROP TABLE clinic;

@@ -9,8 +9,7 @@ SELECT mpc.propose_study('early', '{"controllers": {"regress": {"attributes": ["
   "zilveren_kruis": {"attributes": ["claims"], "outcome": "hospital_days"}}, "third_party": "zorgttp",
   "analysis": {"kind": "lasso", "lambda": 0.1}}') AS digest \gset
 SELECT mpc.approve_study('early', :'digest', 'early_source', 'id');
-SELECT mpc_internal.control(p, jsonb_build_object('type', 'approve', 'study', 'early', 'version', 1, 'digest', :'digest'))
-  FROM unnest('{zilveren_kruis,zorgttp}'::text[]) AS p;
+SELECT peer_says(p, 'approve', 'early') FROM unnest('{zilveren_kruis,zorgttp}'::text[]) AS p;
 -- N attempts that end in this way.
 CREATE FUNCTION attempts(numbers int4range, matched boolean, sqlstate text DEFAULT 'MP002') RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
