@@ -288,6 +288,8 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" was approved under an older version of pg_mpc', held.study),
       DETAIL = 'The approval does not say what data it commits to.', HINT = 'Approve it again.';
   END IF;
+  PERFORM mpc_internal.require_versions(held.study, held.spec::jsonb, other, approval.data_version);
+  PERFORM mpc_internal.require_cohort(held.study, held.spec::jsonb, other, approval.data_version, approval.columns);
   -- The union was looked at when the study was approved: only data used since then are news.
   SELECT string_agg(DISTINCT u.study, ', ') INTO newer FROM mpc_internal.source_uses AS u
    WHERE u.counterpart = other AND u.data_version <> approval.data_version
@@ -298,8 +300,6 @@ BEGIN
       DETAIL = format('They belong to study %s. What they and the columns of this study tell together has not been looked at.', newer),
       HINT = 'Approve the study again.';
   END IF;
-  PERFORM mpc_internal.require_versions(held.study, held.spec::jsonb, other, approval.data_version);
-  PERFORM mpc_internal.require_cohort(held.study, held.spec::jsonb, other, approval.data_version, approval.columns);
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.require_data(mpc_internal.current_studies, mpc_internal.approvals) IS

@@ -23,5 +23,6 @@ check_isolation() {
   (cd "$run" && as_unprivileged env PATH="$private_bin:$PATH" "$program" --bindir="$private_bin" --inputdir=. \
     --outputdir=. --temp-instance=instance --temp-config=preload.conf --load-extension=pg_mpc "${specs[@]}") \
     >"$scratch/isolation.log" 2>&1 || status=$?
+  [ "$status" -eq 0 ] || cat "$scratch/isolation/regression.diffs" >&2
   count_pg_regress "$scratch/isolation.log" "$status" isolation
 }
