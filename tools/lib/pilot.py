@@ -204,6 +204,13 @@ def print_step(row):
           f"{row['data_status']}{'; destroyed: ' + gone if gone else ''}", flush=True)
 
 
+def distance_of_statistical(plain, columns, outcome):
+    """How far the statistical release would be from the exact one, in standard errors; worked out in the clear."""
+    exact = [plain.intercept, *plain.coefficients, plain.r_squared]
+    released = plain_lasso.statistical(plain, columns, outcome)
+    return max(abs(value - number) / error for (value, error), number in zip(released, exact) if error)
+
+
 def compare(nodes, data, penalty, study, report):
     """Fills the report with the study's result beside the clear-text one, and prints both."""
     coefficients, fit = study.results()
@@ -229,6 +236,9 @@ def compare(nodes, data, penalty, study, report):
                   max_error=max(abs(found[key] - expected[key]) for key in expected) / largest)
     print(f"\nrecords matched and complete: {fit['n']}    iterations: {fit['iterations']}    rounds: {fit['rounds']}")
     print(f"largest error: {report['max_error']:.1e} of the largest coefficient (limit {LARGEST_ERROR:.0e})")
+    rounding = distance_of_statistical(plain, columns, outcome)
+    report["statistical_distance_in_se"] = rounding
+    print(f"precision: exact; statistical precision would move a number by at most {rounding:.3f} standard errors")
     print(f"KKT residual of the clear-text solution: {plain.kkt_residual:.1e}")
     print(f"R squared: {fit['r_squared']:.9f}, clear text {plain.r_squared:.9f}")
     print(f"share of the engines' processor time in batch computations, steps 2 to 6: {report['kernel_share']:.2f}")

@@ -53,6 +53,27 @@ def solve(columns, outcome, penalty):
                     _kkt_residual(gram, target, beta, penalty, sds) / scale)
 
 
+def rounded(value, error, part):
+    """value on the grid of the statistical release: the largest power of two that is at most error / part."""
+    grid = 2.0 ** math.floor(math.log2(error / part))
+    return math.floor(value / grid + 0.5) * grid
+
+
+def statistical(solution, columns, outcome, part=8):
+    """What release.precision "statistical" would release (part 2: "coarse"), by the rule of docs/disclosure.md.
+
+    (value, standard error) of the intercept, then of each coefficient, then of R squared. A constant column has the
+    error None and the value 0.
+    """
+    n = len(outcome)
+    spread = standardised(outcome)[2] * math.sqrt(max(1 - solution.r_squared, 0.5) / n)
+    released = [(rounded(solution.intercept, spread, part), spread)]
+    for column, coefficient in zip(columns, solution.coefficients):
+        sd = standardised(column)[2]
+        released.append((rounded(coefficient, spread / sd, part), spread / sd) if sd > 0 else (0.0, None))
+    return released + [(rounded(solution.r_squared, 1 / math.sqrt(n), part), 1 / math.sqrt(n))]
+
+
 def _descend(gram, target, penalty, sds):
     """Cyclic descent on the gradient until nothing moves any more."""
     d = len(target)
