@@ -257,8 +257,8 @@ DECLARE
 BEGIN
   FOR rule IN SELECT substr(e.name, 7) AS key, substr(e.learns, 10) AS statement FROM mpc_internal.explain_spec(spec, party) AS e
                WHERE e.name LIKE 'rule: %' AND e.learns LIKE 'relaxed: %' LOOP
-    RAISE NOTICE USING MESSAGE = format('study "%s" relaxes %s', study,
-        CASE WHEN rule.key LIKE '%.%' THEN rule.key ELSE 'disclosure.' || rule.key END), DETAIL = rule.statement || '.',
+    RAISE NOTICE USING MESSAGE = format('study "%s" relaxes %s%s', study, CASE WHEN rule.key NOT LIKE 'release.%' THEN 'disclosure.' END, rule.key),
+      DETAIL = rule.statement || '.',
       HINT = 'mpc.reject_study refuses the study; a stricter rule is a new version.';
   END LOOP;
 END

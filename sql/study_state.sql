@@ -9,7 +9,7 @@ CREATE FUNCTION test_spec(lambda text DEFAULT '0.1') RETURNS jsonb LANGUAGE sql 
 SELECT jsonb_build_object('controllers', '{
   "regress": {"attributes": ["age", "smoker"]},
   "zilveren_kruis": {"attributes": ["claims", "age"], "outcome": "hospital_days"}}'::jsonb,
-  'third_party', 'zorgttp', 'release', '{"precision": "exact"}'::jsonb, 'analysis', jsonb_build_object('kind', 'lasso', 'lambda', lambda::jsonb))
+  'third_party', 'zorgttp', 'analysis', jsonb_build_object('kind', 'lasso', 'lambda', lambda::jsonb))
 $$;
 -- What a controller says of its data when it approves; contents stands for their values.
 CREATE FUNCTION data_of(sender text, spec jsonb, contents text DEFAULT 'a') RETURNS jsonb LANGUAGE sql AS $$

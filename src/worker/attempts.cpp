@@ -132,8 +132,10 @@ Attempt& AttemptBook::launch(const std::string& study, const std::string& id, bo
   try {
     tables::attempt_started(study, id, manual);
     // Other studies of this source may have started or ended since the job was made; from here on they see this one.
-    if (attempt.job.at("source").is_object())
-      attempt.job["source"]["cohorts"] = tables::start_job(study).at("source").at("cohorts");
+    if (Json& source = attempt.job.at("source"); source.is_object()) {
+      const Json now = tables::start_job(study).at("source");
+      for (const char* key : {"numbers_before", "numbers"}) source[key] = now.at(key);
+    }
     attempt.engine = pg::start_engine(id, study);
     if (attempt.engine == nullptr)
       throw Error(ErrorCode::limit_exceeded, "no background worker slot is free for the engine",
