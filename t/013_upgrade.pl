@@ -164,8 +164,9 @@ $mpc->ask($insurer, "SELECT * FROM mpc.run_study('approved')");
 is($mpc->ended($_, 'approved'), 'released', 'approved before, released after, at ' . $mpc->party($_)) for $mpc->nodes;
 $mpc->prepare_study('after', $mpc->small_spec(analysis => {kind => 'lasso', lambda => 0.04}), 'small_a', 'small_b');
 $mpc->ask($third, "SELECT * FROM mpc.run_study('after')");
+# The SQL of 0.1.0 does not know the analyses of a spec that the newer library has filled, and counted one model.
 is($mpc->ask($hospital, "SELECT string_agg(study || ' ' || outcome || ' ' || models, ', ' ORDER BY used_at) FROM mpc.source_uses"),
-	'before released 2, approved released 1, after released 1', 'the budget knows studies of both versions');
+	'before released 1, approved released 1, after released 1', 'the budget knows studies of both versions');
 
 # --- an extension newer than the library: the package was installed, the server not restarted ---
 $third->safe_psql('postgres', "UPDATE pg_extension SET extversion = '99.0.0' WHERE extname = 'pg_mpc'");
