@@ -123,5 +123,29 @@ like($notice, qr/NOTICE:  study "told" relaxes disclosure.min_matched.*NOTICE:  
 $mpc->ask($hospital, "SELECT * FROM mpc.run_study('floor')");
 is($mpc->ended($_, 'floor'), 'released', 'at the floor it runs') for $mpc->nodes;
 
+# --- the joint design, two-valued columns of another type, and what is rounded, at the defaults of a spec ---
+sub run_default {
+	my ($study, $a, %rules) = @_;
+	$mpc->prepare_study($study, $mpc->small_spec(disclosure => \%rules, release => {precision => 'statistical'}), $a, 'small_b_d');
+	return ($mpc->refused($hospital, "SELECT * FROM mpc.run_study('$study')"))[1];
+}
+$mpc->load_small(300, '_d');
+$mpc->ask($hospital, 'CREATE TABLE moved AS SELECT id, x1, x1 + CASE id WHEN 9 THEN 1 ELSE 0 END AS x2 FROM small_a_d');
+$mpc->ask($hospital, 'CREATE TABLE number_flag AS SELECT id, CASE id WHEN 8 THEN 3 ELSE 1 END::smallint AS x1, x2 FROM small_a_d');
+is(run_default('moved', 'moved'), 'MP005', 'a column that differs from another one in one person is refused');
+is(run_default('moved_relaxed', 'moved', max_leverage => 1, max_vif => undef), '', 'and not without the rules');
+is(run_default('number_flag', 'number_flag', max_dominance => 1, max_leverage => 1), 'MP005', 'a flag of one person as a number is refused');
+is(run_default('rounded', 'small_a_d'), '', 'ordinary data pass');
+$mpc->prepare_study('unrounded', $mpc->small_spec(), 'small_a_d', 'small_b_d');
+$mpc->ask($hospital, "SELECT * FROM mpc.run_study('unrounded')");
+$mpc->ended($_, 'unrounded') for $mpc->nodes;
+for my $node ($mpc->nodes) {
+	# A uniform column of width 1 and an outcome with deviation 1: grids of 2^-10 or coarser.
+	is($mpc->ask($node, "SELECT bool_and(coefficient * 1024 = trunc(coefficient * 1024)) FROM mpc.coefficients('rounded')"), 't',
+		'released numbers lie on their grids');
+	is($mpc->ask($node, "SELECT bool_and(abs(a.coefficient - b.coefficient) < 0.05) AND bool_or(a.coefficient <> b.coefficient)
+		FROM mpc.coefficients('rounded') AS a JOIN mpc.coefficients('unrounded') AS b USING (attribute)"), 't', 'near the exact ones');
+}
+
 $mpc->stop;
 done_testing();
