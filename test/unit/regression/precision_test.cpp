@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "regression/plan.h"
 #include "support/analysis_harness.h"
 #include "support/lasso_vectors.h"
 
@@ -42,6 +43,9 @@ void expect_statistical(const PlainTable& table, const EncodedRows& rows, double
   test::AnalysisSettings settings{{lambda, 3 * lambda}, standardize, 400, {}, 7, alpha};
   settings.precision = precision;
   const auto outcome = test::analyse_rows(rows, settings);
+  PlannedAnalysis plan{rows.columns.size(), table.outcome.size(), settings.lambdas, alpha, standardize, 400, 0.5};
+  plan.precision = precision;
+  EXPECT_LE(outcome.transcript.exposure, planned_exposure(plan));
   const double part = precision == Precision::coarse ? 2 : 8;
   const double root_rows = std::sqrt(static_cast<double>(table.outcome.size()));
   for (const Model& model : outcome.models) {
