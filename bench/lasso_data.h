@@ -65,7 +65,7 @@ inline LassoRequests share_columns(const std::vector<std::vector<double>>& colum
       const FpVector shares = shamir_split(Fp::from_int(column.values[r]), 2, kParties, system_rng());
       for (std::size_t party = 0; party < kParties; ++party) requests[party].columns.back()[r] = shares[party];
     }
-    const auto share = [&](std::int64_t value, FpVector ColumnInputs::* input) {
+    const auto share = [&](std::int64_t value, FpVector ColumnInputs::*input) {
       const FpVector shares = shamir_split(Fp::from_int(value), 2, kParties, system_rng());
       for (std::size_t party = 0; party < kParties; ++party) (requests[party].inputs.*input).push_back(shares[party]);
     };

@@ -153,7 +153,7 @@ EncodedColumn encode_source_column(const std::string& name, std::span<const doub
   check_finite(name, values);
   const bool two_valued = !boolean && has_two_values(values) && !mutant(Mutant::sql_type_decides);
   return two_valued ? encode_two_valued(name, values, fixed_exponent)
-                                            : encode_column(name, values, boolean, fixed_exponent);
+                    : encode_column(name, values, boolean, fixed_exponent);
 }
 
 EncodedColumn encode_column(const std::string& name, std::span<const double> values, bool binary,

@@ -74,9 +74,9 @@ RowSums sums_of_rows(const Fixed& fixed, AnalysisRequest& request, const CancelT
 }
 
 // The one bit of all disclosure rules, made beside the standardisation and the first iterations. It is open before
-// anything else is: stop bits wait for it, and so do the exponents, the validity bit and the release. Until then nothing
-// leaves a party but masked values, whose distance from uniform is booked, and pseudorandom shares and keys, none of
-// them of a size that depends on the data.
+// anything else is: stop bits wait for it, and so do the exponents, the validity bit and the release. Until then
+// nothing leaves a party but masked values, whose distance from uniform is booked, and pseudorandom shares and keys,
+// none of them of a size that depends on the data.
 class Precheck : public std::enable_shared_from_this<Precheck> {
  public:
   Precheck(const Fixed& fixed, TaskGroup& tasks, RowSums sums, const AnalysisRequest& request,
@@ -126,8 +126,7 @@ class Precheck : public std::enable_shared_from_this<Precheck> {
 };
 
 Prepared prepare(const Fixed& fixed, TaskGroup& tasks, AnalysisRequest& request, const CancelToken& cancel) {
-  const auto check =
-      std::make_shared<Precheck>(fixed, tasks, sums_of_rows(fixed, request, cancel), request, cancel);
+  const auto check = std::make_shared<Precheck>(fixed, tasks, sums_of_rows(fixed, request, cancel), request, cancel);
   const Moments& moments = check->moments();
   Prepared p;
   p.rows = moments.rows;
@@ -313,9 +312,8 @@ std::vector<Model> analyse(Session& session, AnalysisRequest request, const Canc
   TaskGroup tasks(session);
   Prepared prepared = prepare(fixed, tasks, request, cancel);
   if (rounds_to_grid(request.precision))
-    prepared.making_grid = tasks.spawn([&] {
-      *prepared.grid = release_grid(fixed, prepared.standard, prepared.rows, request.precision);
-    });
+    prepared.making_grid =
+        tasks.spawn([&] { *prepared.grid = release_grid(fixed, prepared.standard, prepared.rows, request.precision); });
   std::vector<Problem> problems;
   std::vector<Candidate> candidates = solve_all(fixed, tasks, prepared, request, problems, cancel, progress);
   if (progress) progress("release", 0, 1);

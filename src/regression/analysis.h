@@ -22,8 +22,8 @@ struct AnalysisColumn {
   bool binary = false;  // two-valued: its values are 0 and 1 (linkage/encoding.h)
 };
 
-// Shares of what the owners share of each column beside its values. A value of a two-valued column is mean + step * (0 or
-// 1) in local units; steps count for these columns only.
+// Shares of what the owners share of each column beside its values. A value of a two-valued column is mean + step * (0
+// or 1) in local units; steps count for these columns only.
 struct ColumnInputs {
   FpVector means;                 // kMeanBits fractional bits
   FpVector steps, inverse_steps;  // kStepBits
@@ -43,7 +43,7 @@ struct RowRules {
 };
 
 struct AnalysisRequest {
-  std::vector<FpVector> columns;          // shares, 24 fractional bits; the outcome last
+  std::vector<FpVector> columns;  // shares, 24 fractional bits; the outcome last
   ColumnInputs inputs;
   std::vector<AnalysisColumn> described;  // public, one per column
   std::vector<double> lambdas;

@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kMostMoments = 65536, kMostStretches = 128, kFewestStretches = 16, kFewestOfFew = 8;
 // Moments of stretches are needed when the inverse is there, some twenty rounds later: messages of a part each.
 constexpr std::size_t kOpeningRounds = 12;
-constexpr double kStretchSlack = 0.05;                                                  // rule 1
+constexpr double kStretchSlack = 0.05;                                                      // rule 1
 constexpr double kMeanLeverage = 0.05, kMeanLeverageOfSmall = 2, kMeanLeverageSlack = 0.3;  // rule 2
 constexpr double kVifUnder = 0.97;
 constexpr double kLeverageShift = 0x1p-10;  // without rule 3
@@ -28,7 +28,9 @@ double limit_of_sum(double d, double m) {
   return d * std::max(kMeanLeverage, kMeanLeverageOfSmall * d / m) + kMeanLeverageSlack;
 }
 
-Fp number(double x, int bits) { return Fp::from_signed(static_cast<i128>(std::ldexp(static_cast<long double>(x), bits))); }
+Fp number(double x, int bits) {
+  return Fp::from_signed(static_cast<i128>(std::ldexp(static_cast<long double>(x), bits)));
+}
 
 std::size_t start_of(std::size_t part, std::size_t rows, std::size_t parts) {
   return rows / parts * part + std::min(part, rows % parts);
@@ -65,7 +67,8 @@ FpVector leverage_violations(const Fixed& fixed, const StretchSums& sums, const 
     weighted += reduced[g] * number(of_rows, kPartBits);
     square_part += of_rows * of_rows;
   }
-  const Fp spread = shifted(squares, kPartBits) - sum * (weighted + weighted) + sum * sum * number(square_part, kPartBits);
+  const Fp spread =
+      shifted(squares, kPartBits) - sum * (weighted + weighted) + sum * sum * number(square_part, kPartBits);
   const double most_spread = (limit_of_sum(columns, m) - columns * columns / m) * part * part;
   room.push_back(number(most_spread, 2 * kTraceBits + kPartBits) - spread);
   const FpVector bits = at_least(s, label(Phase::design, 0, 4), room, zero);

@@ -11,14 +11,14 @@
 //           its square adds up the squares of its records' distances from the mean leverage. Mean T goes by rows.
 //        3. VIF <= max_vif for every column.
 //        The outcome is not part of the design: it follows from the columns in every good model (R^2 of 0.999 is a VIF
-//        of 1000), and skewed outcomes would be refused for their tails (logarithm with sd 1.5: a third to a half of the
-//        studies of 300 to 1000 records in a clear-text simulation). A record that holds too much of it is the
+//        of 1000), and skewed outcomes would be refused for their tails (logarithm with sd 1.5: a third to a half of
+//        the studies of 300 to 1000 records in a clear-text simulation). A record that holds too much of it is the
 //        dominance rule's (dominance.h); an outcome beside columns of the same owner is checked by that owner, who
 //        holds both in the clear.
 // Accuracy: a small multiple of the identity, 1 / (16 d max_vif), is added to the correlations. All eigenvalues are at
-//        least 1 / (d max_vif) where rule 3 holds, so a VIF near its limit comes out up to 6 % too small and is compared
-//        with 0.97 of it; a column that follows exactly from others has at least 16 times the limit. Roots within 2.3 %
-//        (standardise.h) are enough, because neither T nor VIF depends on the scale of a column.
+//        least 1 / (d max_vif) where rule 3 holds, so a VIF near its limit comes out up to 6 % too small and is
+//        compared with 0.97 of it; a column that follows exactly from others has at least 16 times the limit. Roots
+//        within 2.3 % (standardise.h) are enough, because neither T nor VIF depends on the scale of a column.
 // Invariants: nothing is opened but masked values; the number of openings depends on d and not on the number of rows.
 //        Everything may run while the solver iterates, whose first stop bit waits for the precheck.
 #pragma once

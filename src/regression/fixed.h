@@ -1,8 +1,8 @@
 // What: fixed-point arithmetic on shares: the precision of one analysis and the label of its gates.
 // Terms: unit = 2^-F; F = fractional bits of every value between gates; data enter with 24 fractional bits.
 // Invariants: F = 36 up to 60 columns, 35 up to 120, 34 above, where they have more than 2^20 rows, or the study more
-//             than 8 lambdas: each bit less gives two bits of statistical distance back (rule F13), and the error of the
-//             coefficients stays below 1e-6.
+//             than 8 lambdas: each bit less gives two bits of statistical distance back (rule F13), and the error of
+//             the coefficients stays below 1e-6.
 #pragma once
 #include <algorithm>
 #include <cmath>

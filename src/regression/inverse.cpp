@@ -42,7 +42,8 @@ class Doublings {
     square_ = 2 * fixed.bits + 1;
     // cA, and c^2 A with the first factor over 2^scale: shifts of one opening.
     const int shift = start_shift(most), entry_bound = fixed.bits + static_cast<int>(std::ceil(std::log2(most))) + 1;
-    const Stretch bounds[] = {{triangle.size(), std::max(entry_bound, 2 * shift + kFactorBits + scale + 2)}, {bits.size(), 2}};
+    const Stretch bounds[] = {{triangle.size(), std::max(entry_bound, 2 * shift + kFactorBits + scale + 2)},
+                              {bits.size(), 2}};
     const Opened opened = masked_open(fixed.session, label(Phase::inverse, id, 1), concatenate(triangle, bits), bounds);
     const Fp minus = Fp::from_int(-1);
     p_.fine = from_identity(fixed, opened, 0, d_, shift, fixed.one(), minus);

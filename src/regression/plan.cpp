@@ -154,10 +154,10 @@ void add_problem(Openings& o, double d, int bits, const Penalty& penalty, const 
   o.add(checks, kCompareBound);
   o.add(2 * d, 2 * bits + 15);  // unscale
   o.add(1, kLengthBound);
-  o.add(1 + 4 + 2 * d + 2, kCompareBound);  // fit, faults, release
+  o.add(1 + 4 + 2 * d + 2, kCompareBound);                              // fit, faults, release
   if (plan.precision != Precision::exact) o.add(d + 1, kCompareBound);  // exponents of the grids
-  o.add(d, quadratic ? 88 : 60);            // means
-  o.add(1, 84);                             // intercept
+  o.add(d, quadratic ? 88 : 60);                                        // means
+  o.add(1, 84);                                                         // intercept
 }
 
 // Bytes of an inverse for a metric with its products, of an iteration with comparisons, and of one without.
@@ -184,7 +184,8 @@ double design_bytes(const PlannedAnalysis& plan, double d) {
   if (!checks_design(rules)) return 0;
   const double pairs = d * (d + 1) / 2, elements = 16.0 * 4 / 3;
   const auto attributes = static_cast<std::size_t>(d);
-  const double shift = design_shift(attributes, plan.max_vif), gate = comparison_bytes(plan.comparison, kCompareBound, 1, false);
+  const double shift = design_shift(attributes, plan.max_vif),
+               gate = comparison_bytes(plan.comparison, kCompareBound, 1, false);
   const double steps = static_cast<double>(doublings(near_most(attributes) + shift, shift).size());
   double bytes = 2 * steps * pairs * elements + (plan.max_vif > 0 ? d * gate : 0);
   if (!checks_leverage(rules)) return bytes;

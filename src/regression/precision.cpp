@@ -56,8 +56,8 @@ ReleaseGrid release_grid(const Fixed& fixed, const Standardised& standard, std::
   }
   const FpVector above = truncate(s, label(Phase::grid, 0, 3), values, fixed.bits, 2 * fixed.bits + 2);
   for (std::size_t j = 0; j < numbers; ++j) values[j] = above[j] * above[j];
-  grid.square = truncate(s, label(Phase::grid, 0, 4), values, 2 * fixed.bits - square_bits(fixed.bits),
-                         2 * fixed.bits + 3);
+  grid.square =
+      truncate(s, label(Phase::grid, 0, 4), values, 2 * fixed.bits - square_bits(fixed.bits), 2 * fixed.bits + 3);
   return grid;
 }
 

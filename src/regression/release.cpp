@@ -65,8 +65,8 @@ Fp intercept_of(const Fixed& fixed, TaskGroup& tasks, const Problem& p, const Fp
   const std::size_t d = p.b.size();
   FpVector means;
   const auto coarse_means = tasks.spawn([&] { means = scaled_means(fixed, p, mean); });
-  const FpVector coarse = truncate(fixed.session, label(Phase::release, p.index, 1), scaled.coefficient,
-                                   2 * fixed.bits - kProductBits, 82);
+  const FpVector coarse =
+      truncate(fixed.session, label(Phase::release, p.index, 1), scaled.coefficient, 2 * fixed.bits - kProductBits, 82);
   tasks.join(coarse_means);
   // The mean of the outcome minus coefficients times means.
   Fp intercept = shifted(mean[d], 2 * kProductBits - kMeanBits);
@@ -78,8 +78,7 @@ void round_exactly(const Fixed& fixed, TaskGroup& tasks, const Problem& p, const
                    ModelShares& model) {
   Session& s = fixed.session;
   const auto coefficients = tasks.spawn([&] {
-    model.values =
-        exact_truncate(s, label(Phase::release, p.index, 3), model.wide, 2 * fixed.bits - kReleaseBits, 82);
+    model.values = exact_truncate(s, label(Phase::release, p.index, 3), model.wide, 2 * fixed.bits - kReleaseBits, 82);
   });
   const FpVector wide = {intercept_of(fixed, tasks, p, mean, scaled)};
   const FpVector intercept =
@@ -88,9 +87,7 @@ void round_exactly(const Fixed& fixed, TaskGroup& tasks, const Problem& p, const
   model.values.push_back(intercept[0]);
 }
 
-bool rounds_to_grid(Precision precision) {
-  return precision != Precision::exact && !mutant(Mutant::unrounded_release);
-}
+bool rounds_to_grid(Precision precision) { return precision != Precision::exact && !mutant(Mutant::unrounded_release); }
 
 namespace {
 // Numbers that lose the same number of bits share a gate.
@@ -109,8 +106,8 @@ class Rounding {
   void start(std::vector<TaskGroup::Handle>& running) {
     for (auto& [shift, group] : groups_)
       running.push_back(tasks_.spawn([this, lost = shift, g = &group] {
-        const FpVector rounded = exact_truncate(
-            fixed_.session, label(Phase::release, 0, first_gate_ + lost), g->values, lost, bound_);
+        const FpVector rounded =
+            exact_truncate(fixed_.session, label(Phase::release, 0, first_gate_ + lost), g->values, lost, bound_);
         for (std::size_t i = 0; i < rounded.size(); ++i) *g->out[i] = shifted(rounded[i], lost - bits_ + kReleaseBits);
       }));
   }
@@ -144,8 +141,8 @@ std::vector<int> open_exponents(const Fixed& fixed, const ReleaseGrid& grid, std
 }
 }  // namespace
 
-void round_to_grid(const Fixed& fixed, TaskGroup& tasks, const ReleaseGrid& grid, std::size_t rows,
-                   Precision precision, const std::vector<RoundedModel>& models) {
+void round_to_grid(const Fixed& fixed, TaskGroup& tasks, const ReleaseGrid& grid, std::size_t rows, Precision precision,
+                   const std::vector<RoundedModel>& models) {
   const std::vector<int> exponents = open_exponents(fixed, grid, rows, precision, models);
   Rounding numbers(fixed, tasks, 100, 2 * fixed.bits, 82), intercepts(fixed, tasks, 200, 2 * kProductBits, 84);
   std::size_t at = 0;

@@ -1,4 +1,5 @@
-// What: from the solution of one problem to the numbers of its model, still shared: coefficients, R^2 and the intercept,
+// What: from the solution of one problem to the numbers of its model, still shared: coefficients, R^2 and the
+// intercept,
 //       rounded under MPC.
 // Terms: exact release = kReleaseBits fractional bits, rounded beside the validity check; statistical release = rounded
 //        to the grids of precision.h, after the validity bit, when their exponents have been opened.
@@ -49,7 +50,7 @@ struct RoundedModel {
 };
 
 // Opens the exponents to all parties, then sets values from wide and wide_intercept. Three rounds for all models.
-void round_to_grid(const Fixed& fixed, TaskGroup& tasks, const ReleaseGrid& grid, std::size_t rows,
-                   Precision precision, const std::vector<RoundedModel>& models);
+void round_to_grid(const Fixed& fixed, TaskGroup& tasks, const ReleaseGrid& grid, std::size_t rows, Precision precision,
+                   const std::vector<RoundedModel>& models);
 
 }  // namespace pgmpc

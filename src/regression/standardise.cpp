@@ -174,8 +174,7 @@ struct PairSteps {
 FpVector products_of_steps(const TwoValued& two_valued) {
   FpVector out;
   for (std::size_t a = 0; a < two_valued.columns.size(); ++a)
-    for (std::size_t b = a; b < two_valued.columns.size(); ++b)
-      out.push_back(two_valued.step[a] * two_valued.step[b]);
+    for (std::size_t b = a; b < two_valued.columns.size(); ++b) out.push_back(two_valued.step[a] * two_valued.step[b]);
   return out;
 }
 

@@ -96,8 +96,8 @@ TEST(Encoding, TwoDistinctValuesAreTwoValuedWhateverTheirCoding) {
     EXPECT_NEAR(origin, low, std::abs(high - low) * 1e-9);
     EXPECT_NEAR(origin + std::ldexp(step, c.exponent), high, std::abs(high - low) * 1e-8);
   }
-  const auto boolean = encode_source_column("x", std::vector<double>{0, 1, 1}, true), same =
-      encode_source_column("x", std::vector<double>{0, 1, 1}, false);
+  const auto boolean = encode_source_column("x", std::vector<double>{0, 1, 1}, true),
+             same = encode_source_column("x", std::vector<double>{0, 1, 1}, false);
   EXPECT_EQ(boolean.exponent, same.exponent);
   EXPECT_EQ(boolean.scaled_mean, same.scaled_mean);
   EXPECT_EQ(boolean.step, same.step);

@@ -24,8 +24,7 @@ using test::EncodedRows;
 
 AnalysisOutcome run(const EncodedRows& rows, std::vector<double> lambdas, bool standardize, int max_iterations = 400,
                     std::int64_t min_level_count = 10, double alpha = 1) {
-  return test::analyse_rows(
-      rows, {std::move(lambdas), standardize, max_iterations, {min_level_count, 0.5}, 7, alpha});
+  return test::analyse_rows(rows, {std::move(lambdas), standardize, max_iterations, {min_level_count, 0.5}, 7, alpha});
 }
 
 class Vectors : public ::testing::TestWithParam<std::string> {};

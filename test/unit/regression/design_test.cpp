@@ -130,26 +130,28 @@ struct Design {
 std::vector<Design> attack_designs() {
   std::vector<Design> out;
   const std::size_t n = 1000;
-  const auto add = [&](const char* name, std::size_t d, const std::function<double(std::size_t, std::size_t, double)>& x) {
+  const auto add = [&](const char* name, std::size_t d,
+                       const std::function<double(std::size_t, std::size_t, double)>& x) {
     PlainTable table = normal_table(7, n, d);
     const std::vector<double> base = table.columns[0];
     for (std::size_t j = 0; j < d; ++j)
       for (std::size_t r = 0; r < n; ++r) table.columns[j][r] = x(j, r, base[r]);
     out.push_back({name, std::move(table)});
   };
-  add("x, x + 25 at one of ten", 11, [](std::size_t j, std::size_t r, double x) { return x + (j > 0 && r == j ? 25 : 0); });
+  add("x, x + 25 at one of ten", 11,
+      [](std::size_t j, std::size_t r, double x) { return x + (j > 0 && r == j ? 25 : 0); });
   add("x, x + 25 at one", 2, [](std::size_t j, std::size_t r, double x) { return x + (j == 1 && r == 0 ? 25 : 0); });
   add("x, x + 4 at one", 2, [](std::size_t j, std::size_t r, double x) { return x + (j == 1 && r == 500 ? 4 : 0); });
   add("x, x + 0.05 at one of ten", 11,
       [](std::size_t j, std::size_t r, double x) { return x + (j > 0 && r == j ? 0.05 : 0); });
   add("x, x + 0.001 at one of ten", 11,
       [](std::size_t j, std::size_t r, double x) { return x + (j > 0 && r == j ? 0.001 : 0); });
-  add("group of 20, the same less one", 2, [](std::size_t j, std::size_t r, double) { return r < 20 && r >= j ? 1.0 : 0; });
+  add("group of 20, the same less one", 2,
+      [](std::size_t j, std::size_t r, double) { return r < 20 && r >= j ? 1.0 : 0; });
   {
     TestRng rng(3);
-    add("eight columns on eight persons", 8, [&](std::size_t, std::size_t r, double) {
-      return r % 100 == 50 && r < 800 ? (rng.below(2) ? 1.0 : -1.0) : 0;
-    });
+    add("eight columns on eight persons", 8,
+        [&](std::size_t, std::size_t r, double) { return r % 100 == 50 && r < 800 ? (rng.below(2) ? 1.0 : -1.0) : 0; });
     add("twenty columns on a hundred persons", 20, [&](std::size_t, std::size_t r, double) {
       return r % 10 == 3 ? (rng.below(2) ? 1.0 : -1.0) * (1 + 0.2 * static_cast<double>(rng.below(1000)) / 1000) : 0;
     });
@@ -169,7 +171,8 @@ TEST(Design, OrdinaryDesignsPass) {
   RowRules rules;
   rules.max_leverage = 0.4;
   rules.max_vif = 200;
-  for (const auto& [n, d] : std::vector<std::pair<std::size_t, std::size_t>>{{1000, 30}, {300, 29}, {100, 9}, {350, 30}, {120, 1}})
+  for (const auto& [n, d] :
+       std::vector<std::pair<std::size_t, std::size_t>>{{1000, 30}, {300, 29}, {100, 9}, {350, 30}, {120, 1}})
     EXPECT_EQ(outcome_of(test::encode_rows(normal_table(n, n, d)), rules), "released") << n;
   for (const std::string& name : test::lasso_vector_names()) {
     // Equal columns; neighbours so alike that VIF exceeds 200; more columns than a tenth of the rows.
@@ -283,13 +286,15 @@ TEST(Design, EveryCauseLooksTheSame) {
   for (const std::size_t which : {0u, 1u, 3u, 6u}) EXPECT_EQ(seen(designs[which].table, 11), expected) << which;
 }
 
-// Nothing is opened before the bit: a study that is refused has opened nothing else, however early its solver converges.
+// Nothing is opened before the bit: a study that is refused has opened nothing else, however early its solver
+// converges.
 TEST(Design, NothingIsOpenedBeforeTheBit) {
   RowRules rules;
   rules.max_leverage = 0.4;
   rules.max_vif = 200;
   for (const double alpha : {1.0, 0.0}) {
-    const auto outcome = test::attempt_rows(test::encode_rows(attack_designs()[1].table), {{0.5}, true, 400, rules, 7, alpha});
+    const auto outcome =
+        test::attempt_rows(test::encode_rows(attack_designs()[1].table), {{0.5}, true, 400, rules, 7, alpha});
     ASSERT_TRUE(outcome.error);
     EXPECT_EQ(outcome.error->message(), kRulesRefused);
     for (const Phase phase : {Phase::validity, Phase::release, Phase::grid})
@@ -299,7 +304,8 @@ TEST(Design, NothingIsOpenedBeforeTheBit) {
 
 // Ten million records fit without the rules (dominance_test.cpp); with them a study of that size has fewer attributes.
 TEST(Design, LargeStudiesFitTheExposure) {
-  for (const auto& [attributes, rows] : std::vector<std::pair<std::size_t, std::size_t>>{{200, 1000000}, {100, 10000000}}) {
+  for (const auto& [attributes, rows] :
+       std::vector<std::pair<std::size_t, std::size_t>>{{200, 1000000}, {100, 10000000}}) {
     PlannedAnalysis plan{attributes + 1, rows, {1.0}, 1, true, 200, 0.5};
     plan.precision = Precision::statistical;
     plan.max_leverage = 0.4;

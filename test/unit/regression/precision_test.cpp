@@ -52,7 +52,9 @@ void expect_statistical(const PlainTable& table, const EncodedRows& rows, double
     const PlainFit exact = PlainLasso(table).fit(model.lambda, standardize, alpha);
     const double spread = deviation(table.outcome) * std::sqrt(std::max(1 - exact.r_squared, 0.5)) / root_rows;
     for (std::size_t j = 0; j < table.columns.size(); ++j) {
-      if (exact.coefficients[j] == 0) { EXPECT_EQ(model.coefficients[j], 0); }
+      if (exact.coefficients[j] == 0) {
+        EXPECT_EQ(model.coefficients[j], 0);
+      }
       expect_rounded(model.coefficients[j], exact.coefficients[j], spread / deviation(table.columns[j]) / part,
                      "coefficient " + std::to_string(j));
     }

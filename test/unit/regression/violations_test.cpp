@@ -1,5 +1,5 @@
-// Violations of the rules over rows: 0/1 bits whose sum is the number of violations in the clear, for random columns and
-// every setting of the rules, also those that switch a rule off.
+// Violations of the rules over rows: 0/1 bits whose sum is the number of violations in the clear, for random columns
+// and every setting of the rules, also those that switch a rule off.
 #include <gtest/gtest.h>
 
 #include <cmath>

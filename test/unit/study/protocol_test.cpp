@@ -172,7 +172,8 @@ TEST(Study, StatisticalPrecisionEndToEnd) {
   const double spread = deviation(split.joined.outcome) * std::sqrt(std::max(1 - expected.r_squared, 0.5) / rows);
   const StudyResult& result = h.results[2];
   for (std::size_t j = 0; j < 10; ++j) {
-    const double error = spread / deviation(split.joined.columns[j]), grid = std::exp2(std::floor(std::log2(error / 8)));
+    const double error = spread / deviation(split.joined.columns[j]),
+                 grid = std::exp2(std::floor(std::log2(error / 8)));
     const Coefficient& row = result.coefficients[j];
     EXPECT_EQ(row.value / grid, std::round(row.value / grid)) << row.attribute;
     EXPECT_LE(std::fabs(row.value - expected.coefficients[j]), grid * 0.501) << row.attribute;

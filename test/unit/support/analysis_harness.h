@@ -29,8 +29,7 @@ inline EncodedRows encode_rows(const PlainTable& table, const std::vector<std::s
     const double reach = *high - *low;
     if (!is_binary)
       for (std::size_t r = 0; r < values.size(); r += 3) population.push_back(values[r] + 0.2 * reach);
-    const EncodedColumn column =
-        is_binary ? encode_two_valued("c", population) : encode_column("c", population, false);
+    const EncodedColumn column = is_binary ? encode_two_valued("c", population) : encode_column("c", population, false);
     out.columns.emplace_back(column.values.begin(), column.values.begin() + static_cast<std::ptrdiff_t>(values.size()));
     out.means.push_back(column.scaled_mean);
     out.steps.push_back(column.step);
