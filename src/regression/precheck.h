@@ -1,9 +1,10 @@
-// What: everything that must hold before the first iteration, folded into ONE opened bit (security review F11, F14,
-// F25). Rules: every second moment is below 2^10 local units (range of all later openings); every 0/1 column has both
-// levels
-//        in at least min_level_count joined rows, or one of them in none; every two 0/1 columns differ, and agree, in
-//        at least min_level_count rows or in none; no record dominates a numeric column or the outcome, and the outcome
-//        varies (dominance.h).
+// What: the rules over single rows, and the ONE opened bit of all disclosure rules (security review F11, F14, F25).
+// Rules: every second moment is below 2^10 local units (range of what is released); every two-valued column has both
+//        levels in at least min_level_count joined rows, or one of them in none; every two such columns differ, and
+//        agree, in at least min_level_count rows or in none; no record dominates a numeric column or the outcome, and
+//        the outcome varies (dominance.h). Those over the joint design are in design.h.
+// Invariants: the bit is open before anything else is. What runs meanwhile keeps its bounds whether or not the rules
+//             hold: a column whose variance is out of range has the root 0 (standardise.h).
 // A failed check throws Error(refused) at all parties; which rule failed is not opened.
 #pragma once
 #include <vector>

@@ -143,6 +143,18 @@ TEST(Disclosure, TheLargestValuesStayInRange) {
         rows.described.push_back({0, false});
       }
       for (const double theta : {0.1, 0.5, 0.999}) EXPECT_EQ(outcome_of(rows, {10, theta}), kRulesRefused);
+      // With rules over the design the solver iterates before the bit is there, on the same values.
+      RowRules rules;
+      rules.max_leverage = 0.4;
+      rules.max_vif = 200;
+      for (const double alpha : {1.0, 0.5, 0.0})
+        for (const bool standardize : {true, false}) {
+          test::AnalysisSettings settings{{1e-3}, standardize, 400, rules, 7, alpha};
+          settings.precision = Precision::statistical;
+          const auto outcome = test::attempt_rows(rows, settings);
+          ASSERT_TRUE(outcome.error);
+          EXPECT_EQ(outcome.error->message(), kRulesRefused);
+        }
     }
 }
 
