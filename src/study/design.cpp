@@ -3,12 +3,17 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.h"
+
 namespace pgmpc {
 
 namespace {
+constexpr double kMostValue = 1e100;  // beyond it a study refuses the column by name: counts as missing here
 constexpr double kRidge = 0x1p-10;
 constexpr double kSingular = 1e-9;  // pivots below count as 0
 constexpr double kMostVif = 1e9;
+
+bool missing(double value) { return !(std::fabs(value) <= kMostValue); }
 
 // Inverse of a symmetric positive definite matrix by Cholesky's method; false when a pivot is not above kSingular.
 bool invert_in_place(std::vector<double>& a, std::size_t d) {
@@ -45,6 +50,7 @@ bool invert_in_place(std::vector<double>& a, std::size_t d) {
 DesignCheck::DesignCheck(std::size_t columns) : count_(columns), mean_(columns), squares_(columns) {}
 
 void DesignCheck::add(std::span<const double> record) {
+  if (record.size() != mean_.size()) throw Error(ErrorCode::internal, "records of a design differ in their columns");
   if (pass_ == 0) return add_moments(record);
   standardise(record);
   const std::size_t d = varying_.size();
@@ -80,7 +86,7 @@ void DesignCheck::end_pass() {
 void DesignCheck::add_moments(std::span<const double> record) {
   ++figures_.records;
   for (std::size_t c = 0; c < mean_.size(); ++c) {
-    if (std::isnan(record[c])) continue;
+    if (missing(record[c])) continue;
     count_[c] += 1;
     const double step = record[c] - mean_[c];
     mean_[c] += step / count_[c];
@@ -92,7 +98,7 @@ void DesignCheck::standardise(std::span<const double> record) {
   for (std::size_t i = 0; i < varying_.size(); ++i) {
     const std::size_t c = varying_[i];
     // Divided so that the squares of all records sum to their number, missing ones included.
-    z_[i] = std::isnan(record[c])
+    z_[i] = missing(record[c])
                 ? 0
                 : (record[c] - mean_[c]) / std::sqrt(squares_[c] / static_cast<double>(figures_.records));
   }

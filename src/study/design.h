@@ -2,7 +2,7 @@
 // ever used with one counterpart, before it approves another study (the union rule, docs/disclosure.md).
 //
 // Terms
-//   design = columns centred and divided by their standard deviation; a missing value counts as the mean; columns that
+//   design = columns centred and divided by their standard deviation; a missing value (NaN, or beyond 1e100) counts as the mean; columns that
 //   do not vary are left out. With C the correlation matrix and n records: leverage of record i = z_i' (C + 2^-10 I)^-1
 //   z_i / n; VIF of column j = entry j of the diagonal of C^-1 (10^9 where C cannot be inverted).
 //

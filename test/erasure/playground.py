@@ -116,7 +116,7 @@ class Playground(StudyPlayground):
         spec = {"controllers": {CONTROLLERS[0]: {"attributes": ["x1", "x2"]},
                                 CONTROLLERS[1]: {"attributes": ["x3"], "outcome": "y"}},
                 "third_party": THIRD_PARTY, "key_bits": 2048, "analysis": {"kind": "lasso", "lambda": 0.01, **analysis},
-                "release": {"precision": "exact"}, "disclosure": {"min_matched": min_matched}}
+                "release": {"precision": "exact"}, "disclosure": {"min_matched": min_matched, "released_numbers": 1000000}}
         return self.approve(study, spec)
 
     # --- secrets ---

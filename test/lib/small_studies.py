@@ -38,7 +38,7 @@ class SmallStudies(StudyPlayground):
         return {"controllers": {one: {"attributes": list(COLUMNS[one][:1] if other == BYSTANDER else COLUMNS[one])},
                                 other: {"attributes": list(COLUMNS[other][:-1]), "outcome": COLUMNS[other][-1]}},
                 "third_party": THIRD_PARTY, "key_bits": 2048, "analysis": {"kind": "lasso", "lambda": PENALTY},
-                "release": {"precision": "exact"}, "disclosure": {"model_budget": 1000}}
+                "release": {"precision": "exact"}, "disclosure": {"model_budget": 1000, "released_numbers": 1000000}}
 
     def wrong(self, study, spec):
         """What is wrong with a study that should be released at all its parties with the clear-text coefficients."""
