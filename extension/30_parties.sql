@@ -16,11 +16,6 @@ LANGUAGE c STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'pg_mpc_library_version';
 COMMENT ON FUNCTION mpc_internal.library_version() IS 'version of pg_mpc.so as the server has loaded it';
 
-CREATE FUNCTION mpc_internal.protocol_version() RETURNS integer
-LANGUAGE c IMMUTABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'pg_mpc_protocol_version';
-COMMENT ON FUNCTION mpc_internal.protocol_version() IS 'version of the protocol of an attempt that this library speaks';
-
 CREATE FUNCTION mpc_internal.wait_briefly(milliseconds integer) RETURNS void
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_wait_briefly';

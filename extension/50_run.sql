@@ -241,8 +241,6 @@ BEGIN
   SELECT * INTO held FROM mpc_internal.current_studies AS s WHERE s.study = message ->> 'study';
   -- A stranger hears the same whether there is such a study or not.
   reason := CASE
-    WHEN coalesce(message ->> 'protocol', '1') <> mpc_internal.protocol_version()::text
-      THEN format('speaks version %s of the protocol, not %s', mpc_internal.protocol_version(), left(coalesce(message ->> 'protocol', '1'), 20))
     WHEN held.study IS NULL OR party <> ALL (held.parties) THEN 'has not received the proposal'
     WHEN held.digest <> message ->> 'digest' THEN format('holds version %s with digest %s', held.version, held.digest)
     WHEN NOT mpc_internal.startable(held.state)
@@ -250,7 +248,7 @@ BEGIN
     ELSE (SELECT CASE a.decision WHEN 'approved' THEN NULL WHEN 'void' THEN 'has to approve again: ' || a.reason ELSE 'has not approved the study' END
             FROM (SELECT 1) AS one LEFT JOIN mpc_internal.approvals AS a
               ON a.study = held.study AND a.version = held.version AND a.digest = held.digest AND a.party = mpc_internal.own_party()) END;
-  RETURN jsonb_strip_nulls(jsonb_build_object('ready', reason IS NULL, 'reason', reason, 'protocol', mpc_internal.protocol_version()));
+  RETURN jsonb_strip_nulls(jsonb_build_object('ready', reason IS NULL, 'reason', reason));
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.control_ready(text, jsonb) IS

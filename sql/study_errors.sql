@@ -107,7 +107,7 @@ INSERT INTO mpc_internal.peers (party, url, certificate, fingerprint, not_after)
 SELECT length(mpc.propose_study('ours', test_spec()));
 SELECT fails(format('SELECT mpc_internal.control(''amphia'', %L)', jsonb_build_object('type', kind, 'study', 'ours', 'version', version, 'digest', repeat('a', 64))))
   FROM unnest('{approve,reject,withdraw}'::text[]) AS kind, (VALUES (1)) AS v (version);
-SELECT mpc_internal.control('amphia', jsonb_build_object('type', 'ready', 'study', study, 'digest', repeat('a', 64), 'protocol', mpc_internal.protocol_version())) FROM unnest('{ours,nowhere}'::text[]) AS study;
+SELECT mpc_internal.control('amphia', jsonb_build_object('type', 'ready', 'study', study, 'digest', repeat('a', 64))) FROM unnest('{ours,nowhere}'::text[]) AS study;
 -- what one peer may leave lying here is bounded: decisions before their proposal, open proposals
 SELECT fails($$SELECT mpc_internal.control('amphia', jsonb_build_object('type', 'approve', 'study', 'ours', 'version', v, 'digest', repeat('a', 64))) FROM generate_series(2, 200) AS v$$);
 INSERT INTO mpc_internal.studies (study, version, digest, spec, parties, proposer) SELECT 'open' || i, 1, '', '{}', '{}', 'zorgttp' FROM generate_series(1, 1000) AS i;

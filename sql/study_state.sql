@@ -20,7 +20,6 @@ $$;
 -- A decision of a peer about the current version.
 CREATE FUNCTION peer_says(sender text, type text, name text, contents text DEFAULT 'a') RETURNS jsonb LANGUAGE sql AS $$
 SELECT mpc_internal.control(sender, jsonb_strip_nulls(jsonb_build_object('type', type, 'study', study, 'version', version, 'digest', digest,
-         'protocol', CASE type WHEN 'ready' THEN mpc_internal.protocol_version() END,
          'data', CASE type WHEN 'approve' THEN data_of(sender, spec, contents) END)))
   FROM mpc.studies WHERE study = name
 $$;
@@ -113,7 +112,7 @@ SELECT mpc_internal.parse_spec(test_spec('0.5')::text) AS spec, mpc_internal.par
 SELECT mpc_internal.study_digest('lungs', :'spec') AS digest, mpc_internal.study_digest('lungs', :'other') AS other_digest \gset
 SELECT mpc_internal.control('zorgttp', jsonb_build_object('type', 'approve', 'study', 'lungs', 'version', 1, 'digest', :'digest'));
 SELECT count(*) FROM mpc.approvals WHERE study = 'lungs';
-SELECT mpc_internal.control('zorgttp', jsonb_build_object('type', 'ready', 'study', 'lungs', 'version', 1, 'digest', :'digest', 'protocol', mpc_internal.protocol_version()));
+SELECT mpc_internal.control('zorgttp', jsonb_build_object('type', 'ready', 'study', 'lungs', 'version', 1, 'digest', :'digest'));
 SELECT jsonb_build_object('type', 'propose', 'study', 'lungs', 'version', 1, 'spec', :'spec', 'digest', :'digest') AS message \gset
 SELECT mpc_internal.control('zilveren_kruis', :'message');
 SELECT mpc_internal.control('zilveren_kruis', :'message');

@@ -132,10 +132,11 @@ my ($twice) = run_fails($spec, table($hospital, 'twice', 'INSERT INTO twice SELE
 	'small_b', '22000', qr/the source has duplicate identifiers.*\b4 records/s, 'duplicate identifiers: how many');
 like($mpc->ask($hospital, "SELECT string_agg(problem, ' ') FROM mpc.check_source('nulls', 'twice', identifier => 'id')"),
 	qr/duplicate/, 'check_source finds the duplicates');
-# The source is put right and approved again: the other approvals still stand, the same study runs.
+# The source is put right and approved again, so are the other approvals, which were given for other data; the same study runs.
 $mpc->ask($hospital, 'DELETE FROM twice WHERE ctid NOT IN (SELECT min(ctid) FROM twice GROUP BY id)');
 $digest = $mpc->ask($hospital, "SELECT digest FROM mpc.studies WHERE study = '$twice'");
 $mpc->ask($hospital, $mpc->approval($twice, $digest, 'hospital', 'twice'));
+$mpc->approve_again($twice, $digest, 'twice', 'small_b');
 $mpc->ask($insurer, "SELECT * FROM mpc.run_study('$twice')");
 is($mpc->ask($hospital, "SELECT state, sqlstate, last_error FROM mpc.studies WHERE study = '$twice'"), 'released||',
 	'the corrected study runs, its earlier failure is gone');
@@ -219,7 +220,8 @@ for my $node ($mpc->nodes) {
 	my $party = $mpc->party($node);
 	my @lines = $mpc->log_lines($node);
 	cmp_ok(scalar(@lines), '>', 10, "$party: the log was read");
-	is_deeply([grep { /(?<![\d.:])\b37\b(?![.:])/ } @lines], [], "$party: 37 is not in the log");
+	# Lines of PL/pgSQL are numbered, too.
+	is_deeply([grep { /(?<![\d.:])\b37\b(?![.:])/ && !/PL\/pgSQL function/ } @lines], [], "$party: 37 is not in the log");
 	my %known = map { $_ => 1 } split /\n/, $node->safe_psql('postgres', 'SELECT digest FROM mpc_internal.studies UNION
 		SELECT attempt FROM mpc_internal.ledger WHERE attempt IS NOT NULL UNION SELECT fingerprint FROM mpc.parties UNION
 		SELECT fingerprint FROM mpc_internal.own_certificate()');

@@ -117,6 +117,11 @@ unlike($mpc->ask($insurer, "SELECT last_error FROM mpc.studies WHERE study = 'ch
 	'the others hear that the hospital stopped, not why');
 my $digest = $mpc->ask($hospital, "SELECT digest FROM mpc.studies WHERE study = 'changed'");
 $mpc->ask($hospital, $mpc->approval('changed', $digest, 'hospital', 'small_a'));
+# The others approved other data: nothing runs before they have decided again.
+$mpc->become($insurer, "SELECT decision = 'void' AND reason ~ 'data of erasmus_mc changed' FROM mpc.approvals WHERE study = 'changed' AND party = 'zilveren_kruis'");
+$mpc->refuses($hospital, "SELECT * FROM mpc.run_study('changed')", '55000', qr/zilveren_kruis.*has to approve again|zorgttp.*has to approve again/s,
+	'other data void the approvals of the other parties');
+$mpc->approve_again('changed', $digest, 'small_a', 'small_b');
 $mpc->ask($hospital, "SELECT * FROM mpc.run_study('changed')");
 is($mpc->state($insurer, 'changed'), 'released', 'approved again, it runs');
 

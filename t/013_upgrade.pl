@@ -108,7 +108,7 @@ for my $node ($mpc->nodes) {
 }
 my $digest = $mpc->prepare_study('before', $mpc->small_spec(analysis => {kind => 'lasso', lambda => [0.01, 0.02]}), 'small_a', 'small_b');
 $mpc->ask($hospital, "SELECT * FROM mpc.run_study('before')");
-$mpc->prepare_study('approved', $mpc->small_spec, 'small_a', 'small_b');
+my $approved = $mpc->prepare_study('approved', $mpc->small_spec, 'small_a', 'small_b');
 $mpc->ask($hospital, "SELECT mpc.draft_study('drafted', '" . $mpc->small_spec . "')");
 $mpc->propose('rejected', $mpc->small_spec);
 $mpc->ask($hospital, "SELECT mpc.reject_study('rejected', 'not this one')");
@@ -160,6 +160,9 @@ for my $node ($mpc->nodes) {
 
 # --- what was agreed before runs after, without a restart; models are kept ---
 is($mpc->ask($hospital, 'SELECT count(*) FROM mpc.models'), '2', 'models are kept');
+$mpc->refuses($insurer, "SELECT * FROM mpc.run_study('approved')", '55000', qr/approved under an older version/,
+	'an approval that commits to no data is given again');
+$mpc->approve('approved', $approved, 'small_a', 'small_b');
 $mpc->ask($insurer, "SELECT * FROM mpc.run_study('approved')");
 is($mpc->ended($_, 'approved'), 'released', 'approved before, released after, at ' . $mpc->party($_)) for $mpc->nodes;
 $mpc->prepare_study('after', $mpc->small_spec(analysis => {kind => 'lasso', lambda => 0.04}), 'small_a', 'small_b');

@@ -101,6 +101,7 @@ $mpc->refuses($next, "SELECT * FROM mpc.run_study('approved')", '55000', qr/chan
 	'an approval is given again after the upgrade');
 $mpc->become($_, "SELECT state <> 'running' FROM mpc.studies WHERE study = 'approved'") for $mpc->nodes;
 $mpc->ask($next, $mpc->approval('approved', $digest, 'hospital', 'small_a'));
+$mpc->approve_again('approved', $digest, 'small_a', 'small_b');
 $mpc->ask($next, "SELECT * FROM mpc.run_study('approved')");
 is($mpc->ended($_, 'approved'), 'released', 'then the study runs: ' . $mpc->party($_)) for $mpc->nodes;
 is($mpc->ask($next, "SELECT intact, head <> '$chain', entries = sealed FROM mpc.verify_ledger()"), 't|t|t', 'and the ledger goes on');

@@ -9,7 +9,6 @@
 #include "pg/guc.h"
 #include "pg/row.h"
 #include "pg/version.h"
-#include "study/protocol.h"
 
 extern "C" {
 #include "storage/latch.h"
@@ -22,7 +21,6 @@ namespace pgmpc {
 extern "C" {
 PG_FUNCTION_INFO_V1(pg_mpc_preloaded);
 PG_FUNCTION_INFO_V1(pg_mpc_library_version);
-PG_FUNCTION_INFO_V1(pg_mpc_protocol_version);
 PG_FUNCTION_INFO_V1(pg_mpc_configured_party);
 PG_FUNCTION_INFO_V1(pg_mpc_configured_database);
 PG_FUNCTION_INFO_V1(pg_mpc_invoking_user);
@@ -105,8 +103,6 @@ Datum text_or_null(struct varlena* value, bool* null) {
 Datum pg_mpc_preloaded(PG_FUNCTION_ARGS) { PG_RETURN_BOOL(loaded_at_start); }
 
 Datum pg_mpc_library_version(PG_FUNCTION_ARGS) { PG_RETURN_TEXT_P(cstring_to_text(pg::kLibraryVersion)); }
-
-Datum pg_mpc_protocol_version(PG_FUNCTION_ARGS) { PG_RETURN_INT32(kProtocolVersion); }
 
 Datum pg_mpc_configured_party(PG_FUNCTION_ARGS) {
   if (guc::party()[0] == '\0') PG_RETURN_NULL();

@@ -134,7 +134,8 @@ Attempt& AttemptBook::launch(const std::string& study, const std::string& id, bo
     // Other studies of this source may have started or ended since the job was made; from here on they see this one.
     if (Json& source = attempt.job.at("source"); source.is_object()) {
       const Json now = tables::start_job(study).at("source");
-      for (const char* key : {"numbers_before", "numbers"}) source[key] = now.at(key);
+      // The SQL of version 0.1.0, which a node may have until ALTER EXTENSION pg_mpc UPDATE, counts no numbers.
+      for (const char* key : {"numbers_before", "numbers"}) source[key] = now.value(key, std::int64_t{0});
     }
     attempt.engine = pg::start_engine(id, study);
     if (attempt.engine == nullptr)

@@ -216,6 +216,7 @@ Json Coordinator::peer_message(const std::string& party, const Json& message) {
   if (type != "cancel") {
     Json answer = tables::control(party, message);
     if (type == "reject" || type == "withdraw") review_early_waiters();
+    if (type == "ready") answer["protocol"] = kProtocolVersion;
     return answer;
   }
   Attempt* attempt = book_.find(text_member(message, "attempt"));

@@ -285,10 +285,8 @@ void Starter::tell(OperationPtr operation, const std::string& attempt) {
 Json Starter::agreed_job(const std::string& party, const Json& message) {
   std::string study = text_member(message, "study");
   require_same_protocol(party, message);
-  Json answer = tables::control(party, {{"type", "ready"},
-                                        {"study", study},
-                                        {"digest", text_member(message, "digest")},
-                                        {"protocol", kProtocolVersion}});
+  Json answer =
+      tables::control(party, {{"type", "ready"}, {"study", study}, {"digest", text_member(message, "digest")}});
   if (!answer.value("ready", false))
     throw Error(ErrorCode::wrong_state, own_name() + " is not ready for study \"" + study + "\"",
                 answer.value("reason", ""), "Compare mpc.studies on the nodes of all parties.");

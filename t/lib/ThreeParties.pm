@@ -247,27 +247,35 @@ sub approve {
 	$self->ask($self->{hospital}, $self->approval($study, $digest, 'hospital', $hospital));
 	$self->ask($self->{insurer}, $self->approval($study, $digest, 'insurer', $insurer));
 	$self->ask($self->{third}, $self->approval($study, $digest, 'third'));
-	$self->approve_again($study, $digest, $hospital, $insurer);
+	# Of the released version's SQL there is nothing to know.
+	my $knows = $self->ask($self->{hospital}, "SELECT count(*) FROM pg_attribute WHERE attrelid = 'mpc.approvals'::regclass AND attname = 'commitment'");
+	my $news = grep { $knows && $self->brought($_, $_, $study)->[1] > 1 } 'hospital', 'insurer';
+	$self->approve_again($study, $digest, $hospital, $insurer) if $news;
 }
 
-# approve_again(STUDY, DIGEST, RELATION, RELATION): data that a party has not brought before void the approvals that were
-# given before they were known; those are given once more.
+# brought(ROLE, CONTROLLER, STUDY): commitment and number of the data that a controller brings, as that node has them.
+sub brought {
+	my ($self, $role, $controller, $study) = @_;
+	my $row = $self->ask($self->{$role}, "SELECT coalesce(commitment, ''), coalesce(data_number, 0) FROM mpc.approvals
+		WHERE study = '$study' AND party = '$self->{$controller}{pg_mpc_party}' ORDER BY version DESC LIMIT 1");
+	return [split /\|/, $row];
+}
+
+# approve_again(STUDY, DIGEST, RELATION, RELATION): data that a party has not brought before, or changed, void the approvals
+# that were given before they were known. Those are given once more, when all nodes know of the data.
 sub approve_again {
 	my ($self, $study, $digest, $hospital, $insurer) = @_;
 	my %sources = (hospital => $hospital, insurer => $insurer, third => undef);
 	for my $controller ('hospital', 'insurer') {
-		my $party = $self->{$controller}->{pg_mpc_party};
-		my $brought = "SELECT commitment, data_number FROM mpc.approvals WHERE study = '$study' AND party = '$party'
-			ORDER BY version DESC LIMIT 1";
-		my ($commitment, $number) = split /\|/, $self->ask($self->{$controller}, $brought);
-		next unless $number > 1;
-		for my $role (grep { $_ ne $controller } keys %sources) {
-			$self->become($self->{$role}, "SELECT commitment = '$commitment' FROM ($brought) AS b");
-			my $own = $self->{$role}->{pg_mpc_party};
-			my $void = $self->ask($self->{$role}, "SELECT decision = 'void' FROM mpc.approvals WHERE study = '$study' AND party = '$own'
-				ORDER BY version DESC LIMIT 1");
-			$self->ask($self->{$role}, $self->approval($study, $digest, $role, $sources{$role})) if $void eq 't';
-		}
+		my $commitment = $self->brought($controller, $controller, $study)->[0];
+		my $party = $self->{$controller}{pg_mpc_party};
+		$self->become($self->{$_}, "SELECT commitment = '$commitment' FROM mpc.approvals WHERE study = '$study' AND party = '$party'
+			ORDER BY version DESC LIMIT 1") for keys %sources;
+	}
+	for my $role (keys %sources) {
+		my $void = $self->ask($self->{$role}, "SELECT decision = 'void' FROM mpc.approvals WHERE study = '$study'
+			AND party = '$self->{$role}{pg_mpc_party}' ORDER BY version DESC LIMIT 1");
+		$self->ask($self->{$role}, $self->approval($study, $digest, $role, $sources{$role})) if $void eq 't';
 	}
 }
 
