@@ -238,7 +238,8 @@ BEGIN
   END IF;
   PERFORM mpc_internal.require_heard(held.study, held.spec::jsonb, a.party, a.columns, a.data_number)
      FROM mpc_internal.approvals AS a
-    WHERE a.study = held.study AND a.version = held.version AND a.party <> own AND a.decision = 'approved';
+    WHERE a.study = held.study AND a.version = held.version AND a.party <> own AND a.decision = 'approved'
+      AND a.commitment IS NOT NULL;
   expires := now() + mpc_internal.lifetime();
   PERFORM mpc_internal.decide(held.study, held.version, own, held.digest, 'approved', NULL, expires, caller, source::text);
   PERFORM mpc_internal.note_reader(held.study, caller, 'approved');

@@ -133,7 +133,7 @@ like(told($hospital, '{"type":"start","study":"bothered"}'), qr/member attempt i
 	'a start without an attempt');
 like(told($hospital, '{"type":"start","study":"bothered","attempt":"ab","life":"x"}'), qr/attempt id is not 32 hexadecimal digits/,
 	'a start of an attempt that cannot be one');
-my %join = (type => 'join', study => 'bothered', attempt => '0' x 32, life => 'x',
+my %join = (type => 'join', protocol => 2, study => 'bothered', attempt => '0' x 32, life => 'x',
 	digest => $mpc->ask($hospital, "SELECT digest FROM mpc.studies WHERE study = 'bothered'"));
 like(told($third, encode_json(\%join)), qr/study \\"bothered\\" is already running/, 'a join by hand of a study that runs by itself');
 like(told($hospital, encode_json(\%join)), qr/only the third party gives out attempts/, 'a join at a node that gives out none');
