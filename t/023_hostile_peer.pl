@@ -31,11 +31,15 @@ sub told {
 my $digest = $mpc->prepare_study('flood', $mpc->small_spec, 'small_a', 'small_b');
 $mpc->become($hospital, "SELECT state = 'approved' FROM mpc.studies WHERE study = 'flood'");
 my %about = (study => 'flood', version => 1, digest => $digest);
+# What the insurer said of its data when it approved.
+my ($commitment, $commitments) = split /\|/, $insurer->safe_psql('postgres', "SELECT encode(commitment, 'hex'),
+	(SELECT json_agg(encode(c, 'hex')) FROM unnest(commitments) AS c) FROM mpc_internal.approvals WHERE study = 'flood' AND party = 'zilveren_kruis'");
+my %data = (data => {columns => ['x3', 'y'], two_valued => [], commitment => $commitment, commitments => $json->decode($commitments)});
 my $before = $mpc->ask($hospital, 'SELECT count(*) FROM mpc.ledger');
-told(%about, type => 'approve', expires_at => 2_000_000_000) for 1 .. 20;
+told(%about, %data, type => 'approve', expires_at => 2_000_000_000) for 1 .. 20;
 is($mpc->ask($hospital, 'SELECT count(*) FROM mpc.ledger') - $before, 1, 'the same decision again and again is one entry');
 my $answer;
-$answer = told(%about, type => $_ % 2 ? 'reject' : 'approve', reason => "\e[2J" . 'x' x 1000) for 1 .. 130;
+$answer = told(%about, %data, type => $_ % 2 ? 'reject' : 'approve', reason => "\e[2J" . 'x' x 1000) for 1 .. 130;
 like($answer, qr/54000/, 'decisions have an end');
 cmp_ok($mpc->ask($hospital, 'SELECT count(*) FROM mpc.ledger') - $before, '<=', 101, '… and so have their entries');
 told(%about, type => 'head', attempt => '0' x 32, place => $_, head => sprintf('%064x', $_)) for 1 .. 60;
@@ -110,16 +114,16 @@ for (
 	unlike($text, $terminal, '… without control characters');
 	unlike($text, qr/alter_peer/, '… its hint is not shown as ours');
 }
-for ('{"ok": {"ready": "yes"}}', '{"ok": {"ready": true, "reason": 5, "attempt": 7}}', '{"ok": []}', '{"ok": true}', '{"error": "no"}', '{}',
-	'{"ok": {"ready": false, "reason": 5}}') {
+for ('{"ok": {"protocol": 2, "ready": "yes"}}', '{"ok": {"protocol": 2, "ready": true, "reason": 5, "attempt": 7}}', '{"ok": []}', '{"ok": true}', '{"error": "no"}', '{}',
+	'{"ok": {"protocol": 2, "ready": false, "reason": 5}}') {
 	my ($text, $state) = when($_);
 	is($state, 'MP004', "answer $_");
 	like($text, qr/party zorgttp sent an answer that the protocol does not allow/, '… names the peer');
 	unlike($text, qr/json\.exception|type_error/, '… and no library');
 }
-my ($text, $state) = when('{"ok": {"ready": false, "reason": "\u001b[2Jbecause"}}');
+my ($text, $state) = when('{"ok": {"protocol": 2, "ready": false, "reason": "\u001b[2Jbecause"}}');
 like($text, qr/^DETAIL:  zorgttp: "\[2Jbecause"$/m, 'a reason is quoted, too');
-for ('{"ok": {"ready": true, "attempt": "../../x", "life": "a"}}', '{"ok": {"ready": true, "attempt": "' . 'ab' x 16 . '", "life": 3}}') {
+for ('{"ok": {"protocol": 2, "ready": true, "attempt": "../../x", "life": "a"}}', '{"ok": {"protocol": 2, "ready": true, "attempt": "' . 'ab' x 16 . '", "life": 3}}') {
 	($text, $state) = when($_);
 	is($state, 'MP004', 'an attempt or an incarnation of the wrong form');
 }
