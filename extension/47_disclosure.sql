@@ -161,11 +161,11 @@ AS $$
   SELECT mpc_internal.numbers_of_model($1) * CASE $1 -> 'release' ->> 'precision' WHEN 'exact' THEN 4 ELSE 1 END
          * (mpc_internal.models_in($1) - CASE WHEN EXISTS (
               SELECT FROM mpc_internal.source_uses AS u
-               WHERE u.counterpart = $2 AND u.modelled = mpc_internal.outcome_of($1) AND u.outcome IN ('released', 'running')
-                 AND u.study <> $3) THEN 0 ELSE 1 END)
+               WHERE u.counterpart = $2 AND u.outcome IN ('released', 'running') AND u.study <> $3
+                 AND split_part(u.modelled, '.', 1) = split_part(mpc_internal.outcome_of($1), '.', 1)) THEN 0 ELSE 1 END)
 $$;
 COMMENT ON FUNCTION mpc_internal.charged_numbers(jsonb, text, text) IS
-'released numbers that a study counts against disclosure.released_numbers: all of its models but the first one of an outcome; exact ones count four times';
+'released numbers that a study counts against disclosure.released_numbers: all of its models but the first one that models an outcome of its owner, because a controller''s columns, each in turn the outcome, tell all second moments of its records that matched; exact ones count four times';
 
 CREATE FUNCTION mpc_internal.numbers_before(counterpart text, study text) RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

@@ -35,10 +35,11 @@ CREATE TABLE mpc_internal.heard_data (
   columns text[] NOT NULL,
   commitments bytea[] NOT NULL,
   study text NOT NULL,
+  passed boolean NOT NULL DEFAULT false,
   heard_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE mpc_internal.heard_data IS
-'what peers committed to in attempts of this node that got as far as the match: data they bring again are known by it';
+'what peers committed to in attempts of this node that got as far as the match: data they bring again are known by it; passed = a study with all of these columns was released, so the rules over the joint design have seen them together';
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.heard_data', '');
 
 -- private functions

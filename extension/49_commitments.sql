@@ -63,11 +63,15 @@ CREATE FUNCTION mpc_internal.heard_number(party text, columns text[], commitment
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT coalesce((SELECT min(h.number) FROM mpc_internal.heard_data AS h
-                    WHERE h.party = $1 AND mpc_internal.covers(h.columns, h.commitments, $2, $3)),
+                    WHERE h.party = $1 AND mpc_internal.covers(h.columns, h.commitments, $2, $3)
+                      AND (h.passed OR NOT EXISTS (
+                             SELECT FROM mpc_internal.heard_data AS o
+                              WHERE o.party = h.party AND o.number = h.number
+                                AND (o.passed OR NOT mpc_internal.covers(o.columns, o.commitments, $2, $3))))),
                   (SELECT coalesce(max(h.number), 0) + 1 FROM mpc_internal.heard_data AS h WHERE h.party = $1))
 $$;
 COMMENT ON FUNCTION mpc_internal.heard_number(text, text[], bytea[]) IS
-'data number of what a peer brings: that of data that it brought before, or the next one';
+'data number of what a peer brings: that of data that it brought before, or the next one. Columns of a study that was released are known together and in parts; of one that was refused or ended, only one part can follow, because the rules never let all of them through together';
 
 CREATE FUNCTION mpc_internal.require_heard(study text, spec jsonb, party text, columns text[], number integer) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -147,9 +151,21 @@ AS $$
     FROM mpc_internal.approvals AS a
    WHERE a.study = $1 AND a.version = $2 AND a.commitment IS NOT NULL AND a.party <> mpc_internal.own_party()
      AND NOT EXISTS (SELECT FROM mpc_internal.heard_data AS h
-                      WHERE h.party = a.party AND mpc_internal.covers(h.columns, h.commitments, a.columns, a.commitments))
+                      WHERE h.party = a.party AND h.number = mpc_internal.heard_number(a.party, a.columns, a.commitments)
+                        AND mpc_internal.covers(h.columns, h.commitments, a.columns, a.commitments)
+                        AND (h.passed OR mpc_internal.covers(a.columns, a.commitments, h.columns, h.commitments)))
 $$;
 COMMENT ON FUNCTION mpc_internal.keep_heard_data(text, integer) IS 'the number of matches was told: what the peers committed to is known from now on';
+
+CREATE FUNCTION mpc_internal.pass_heard_data(study text, version integer) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+  UPDATE mpc_internal.heard_data AS h SET passed = true FROM mpc_internal.approvals AS a
+   WHERE a.study = $1 AND a.version = $2 AND h.party = a.party AND a.commitment IS NOT NULL
+     AND mpc_internal.covers(h.columns, h.commitments, a.columns, a.commitments)
+     AND mpc_internal.covers(a.columns, a.commitments, h.columns, h.commitments)
+$$;
+COMMENT ON FUNCTION mpc_internal.pass_heard_data(text, integer) IS 'a study was released: the rules let all columns of its peers through together';
 
 CREATE FUNCTION mpc_internal.notice_data(study text, version integer, party text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp

@@ -120,6 +120,7 @@ BEGIN
   END IF;
   PERFORM mpc_internal.store_result(study, number, result);
   PERFORM mpc_internal.settle_use(study, attempt, 'released');
+  PERFORM mpc_internal.pass_heard_data(study, number);
   PERFORM mpc_internal.record_event(study, attempt, 'opened', NULL, (
     SELECT jsonb_build_object('what', '["iterations", "coefficients", "intercept", "r_squared"]'::jsonb,
                               'to', s.spec::jsonb -> 'recipients', 'models', mpc_internal.models_in(s.spec::jsonb))

@@ -92,7 +92,11 @@ SELECT brings('third', 'c', 'clinic'), runs('third');
 SELECT brings('fourth', 'd', 'clinic'), brings('fourth', 'd', 'clinic', '{"disclosure": {"versions": 4}}');
 SELECT brings('still', 'a b sex', 'clinic');
 
--- numbers: the first model of an outcome is free, others count, exact ones four times
+-- numbers: the first model of an outcome of each party is free, others count, exact ones four times
+SELECT mpc_internal.charged_numbers(mpc_internal.parse_spec(s.spec::text)::jsonb, 'zilveren_kruis', 'x') FROM (VALUES
+  (own_spec('a b')), (own_spec('a b') || '{"release": {"precision": "exact"}}'),
+  (jsonb_set(own_spec('a b'), '{controllers,zilveren_kruis,outcome}', '"other_days"')),
+  (own_spec('a b') || '{"controllers": {"regress": {"attributes": ["a"], "outcome": "b"}, "zilveren_kruis": {"attributes": ["claims"]}}}')) AS s (spec);
 SELECT mpc_internal.numbers_before('zilveren_kruis', 'none');
 SELECT brings('several', 'a b', 'clinic', '{"analysis": {"lambda": [0.1, 0.2, 0.3]}}'), runs('several');
 SELECT mpc_internal.numbers_before('zilveren_kruis', 'none');
@@ -126,7 +130,7 @@ SELECT mpc.approve_study('theirs', :'digest', 'clinic', 'id');
 SELECT peer_says('zorgttp', 'void', 'theirs'), state_of('theirs');
 SELECT peer_says('zorgttp', 'approve', 'theirs'), state_of('theirs');
 SELECT runs('theirs');
-SELECT party, number, columns FROM mpc_internal.heard_data;
+SELECT party, number, columns, passed FROM mpc_internal.heard_data;
 -- known data, or columns of them, are no new version; others are, and are shown before they are approved
 SELECT mpc.propose_study('theirs', own_spec('b', '{"disclosure": {"versions": 2}}')) AS digest \gset
 SELECT mpc.approve_study('theirs', :'digest', 'clinic', 'id');
@@ -140,6 +144,21 @@ SELECT mpc.approve_study('theirs', :'digest', 'clinic', 'id');
 SELECT peer_says('zorgttp', 'approve', 'theirs'), runs('theirs');
 SELECT mpc.propose_study('theirs', own_spec('a b', '{"disclosure": {"versions": 2}}')) IS NOT NULL;
 SELECT fails($$SELECT peer_says('zilveren_kruis', 'approve', 'theirs', 'd')$$);
+-- Columns that the rules never let through together do not make each of them known: one part may follow a refusal.
+CREATE FUNCTION heard(columns text) RETURNS text LANGUAGE sql AS $$
+SELECT string_agg(mpc_internal.heard_number('peer', string_to_array(c, ' '), ARRAY(SELECT sha256(n::bytea) FROM unnest(string_to_array(c, ' ')) AS n))::text, ' ' ORDER BY i)
+  FROM unnest(string_to_array($1, ',')) WITH ORDINALITY AS e (c, i)
+$$;
+CREATE FUNCTION hears(number integer, columns text, passed boolean) RETURNS void LANGUAGE sql AS $$
+INSERT INTO mpc_internal.heard_data (party, number, columns, commitments, study, passed)
+SELECT 'peer', $1, string_to_array($2, ' '), ARRAY(SELECT sha256(n::bytea) FROM unnest(string_to_array($2, ' ')) AS n), 'x', $3
+$$;
+SELECT heard('x y z'), hears(1, 'x y z', false), heard('x y z,x y,x,z,v');
+SELECT hears(1, 'x y', false), heard('x y z,x y,x,z,v');
+SELECT hears(1, 'x', true), heard('x y z,x y,x,z,v');
+UPDATE mpc_internal.heard_data SET passed = true WHERE party = 'peer' AND array_length(columns, 1) = 3;
+SELECT heard('x y z,x y,x,z,v');
+DELETE FROM mpc_internal.heard_data WHERE party = 'peer';
 -- other shapes
 SELECT fails(format($$SELECT mpc_internal.control('zilveren_kruis', %L)$$, jsonb_build_object('type', 'approve', 'study', study, 'version', version, 'digest', digest, 'data', d.data)))
   FROM mpc.studies, unnest(ARRAY['[]', '5', '{"columns": "x"}', '{"columns": ["x"], "commitments": [], "two_valued": [], "commitment": "00"}',

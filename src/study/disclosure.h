@@ -25,7 +25,7 @@ std::vector<DisclosureRule> disclosure_rules(const Spec& spec);
 Error disclosure_refusal(const Spec& spec);
 
 // Released numbers of one source and counterpart that count against disclosure.released_numbers: of other studies, and
-// what this one would add (all of its models but the first one of an outcome).
+// what this one would add (all of its models but the first one of an outcome of each controller).
 struct ReleasedNumbers {
   std::int64_t before = 0, study = 0;
 };

@@ -112,7 +112,7 @@ TEST(ReleasedNumbers, BeyondTheFirstModelATenthOfTheMatchedRecords) {
   const Spec spec = parse_spec(spec_text(R"("min_matched": 100)"));
   EXPECT_NO_THROW(check_released_numbers(spec, 1000, {0, 100}));
   EXPECT_NO_THROW(check_released_numbers(spec, 1000, {60, 40}));
-  EXPECT_NO_THROW(check_released_numbers(spec, 1000, {5000, 0}));  // the first model of an outcome
+  EXPECT_NO_THROW(check_released_numbers(spec, 1000, {5000, 0}));  // the first model of a controller's outcomes
   for (const ReleasedNumbers& more : {ReleasedNumbers{0, 101}, ReleasedNumbers{61, 40}, ReleasedNumbers{100, 1}}) {
     try {
       check_released_numbers(spec, 1000, more);

@@ -1,0 +1,92 @@
+"""Attacks that stay within frozen columns: many studies on subsets of them, and lambdas that differ by little.
+
+Everything that linear models tell about memberships is in the second moments of the own columns. The budget of released
+numbers decides how many of them are told.
+"""
+import numpy as np
+
+import rules
+from membership import Table, own_outcome, smallest_group
+from model import Release, on_lambda_grid
+from posterior import Observation, memberships
+
+
+def _embedded(release, subset, columns):
+    """The release of a subset of columns as one of all columns."""
+    for name, fill in (("b", 0.0), ("grid", 1.0)):
+        full = np.full(columns, fill)
+        full[subset] = getattr(release, name)
+        setattr(release, name, full)
+    return release
+
+
+def subsets(m, columns, studies, own, rng, group=None):
+    """Least squares on random halves of the frozen columns. Returns right, guess, charged numbers, refusals."""
+    size = group or 2 * smallest_group(m, columns)
+    table = Table(m, size, columns, rng)
+    V, joined = table.V, table.matched
+    if own:
+        y = own_outcome(V, 0.9, rng)
+    else:
+        y = V @ rng.standard_normal(columns) * np.sqrt(0.5 / columns) + np.sqrt(0.5) * rng.standard_normal(len(V))
+    observations, models = [], [("own" if own else "other", columns, 1)]
+    for k in range(studies):
+        subset = np.sort(rng.permutation(columns)[:columns // 2]) if k else np.arange(columns)
+        release = _embedded(Release(V[joined][:, subset], y[joined]), subset, columns)
+        one = Observation(release, V[:size], y[:size] if own else None, r_squared=own)
+        one.active = subset
+        observations.append(one)
+        if k:
+            models.append(("own" if own else "other", len(subset), 1))
+    spread = 2 * m * y[joined].std() * np.sqrt((V[joined] ** 2).mean())
+    w = memberships(observations, size, 0 if own else columns + 1, spread)
+    owned = np.column_stack([V, y]) if own else V
+    refusals = rules.joint(V[joined], y[joined], rng) + rules.union(owned) + rules.budget(models, m)
+    return (*table.right(w), rules.charged(models), sorted(set(refusals)))
+
+
+def most_subsets(m, columns):
+    count = 1
+    while not rules.budget([("own", columns, 1)] + [("own", columns // 2, 1)] * count, m):
+        count += 1
+    return count
+
+
+def dithering(m, lambdas, rng, on_grid=True):
+    """One column, many lambdas within one standard error: how exactly is the coefficient known, in standard errors?
+
+    on_grid: lambdas lie on the public grid, so that only few of them differ. Returns error, numbers, refusals."""
+    x = rng.standard_normal(m)
+    y = 0.3 * x + rng.standard_normal(m)
+    variance, covariance = x.var(), ((x - x.mean()) * y).mean()
+    error = y.std() / np.sqrt(m * variance)
+    low, high = -np.inf, np.inf
+    wanted = np.linspace(error * variance, 2 * error * variance, lambdas)
+    tried = sorted({on_lambda_grid(value) for value in wanted}) if on_grid else wanted
+    for penalty in tried:
+        release = Release(x[:, None], y, penalty, 1.0)
+        b, half = release.b[0], release.grid[0] / 2
+        low, high = max(low, (b - half) * variance + penalty), min(high, (b + half) * variance + penalty)
+    models = [("other", 1, len(tried))]
+    return abs((low + high) / 2 - covariance) / variance / error, rules.charged(models), rules.budget(models, m)
+
+
+def exact_gradient(m, paths, rng, on_grid=True):
+    """Where a coefficient becomes 0, by paths of 100 lambdas: half of the interval of its gradient, in standard errors.
+
+    Zeros count as numbers, so the budget ends it after one path at most."""
+    x = rng.standard_normal(m)
+    y = 0.3 * x + rng.standard_normal(m)
+    gradient = abs(((x - x.mean()) * (y - y.mean())).mean())
+    low, high = 0.0, 1.0
+    for _ in range(paths):
+        tried = np.linspace(low, high, 102)[1:-1]
+        if on_grid:
+            tried = np.array(sorted({on_lambda_grid(value) for value in tried}))
+        below = tried[tried < gradient]
+        above = tried[tried >= gradient]
+        low = max(low, below.max()) if len(below) else low
+        high = min(high, above.min()) if len(above) else high
+    models = [("other", 1, 100)] * paths
+    return (high - low) / 2 / (y.std() / np.sqrt(m)), rules.charged(models), rules.budget(models, m)
+
