@@ -71,7 +71,7 @@ def after_a_refusal(m, persons, columns, rng):
     """A study of all own columns about a few persons is refused by the joint rule, then each column has a study of its own.
 
     The columns are known by then, so without a rule against it these studies bring no new data. Returns error and right of
-    the persons' outcomes, charged numbers, the refusal of all columns together, refusals of the single ones."""
+    the persons' outcomes, charged numbers, and what refuses."""
     y, equations, refused = rng.standard_normal(m), Equations(persons), set()
     X = np.zeros((m, columns))
     X[:persons] = rng.choice([-1.0, 1.0], (persons, columns)) * (1 + 0.2 * rng.random((persons, columns)))
@@ -85,5 +85,8 @@ def after_a_refusal(m, persons, columns, rng):
     estimate, truth = equations.estimate(0, 1), y[:persons]
     own = own_table(X, 4, rng)
     charged = columns + 2 + rules.charged([("other", 1, 1)] * columns)
-    return (np.sqrt(((estimate - truth) ** 2).mean()), ((estimate > 0) == (truth > 0)).mean(), charged,
-            rules.union(own) + rules.joint(X, y, rng), sorted(refused))
+    together = bool(rules.joint(X, y, rng))
+    refused |= set(rules.union(own)) | set(rules.versions([(range(columns), not together)] + [([j], True) for j in range(columns)]))
+    if charged > m // rules.RECORDS_PER_NUMBER:
+        refused.add("released numbers")
+    return (np.sqrt(((estimate - truth) ** 2).mean()), ((estimate > 0) == (truth > 0)).mean(), charged, sorted(refused))

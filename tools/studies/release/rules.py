@@ -168,10 +168,13 @@ def budget(models, m, free=FREE):
     return refusals
 
 
-def versions(column_sets):
-    """Versions of one party's data: sets of columns that are no subset of an earlier one."""
-    known = []
-    for columns in column_sets:
-        if not any(set(columns) <= one for one in known):
-            known.append(set(columns))
-    return ["versions"] if len(known) > VERSIONS else []
+def versions(studies):
+    """Versions of one party's data, as its counterpart numbers them (heard_number): studies = list of (columns, released)."""
+    heard = []  # (number, columns, released)
+    for columns, released in studies:
+        columns = frozenset(columns)
+        number = min((n for n, known, passed in heard if columns <= known and (passed or not any(
+            other == n and (done or not columns <= kept) for other, kept, done in heard))),
+            default=max((n for n, _, _ in heard), default=0) + 1)
+        heard.append((number, columns, released))
+    return ["versions"] if max((n for n, _, _ in heard), default=0) > VERSIONS else []

@@ -32,7 +32,7 @@ def outcomes(m, size, columns, studies, rng):
         _add_sums(equations, Release(X, y), X, size)
     union = np.hstack(used)
     refusals |= set(rules.union(_own(union))) | set(rules.budget([("other", columns, 1)] * studies, m))
-    refusals |= set(rules.versions([range(k * columns, (k + 1) * columns) for k in range(studies)]))
+    refusals |= set(rules.versions([(range(k * columns, (k + 1) * columns), True) for k in range(studies)]))
     estimate = equations.estimate(0, 1)
     return (*_scores(estimate, y[:size]), rules.charged([("other", columns, 1)] * studies), sorted(refusals))
 
@@ -81,7 +81,7 @@ def attribute(m, size, rng):
         equations.add((y - y.mean())[:size], m * x.var() * release.b[0], [(m * release.grid[0] * x.var()) ** 2 / 12])
     studies = [(f"own.{k}", 1, 1) for k in range(size)]
     refusals |= set(rules.union(_own(np.array(used).T))) | set(rules.budget(studies, m))
-    refusals |= set(rules.versions([[k] for k in range(size)]))
+    refusals |= set(rules.versions([([k], True) for k in range(size)]))
     return (*_scores(equations.estimate(0, 1), x[:size]), rules.charged(studies), sorted(refusals))
 
 
@@ -133,7 +133,7 @@ def group_less_one(m, size, rng, fraction=8):
         release = Release(flag[:, None], y, fraction=fraction)
         sums.append((size - first) * (release.b0 + release.b[0]))
         refusals += rules.joint(flag[:, None], y, rng)
-    refusals += rules.union(_own(np.array(flags).T)) + rules.versions([[0], [1]])
+    refusals += rules.union(_own(np.array(flags).T)) + rules.versions([([0], True), ([1], True)])
     return sums[0] - sums[1] - y[0], sorted(set(refusals))
 
 
@@ -142,13 +142,12 @@ def exchanged_cohorts(m, groups, size, exchanged, rng):
 
     Returns right, guess, refusals. exchanged: persons of the group in each table."""
     bits = (rng.random(size) < 0.5) * 1.0
-    others = int(rng.binomial(m, 1.0))  # the rest of the table matches and is the same every time
     equations, persons = Equations(size), []
     for _ in range(groups):
         chosen = np.zeros(size)
         chosen[rng.permutation(size)[:exchanged]] = 1
-        persons.append(np.append(chosen, np.ones(others)) > 0)
+        persons.append(np.append(chosen, np.ones(m)) > 0)
         equations.add(chosen, [chosen @ bits], [1e-6])
-    refusals = rules.cohorts(persons) + rules.versions([[k] for k in range(groups)])
+    refusals = rules.cohorts(persons) + rules.versions([([k], True) for k in range(groups)])
     known = equations.estimate(0.5, 0.25) > 0.5
     return (known == (bits > 0.5)).mean(), max(bits.mean(), 1 - bits.mean()), sorted(set(refusals))
