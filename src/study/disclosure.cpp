@@ -35,7 +35,8 @@ void add_later_rules(std::vector<DisclosureRule>& rules, const Spec& spec) {
   rules.push_back(
       {"released_numbers", r.released_numbers ? number(*r.released_numbers) : "a tenth of the matched records",
        "at most " + (r.released_numbers ? number(*r.released_numbers) : "a tenth of the matched records as many") +
-           " numbers about a source to the other controller, over all studies, beyond the first model of each one's outcomes",
+           " numbers about a source to the other controller, over all studies, beyond the first model of each "
+           "one's outcomes",
        r.released_numbers && 10 * *r.released_numbers > spec.required_matches()});
   rules.push_back({"own_moments", r.own_moments ? "true" : "false",
                    r.own_moments ? "on: second moments of one party's own columns may be released"

@@ -45,9 +45,13 @@ def subsets(m, columns, studies, own, rng, group=None):
     return (*table.right(w), rules.charged(models), sorted(set(refusals)))
 
 
-def most_subsets(m, columns):
+def most_subsets(m, columns, limit=None):
+    """Studies of subsets that fit released_numbers: a tenth of m, or a limit of the spec; and model_budget."""
     count = 1
-    while not rules.budget([("own", columns, 1)] + [("own", columns // 2, 1)] * count, m):
+    while count < rules.MODEL_BUDGET - 1:
+        studies = [("own", columns, 1)] + [("own", columns // 2, 1)] * count
+        if rules.charged(studies) > (limit or m // rules.RECORDS_PER_NUMBER):
+            break
         count += 1
     return count
 

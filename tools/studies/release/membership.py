@@ -23,7 +23,7 @@ def group_columns(rows, size, columns, rng):
 @functools.lru_cache(maxsize=None)
 def smallest_group(m, columns):
     """Joined records of the smallest group whose columns pass the rules in at least 7 of 10 draws."""
-    for size in sorted({int(m * f) for f in np.geomspace(0.04, 1, 40)}):
+    for size in sorted({int(m * f) for f in np.geomspace(0.005, 1, 70)}):
         if size < 2 * columns:
             continue
         passed = 0
@@ -96,10 +96,12 @@ def paths(m, columns, models, alpha, own, rng, group=None, explained=0.9, r_squa
     return (*table.right(w), count * (columns + 2), sorted(set(refusals)))
 
 
-def own_outcomes(m, columns, models, rng, free=rules.FREE, group=None, r_squared=True, sets=1):
+def own_outcomes(m, columns, models, rng, free=rules.FREE, group=None, r_squared=False, sets=1):
     """The columns themselves as outcomes, one least-squares study each on all other columns of the set.
 
-    A first study with all columns and the counterpart's outcome commits them. sets: versions of the data."""
+    A first study with all columns and the counterpart's outcome commits them. sets: versions of the data.
+    r_squared: with many models those equations are too far from linear for the Gauss-Newton steps and make the estimate
+    worse."""
     size = group or 2 * smallest_group(m, columns)
     table = Table(m, size, columns * sets, rng)
     studies = [("other", columns, 1)] + [("other", columns, 1)] * (sets - 1)

@@ -109,6 +109,10 @@ def remains(seeds, trials):
         for own in (True, False):
             yield rights(repeat(lambda rng: budget.subsets(m, columns, studies, own, rng), seeds, 2 * trials),
                          (f"membership: {studies} subsets of {columns}, {'own' if own else 'other'} outcome", m))
+    for columns, limit in ((8, 100), (14, 100), (14, 200), (20, 200), (20, 500), (28, 500)):
+        studies = budget.most_subsets(5000, columns, limit)
+        yield rights(repeat(lambda rng: budget.subsets(5000, columns, studies, True, rng), seeds, max(1, trials // 2)),
+                     (f"membership: {studies} subsets of {columns}, own outcome, released_numbers {limit}", 5000))
     for m, columns in ((1000, 99), (1000, 50), (1000, 20), (1000, 5), (300, 29), (300, 10), (100, 9), (100, 4)):
         results = repeat(lambda rng: values.within_rules(m, columns, rng), seeds, 4 * trials)
         yield errors([(one[0], one[1], columns + 2, one[2]) for one in results], (f"outcome or attribute by {columns} columns", m))
