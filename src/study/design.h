@@ -2,9 +2,10 @@
 // ever used with one counterpart, before it approves another study (the union rule, docs/disclosure.md).
 //
 // Terms
-//   design = columns centred and divided by their standard deviation; a missing value (NaN, or beyond 1e100) counts as the mean; columns that
-//   do not vary are left out. With C the correlation matrix and n records: leverage of record i = z_i' (C + 2^-10 I)^-1
-//   z_i / n; VIF of column j = entry j of the diagonal of C^-1 (10^9 where C cannot be inverted).
+//   design = columns centred and divided by their standard deviation; a missing value (NaN, or beyond 1e100) counts as
+//   the mean; columns that do not vary are left out. With C the correlation matrix and n records: leverage of record i
+//   = z_i' (C + 2^-10 I)^-1 z_i / n; VIF of column j = entry j of the diagonal of C^-1 (10^9 where C cannot be
+//   inverted).
 //
 // Source: Hoaglin and Welsch, The hat matrix in regression and ANOVA, The American Statistician 32 (1978); the limits
 // are those of docs/disclosure.md, table "Union rule".
