@@ -6,6 +6,8 @@
 namespace pgmpc {
 
 namespace {
+constexpr const char* kDefaultNumbers = "a tenth of the matched records (at most 100)";
+
 std::string or_off(const std::optional<double>& value) { return value ? canonical_number(*value) : "off"; }
 
 // Of the joint design, of one party's data over all studies, and of how exactly numbers are released.
@@ -33,11 +35,11 @@ void add_later_rules(std::vector<DisclosureRule>& rules, const Spec& spec) {
                    "at most " + number(r.versions) + " versions of its data that a controller brings to the other one",
                    r.versions > standard.versions});
   rules.push_back(
-      {"released_numbers", r.released_numbers ? number(*r.released_numbers) : "a tenth of the matched records",
-       "at most " + (r.released_numbers ? number(*r.released_numbers) : "a tenth of the matched records as many") +
-           " numbers about a source to the other controller, over all studies, beyond the first model of each "
-           "one's outcomes",
-       r.released_numbers && 10 * *r.released_numbers > spec.required_matches()});
+      {"released_numbers", r.released_numbers ? number(*r.released_numbers) : kDefaultNumbers,
+       "released numbers about a source to the other controller, over all studies, beyond the first model of each "
+       "one's outcomes: at most " +
+           (r.released_numbers ? number(*r.released_numbers) : kDefaultNumbers),
+       r.released_numbers && *r.released_numbers > default_released_numbers(spec.required_matches())});
   rules.push_back({"own_moments", r.own_moments ? "true" : "false",
                    r.own_moments ? "on: second moments of one party's own columns may be released"
                                  : "no second moments of one party's own columns",
@@ -118,8 +120,7 @@ Error disclosure_refusal(const Spec& spec) {
 }
 
 void check_released_numbers(const Spec& spec, std::int64_t matched, const ReleasedNumbers& numbers) {
-  constexpr std::int64_t kRecordsPerNumber = 10;
-  const std::int64_t most = spec.disclosure.released_numbers.value_or(matched / kRecordsPerNumber);
+  const std::int64_t most = spec.disclosure.released_numbers.value_or(default_released_numbers(matched));
   if (numbers.study > 0 && numbers.before + numbers.study > most) throw disclosure_refusal(spec);
 }
 

@@ -2,6 +2,7 @@
 // numbers. Terms: rule = one key of disclosure in the spec; relaxed = looser than the default that a filled spec gets.
 // Invariants: a refusal says the same whichever rule caused it (rule F25).
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -29,6 +30,13 @@ Error disclosure_refusal(const Spec& spec);
 struct ReleasedNumbers {
   std::int64_t before = 0, study = 0;
 };
+
+// Without a number in the spec. The bound: the smallest group that passes the rules does not grow with the number of
+// matched records, so more numbers about it tell more (docs/disclosure.md, "What attacks gain").
+constexpr std::int64_t default_released_numbers(std::int64_t matched) {
+  constexpr std::int64_t kRecordsPerNumber = 10, kMost = 100;
+  return std::min(matched / kRecordsPerNumber, kMost);
+}
 
 // Of the controller whose source it is, as soon as the number of matched records is known. Throws disclosure_refusal.
 void check_released_numbers(const Spec& spec, std::int64_t matched, const ReleasedNumbers& numbers);

@@ -50,7 +50,7 @@ struct DisclosureSpec {
   std::optional<double> max_vif = 200;
   std::optional<std::int64_t> max_columns;  // none: a tenth of the matched records
   std::int64_t versions = 3;
-  std::optional<std::int64_t> released_numbers;  // none: a tenth of the matched records
+  std::optional<std::int64_t> released_numbers;  // none: default_released_numbers (study/disclosure.h)
   bool own_moments = false;
 };
 

@@ -123,6 +123,9 @@ TEST(ReleasedNumbers, BeyondTheFirstModelATenthOfTheMatchedRecords) {
       EXPECT_EQ(error.detail(), disclosure_refusal(spec).detail());
     }
   }
+  EXPECT_THROW(check_released_numbers(spec, 600, {0, 61}), Error);
+  EXPECT_NO_THROW(check_released_numbers(spec, 5000, {60, 40}));
+  EXPECT_THROW(check_released_numbers(spec, 5000, {60, 41}), Error);  // a hundred, however many matched
   const Spec agreed = parse_spec(spec_text(R"("released_numbers": 500)"));
   EXPECT_NO_THROW(check_released_numbers(agreed, 1000, {300, 200}));
   EXPECT_THROW(check_released_numbers(agreed, 100000, {300, 201}), Error);

@@ -46,11 +46,11 @@ def subsets(m, columns, studies, own, rng, group=None):
 
 
 def most_subsets(m, columns, limit=None):
-    """Studies of subsets that fit released_numbers: a tenth of m, or a limit of the spec; and model_budget."""
+    """Studies of subsets that fit released_numbers: the default, or a limit of the spec; and model_budget."""
     count = 1
     while count < rules.MODEL_BUDGET - 1:
         studies = [("own", columns, 1)] + [("own", columns // 2, 1)] * count
-        if rules.charged(studies) > (limit or m // rules.RECORDS_PER_NUMBER):
+        if rules.charged(studies) > (limit or rules.default_numbers(m)):
             break
         count += 1
     return count

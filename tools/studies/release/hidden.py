@@ -87,6 +87,6 @@ def after_a_refusal(m, persons, columns, rng):
     charged = columns + 2 + rules.charged([("other", 1, 1)] * columns)
     together = bool(rules.joint(X, y, rng))
     refused |= set(rules.union(own)) | set(rules.versions([(range(columns), not together)] + [([j], True) for j in range(columns)]))
-    if charged > m // rules.RECORDS_PER_NUMBER:
+    if charged > rules.default_numbers(m):
         refused.add("released numbers")
     return (np.sqrt(((estimate - truth) ** 2).mean()), ((estimate > 0) == (truth > 0)).mean(), charged, sorted(refused))

@@ -16,6 +16,7 @@ MAX_LEVERAGE = 0.4
 MAX_VIF = 200
 RECORDS_PER_COLUMN = 10
 RECORDS_PER_NUMBER = 10
+MOST_NUMBERS = 100
 VERSIONS = 3
 MODEL_BUDGET = 100
 MIN_COHORT_CHANGE = 10
@@ -158,10 +159,15 @@ def charged(models, free=FREE):
     return total
 
 
+def default_numbers(m):
+    """released_numbers of a spec that says nothing of it."""
+    return min(m // RECORDS_PER_NUMBER, MOST_NUMBERS)
+
+
 def budget(models, m, free=FREE):
     """released_numbers and model_budget over the studies with one counterpart."""
     refusals = []
-    if charged(models, free) > m // RECORDS_PER_NUMBER:
+    if charged(models, free) > default_numbers(m):
         refusals.append("released numbers")
     if sum(count for _, _, count in models) > MODEL_BUDGET:
         refusals.append("model budget")
