@@ -161,7 +161,7 @@ AS $$
   SELECT mpc_internal.numbers_of_model($1) * CASE $1 -> 'release' ->> 'precision' WHEN 'exact' THEN 4 ELSE 1 END
          * (mpc_internal.models_in($1) - CASE WHEN EXISTS (
               SELECT FROM mpc_internal.source_uses AS u
-               WHERE u.counterpart = $2 AND u.outcome IN ('released', 'running') AND u.study <> $3
+               WHERE u.counterpart = $2 AND (u.outcome = 'released' OR u.outcome = 'running' AND u.study <> $3)
                  AND split_part(u.modelled, '.', 1) = split_part(mpc_internal.outcome_of($1), '.', 1)) THEN 0 ELSE 1 END)
 $$;
 COMMENT ON FUNCTION mpc_internal.charged_numbers(jsonb, text, text) IS
@@ -172,7 +172,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT coalesce(sum(coalesce(u.numbers, u.models * mpc_internal.numbers_of_model(s.spec::jsonb))), 0)::bigint
     FROM mpc_internal.source_uses AS u JOIN mpc_internal.studies AS s USING (study, version)
-   WHERE mpc_internal.counterpart_of(s.parties, mpc_internal.own_party()) = $1
+   WHERE coalesce(u.counterpart, mpc_internal.counterpart_of(s.parties, mpc_internal.own_party())) = $1
      AND (u.outcome <> 'running' OR u.study <> $2)
 $$;
 COMMENT ON FUNCTION mpc_internal.numbers_before(text, text) IS
@@ -209,15 +209,18 @@ COMMENT ON FUNCTION mpc_internal.require_budget(text, jsonb, oid) IS
 CREATE FUNCTION mpc_internal.beyond_floors(spec jsonb) RETURNS TABLE (rule text, agreed text, floor text, at_least boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  -- A setting of a rule is off below 0; at_least: the spec has to have at least as much, otherwise at most.
+  -- A setting of a rule is off below 0; at_least: the spec has to have at least as much, otherwise at most. Without a number
+  -- in the spec: as many columns as it has, at most 100 released numbers (default_released_numbers in study/disclosure.h).
   SELECT r.rule, coalesce(d.agreed, 'none'), s.floor, r.at_least
     FROM (VALUES ('min_matched', true), ('max_parameter_ratio', false), ('min_level_count', true), ('max_dominance', false),
                  ('model_budget', false), ('min_cohort_change', true), ('min_lambda', true), ('max_leverage', false), ('max_vif', false),
                  ('max_columns', false), ('versions', false), ('released_numbers', false)) AS r (rule, at_least),
          LATERAL (SELECT coalesce(current_setting('pg_mpc.' || r.rule, true), CASE r.rule WHEN 'min_matched' THEN '100' ELSE '-1' END)) AS s (floor),
-         LATERAL (SELECT $1 -> 'disclosure' ->> r.rule) AS d (agreed)
+         LATERAL (SELECT coalesce($1 -> 'disclosure' ->> r.rule, CASE r.rule
+                           WHEN 'max_columns' THEN (mpc_internal.numbers_of_model($1) - 2)::text
+                           WHEN 'released_numbers' THEN '100' END)) AS d (agreed)
    WHERE s.floor::numeric >= 0
-     AND CASE WHEN d.agreed IS NULL THEN r.rule = 'min_lambda'
+     AND CASE WHEN d.agreed IS NULL THEN r.rule IN ('min_lambda', 'max_vif')
               WHEN r.at_least THEN d.agreed::numeric < s.floor::numeric ELSE d.agreed::numeric > s.floor::numeric END
   UNION ALL
   SELECT 'own_moments', 'true', 'off', false

@@ -19,6 +19,9 @@ CREATE TABLE mpc_internal.data_versions (
 COMMENT ON SEQUENCE mpc_internal.data_versions_id_seq IS 'ids of data versions';
 COMMENT ON TABLE mpc_internal.data_versions IS
 'columns of this node as they were committed to a counterpart, with the study that brought them first';
+-- Those that were used, without their records.
+SELECT pg_catalog.pg_extension_config_dump('mpc_internal.data_versions', 'WHERE id IN (SELECT u.data_version FROM mpc_internal.source_uses AS u)');
+SELECT pg_catalog.pg_extension_config_dump('mpc_internal.data_versions_id_seq', '');
 
 CREATE TABLE mpc_internal.kept_records (
   data_version bigint NOT NULL,
@@ -65,6 +68,35 @@ $$;
 COMMENT ON FUNCTION mpc_internal.covers(text[], bytea[], text[], bytea[]) IS
 'whether every wanted column is among the columns, with the same commitment';
 
+CREATE FUNCTION mpc_internal.is_kept(data_version bigint) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  -- A source without records keeps none.
+  SELECT coalesce((SELECT NOT d.forgotten FROM mpc_internal.data_versions AS d WHERE d.id = $1), false)
+         AND (EXISTS (SELECT FROM mpc_internal.kept_records AS r WHERE r.data_version = $1)
+              OR NOT EXISTS (SELECT FROM mpc_internal.source_uses AS u WHERE u.data_version = $1 AND u.records > 0))
+$$;
+COMMENT ON FUNCTION mpc_internal.is_kept(bigint) IS
+'whether the records of a data version are there: not after mpc.forget_records, and not after a restore from a dump';
+
+CREATE FUNCTION mpc_internal.require_kept(counterpart text, candidate bigint) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  gone text := (SELECT string_agg(DISTINCT u.study, ', ') FROM mpc_internal.source_uses AS u
+                 WHERE u.counterpart = require_kept.counterpart AND u.data_version IS NOT NULL
+                   AND u.data_version <> candidate AND NOT mpc_internal.is_kept(u.data_version));
+BEGIN
+  IF gone IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('the records used with %s before are not kept any more', counterpart),
+      DETAIL = format('mpc.forget_records or a restore removed those of study %s; what they and this study''s columns tell together cannot be checked.', gone),
+      HINT = 'Approve that study''s columns once more, unchanged, or run no further studies with this counterpart.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_kept(text, bigint) IS
+'error 55000 when records of data used with the counterpart are gone, other than those of the candidate, which the caller keeps now';
+
 CREATE FUNCTION mpc_internal.data_version_of(
   counterpart text, study text, version integer, columns text[], commitments bytea[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -76,9 +108,9 @@ BEGIN
   SELECT d.* INTO found_version FROM mpc_internal.data_versions AS d
    WHERE d.counterpart = data_version_of.counterpart
      AND mpc_internal.covers(d.columns, d.commitments, data_version_of.columns, data_version_of.commitments)
-     AND (NOT d.forgotten OR mpc_internal.covers(data_version_of.columns, data_version_of.commitments, d.columns, d.commitments))
-   ORDER BY d.forgotten, d.id LIMIT 1;
-  IF FOUND AND NOT found_version.forgotten THEN
+     AND (mpc_internal.is_kept(d.id) OR mpc_internal.covers(data_version_of.columns, data_version_of.commitments, d.columns, d.commitments))
+   ORDER BY mpc_internal.is_kept(d.id) DESC, d.id LIMIT 1;
+  IF FOUND AND mpc_internal.is_kept(found_version.id) THEN
     RETURN found_version.id;
   ELSIF FOUND AND found_version.columns = data_version_of.columns THEN
     UPDATE mpc_internal.data_versions AS d SET forgotten = false WHERE d.id = found_version.id;
@@ -188,14 +220,8 @@ DECLARE
   figures record;
   most_columns float8;
   most_squares float8;
-  gone text := (SELECT string_agg(d.study, ', ' ORDER BY d.id) FROM mpc_internal.data_versions AS d
-                  JOIN mpc_internal.used_data_versions(require_union.counterpart) AS u USING (id) WHERE d.forgotten AND d.id <> candidate);
 BEGIN
-  IF gone IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('the records used with %s before are not kept any more', counterpart),
-      DETAIL = format('mpc.forget_records deleted those of study %s; what they and this study''s columns tell together cannot be checked.', gone),
-      HINT = 'Approve that study''s columns once more, unchanged, or do without further studies with this counterpart.';
-  END IF;
+  PERFORM mpc_internal.require_kept(require_union.counterpart, candidate);
   figures := mpc_internal.design_figures(mpc_internal.union_query(require_union.counterpart, candidate));
   most_columns := coalesce((rules ->> 'max_columns')::float8, floor(figures.records / 10.0));
   most_squares := figures.columns * greatest(0.05, 2.0 * figures.columns / greatest(figures.records, 1)) + 0.3;
@@ -237,8 +263,8 @@ BEGIN
     RETURN;
   END IF;
   FOR earlier IN SELECT u.data_version, u.columns, min(u.study) AS study, min(u.version) AS version FROM mpc_internal.source_uses AS u
-                   JOIN mpc_internal.data_versions AS d ON d.id = u.data_version AND NOT d.forgotten
-                  WHERE u.counterpart = require_cohort.counterpart AND (u.match_told OR u.outcome = 'running' AND u.study <> require_cohort.study)
+                   JOIN mpc_internal.data_versions AS d ON d.id = u.data_version
+                  WHERE u.counterpart = require_cohort.counterpart AND (u.match_told OR u.outcome = 'refused' OR u.outcome = 'running' AND u.study <> require_cohort.study)
                     AND (u.data_version, u.columns) IS DISTINCT FROM (require_cohort.data_version, require_cohort.columns)
                   GROUP BY u.data_version, u.columns LOOP
     SELECT count(*) INTO changed FROM mpc_internal.cohort(earlier.data_version, earlier.columns) AS a (person)
@@ -288,6 +314,11 @@ BEGIN
   IF approval.data_version IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" was approved under an older version of pg_mpc', held.study),
       DETAIL = 'The approval does not say what data it commits to.', HINT = 'Approve it again.';
+  END IF;
+  PERFORM mpc_internal.require_kept(other, 0);
+  IF NOT mpc_internal.is_kept(approval.data_version) THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('the records of study "%s" are not kept any more', held.study),
+      DETAIL = 'mpc.forget_records or a restore removed them since the approval.', HINT = 'Approve it again.';
   END IF;
   PERFORM mpc_internal.require_versions(held.study, held.spec::jsonb, other, approval.data_version);
   PERFORM mpc_internal.require_cohort(held.study, held.spec::jsonb, other, approval.data_version, approval.columns);

@@ -120,11 +120,12 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   heard record := mpc_internal.read_data(party, data);
-  before bytea := (SELECT a.commitment FROM mpc_internal.approvals AS a
-                    WHERE a.study = hear_data.study AND a.version = hear_data.version AND a.party = hear_data.party);
+  before record;
   agreed jsonb := (SELECT s.spec FROM mpc_internal.studies AS s WHERE s.study = hear_data.study AND s.version = hear_data.version);
   number integer;
 BEGIN
+  SELECT a.commitment, a.data_number INTO before FROM mpc_internal.approvals AS a
+   WHERE a.study = hear_data.study AND a.version = hear_data.version AND a.party = hear_data.party;
   number := CASE WHEN heard.commitment IS NOT NULL THEN mpc_internal.heard_number(party, heard.columns, heard.commitments) END;
   IF agreed IS NOT NULL THEN
     PERFORM mpc_internal.require_heard(study, agreed, party, heard.columns, number);
@@ -133,9 +134,9 @@ BEGIN
      SET columns = heard.columns, commitments = heard.commitments, two_valued = heard.two_valued,
          commitment = heard.commitment, data_number = number
    WHERE a.study = hear_data.study AND a.version = hear_data.version AND a.party = hear_data.party;
-  IF before <> heard.commitment THEN
+  IF before.commitment <> heard.commitment THEN
     PERFORM mpc_internal.void_own_approval(study, version, format('the data of %s changed after this approval', party));
-  ELSIF before IS NULL AND number > 1 THEN
+  ELSIF number > coalesce(before.data_number, 1) THEN
     PERFORM mpc_internal.void_own_approval(study, version, format('%s brings version %s of its data', party, number));
   END IF;
 END

@@ -9,7 +9,7 @@ AS $$
            'version', s.version, 'what', $2, 'by', mpc_internal.role_text($3)))
     FROM mpc_internal.current_studies AS s WHERE s.study = $1;
   SELECT mpc_internal.note_reader(s.study, $3, 'ran') FROM mpc_internal.current_studies AS s
-   WHERE s.study = $1 AND $2 IN ('start', 'prepare')
+   WHERE s.study = $1 AND $2 IN ('start', 'prepare') AND s.state <> 'released'
 $$;
 COMMENT ON FUNCTION mpc_internal.record_request(text, text, oid) IS
 'a role of this node asked for a start, a cancellation or the first step by hand; what comes of it has entries of its own';

@@ -100,6 +100,8 @@ SELECT mpc_internal.charged_numbers(mpc_internal.parse_spec(s.spec::text)::jsonb
 SELECT mpc_internal.numbers_before('zilveren_kruis', 'none');
 SELECT brings('several', 'a b', 'clinic', '{"analysis": {"lambda": [0.1, 0.2, 0.3]}}'), runs('several');
 SELECT mpc_internal.numbers_before('zilveren_kruis', 'none');
+-- also those of an earlier version of the same study
+SELECT mpc_internal.charged_numbers(mpc_internal.parse_spec(own_spec('a b')::text)::jsonb, 'zilveren_kruis', 'several');
 
 -- other columns used since an approval are looked at again
 SELECT brings('sooner', 'b', 'clinic'), brings('later', 'd', 'clinic', '{"disclosure": {"versions": 9}}'), runs('later');
@@ -110,6 +112,7 @@ SELECT brings('sooner', 'b', 'clinic', '{"disclosure": {"versions": 9}}'), runs(
 SELECT mpc.forget_records('zilveren_kruis') > 1000;
 SELECT (SELECT count(*) FROM mpc_internal.kept_records AS k JOIN mpc_internal.data_versions AS d ON d.id = k.data_version WHERE d.counterpart = 'zilveren_kruis');
 SELECT brings('after', 'a', 'clinic', '{"disclosure": {"versions": 9}}');
+SELECT fails($$SELECT mpc_internal.require_kept('zilveren_kruis', 0)$$);
 SELECT event, detail ? 'records' FROM mpc.ledger WHERE event = 'records_forgotten';
 
 -- what others bring: shown, counted, and decided on

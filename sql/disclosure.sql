@@ -26,6 +26,8 @@ SELECT mpc.approve_study('disclosed', :'digest', 'regress_sources.cohort', 'bsn'
 SELECT name, learns FROM mpc.explain_study('disclosed') WHERE name LIKE 'rule: %';
 SELECT mpc.propose_study('disclosed', rules('{"min_matched": 150, "max_parameter_ratio": 0.05, "min_level_count": 20, "max_dominance": 0.3, "model_budget": 5, "min_cohort_change": 20, "min_lambda": 0.2}')) AS digest \gset
 SELECT mpc.approve_study('disclosed', :'digest', 'regress_sources.cohort', 'bsn');
+-- the table is empty, the attempts below only say that it is not: the record that a source with records would have
+INSERT INTO mpc_internal.kept_records SELECT max(id), '\x00', '{1, 1}' FROM mpc_internal.data_versions;
 
 -- a refusal counts, another failure does not
 SELECT mpc_internal.attempt_started('disclosed', repeat('a', 32), false);

@@ -9,6 +9,7 @@ SELECT * FROM mpc.stat_study_progress;
 SELECT mpc.start_study('nowhere');
 SELECT * FROM mpc.run_study('nowhere');
 CALL mpc.run('nowhere');
+CALL mpc.run(NULL);
 SELECT mpc.wait_for_study('nowhere');
 SELECT mpc.wait_for_study('nowhere', '-1 s');
 SELECT mpc.cancel_study('nowhere');

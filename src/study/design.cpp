@@ -47,7 +47,7 @@ bool invert_in_place(std::vector<double>& a, std::size_t d) {
 }
 }  // namespace
 
-DesignCheck::DesignCheck(std::size_t columns) : count_(columns), mean_(columns), squares_(columns) {}
+DesignCheck::DesignCheck(std::size_t columns) : count_(columns), first_(columns), mean_(columns), squares_(columns) {}
 
 void DesignCheck::add(std::span<const double> record) {
   if (record.size() != mean_.size()) throw Error(ErrorCode::internal, "records of a design differ in their columns");
@@ -73,7 +73,7 @@ void DesignCheck::add(std::span<const double> record) {
 void DesignCheck::end_pass() {
   if (pass_ == 0) {
     for (std::size_t c = 0; c < mean_.size(); ++c)
-      if (count_[c] > 1 && squares_[c] > 1e-24 * (1 + mean_[c] * mean_[c]) * count_[c]) varying_.push_back(c);
+      if (squares_[c] > 0) varying_.push_back(c);
     figures_.columns = static_cast<int>(varying_.size());
     z_.resize(varying_.size());
     gram_.resize(varying_.size() * varying_.size());
@@ -87,10 +87,11 @@ void DesignCheck::add_moments(std::span<const double> record) {
   ++figures_.records;
   for (std::size_t c = 0; c < mean_.size(); ++c) {
     if (missing(record[c])) continue;
+    if (count_[c] == 0) first_[c] = record[c];
     count_[c] += 1;
-    const double step = record[c] - mean_[c];
+    const double value = record[c] - first_[c], step = value - mean_[c];
     mean_[c] += step / count_[c];
-    squares_[c] += step * (record[c] - mean_[c]);
+    squares_[c] += step * (value - mean_[c]);
   }
 }
 
@@ -100,7 +101,7 @@ void DesignCheck::standardise(std::span<const double> record) {
     // Divided so that the squares of all records sum to their number, missing ones included.
     z_[i] = missing(record[c])
                 ? 0
-                : (record[c] - mean_[c]) / std::sqrt(squares_[c] / static_cast<double>(figures_.records));
+                : (record[c] - first_[c] - mean_[c]) / std::sqrt(squares_[c] / static_cast<double>(figures_.records));
   }
 }
 

@@ -39,7 +39,9 @@ class DesignCheck {
   void invert();
 
   int pass_ = 0;
-  std::vector<double> count_, mean_, squares_;  // of the first pass, per column
+  // Of the first pass, per column. Moments are those of the distance from the first value: whatever the unit and the
+  // distance from 0, a column varies unless all of its values are equal.
+  std::vector<double> count_, first_, mean_, squares_;
   std::vector<std::size_t> varying_;
   std::vector<double> z_;               // of the varying columns
   std::vector<double> gram_, inverse_;  // d x d

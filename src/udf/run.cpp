@@ -104,6 +104,8 @@ Datum pg_mpc_run_study(PG_FUNCTION_ARGS) {
 Datum pg_mpc_run(PG_FUNCTION_ARGS) {
   require_transaction_control(fcinfo);
   Oid caller = pgmpc::calling_role(fcinfo);
+  if (PG_ARGISNULL(0))  // procedures are never strict
+    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the study must not be NULL")));
   char* study = text_to_cstring(PG_GETARG_TEXT_PP(0));
   release_snapshot();
   return pg::udf(fcinfo, [&] {
