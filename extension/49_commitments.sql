@@ -144,6 +144,15 @@ $$;
 COMMENT ON FUNCTION mpc_internal.hear_data(text, text, integer, jsonb) IS
 'stores what data a peer brings; voids this node''s approval when they are others than before, or a new version; errors MP004, 22023';
 
+CREATE FUNCTION mpc_internal.committed_data(study text, version integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(string_agg(a.party || ' ' || encode(a.commitment, 'hex'), ', ' ORDER BY a.party COLLATE "C"), 'none')
+    FROM mpc_internal.approvals AS a WHERE a.study = $1 AND a.version = $2 AND a.commitment IS NOT NULL
+$$;
+COMMENT ON FUNCTION mpc_internal.committed_data(text, integer) IS
+'what the controllers committed to as this node knows it: a study starts only when all nodes know the same, whatever is still on its way';
+
 CREATE FUNCTION mpc_internal.keep_heard_data(study text, version integer) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$

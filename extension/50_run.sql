@@ -245,14 +245,15 @@ BEGIN
     WHEN held.digest <> message ->> 'digest' THEN format('holds version %s with digest %s', held.version, held.digest)
     WHEN NOT mpc_internal.startable(held.state)
       THEN format('says that the study is %s', held.state)
-    ELSE (SELECT CASE a.decision WHEN 'approved' THEN NULL WHEN 'void' THEN 'has to approve again: ' || a.reason ELSE 'has not approved the study' END
+    ELSE (SELECT CASE a.decision WHEN 'approved' THEN CASE WHEN message ->> 'data' <> mpc_internal.committed_data(held.study, held.version) THEN 'holds another commitment to the data of a controller' END
+                      WHEN 'void' THEN 'has to approve again: ' || a.reason ELSE 'has not approved the study' END
             FROM (SELECT 1) AS one LEFT JOIN mpc_internal.approvals AS a
               ON a.study = held.study AND a.version = held.version AND a.digest = held.digest AND a.party = mpc_internal.own_party()) END;
   RETURN jsonb_strip_nulls(jsonb_build_object('ready', reason IS NULL, 'reason', reason));
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.control_ready(text, jsonb) IS
-'{"ready": true} when this node approved the digest, else why not, to a party of the study; reads tables only';
+'{"ready": true} when this node approved the digest and holds the same commitments (data, if given: committed_data), else why not, to a party of the study; reads tables only';
 
 -- the job of an engine
 
@@ -289,6 +290,7 @@ BEGIN
   PERFORM mpc_internal.require_early_attempts(held.study, held.parties);
   RETURN jsonb_build_object(
     'study', held.study, 'version', held.version, 'digest', held.digest, 'spec', held.spec,
+    'data', mpc_internal.committed_data(held.study, held.version),
     'party', own, 'party_index', place, 'role', CASE WHEN place < 2 THEN 'controller' ELSE 'third_party' END,
     'source', CASE WHEN place < 2 THEN jsonb_build_object(
       'relation', approval.source::bigint, 'identifier', to_jsonb(approval.identifier),

@@ -67,7 +67,7 @@ SELECT state_of('heart');
 SELECT peer_says('zorgttp', 'approve', 'heart'), peer_says('zilveren_kruis', 'approve', 'heart'), state_of('heart');
 
 -- the job of an engine
-SELECT jsonb_pretty(mpc_internal.start_job('heart') #- '{spec}' #- '{peers,0,certificate}' #- '{peers,1,certificate}'
+SELECT jsonb_pretty(mpc_internal.start_job('heart') #- '{spec}' #- '{data}' #- '{peers,0,certificate}' #- '{peers,1,certificate}'
          #- '{peers,0,fingerprint}' #- '{peers,1,fingerprint}' #- '{source,relation}' #- '{source,digest}' #- '{source,approver}');
 SELECT (j -> 'source' ->> 'relation')::oid = 'patients'::regclass, (j -> 'source' ->> 'approver')::oid = current_user::regrole,
        mpc_internal.study_digest('heart', j ->> 'spec') = j ->> 'digest' FROM mpc_internal.start_job('heart') AS j;

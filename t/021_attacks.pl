@@ -134,7 +134,10 @@ like(told($hospital, '{"type":"start","study":"bothered"}'), qr/member attempt i
 like(told($hospital, '{"type":"start","study":"bothered","attempt":"ab","life":"x"}'), qr/attempt id is not 32 hexadecimal digits/,
 	'a start of an attempt that cannot be one');
 my %join = (type => 'join', protocol => 2, study => 'bothered', attempt => '0' x 32, life => 'x',
-	digest => $mpc->ask($hospital, "SELECT digest FROM mpc.studies WHERE study = 'bothered'"));
+	digest => $mpc->ask($hospital, "SELECT digest FROM mpc.studies WHERE study = 'bothered'"),
+	data => $mpc->ask($hospital, "SELECT mpc_internal.committed_data('bothered', 1)"));
+like(told($third, encode_json({%join, data => 'zilveren_kruis ' . 'a' x 64})), qr/zorgttp is not ready.*another commitment to the data/,
+	'a start on other data than this node has heard of');
 like(told($third, encode_json(\%join)), qr/study \\"bothered\\" is already running/, 'a join by hand of a study that runs by itself');
 like(told($hospital, encode_json(\%join)), qr/only the third party gives out attempts/, 'a join at a node that gives out none');
 my $frame = pack('C', 1) . ("\0" x 32) . pack('H32', $attempt) . pack('CCCC', 1, 0, 4, 0) . pack('NN', 0, 0) . 'x' x 100;

@@ -77,7 +77,7 @@ Starter::Starter(EventLoop& loop, AttemptBook& book, PeerClient& peers)
     : loop_(loop), book_(book), peers_(peers), life_(random_id()) {}
 
 struct Starter::Operation {
-  std::string study, digest;
+  std::string study, digest, data;
   bool manual = false, given_up = false;
   Json job;
   Clock::time_point deadline;
@@ -126,6 +126,7 @@ void Starter::begin(const std::string& study, bool manual, Done done) {
   operation->manual = manual;
   operation->job = tables::start_job(study);
   operation->digest = text_member(operation->job, "digest");
+  operation->data = text_member(operation->job, "data");
   operation->deadline = Clock::now() + kReadyPatience;
   // By hand, a controller needs the third party (it gives out the attempt), the third party needs nobody.
   for (const Json& peer : operation->job.at("peers"))
@@ -161,8 +162,11 @@ bool Starter::give_up(const std::string& study) {
 }
 
 void Starter::ask_ready(OperationPtr operation) {
-  Json question{
-      {"type", "ready"}, {"study", operation->study}, {"digest", operation->digest}, {"protocol", kProtocolVersion}};
+  Json question{{"type", "ready"},
+                {"study", operation->study},
+                {"digest", operation->digest},
+                {"data", operation->data},
+                {"protocol", kProtocolVersion}};
   std::vector<std::string> asked;
   for (const auto& [party, ready] : operation->ready)
     if (!ready) asked.push_back(party);
@@ -213,6 +217,7 @@ void Starter::arbitrate(OperationPtr operation) {
                {"protocol", kProtocolVersion},
                {"study", operation->study},
                {"digest", operation->digest},
+               {"data", operation->data},
                {"attempt", random_id()},
                {"life", life_},
                {"manual", operation->manual}};
@@ -255,6 +260,7 @@ void Starter::tell(OperationPtr operation, const std::string& attempt) {
              {"protocol", kProtocolVersion},
              {"study", operation->study},
              {"digest", operation->digest},
+             {"data", operation->data},
              {"attempt", attempt},
              {"life", life_},
              {"manual", false}};
@@ -285,8 +291,10 @@ void Starter::tell(OperationPtr operation, const std::string& attempt) {
 Json Starter::agreed_job(const std::string& party, const Json& message) {
   std::string study = text_member(message, "study");
   require_same_protocol(party, message);
-  Json answer =
-      tables::control(party, {{"type", "ready"}, {"study", study}, {"digest", text_member(message, "digest")}});
+  Json answer = tables::control(party, {{"type", "ready"},
+                                        {"study", study},
+                                        {"digest", text_member(message, "digest")},
+                                        {"data", text_member_or(message, "data", "")}});
   if (!answer.value("ready", false))
     throw Error(ErrorCode::wrong_state, own_name() + " is not ready for study \"" + study + "\"",
                 answer.value("reason", ""), "Compare mpc.studies on the nodes of all parties.");
