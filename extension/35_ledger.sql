@@ -148,7 +148,7 @@ BEGIN
     WHERE s.study = message ->> 'study' AND s.version = (message ->> 'version')::integer
       AND s.digest = message ->> 'digest' AND control_head.party = ANY (s.parties)
       AND NOT EXISTS (SELECT FROM mpc_internal.ledger AS l
-                       WHERE l.event = 'head' AND l.party = control_head.party
+                       WHERE l.study = s.study AND l.event = 'head' AND l.party = control_head.party
                          AND l.detail ->> 'place' = message ->> 'place' AND l.detail ->> 'head' = message ->> 'head');
   RETURN '{"accepted": true}';
 END

@@ -290,8 +290,8 @@ DECLARE
   most bigint := coalesce((spec -> 'disclosure' ->> 'versions')::bigint, 3);
 BEGIN
   IF number > most THEN
-    RAISE EXCEPTION USING ERRCODE = 'MP005', MESSAGE = format('this would be version %s of this node''s data for %s', number, counterpart),
-      DETAIL = format('A column, a value or a person is not as in any earlier study with it; disclosure.versions is %s.', most),
+    RAISE EXCEPTION USING ERRCODE = 'MP005', MESSAGE = format('this node would bring version %s of its data to %s', number, counterpart),
+      DETAIL = format('The data differ from all data used in earlier studies with it: in a column, a value or a person; disclosure.versions is %s.', most),
       HINT = 'Bind data that were used before, or columns of them: a snapshot (materialized view) that all studies share.';
   END IF;
 END
@@ -329,7 +329,7 @@ BEGIN
      AND u.study <> held.study;
   IF newer IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('other columns were used with %s since study "%s" was approved', other, held.study),
-      DETAIL = format('They belong to study %s. What they and the columns of this study tell together has not been looked at.', newer),
+      DETAIL = format('They belong to study %s. The union rule has not checked them together with the columns of this study.', newer),
       HINT = 'Approve the study again.';
   END IF;
 END

@@ -85,7 +85,7 @@ BEGIN
       HINT = 'The nodes may run different versions of pg_mpc.';
   ELSIF number > most THEN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('party %s would bring version %s of its data to study "%s"', party, number, study),
-      DETAIL = format('A column, a value or a person is not as in any earlier study of node "%s" with it; disclosure.versions is %s.',
+      DETAIL = format('The data differ from all data in earlier studies of node "%s" with it, in a column, a value or a person; disclosure.versions is %s.',
                       mpc_internal.own_party(), most),
       HINT = 'Bind data that were used before, or columns of them.';
   END IF;

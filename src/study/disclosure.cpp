@@ -90,9 +90,9 @@ std::vector<DisclosureRule> disclosure_rules(const Spec& spec) {
                    r.model_budget > standard.model_budget});
   rules.push_back({"min_cohort_change", number(r.min_cohort_change),
                    r.min_cohort_change > 1
-                       ? "each controller refuses at its own node, before anything is sent, when its source has 1 to " +
-                             number(r.min_cohort_change - 1) +
-                             " records more or fewer than in an earlier study that got as far as the match"
+                       ? "each controller refuses at its own node, before anything is sent, when its source has other "
+                         "persons than in an earlier study that got as far as the match, but fewer than " +
+                             number(r.min_cohort_change) + " or one in a hundred"
                        : "off: a source may change by a single record between two studies",
                    r.min_cohort_change < standard.min_cohort_change});
   rules.push_back({"min_lambda", r.min_lambda ? canonical_number(*r.min_lambda) : "off",
@@ -114,7 +114,7 @@ Error disclosure_refusal(const Spec& spec) {
                    " records had to match. Which rule it was is told to nobody; the attempt counts against "
                    "model_budget.",
                "The thresholds belong to the spec: another threshold is a new version that all three parties approve, "
-               "none below the pg_mpc.min_matched that the administrator of a node has set. More records, fewer "
+               "none looser than the settings pg_mpc.* of a node. More records, fewer "
                "attributes, no rare two-valued columns, no extreme values and no attribute that follows from others "
                "need no other threshold.");
 }
