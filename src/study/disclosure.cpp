@@ -114,7 +114,7 @@ Error disclosure_refusal(const Spec& spec) {
                    " records had to match. Which rule it was is told to nobody; the attempt counts against "
                    "model_budget.",
                "The thresholds belong to the spec: another threshold is a new version that all three parties approve, "
-               "none looser than the settings pg_mpc.* of a node. More records, fewer "
+               "none looser than the administrator of a node has set (pg_mpc.*). More records, fewer "
                "attributes, no rare two-valued columns, no extreme values and no attribute that follows from others "
                "need no other threshold.");
 }
