@@ -126,7 +126,7 @@ void Starter::begin(const std::string& study, bool manual, Done done) {
   operation->manual = manual;
   operation->job = tables::start_job(study);
   operation->digest = text_member(operation->job, "digest");
-  operation->data = text_member(operation->job, "data");
+  operation->data = text_member_or(operation->job, "data", "");  // SQL of a version before knows none
   operation->deadline = Clock::now() + kReadyPatience;
   // By hand, a controller needs the third party (it gives out the attempt), the third party needs nobody.
   for (const Json& peer : operation->job.at("peers"))
