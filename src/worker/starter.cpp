@@ -87,6 +87,11 @@ struct Starter::Operation {
   pg::Fault reason;
   std::vector<Done> callers;
 
+  void take(Json given) {
+    job = std::move(given);
+    digest = text_member(job, "digest");
+    data = text_member_or(job, "data", "");  // the SQL of the version before knows none
+  }
   bool third_party() const { return text_member(job, "role") == "third_party"; }
   std::string third_party_name() const {
     for (const Json& peer : job.at("peers"))
@@ -124,9 +129,7 @@ void Starter::begin(const std::string& study, bool manual, Done done) {
   auto operation = std::make_shared<Operation>();
   operation->study = study;
   operation->manual = manual;
-  operation->job = tables::start_job(study);
-  operation->digest = text_member(operation->job, "digest");
-  operation->data = text_member_or(operation->job, "data", "");  // SQL of a version before knows none
+  operation->take(tables::start_job(study));
   operation->deadline = Clock::now() + kReadyPatience;
   // By hand, a controller needs the third party (it gives out the attempt), the third party needs nobody.
   for (const Json& peer : operation->job.at("peers"))
@@ -203,7 +206,13 @@ void Starter::heard(OperationPtr operation, const std::string& party, bool ready
 void Starter::round_over(OperationPtr operation) {
   if (operation->reluctant.empty()) return arbitrate(operation);
   if (Clock::now() >= operation->deadline) return end(operation, error_reply(operation->reason));
-  loop_.after(kReadyPause, [this, operation] { guarded(operation, [&] { ask_ready(operation); }); });
+  loop_.after(kReadyPause, [this, operation] {
+    guarded(operation, [&] {
+      // What was still on its way to this node may have come meanwhile: approvals, and what they commit to.
+      if (book_.in_force(operation->study) == nullptr) operation->take(tables::start_job(operation->study));
+      ask_ready(operation);
+    });
+  });
 }
 
 void Starter::arbitrate(OperationPtr operation) {

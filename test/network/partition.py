@@ -25,7 +25,7 @@ from verdicts import exit_status, verdict  # noqa: E402
 from namespaces import CUTS, Namespaces  # noqa: E402
 from nodes import PARTIES, Nodes, Place  # noqa: E402
 
-STEP_TIMEOUT, OUTAGE = 7, 3
+STEP_TIMEOUT, OUTAGE = 12, 3  # the match may be announced 8 s after the first push
 # The end of a study that fails: step_timeout, the notice to the others, and room for a busy machine.
 DEADLINE = STEP_TIMEOUT + 20
 RECORDS = 1500  # so many that a step takes longer than a look at it
