@@ -37,8 +37,9 @@ include $(PGXS)
 
 $(MODULE_big).so: $(CORE_BUILD)/core.stamp src/exports.map
 
-# The stamp moves only when an archive changed, so that an up-to-date core does not relink the module.
+# A configuration that failed, for a missing package, is made anew. The stamp moves only when an archive changed, so that an up-to-date core does not relink the module.
 $(CORE_BUILD)/core.stamp: FORCE
+	@test -f $(CORE_BUILD)/build.ninja || test -f $(CORE_BUILD)/Makefile || rm -rf $(CORE_BUILD)/CMakeCache.txt $(CORE_BUILD)/CMakeFiles
 	@test -f $(CORE_BUILD)/CMakeCache.txt || cmake -S . -B $(CORE_BUILD) $$(command -v ninja >/dev/null && echo -G Ninja) \
 		-DPG_MPC_TESTING=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo $(CORE_OPTIONS)
 	@cmake --build $(CORE_BUILD) --parallel $$(nproc)

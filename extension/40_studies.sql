@@ -275,6 +275,7 @@ BEGIN
     PERFORM mpc_internal.record_event(study, NULL, 'proposed', mpc_internal.own_party(),
                                       jsonb_build_object('version', number, 'digest', accepted.digest,
                                                          'by', mpc_internal.role_text(caller)));
+    PERFORM mpc_internal.drop_unused_records();
     PERFORM mpc_internal.note_reader(study, caller, 'proposed');
     PERFORM mpc_internal.announce(study);
   END IF;
@@ -342,6 +343,7 @@ BEGIN
       HINT = 'There is nothing to withdraw; mpc.reject_study tells the other parties that this node refuses.';
   END IF;
   PERFORM mpc_internal.decide(held.study, held.version, own, held.digest, decision, reason, NULL, caller);
+  PERFORM mpc_internal.drop_unused_records();
   PERFORM mpc_internal.broadcast(held.parties, jsonb_strip_nulls(jsonb_build_object(
     'type', CASE decision WHEN 'rejected' THEN 'reject' ELSE 'withdraw' END,
     'study', held.study, 'version', held.version, 'digest', held.digest, 'reason', reason)));

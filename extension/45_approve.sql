@@ -181,6 +181,26 @@ $$;
 COMMENT ON FUNCTION mpc_internal.await_proposal(text, text) IS
 'the study with this digest, waiting up to 10 s for its arrival; errors 42704 unknown study, 22023 another digest';
 
+CREATE FUNCTION mpc_internal.require_unchanged(held mpc_internal.current_studies) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  now_held mpc_internal.current_studies%ROWTYPE;
+BEGIN
+  -- Without a lock: no user's transaction stops an attempt. One that starts before this commits runs on the data of the
+  -- approval before, which all nodes agreed on; the peers take the new approval at its end.
+  SELECT * INTO now_held FROM mpc_internal.current_studies AS s WHERE s.study = held.study;
+  IF now_held.version <> held.version OR now_held.state IN ('running', 'released') THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" changed while it was being approved', held.study),
+      DETAIL = format('It is version %s, %s.', now_held.version, now_held.state),
+      HINT = CASE now_held.state WHEN 'running' THEN 'Wait for its end, or cancel it with mpc.cancel_study.'
+             ELSE 'Read it with mpc.explain_study.' END;
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_unchanged(mpc_internal.current_studies) IS
+'error 55000 when the study started, was released or was proposed anew while its source was being read';
+
 -- public functions
 
 CREATE FUNCTION mpc_internal.approve_study(caller oid, study text, digest text, source regclass, identifier text) RETURNS text
@@ -236,10 +256,13 @@ BEGIN
     PERFORM mpc_internal.require_cohort(held.study, held.spec::jsonb, counterpart, pin.data_version, brought);
     PERFORM mpc_internal.require_union(held.study, held.spec::jsonb, counterpart, pin.data_version);
   END IF;
-  PERFORM mpc_internal.require_heard(held.study, held.spec::jsonb, a.party, a.columns, a.data_number)
+  PERFORM mpc_internal.require_heard(held.study, held.spec::jsonb, a.party, a.columns,
+                                     mpc_internal.number_at_start(a.study, a.party, mpc_internal.counterpart_of(held.parties, a.party),
+                                                                  a.columns, a.commitments)::integer)
      FROM mpc_internal.approvals AS a
     WHERE a.study = held.study AND a.version = held.version AND a.party <> own AND a.decision = 'approved'
       AND a.commitment IS NOT NULL;
+  PERFORM mpc_internal.require_unchanged(held);
   expires := now() + mpc_internal.lifetime();
   PERFORM mpc_internal.decide(held.study, held.version, own, held.digest, 'approved', NULL, expires, caller, source::text);
   PERFORM mpc_internal.note_reader(held.study, caller, 'approved');

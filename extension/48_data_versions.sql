@@ -13,12 +13,13 @@ CREATE TABLE mpc_internal.data_versions (
   version integer NOT NULL,
   columns text[] NOT NULL,
   commitments bytea[] NOT NULL,
+  key_id bytea NOT NULL,
   committed_at timestamptz NOT NULL DEFAULT now(),
   forgotten boolean NOT NULL DEFAULT false
 );
 COMMENT ON SEQUENCE mpc_internal.data_versions_id_seq IS 'ids of data versions';
 COMMENT ON TABLE mpc_internal.data_versions IS
-'columns of this node as they were committed to a counterpart, with the study that brought them first';
+'columns of this node as they were committed to a counterpart, with the study that brought them first; key_id = mark of the source key under which commitments and persons were hashed';
 -- Those that were used, without their records.
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.data_versions', 'WHERE id IN (SELECT u.data_version FROM mpc_internal.source_uses AS u)');
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.data_versions_id_seq', '');
@@ -34,6 +35,7 @@ COMMENT ON TABLE mpc_internal.kept_records IS
 
 CREATE TABLE mpc_internal.heard_data (
   party text NOT NULL,
+  counterpart text NOT NULL,
   number integer NOT NULL,
   columns text[] NOT NULL,
   commitments bytea[] NOT NULL,
@@ -42,7 +44,7 @@ CREATE TABLE mpc_internal.heard_data (
   heard_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE mpc_internal.heard_data IS
-'what peers committed to in attempts of this node that got as far as the match: data they bring again are known by it; passed = a study with all of these columns was released, so the rules over the joint design have seen them together';
+'what peers committed to in attempts of this node that got as far as the match: data they bring again to the same counterpart are known by it; passed = a study with all of these columns was released, so the rules over the joint design have seen them together';
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.heard_data', '');
 
 -- private functions
@@ -67,80 +69,6 @@ AS $$
 $$;
 COMMENT ON FUNCTION mpc_internal.covers(text[], bytea[], text[], bytea[]) IS
 'whether every wanted column is among the columns, with the same commitment';
-
-CREATE FUNCTION mpc_internal.is_kept(data_version bigint) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-  -- A source without records keeps none.
-  SELECT coalesce((SELECT NOT d.forgotten FROM mpc_internal.data_versions AS d WHERE d.id = $1), false)
-         AND (EXISTS (SELECT FROM mpc_internal.kept_records AS r WHERE r.data_version = $1)
-              OR NOT EXISTS (SELECT FROM mpc_internal.source_uses AS u WHERE u.data_version = $1 AND u.records > 0))
-$$;
-COMMENT ON FUNCTION mpc_internal.is_kept(bigint) IS
-'whether the records of a data version are there: not after mpc.forget_records, and not after a restore from a dump';
-
-CREATE FUNCTION mpc_internal.require_kept(counterpart text, candidate bigint) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  gone text := (SELECT string_agg(DISTINCT u.study, ', ') FROM mpc_internal.source_uses AS u
-                 WHERE u.counterpart = require_kept.counterpart AND u.data_version IS NOT NULL
-                   AND u.data_version <> candidate AND NOT mpc_internal.is_kept(u.data_version));
-BEGIN
-  IF gone IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('the records used with %s before are not kept any more', counterpart),
-      DETAIL = format('mpc.forget_records or a restore removed those of study %s; what they and this study''s columns tell together cannot be checked.', gone),
-      HINT = 'Approve that study''s columns once more, unchanged, or run no further studies with this counterpart.';
-  END IF;
-END
-$$;
-COMMENT ON FUNCTION mpc_internal.require_kept(text, bigint) IS
-'error 55000 when records of data used with the counterpart are gone, other than those of the candidate, which the caller keeps now';
-
-CREATE FUNCTION mpc_internal.data_version_of(
-  counterpart text, study text, version integer, columns text[], commitments bytea[]) RETURNS bigint
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  found_version mpc_internal.data_versions%ROWTYPE;
-  fresh bigint;
-BEGIN
-  SELECT d.* INTO found_version FROM mpc_internal.data_versions AS d
-   WHERE d.counterpart = data_version_of.counterpart
-     AND mpc_internal.covers(d.columns, d.commitments, data_version_of.columns, data_version_of.commitments)
-     AND (mpc_internal.is_kept(d.id) OR mpc_internal.covers(data_version_of.columns, data_version_of.commitments, d.columns, d.commitments))
-   ORDER BY mpc_internal.is_kept(d.id) DESC, d.id LIMIT 1;
-  IF FOUND AND mpc_internal.is_kept(found_version.id) THEN
-    RETURN found_version.id;
-  ELSIF FOUND AND found_version.columns = data_version_of.columns THEN
-    UPDATE mpc_internal.data_versions AS d SET forgotten = false WHERE d.id = found_version.id;
-    RETURN -found_version.id;
-  END IF;
-  -- What an earlier approval of this study kept and nobody used goes.
-  DELETE FROM mpc_internal.kept_records AS r USING mpc_internal.unused_data_versions(
-    data_version_of.study, data_version_of.version) AS u WHERE r.data_version = u.id;
-  DELETE FROM mpc_internal.data_versions AS d USING mpc_internal.unused_data_versions(
-    data_version_of.study, data_version_of.version) AS u WHERE d.id = u.id;
-  INSERT INTO mpc_internal.data_versions AS d (counterpart, study, version, columns, commitments)
-  VALUES (data_version_of.counterpart, data_version_of.study, data_version_of.version, data_version_of.columns,
-          data_version_of.commitments) RETURNING d.id INTO fresh;
-  RETURN -fresh;
-END
-$$;
-COMMENT ON FUNCTION mpc_internal.data_version_of(text, text, integer, text[], bytea[]) IS
-'data version of a counterpart that has these columns with these contents; a new one, or one whose records were forgotten, is negative: its records are to be kept now';
-
-CREATE FUNCTION mpc_internal.unused_data_versions(study text, version integer) RETURNS TABLE (id bigint)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT d.id FROM mpc_internal.data_versions AS d
-   WHERE d.study = $1 AND d.version <= $2
-     AND NOT EXISTS (SELECT FROM mpc_internal.source_uses AS u WHERE u.data_version = d.id)
-     AND NOT EXISTS (SELECT FROM mpc_internal.approvals AS a
-                      WHERE a.data_version = d.id AND (a.study, a.version) <> ($1, $2) AND a.decision = 'approved')
-$$;
-COMMENT ON FUNCTION mpc_internal.unused_data_versions(text, integer) IS
-'data versions first bound for this study that no attempt used and no other approval in force names';
 
 CREATE FUNCTION mpc_internal.used_data_versions(counterpart text) RETURNS TABLE (id bigint, number bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -336,29 +264,3 @@ END
 $$;
 COMMENT ON FUNCTION mpc_internal.require_data(mpc_internal.current_studies, mpc_internal.approvals) IS
 'at the start: error 55000 or MP005 when data used with the counterpart since the approval forbid the study';
-
--- public functions
-
-CREATE FUNCTION mpc_internal.forget_records(caller oid, counterpart text) RETURNS bigint
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  deleted bigint;
-BEGIN
-  PERFORM mpc_internal.own_party();
-  DELETE FROM mpc_internal.kept_records AS r USING mpc_internal.data_versions AS d
-   WHERE d.id = r.data_version AND d.counterpart = forget_records.counterpart;
-  GET DIAGNOSTICS deleted = ROW_COUNT;
-  UPDATE mpc_internal.data_versions AS d SET forgotten = true WHERE d.counterpart = forget_records.counterpart;
-  PERFORM mpc_internal.record_event(NULL, NULL, 'records_forgotten', counterpart, jsonb_build_object(
-    'records', deleted, 'by', mpc_internal.role_text(caller)));
-  RETURN deleted;
-END
-$$;
-COMMENT ON FUNCTION mpc_internal.forget_records(oid, text) IS 'implements mpc.forget_records';
-
-CREATE FUNCTION mpc.forget_records(counterpart text) RETURNS bigint
-LANGUAGE c VOLATILE STRICT
-AS 'MODULE_PATHNAME', 'pg_mpc_entry';
-COMMENT ON FUNCTION mpc.forget_records(text) IS
-'deletes the records of this node''s own sources that it keeps for the rules over everything that it used with a counterpart, and returns how many. Consequence: no study with that counterpart is approved or starts until the same columns, unchanged, have been approved again. Deletes rows of a table: dead rows stay until VACUUM, and in the write-ahead log';

@@ -59,19 +59,20 @@ END
 $$;
 COMMENT ON FUNCTION mpc_internal.read_data(text, jsonb) IS 'the data part of a peer''s message approve; error MP004 for another shape';
 
-CREATE FUNCTION mpc_internal.heard_number(party text, columns text[], commitments bytea[]) RETURNS integer
+CREATE FUNCTION mpc_internal.heard_number(party text, counterpart text, columns text[], commitments bytea[]) RETURNS integer
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
+  -- Commitments to two counterparts cannot be compared: the third party counts for each of them.
   SELECT coalesce((SELECT min(h.number) FROM mpc_internal.heard_data AS h
-                    WHERE h.party = $1 AND mpc_internal.covers(h.columns, h.commitments, $2, $3)
+                    WHERE h.party = $1 AND h.counterpart = $2 AND mpc_internal.covers(h.columns, h.commitments, $3, $4)
                       AND (h.passed OR NOT EXISTS (
                              SELECT FROM mpc_internal.heard_data AS o
-                              WHERE o.party = h.party AND o.number = h.number
-                                AND (o.passed OR NOT mpc_internal.covers(o.columns, o.commitments, $2, $3))))),
-                  (SELECT coalesce(max(h.number), 0) + 1 FROM mpc_internal.heard_data AS h WHERE h.party = $1))
+                              WHERE o.party = h.party AND o.counterpart = h.counterpart AND o.number = h.number
+                                AND (o.passed OR NOT mpc_internal.covers(o.columns, o.commitments, $3, $4))))),
+                  (SELECT coalesce(max(h.number), 0) + 1 FROM mpc_internal.heard_data AS h WHERE h.party = $1 AND h.counterpart = $2))
 $$;
-COMMENT ON FUNCTION mpc_internal.heard_number(text, text[], bytea[]) IS
-'data number of what a peer brings: that of data that it brought before, or the next one. Columns of a study that was released are known together and in parts; of one that was refused or ended, only one part can follow, because the rules never let all of them through together';
+COMMENT ON FUNCTION mpc_internal.heard_number(text, text, text[], bytea[]) IS
+'data number of what a peer brings to a counterpart: that of data that it brought before, or the next one. Columns of a study that was released are known together and in parts; of one that was refused or ended, only one part can follow, because the rules never let all of them through together';
 
 CREATE FUNCTION mpc_internal.require_heard(study text, spec jsonb, party text, columns text[], number integer) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -93,6 +94,63 @@ END
 $$;
 COMMENT ON FUNCTION mpc_internal.require_heard(text, jsonb, text, text[], integer) IS
 'error 22023 when the data of a party are not the columns of the spec, or one version more than disclosure.versions';
+
+CREATE FUNCTION mpc_internal.number_at_start(study text, party text, counterpart text, columns text[], commitments bytea[]) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  -- Other studies that run now may tell the match first: their data count as brought before.
+  SELECT n.number + CASE WHEN n.number <= n.highest THEN 0 ELSE (
+           SELECT count(DISTINCT (a.columns, a.commitments)) FROM mpc_internal.approvals AS a
+             JOIN mpc_internal.studies AS s ON s.study = a.study AND s.version = a.version AND s.run_state = 'running'
+            WHERE a.party = $2 AND a.study <> $1 AND mpc_internal.counterpart_of(s.parties, $2) = $3
+              AND mpc_internal.heard_number($2, $3, a.columns, a.commitments) = n.number
+              AND NOT mpc_internal.covers(a.columns, a.commitments, $4, $5)) END
+    FROM (SELECT mpc_internal.heard_number($2, $3, $4, $5) AS number,
+                 coalesce((SELECT max(h.number) FROM mpc_internal.heard_data AS h WHERE h.party = $2 AND h.counterpart = $3), 0) AS highest) AS n
+$$;
+COMMENT ON FUNCTION mpc_internal.number_at_start(text, text, text, text[], bytea[]) IS
+'data number of what a peer brings to a study if that starts now, after all studies that run';
+
+CREATE FUNCTION mpc_internal.require_commitments(held mpc_internal.current_studies) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  given mpc_internal.approvals%ROWTYPE;
+  number integer;
+BEGIN
+  FOR given IN SELECT a.* FROM mpc_internal.approvals AS a
+                WHERE a.study = held.study AND a.version = held.version AND a.digest = held.digest AND a.decision = 'approved'
+                  AND a.party = ANY (held.parties[1:2]) AND a.party <> mpc_internal.own_party() LOOP
+    IF given.commitment IS NULL THEN
+      RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('party %s has approved study "%s" without a commitment', given.party, held.study),
+        DETAIL = 'Its approval does not say what data it brings.',
+        HINT = 'Ask it to approve again; its node may run another version of pg_mpc.';
+    END IF;
+    -- The approval may have come before the spec that it is about, and studies may have run since.
+    number := mpc_internal.number_at_start(held.study, given.party, mpc_internal.counterpart_of(held.parties, given.party),
+                                           given.columns, given.commitments);
+    PERFORM mpc_internal.require_heard(held.study, held.spec::jsonb, given.party, given.columns, number);
+    IF number > greatest(given.data_number, 1) THEN
+      RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('party %s now brings version %s of its data to study "%s"', given.party, number, held.study),
+        DETAIL = format('It was version %s when this node was told; other studies with it have run since, or run now.', given.data_number),
+        HINT = 'Approve the study again, or reject it.';
+    END IF;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_commitments(mpc_internal.current_studies) IS
+'at the start: error 55000 when the approval of another controller has no commitment, or its data are a later version than this node was told; 22023 when they do not fit the spec';
+
+CREATE FUNCTION mpc_internal.dropped_columns(party text, counterpart text, before timestamptz, columns text[], commitments bytea[]) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(array_agg(DISTINCT e.name ORDER BY e.name), '{}')
+    FROM mpc_internal.heard_data AS h, LATERAL unnest(h.columns, h.commitments) AS e (name, commitment)
+   WHERE h.party = $1 AND h.counterpart = $2 AND h.heard_at <= $3
+     AND NOT EXISTS (SELECT FROM unnest($4, $5) AS n (name, commitment) WHERE n.name = e.name AND n.commitment = e.commitment)
+$$;
+COMMENT ON FUNCTION mpc_internal.dropped_columns(text, text, timestamptz, text[], bytea[]) IS
+'columns of earlier studies of a peer with a counterpart that are not, or not with the same contents, among those that it brings now';
 
 CREATE FUNCTION mpc_internal.void_own_approval(study text, version integer, reason text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -121,12 +179,16 @@ AS $$
 DECLARE
   heard record := mpc_internal.read_data(party, data);
   before record;
-  agreed jsonb := (SELECT s.spec FROM mpc_internal.studies AS s WHERE s.study = hear_data.study AND s.version = hear_data.version);
+  agreed jsonb;
+  other text;
   number integer;
 BEGIN
   SELECT a.commitment, a.data_number INTO before FROM mpc_internal.approvals AS a
    WHERE a.study = hear_data.study AND a.version = hear_data.version AND a.party = hear_data.party;
-  number := CASE WHEN heard.commitment IS NOT NULL THEN mpc_internal.heard_number(party, heard.columns, heard.commitments) END;
+  SELECT s.spec, mpc_internal.counterpart_of(s.parties, party) INTO agreed, other
+    FROM mpc_internal.studies AS s WHERE s.study = hear_data.study AND s.version = hear_data.version;
+  number := CASE WHEN heard.commitment IS NOT NULL AND other IS NOT NULL
+                 THEN mpc_internal.heard_number(party, other, heard.columns, heard.commitments) END;
   IF agreed IS NOT NULL THEN
     PERFORM mpc_internal.require_heard(study, agreed, party, heard.columns, number);
   END IF;
@@ -156,12 +218,15 @@ COMMENT ON FUNCTION mpc_internal.committed_data(text, integer) IS
 CREATE FUNCTION mpc_internal.keep_heard_data(study text, version integer) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-  INSERT INTO mpc_internal.heard_data (party, number, columns, commitments, study)
-  SELECT a.party, mpc_internal.heard_number(a.party, a.columns, a.commitments), a.columns, a.commitments, a.study
-    FROM mpc_internal.approvals AS a
-   WHERE a.study = $1 AND a.version = $2 AND a.commitment IS NOT NULL AND a.party <> mpc_internal.own_party()
-     AND NOT EXISTS (SELECT FROM mpc_internal.heard_data AS h
-                      WHERE h.party = a.party AND h.number = mpc_internal.heard_number(a.party, a.columns, a.commitments)
+  INSERT INTO mpc_internal.heard_data (party, counterpart, number, columns, commitments, study)
+  SELECT a.party, a.other, a.number, a.columns, a.commitments, $1
+    FROM (SELECT g.party, o.other, mpc_internal.heard_number(g.party, o.other, g.columns, g.commitments) AS number, g.columns, g.commitments
+            FROM mpc_internal.approvals AS g JOIN mpc_internal.studies AS s USING (study, version),
+                 LATERAL (SELECT mpc_internal.counterpart_of(s.parties, g.party)) AS o (other)
+           WHERE g.study = $1 AND g.version = $2 AND g.commitment IS NOT NULL AND g.party <> mpc_internal.own_party()
+             AND o.other IS NOT NULL) AS a
+   WHERE NOT EXISTS (SELECT FROM mpc_internal.heard_data AS h
+                      WHERE h.party = a.party AND h.counterpart = a.other AND h.number = a.number
                         AND mpc_internal.covers(h.columns, h.commitments, a.columns, a.commitments)
                         AND (h.passed OR mpc_internal.covers(a.columns, a.commitments, h.columns, h.commitments)))
 $$;
@@ -170,8 +235,9 @@ COMMENT ON FUNCTION mpc_internal.keep_heard_data(text, integer) IS 'the number o
 CREATE FUNCTION mpc_internal.pass_heard_data(study text, version integer) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-  UPDATE mpc_internal.heard_data AS h SET passed = true FROM mpc_internal.approvals AS a
-   WHERE a.study = $1 AND a.version = $2 AND h.party = a.party AND a.commitment IS NOT NULL
+  UPDATE mpc_internal.heard_data AS h SET passed = true FROM mpc_internal.approvals AS a JOIN mpc_internal.studies AS s USING (study, version)
+   WHERE a.study = $1 AND a.version = $2 AND h.party = a.party AND h.counterpart = mpc_internal.counterpart_of(s.parties, a.party)
+     AND a.commitment IS NOT NULL
      AND mpc_internal.covers(h.columns, h.commitments, a.columns, a.commitments)
      AND mpc_internal.covers(a.columns, a.commitments, h.columns, h.commitments)
 $$;
@@ -183,13 +249,23 @@ AS $$
 DECLARE
   other record;
 BEGIN
-  FOR other IN SELECT a.party, a.data_number FROM mpc_internal.approvals AS a
+  UPDATE mpc_internal.approvals AS a
+     SET data_number = mpc_internal.number_at_start(a.study, a.party, mpc_internal.counterpart_of(s.parties, a.party), a.columns, a.commitments)
+    FROM mpc_internal.studies AS s
+   WHERE s.study = a.study AND s.version = a.version AND a.study = notice_data.study AND a.version = notice_data.version AND a.party <> notice_data.party
+     AND a.commitment IS NOT NULL AND a.decision = 'approved';
+  FOR other IN SELECT a.party, a.data_number,
+                      array_to_string(mpc_internal.dropped_columns(a.party, mpc_internal.counterpart_of(s.parties, a.party), a.decided_at,
+                                                                   a.columns, a.commitments), ', ') AS dropped
+                 FROM mpc_internal.approvals AS a JOIN mpc_internal.studies AS s USING (study, version)
                 WHERE a.study = notice_data.study AND a.version = notice_data.version AND a.party <> notice_data.party
                   AND a.data_number > 1 AND a.decision = 'approved' ORDER BY a.party LOOP
     RAISE NOTICE USING MESSAGE = format('%s brings version %s of its data to study "%s"', other.party, other.data_number, study),
-      DETAIL = 'A column, a value or a person is not as in its earlier studies with this node: two results may tell about what changed.',
+      DETAIL = CASE other.dropped WHEN '' THEN 'It keeps all columns of its earlier studies with this node, so the rules look at them and the new ones together.'
+               ELSE format('Of its earlier studies with this node it leaves out, or brings with another value or person: %s. No rule looks at those and the new ones together: two results may tell about what changed.',
+                           other.dropped) END,
       HINT = 'mpc.reject_study refuses the study.';
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.notice_data(text, integer, text) IS 'a NOTICE for every party that brings other data than before';
+COMMENT ON FUNCTION mpc_internal.notice_data(text, integer, text) IS 'brings the data numbers of the other parties up to date; a NOTICE for every party that brings other data than before says what it leaves out';

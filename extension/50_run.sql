@@ -141,6 +141,7 @@ BEGIN
   VALUES (name, number, accepted.digest, accepted.canonical, accepted.parties, party);
   PERFORM mpc_internal.record_event(name, NULL, 'proposed', party,
                                     jsonb_build_object('version', number, 'digest', accepted.digest));
+  PERFORM mpc_internal.drop_unused_records();
   PERFORM mpc_internal.announce(name);
   RETURN '{"accepted": true}';
 END
@@ -185,6 +186,14 @@ BEGIN
                     IS NOT DISTINCT FROM ROW(message ->> 'digest', decided, objection, until)
                 AND (decided <> 'approved' OR encode(a.commitment, 'hex') IS NOT DISTINCT FROM message -> 'data' ->> 'commitment')) THEN
     RETURN '{"accepted": true}';
+  END IF;
+  IF held.state = 'running' AND number = held.version AND decided = 'approved' AND EXISTS (
+       SELECT FROM mpc_internal.approvals AS a
+        WHERE a.study = name AND a.version = number AND a.party = control_decision.party AND a.decision = 'approved'
+          AND encode(a.commitment, 'hex') IS DISTINCT FROM message -> 'data' ->> 'commitment') THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is running', name),
+      DETAIL = format('Node "%s" runs it on the data of the approval before.', mpc_internal.own_party()),
+      HINT = 'The approval is delivered when the study has ended.';
   END IF;
   PERFORM mpc_internal.require_room_for_decision(party, name, number, decided, number IS NOT DISTINCT FROM held.version);
   -- A decision may overtake its proposal: it is kept and counts once the proposal with this digest is here.
@@ -288,6 +297,7 @@ BEGIN
   END IF;
   PERFORM mpc_internal.require_floor(held.study, held.spec::jsonb, '55000');
   PERFORM mpc_internal.require_early_attempts(held.study, held.parties);
+  PERFORM mpc_internal.require_commitments(held);
   RETURN jsonb_build_object(
     'study', held.study, 'version', held.version, 'digest', held.digest, 'spec', held.spec,
     'data', mpc_internal.committed_data(held.study, held.version),

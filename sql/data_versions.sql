@@ -149,12 +149,12 @@ SELECT mpc.propose_study('theirs', own_spec('a b', '{"disclosure": {"versions": 
 SELECT fails($$SELECT peer_says('zilveren_kruis', 'approve', 'theirs', 'd')$$);
 -- Columns that the rules never let through together do not make each of them known: one part may follow a refusal.
 CREATE FUNCTION heard(columns text) RETURNS text LANGUAGE sql AS $$
-SELECT string_agg(mpc_internal.heard_number('peer', string_to_array(c, ' '), ARRAY(SELECT sha256(n::bytea) FROM unnest(string_to_array(c, ' ')) AS n))::text, ' ' ORDER BY i)
+SELECT string_agg(mpc_internal.heard_number('peer', 'other', string_to_array(c, ' '), ARRAY(SELECT sha256(n::bytea) FROM unnest(string_to_array(c, ' ')) AS n))::text, ' ' ORDER BY i)
   FROM unnest(string_to_array($1, ',')) WITH ORDINALITY AS e (c, i)
 $$;
 CREATE FUNCTION hears(number integer, columns text, passed boolean) RETURNS void LANGUAGE sql AS $$
-INSERT INTO mpc_internal.heard_data (party, number, columns, commitments, study, passed)
-SELECT 'peer', $1, string_to_array($2, ' '), ARRAY(SELECT sha256(n::bytea) FROM unnest(string_to_array($2, ' ')) AS n), 'x', $3
+INSERT INTO mpc_internal.heard_data (party, counterpart, number, columns, commitments, study, passed)
+SELECT 'peer', 'other', $1, string_to_array($2, ' '), ARRAY(SELECT sha256(n::bytea) FROM unnest(string_to_array($2, ' ')) AS n), 'x', $3
 $$;
 SELECT heard('x y z'), hears(1, 'x y z', false), heard('x y z,x y,x,z,v');
 SELECT hears(1, 'x y', false), heard('x y z,x y,x,z,v');
@@ -166,6 +166,77 @@ DELETE FROM mpc_internal.heard_data WHERE party = 'peer';
 SELECT fails(format($$SELECT mpc_internal.control('zilveren_kruis', %L)$$, jsonb_build_object('type', 'approve', 'study', study, 'version', version, 'digest', digest, 'data', d.data)))
   FROM mpc.studies, unnest(ARRAY['[]', '5', '{"columns": "x"}', '{"columns": ["x"], "commitments": [], "two_valued": [], "commitment": "00"}',
     '{"columns": ["X y"], "commitments": ["00"], "two_valued": [], "commitment": "00"}', 'null']::jsonb[]) AS d (data) WHERE study = 'theirs';
+
+-- what a peer brings is counted again at the start: studies that ran since, or run now, come first
+DELETE FROM mpc_internal.heard_data;
+SELECT brings('queue_' || c, 'a', 'clinic', '{"disclosure": {"versions": 9}}') FROM unnest('{a,b,c}'::text[]) AS c;
+SELECT peer_says('zorgttp', 'approve', 'queue_' || c), peer_says('zilveren_kruis', 'approve', 'queue_' || c, c) FROM unnest('{a,b,c}'::text[]) AS c;
+SELECT study, data_number FROM mpc.approvals WHERE study LIKE 'queue%' AND party = 'zilveren_kruis' ORDER BY study;
+SELECT mpc_internal.start_job('queue_a') IS NOT NULL, mpc_internal.attempt_started('queue_a', repeat('a', 32), false);
+SELECT fails($$SELECT mpc_internal.start_job('queue_b')$$);
+-- a running study stays with the data that it started with: others are told at its end
+SELECT fails($$SELECT peer_says('zilveren_kruis', 'approve', 'queue_a', 'other')$$);
+SELECT peer_says('zilveren_kruis', 'approve', 'queue_a', 'a');
+SELECT fails($$SELECT mpc.approve_study('queue_a', digest, 'clinic', 'id') FROM mpc.studies WHERE study = 'queue_a'$$);
+SELECT mpc_internal.require_unchanged(s) FROM mpc_internal.current_studies AS s WHERE s.study = 'queue_b';
+SELECT fails($$SELECT mpc_internal.require_unchanged(s) FROM mpc_internal.current_studies AS s WHERE s.study = 'queue_a'$$);
+SELECT mpc_internal.attempt_matched('queue_a', repeat('a', 32), 280), mpc_internal.attempt_released('queue_a', repeat('a', 32), '{"matched": 280, "fits": [], "coefficients": []}');
+SELECT fails($$SELECT mpc_internal.start_job('queue_b')$$);
+SELECT mpc.approve_study('queue_b', digest, 'clinic', 'id') FROM mpc.studies WHERE study = 'queue_b';
+SELECT runs('queue_b');
+SELECT fails($$SELECT mpc_internal.start_job('queue_c')$$);
+-- an approval that came before the spec, or without a commitment
+SELECT mpc.propose_study('early', own_spec('a', '{"disclosure": {"versions": 9}}')) AS digest \gset
+SELECT mpc.approve_study('early', :'digest', 'clinic', 'id'), peer_says('zorgttp', 'approve', 'early'), peer_says('zilveren_kruis', 'approve', 'early', 'a');
+SELECT mpc_internal.start_job('early') IS NOT NULL;
+UPDATE mpc_internal.approvals SET columns = '{claims}' WHERE study = 'early' AND party = 'zilveren_kruis';
+SELECT fails($$SELECT mpc_internal.start_job('early')$$);
+UPDATE mpc_internal.approvals SET commitment = NULL WHERE study = 'early' AND party = 'zilveren_kruis';
+SELECT fails($$SELECT mpc_internal.start_job('early')$$);
+-- columns kept, left out, changed
+SELECT mpc_internal.dropped_columns('zilveren_kruis', 'regress', now(), h.columns, h.commitments), mpc_internal.dropped_columns('zilveren_kruis', 'regress', now(), h.columns[2:2], h.commitments[2:2]),
+       mpc_internal.dropped_columns('zilveren_kruis', 'regress', now() - interval '1 day', h.columns[2:2], h.commitments[2:2])
+  FROM (SELECT array_agg(c.name) AS columns, array_agg(c.commitment) AS commitments FROM mpc_internal.heard_data AS d, unnest(d.columns, d.commitments) AS c (name, commitment)) AS h;
+
+-- records of studies that will not run are not kept: rejected, withdrawn, replaced, expired; what was used is
+CREATE VIEW kept AS SELECT d.study, d.columns, count(r.person) FROM mpc_internal.data_versions AS d LEFT JOIN mpc_internal.kept_records AS r ON r.data_version = d.id
+  WHERE d.study LIKE 'kept%' GROUP BY d.id;
+SELECT brings('kept_' || c, 'c d', 'clinic', '{"disclosure": {"versions": 9}}') FROM unnest('{1}'::text[]) AS c;
+SELECT brings('kept_too', 'd c', 'clinic', '{"disclosure": {"versions": 9}}');
+SELECT * FROM kept;
+SELECT mpc.reject_study('kept_1', 'no');
+-- another study that may run names the same data
+SELECT * FROM kept;
+SELECT mpc.withdraw_approval('kept_too');
+SELECT * FROM kept;
+SELECT brings('kept_2', 'c d', 'clinic', '{"disclosure": {"versions": 9}}');
+SELECT mpc.propose_study('kept_2', own_spec('c d', '{"disclosure": {"versions": 8}}')) IS NOT NULL;
+SELECT * FROM kept;
+SELECT brings('kept_3', 'c d', 'clinic', '{"disclosure": {"versions": 9}}');
+UPDATE mpc_internal.approvals SET expires_at = now() - interval '1 s' WHERE study = 'kept_3';
+SELECT mpc_internal.drop_unused_records();
+SELECT * FROM kept;
+SELECT count(*) > 0 FROM mpc_internal.data_versions AS d JOIN mpc_internal.source_uses AS u ON u.data_version = d.id WHERE mpc_internal.is_kept(d.id);
+
+-- persons hashed under another source key (a restore without its file) cannot be compared: as if forgotten; the same
+-- columns bring them back
+UPDATE mpc_internal.data_versions SET key_id = sha256('other') WHERE counterpart = 'zilveren_kruis';
+SELECT fails($$SELECT mpc_internal.require_kept('zilveren_kruis', 0)$$);
+CREATE VIEW clinic_other AS SELECT id, a + 1 AS a FROM clinic;
+CREATE TABLE before AS SELECT d.id, d.columns, d.commitments FROM mpc_internal.data_versions AS d JOIN mpc_internal.source_uses AS u ON u.data_version = d.id WHERE u.study = 'queue_a';
+SELECT brings('restored', 'a', 'clinic', '{"disclosure": {"versions": 9}}');
+SELECT fails($$SELECT mpc.keep_records('kept_3', 'clinic', 'id')$$);
+SELECT mpc.keep_records('queue_a', 'clinic', 'id'), mpc.keep_records('theirs', 'clinic', 'id');
+SELECT fails($$SELECT mpc.keep_records('queue_a', 'clinic', 'id')$$);
+SELECT b.id = d.id, mpc_internal.is_kept(b.id), mpc_internal.key_mark() = d.key_id FROM before AS b, mpc_internal.data_versions AS d WHERE d.id = b.id;
+SELECT brings('restored', 'a', 'clinic', '{"disclosure": {"versions": 9}}');
+-- under the same key the contents are compared
+SELECT mpc.forget_records('zilveren_kruis') > 100;
+SELECT fails($$SELECT mpc.keep_records('queue_a', 'clinic_other', 'id')$$) FROM (SELECT 1) AS x;
+SELECT mpc.keep_records('queue_a', 'clinic', 'id');
+SELECT event, party, detail - 'version' - 'by' FROM mpc.ledger WHERE event = 'records_kept' ORDER BY id;
+DROP TABLE before;
+DROP VIEW kept, clinic_other;
 
 UPDATE mpc_internal.data_versions SET counterpart = 'zilveren_kruis' WHERE counterpart = 'put_away';
 UPDATE mpc_internal.source_uses SET counterpart = NULL, data_version = NULL;

@@ -51,7 +51,7 @@ SELECT answer, count(*) FROM generate_series(1, 100) AS i, says('head', 'flood',
        jsonb_build_object('attempt', repeat('0', 32), 'place', i, 'head', lpad(to_hex(i), 64, '0'))) AS answer GROUP BY answer ORDER BY 1;
 -- refusals of this node's messages
 INSERT INTO mpc_internal.outbox (party, message) SELECT 'zilveren_kruis', '{"type": "approve", "study": "flood", "version": 1}' FROM generate_series(1, 150);
-SELECT count(mpc_internal.outbox_refused(id, '{"sqlstate": "22023", "message": "no"}')) FROM mpc_internal.outbox WHERE party = 'zilveren_kruis';
+SELECT count(mpc_internal.outbox_refused(id, '{"sqlstate": "22023", "message": "no"}')) >= 150 FROM mpc_internal.outbox WHERE party = 'zilveren_kruis';
 SELECT entries('flood');
 
 -- a name is not used up, and versions come in order

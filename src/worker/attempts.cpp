@@ -132,11 +132,15 @@ Attempt& AttemptBook::launch(const std::string& study, const std::string& id, bo
   try {
     tables::attempt_started(study, id, manual);
     // Other studies of this source may have started or ended since the job was made; from here on they see this one.
-    if (Json& source = attempt.job.at("source"); source.is_object()) {
-      const Json now = tables::start_job(study).at("source");
-      // The SQL of version 0.1.0, which a node may have until ALTER EXTENSION pg_mpc UPDATE, counts no numbers.
-      for (const char* key : {"numbers_before", "numbers"}) source[key] = now.value(key, std::int64_t{0});
-    }
+    const Json now = tables::start_job(study);
+    // The SQL of version 0.1.0, which a node may have until ALTER EXTENSION pg_mpc UPDATE, counts no numbers and knows
+    // no commitments.
+    if (Json& source = attempt.job.at("source"); source.is_object())
+      for (const char* key : {"numbers_before", "numbers"}) source[key] = now.at("source").value(key, std::int64_t{0});
+    // From here on no approval changes: what was agreed on with the other nodes is what holds.
+    if (text_member_or(now, "data", "") != text_member_or(attempt.job, "data", ""))
+      throw Error(ErrorCode::wrong_state, "the data of study \"" + study + "\" changed while it was being started",
+                  "A controller approved it again with other data.", "Start it again.");
     attempt.engine = pg::start_engine(id, study);
     if (attempt.engine == nullptr)
       throw Error(ErrorCode::limit_exceeded, "no background worker slot is free for the engine",

@@ -12,6 +12,7 @@ namespace pgmpc {
 namespace {
 
 constexpr std::chrono::milliseconds kExtensionPause{5000};
+constexpr std::chrono::hours kCleaningPause{1};
 constexpr std::chrono::seconds kOutboxPause{30};  // a wake-up may get lost, so the outbox is looked at anyway
 constexpr std::chrono::milliseconds kStopTimeout{5000};
 
@@ -43,6 +44,17 @@ void Coordinator::look_at_outbox() {
   if (!loaded_) return;
   outbox_.look();
   review_early_waiters();
+  if (EventLoop::Clock::now() >= next_cleaning_) drop_unused_records();
+}
+
+// Approvals expire without an event: the records that they brought go soon after.
+void Coordinator::drop_unused_records() {
+  next_cleaning_ = EventLoop::Clock::now() + kCleaningPause;
+  try {
+    tables::drop_unused_records();
+  } catch (...) {
+    pg::log_warning("could not delete records that no study uses: " + pg::current_fault().message);
+  }
 }
 
 void Coordinator::settings_changed() {

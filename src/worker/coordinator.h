@@ -60,6 +60,7 @@ class Coordinator {
   void push_peers();
   void look_for_extension();
   void look_at_outbox();
+  void drop_unused_records();
 
   EventLoop loop_;
   PeerClient peers_;
@@ -69,6 +70,7 @@ class Coordinator {
   std::unique_ptr<LocalServer> server_;
   std::optional<ConnectionId> listener_;
   bool loaded_ = false;
+  EventLoop::Clock::time_point next_cleaning_{};
   // Connections of mpc.run_study: closing one early cancels its study. Attempt "" while it is being started.
   struct Owned {
     std::string study, attempt;

@@ -77,11 +77,19 @@ std::array<std::uint8_t, N> bytes_of_hex(const std::string& hex) {
   return out;
 }
 
+// Digest of the spec and of what the controllers committed to: parties that do not mean the same data find no common
+// keys.
+Hash agreed_digest(const Json& job) {
+  Bytes agreed;
+  Writer(agreed).raw(bytes_of_hex<32>(text_member(job, "digest"))).sized(view_of(text_member_or(job, "data", "")));
+  return sha256(agreed);
+}
+
 TransportConfig transport_of(const Json& job, const std::string& attempt, bool manual) {
   TransportConfig config;
   config.self = job.at("party_index").get<int>();
   config.attempt = bytes_of_hex<16>(attempt);
-  config.digest = bytes_of_hex<32>(text_member(job, "digest"));
+  config.digest = agreed_digest(job);
   config.socket_path = std::string(kPrivateDirectory) + "/" + engine_socket_name(attempt);
   for (const Json& peer : job.at("peers"))
     config.peers.at(peer.at("index").get<int>()) =

@@ -307,7 +307,13 @@ Json Starter::agreed_job(const std::string& party, const Json& message) {
   if (!answer.value("ready", false))
     throw Error(ErrorCode::wrong_state, own_name() + " is not ready for study \"" + study + "\"",
                 answer.value("reason", ""), "Compare mpc.studies on the nodes of all parties.");
-  return untold(study, [&] { return tables::start_job(study); });
+  return untold(study, [&] {
+    Json job = tables::start_job(study);
+    if (text_member_or(job, "data", "") != text_member_or(message, "data", ""))
+      throw Error(ErrorCode::wrong_state, "the data of the study changed while it was being started",
+                  "A controller approved it again with other data.", "Start it again.");
+    return job;
+  });
 }
 
 // What this node says to a peer that has entered the attempt.

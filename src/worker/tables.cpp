@@ -64,6 +64,14 @@ Json control(const std::string& party, const Json& message) {
 
 Json start_job(const std::string& study) { return json_of(query("SELECT mpc_internal.start_job($1)", {study})); }
 
+void drop_unused_records() {
+  // Not in the SQL of version 0.1.0, which a node may have until ALTER EXTENSION pg_mpc UPDATE.
+  if (text_of(query("SELECT pg_catalog.to_regprocedure('mpc_internal.drop_unused_records()')::pg_catalog.text")[0][0])
+          .empty())
+    return;
+  query("SELECT mpc_internal.drop_unused_records()");
+}
+
 std::optional<StudyState> study_state(const std::string& study) {
   Rows rows =
       query("SELECT state, sqlstate, last_error FROM mpc.studies WHERE study = $1 AND state <> 'draft'", {study});

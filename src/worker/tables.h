@@ -30,6 +30,7 @@ std::string extension_version();
 // running, which nobody runs any more.
 std::vector<std::pair<std::string, std::vector<std::string>>> parties_to_tell_of_restart();
 void recover();
+void drop_unused_records();
 std::vector<KnownPeer> peer_list();
 void peer_seen(const std::string& party);
 Json control(const std::string& party, const Json& message);
