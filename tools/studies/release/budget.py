@@ -45,6 +45,39 @@ def subsets(m, columns, studies, own, rng, group=None):
     return (*table.right(w), rules.charged(models), sorted(set(refusals)))
 
 
+def combined(m, columns, rng):
+    """All ways at once about one group: the free models of both outcomes, then half of the budget for subsets with an own outcome
+    and R², half for own columns in turn as the outcome. Returns right, guess, charged numbers, refusals."""
+    size = 2 * smallest_group(m, columns)
+    table = Table(m, size, columns, rng)
+    V, joined = table.V, table.matched
+    y = own_outcome(V, 0.9, rng)
+    theirs = V @ rng.standard_normal(columns) * np.sqrt(0.5 / columns) + np.sqrt(0.5) * rng.standard_normal(len(V))
+    observations = [Observation(Release(V[joined], theirs[joined]), V[:size], None),
+                    Observation(Release(V[joined], y[joined]), V[:size], y[:size], r_squared=True)]
+    models = [("other", columns, 1), ("own", columns, 1)]
+    for k in range(columns):
+        subset = np.sort(rng.permutation(columns)[:columns // 2])
+        by_subset, by_column = ("own", len(subset), 1), (f"own.{k}", columns - 1, 1)
+        others = [j for j in range(columns) if j != k]
+        if rules.budget(models + [by_subset], m):
+            break
+        release = _embedded(Release(V[joined][:, subset], y[joined]), subset, columns)
+        one = Observation(release, V[:size], y[:size], r_squared=True)
+        one.active = subset
+        observations.append(one)
+        models.append(by_subset)
+        if rules.budget(models + [by_column], m):
+            break
+        observations.append(Observation(Release(V[joined][:, others], V[joined][:, k]), V[:size][:, others], V[:size, k]))
+        models.append(by_column)
+    # Models of own columns have one column fewer: the sums of the other party's outcome are no part of them.
+    spread = 2 * m * theirs[joined].std() * np.sqrt((V[joined] ** 2).mean())
+    w = memberships(observations, size, columns + 1, spread)
+    refusals = rules.joint(V[joined], y[joined], rng) + rules.union(np.column_stack([V, y])) + rules.budget(models, m)
+    return (*table.right(w), rules.charged(models), sorted(set(refusals)))
+
+
 def most_subsets(m, columns, limit=None):
     """Studies of subsets that fit released_numbers: the default, or a limit of the spec; and model_budget."""
     count = 1

@@ -109,6 +109,9 @@ def remains(seeds, trials):
         for own in (True, False):
             yield rights(repeat(lambda rng: budget.subsets(m, columns, studies, own, rng), seeds, 2 * trials),
                          (f"membership: {studies} subsets of {columns}, {'own' if own else 'other'} outcome", m))
+    for m, columns in ((1000, 28), (1000, 10), (1000, 6), (300, 14), (300, 6), (100, 5)):
+        yield rights(repeat(lambda rng: budget.combined(m, columns, rng), seeds, 2 * trials),
+                     (f"membership: all ways at once, {columns} columns", m))
     for columns, limit in ((8, 100), (14, 100), (14, 200), (20, 200), (20, 500), (28, 500)):
         studies = budget.most_subsets(5000, columns, limit)
         yield rights(repeat(lambda rng: budget.subsets(5000, columns, studies, True, rng), seeds, max(1, trials // 2)),
