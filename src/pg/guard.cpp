@@ -4,6 +4,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "pg/encoding.h"
 #include "pg/errcodes.h"
 
 namespace pgmpc::pg {
@@ -61,7 +62,9 @@ void describe_current_exception(ErrorReport& report) noexcept {
   }
 }
 
-void raise(const ErrorReport& report) {
+void raise(const ErrorReport& described) {
+  ErrorReport report = described;
+  for (char* text : {report.message, report.detail, report.hint, report.context}) ascii_unless_utf8(text);
   // The context of a server error was collected where it happened, outer callers included; collecting it again would
   // print their lines twice. Whoever catches the error restores the stack.
   if (report.from_server) error_context_stack = nullptr;
@@ -88,6 +91,8 @@ ErrorData* try_server(void (*body)(void*), void* argument) noexcept {
 }
 
 void throw_server_error(ErrorData* error) {
+  for (char* text : {error->message, error->detail, error->hint, error->context})
+    if (text != nullptr) ascii_unless_utf8(text);
   ServerError thrown(error->sqlerrcode, text_or_empty(error->message), text_or_empty(error->detail),
                      text_or_empty(error->hint), text_or_empty(error->context));
   FreeErrorData(error);

@@ -1,5 +1,7 @@
 #include "pg/guarded_role.h"
 
+#include "pg/fixed_settings.h"
+
 extern "C" {
 #include "utils/syscache.h"
 }
@@ -15,8 +17,7 @@ GuardedRole act_as(Oid role) {
   GetUserIdAndSecContext(&before.user, &before.context);
   before.settings = NewGUCNestLevel();
   SetUserIdAndSecContext(role, before.context | SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
-  (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                          false);
+  fix_settings_in_nest_level();
   return before;
 }
 

@@ -2,10 +2,10 @@
 //
 // Invariants
 //   Between the two the user is the role, the operation is security-restricted (no SET ROLE, no temporary objects, no
-//   LISTEN, PREPARE, cursor WITH HOLD or deferred trigger), and the search path is pg_catalog, pg_temp. Every setting
-//   that the code changed is as before afterwards, whatever scope it asked for. An error in between restores both with
-//   the (sub)transaction that it aborts. Plain data, no destructor: both functions are called where the server may
-//   raise.
+//   LISTEN, PREPARE, cursor WITH HOLD or deferred trigger), and the settings that decide on the text of values are
+//   fixed (fixed_settings.h), the search path among them. Every setting that the code changed is as before afterwards,
+//   whatever scope it asked for. An error in between restores both with the (sub)transaction that it aborts. Plain
+//   data, no destructor: both functions are called where the server may raise.
 #pragma once
 #include "pg/compat.h"
 

@@ -3,10 +3,12 @@
 //             the transaction's memory.
 #include "pg/spi.h"
 
+#include "pg/encoding.h"
 #include "pg/guard.h"
 
 extern "C" {
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "pgstat.h"
@@ -37,13 +39,17 @@ void keep_rows(RawRows* out) {
   for (std::size_t i = 0; i < rows * columns; i++) {
     char* cell =
         SPI_getvalue(SPI_tuptable->vals[i / columns], SPI_tuptable->tupdesc, static_cast<int>(i % columns) + 1);
-    if (cell != nullptr) out->cells[i] = strdup(cell);
+    if (cell != nullptr) out->cells[i] = strdup(from_server(cell));
   }
 }
 
 void execute(const char* sql, int count, const char* const* values, RawRows* out) {
   SetCurrentStatementStartTimestamp();
   StartTransactionCommand();
+  // Whatever the server, the database or the owner's role has as a default.
+  XactIsoLevel = XACT_READ_COMMITTED;
+  XactDeferrable = false;
+  if (!RecoveryInProgress()) XactReadOnly = false;
   SPI_connect();
   PushActiveSnapshot(GetTransactionSnapshot());
   pgstat_report_activity(STATE_RUNNING, sql);
@@ -53,7 +59,7 @@ void execute(const char* sql, int count, const char* const* values, RawRows* out
   for (int i = 0; i < count; i++) {
     types[i] = TEXTOID;
     nulls[i] = values[i] == nullptr ? 'n' : ' ';
-    if (values[i] != nullptr) datums[i] = CStringGetTextDatum(values[i]);
+    if (values[i] != nullptr) datums[i] = CStringGetTextDatum(to_server(values[i]));
   }
   int code = SPI_execute_with_args(sql, count, types, datums, nulls, false, 0);
   if (code < 0) elog(ERROR, "SPI failed: %s", SPI_result_code_string(code));

@@ -1,9 +1,10 @@
 // What: one SQL statement in one short transaction of its own, for the workers. The only way in which C++ code of the
 //       workers reaches tables.
 // Terms: fault = an error as it travels between processes: SQLSTATE, message, detail, hint.
-// Invariants: usable from code with live destructors: every ereport(ERROR) ends inside run_sql, which gives a fault;
-//             values go in and come out as text, NULL as nullopt; no transaction or snapshot is left open.
-//             Main thread of a process that is connected to a database only.
+// Invariants: text is UTF-8, whatever the encoding of the database; transactions are read-write and READ COMMITTED,
+//             whatever the defaults of the server are; usable from code with live destructors: every ereport(ERROR)
+//             ends inside run_sql, which gives a fault; values go in and come out as text, NULL as nullopt; no
+//             transaction or snapshot is left open. Main thread of a process that is connected to a database only.
 #pragma once
 #include <optional>
 #include <string>

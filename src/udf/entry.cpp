@@ -13,6 +13,7 @@
 //   Membership is checked besides EXECUTE: a grant of EXECUTE alone opens nothing.
 #include "udf/entry.h"
 
+#include "pg/fixed_settings.h"
 #include "pg/guarded_role.h"
 
 extern "C" {
@@ -132,7 +133,12 @@ Datum call(FunctionCallInfo fcinfo, Entry* entry, Oid caller) {
     inner->args[count - 1].value = CStringGetTextDatum(entry->step);
     inner->args[count - 1].isnull = false;
   }
+  // No setting of the session changes a name, a text or what an expression means. An error restores them with the
+  // (sub)transaction that it aborts.
+  const int level = NewGUCNestLevel();
+  pg::fix_settings_in_nest_level();
   Datum result = FunctionCallInvoke(inner);
+  AtEOXact_GUC(false, level);
   fcinfo->isnull = inner->isnull;
   return result;
 }

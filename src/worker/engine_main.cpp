@@ -9,6 +9,7 @@
 #include "worker/source_statistics.h"
 
 // After the headers that are free of PostgreSQL.
+#include "pg/fixed_settings.h"
 #include "pg/guard.h"
 #include "pg/guc.h"
 #include "pg/workers.h"
@@ -112,6 +113,7 @@ void pg_mpc_engine_main(Datum argument) {
   pqsignal(SIGPIPE, SIG_IGN);
   BackgroundWorkerUnblockSignals();
   BackgroundWorkerInitializeConnection(pgmpc::guc::database(), NULL, 0);
+  pgmpc::pg::fix_settings_of_worker();
   pgmpc::keep_statistics_out_of_cache();
   pgstat_report_activity(STATE_IDLE, NULL);
   proc_exit(run_engine(MyBgworkerEntry->bgw_extra) ? 0 : 1);

@@ -3,6 +3,7 @@
 //             event loop is nested in the WaitEventSet by its one descriptor, so latch, postmaster death and sockets
 //             are waited for together; exit code 1 makes the postmaster start the worker again.
 #include "pg/compat.h"
+#include "pg/fixed_settings.h"
 #include "pg/guc.h"
 #include "worker/service.h"
 #include "worker/worker.h"
@@ -77,7 +78,7 @@ void pg_mpc_coordinator_main(Datum argument) {
   BackgroundWorkerInitializeConnection(pgmpc::guc::database(), NULL, 0);
   // A session that holds a lock must not stop the node: the request fails and is tried again.
   SetConfigOption("lock_timeout", "5s", PGC_SUSET, PGC_S_OVERRIDE);
-  SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_OVERRIDE);
+  pgmpc::pg::fix_settings_of_worker();
   pgstat_report_activity(STATE_IDLE, NULL);
   Service service;
   if (!pgmpc::open_coordinator(&service)) proc_exit(1);
