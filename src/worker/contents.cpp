@@ -1,7 +1,6 @@
 #include "worker/contents.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 namespace pgmpc {
@@ -13,7 +12,7 @@ SourceContents::SourceContents(std::string counterpart, std::vector<std::string>
 
 void SourceContents::add(const Source& part, const Take& take) {
   constexpr std::string_view kPurpose = "pg_mpc person 1";
-  SecretBytes identifier, pair;
+  SecretBytes identifier;
   SecretVector<double> values(columns_.size());
   for (std::size_t r = 0; r < part.records(); r++) {
     const std::uint64_t begin = r == 0 ? 0 : part.identifier_ends[r - 1];
@@ -29,10 +28,7 @@ void SourceContents::add(const Source& part, const Take& take) {
       Column& column = columns_[c];
       values[c] = part.columns[c].values[r];
       if (std::isnan(values[c])) continue;
-      pair.assign(person.begin(), person.end());
-      const auto bits = std::bit_cast<std::uint64_t>(values[c] == 0 ? 0.0 : values[c]);
-      for (int shift = 56; shift >= 0; shift -= 8) pair.push_back(static_cast<std::uint8_t>(bits >> shift));
-      add_hash(column.sum, sha256(view_of(pair)));
+      adder_.add(column.sum, digest_of_pair(person, values[c]));
       ++column.values;
       if (complete && column.distinct.size() < 3 &&
           std::find(column.distinct.begin(), column.distinct.end(), values[c]) == column.distinct.end())
@@ -45,14 +41,9 @@ void SourceContents::add(const Source& part, const Take& take) {
 
 std::vector<Hash> SourceContents::commitments() const {
   std::vector<Hash> out;
-  for (const Column& column : columns_) {
-    Bytes message;
-    Writer writer(message);
-    writer.sized(view_of("pg_mpc column 1")).sized(view_of(counterpart_)).sized(view_of(column.name));
-    writer.u64(column.values);
-    for (std::uint64_t limb : column.sum) writer.u64(limb);
-    out.push_back(keyed_hash(view_of(key_), message));
-  }
+  for (const Column& column : columns_)
+    out.push_back(
+        keyed_hash_of_sum(view_of(key_), "pg_mpc column 2", {counterpart_, column.name}, column.values, column.sum));
   return out;
 }
 

@@ -5,17 +5,19 @@
 //   person = a record's identifier under the source key (source_digest.h): 16 bytes that mean nothing without it, and
 //   by which two sources of this node find the same person; counterpart = the other controller of the study; commitment
 //   of a column = keyed hash of the counterpart's name, the column's name and all pairs of person and value in which
-//   the value is not missing, in any order. Equal commitments mean equal contents.
+//   the value is not missing, in any order (crypto/multiset_hash.h). Equal commitments mean equal contents.
 //
 // Security
 //   Commitments leave the node. They are HMAC-SHA-256 under the source key: they hide the contents from everybody else,
-//   bind their owner to them, and are different for every counterpart, so that two counterparts cannot compare them.
+//   bind their owner to them, who knows that key, and are different for every counterpart, so that two counterparts
+//   cannot compare them.
 #pragma once
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "crypto/multiset_hash.h"
 #include "worker/source_digest.h"
 
 namespace pgmpc {
@@ -35,12 +37,13 @@ class SourceContents {
  private:
   struct Column {
     std::string name;
-    HashSum sum{};
+    Lanes sum{};
     std::uint64_t values = 0;
     std::vector<double> distinct;  // of complete records, three at most
   };
   SecretBytes key_;
   KeyedHasher hasher_;
+  LaneAdder adder_;
   std::string counterpart_;
   std::vector<Column> columns_;
 };

@@ -75,18 +75,6 @@ void encode_record(const Source& source, std::size_t record, SecretBytes& out) {
 
 }  // namespace
 
-void add_hash(HashSum& sum, const Hash& hash) {
-  unsigned __int128 carry = 0;
-  for (std::size_t limb = 0; limb < sum.size(); limb++) {
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < 8; i++) value = value << 8 | hash[hash.size() - 8 * (limb + 1) + i];
-    carry += sum[limb];
-    carry += value;
-    sum[limb] = static_cast<std::uint64_t>(carry);
-    carry >>= 64;
-  }
-}
-
 SourceDigest::SourceDigest() : key_(source_key()), hasher_(view_of(key_)) {}
 
 void SourceDigest::add(const Source& part) {
@@ -96,17 +84,12 @@ void SourceDigest::add(const Source& part) {
     if (!part.incomplete.empty() && part.incomplete[r] != 0) continue;
     encode_record(part, r, record);
     hasher_.hash(view_of(record), hash);
-    add_hash(sum_, hash);
+    adder_.add(sum_, hash);
     ++records_;
   }
 }
 
-Hash SourceDigest::finish() const {
-  Bytes message;
-  Writer(message).sized(view_of("pg_mpc source 1")).u64(records_);
-  for (std::uint64_t limb : sum_) Writer(message).u64(limb);
-  return keyed_hash(view_of(key_), message);
-}
+Hash SourceDigest::finish() const { return keyed_hash_of_sum(view_of(key_), "pg_mpc source 2", {}, records_, sum_); }
 
 void require_approved_source(const Json& job, const Source& source) {
   SourceDigest digest;

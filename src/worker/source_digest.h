@@ -1,10 +1,13 @@
 // What: the keyed digest of a source, which pins its contents to the approval of a study.
 // Terms: source key = 32 random bytes of this node, in a file of its private directory, made when first needed.
 // Invariants: the digest does not depend on the order of the records; equal digests mean equal multisets of complete
-//             records (HMAC-SHA-256 per record, added mod 2^256); without the key it says nothing about them. The key
-//             never leaves the node: base backups skip its file, dumps do not contain it.
+//             records (crypto/multiset_hash.h); without the key it says nothing about them. The key never leaves the
+//             node: base backups skip its file, dumps do not contain it.
+// Security: the node compares the digest with itself only, but what others heard rests on it. Commitments are made when
+//           a study is approved; that the engine reads the same data when it starts is known by this digest alone. So
+//           it binds its owner, who knows the key, like the commitments do.
 #pragma once
-#include "crypto/keyed_hash.h"
+#include "crypto/multiset_hash.h"
 #include "study/protocol.h"
 #include "worker/message.h"
 
@@ -12,10 +15,6 @@ namespace pgmpc {
 
 // The source key, made when there is none yet.
 SecretBytes source_key();
-
-// sum += hash, mod 2^256: a digest of a set that does not depend on its order. Little-endian limbs.
-using HashSum = std::array<std::uint64_t, 4>;
-void add_hash(HashSum& sum, const Hash& hash);
 
 class SourceDigest {
  public:
@@ -27,7 +26,8 @@ class SourceDigest {
  private:
   SecretBytes key_;
   KeyedHasher hasher_;
-  HashSum sum_{};
+  LaneAdder adder_;
+  Lanes sum_{};
   std::uint64_t records_ = 0;
 };
 
