@@ -72,6 +72,24 @@ $$;
 COMMENT ON FUNCTION mpc_internal.check_columns(regclass, text[], text) IS
 'per column: NULLs, values that are NaN, infinite or huge, minimum, maximum, mean, population standard deviation of complete rows';
 
+CREATE FUNCTION mpc_internal.two_valued(source regclass, columns text[], complete text, figures float8[]) RETURNS boolean[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  list text;
+  result boolean[];
+BEGIN
+  SELECT string_agg(format('coalesce(bool_and(%s IN (%L::float8, %L::float8)), true)', mpc_internal.float_of(source, name),
+                           coalesce(figures[i][3], 0), coalesce(figures[i][4], 0)), ', ' ORDER BY i)
+    INTO list FROM unnest(columns) WITH ORDINALITY AS n (name, i);
+  EXECUTE format('SELECT ARRAY[%s] FROM %s WHERE %s', list, source, complete) INTO result;
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  RETURN result;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.two_valued(regclass, text[], text, float8[]) IS
+'per column: whether the complete rows hold at most two distinct values, their minimum and maximum in the figures of check_columns';
+
 CREATE FUNCTION mpc_internal.float_of(source regclass, name text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -100,12 +118,35 @@ BEGIN
   scale := power(2::float8, exponent);
   RETURN CASE WHEN abs(mean) > 1024 * scale THEN 'mean too large for the spread: subtract a typical value'
               WHEN agreed IS NOT NULL AND sd < scale / 4096 THEN format('varies too little for the agreed scale exponent %s', agreed)
-              WHEN agreed IS NOT NULL AND reach >= 128 * scale THEN format('values too large for the agreed scale exponent %s', agreed)
+              WHEN agreed IS NOT NULL AND reach > 64 * scale THEN format('values too large for the agreed scale exponent %s', agreed)
          END;
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.range_problem(float8, float8, float8, float8, integer) IS
-'why the values of a column that varies cannot be encoded, with the scale exponent that the spec agreed on or none; NULL when they can';
+'why the values of a column that varies, and has more than two of them, cannot be encoded, with the scale exponent that the spec agreed on or none; NULL when they can';
+
+CREATE FUNCTION mpc_internal.two_values_problem(low float8, high float8, agreed integer) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  distance float8 := high - low;
+  own integer := floor(ln(distance) / ln(2::float8));
+  exponent integer := coalesce(agreed, own + CASE WHEN power(2::float8, own + 1) <= distance THEN 1
+                                                  WHEN power(2::float8, own) > distance THEN -1 ELSE 0 END);
+  step float8;
+BEGIN
+  -- encode_two_valued in linkage/encoding.cpp: the values enter as 0 and 1, with the lower one and their distance apart.
+  IF exponent NOT BETWEEN -256 AND 256 THEN
+    RETURN 'magnitude that cannot be encoded: choose another unit';
+  END IF;
+  step := distance / power(2::float8, exponent);
+  RETURN CASE WHEN abs(low) > 1024 * power(2::float8, exponent) THEN 'mean too large for the spread: subtract a typical value'
+              WHEN step < 1 THEN format('varies too little for the agreed scale exponent %s', agreed)
+              WHEN step > 64 THEN format('values too large for the agreed scale exponent %s', agreed) END;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.two_values_problem(float8, float8, integer) IS
+'why the two values of a column that is not boolean cannot be encoded, with the scale exponent that the spec agreed on or none; NULL when they can';
 
 CREATE FUNCTION mpc_internal.required_matches(spec jsonb) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -138,6 +179,8 @@ DECLARE
   good text[];
   complete text;
   figures float8[];
+  two_valued boolean[];
+  agreed integer;
   found record;
   i integer := 0;
 BEGIN
@@ -167,11 +210,13 @@ BEGIN
 
   IF cardinality(good) > 0 THEN
     figures := mpc_internal.check_columns(source, good, complete);
+    two_valued := mpc_internal.two_valued(source, good, complete, figures);
   END IF;
   duplicates := NULL;
   FOREACH column_name IN ARRAY mpc_internal.columns_of(held.spec, held.party) LOOP
     IF column_name = ANY (good) THEN
       i := i + 1;
+      agreed := (held.spec -> 'scale_exponents' -> held.party ->> column_name)::integer;
       nulls := figures[i][1];
       minimum := figures[i][3];
       maximum := figures[i][4];
@@ -179,9 +224,9 @@ BEGIN
       sd := figures[i][6];
       problem := CASE WHEN figures[i][2] > 0 THEN format('values that are NaN, infinite or beyond 1e100: %s', figures[i][2])
                       WHEN minimum = maximum THEN 'constant'
-                      WHEN mpc_internal.base_type(source, column_name) <> 'bool'::regtype
-                        THEN mpc_internal.range_problem(minimum, maximum, mean, sd,
-                          (held.spec -> 'scale_exponents' -> held.party ->> column_name)::integer) END;
+                      WHEN mpc_internal.base_type(source, column_name) = 'bool'::regtype THEN NULL
+                      WHEN two_valued[i] THEN mpc_internal.two_values_problem(minimum, maximum, agreed)
+                      ELSE mpc_internal.range_problem(minimum, maximum, mean, sd, agreed) END;
     ELSE
       SELECT NULL, NULL, NULL, NULL, NULL INTO nulls, minimum, maximum, mean, sd;
       problem := CASE mpc_internal.column_problem(source, column_name, caller)
@@ -201,4 +246,4 @@ RETURNS TABLE (column_name text, rows bigint, nulls bigint, duplicates bigint, m
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_source_entry';
 COMMENT ON FUNCTION mpc.check_source(text, regclass, text) IS
-'looks at a table or view as the caller before it is approved: row "(rows)" has all rows and those with a NULL (dropped by the run), then the identifier with its duplicates, then each column with NULLs and the range, mean and population standard deviation of complete rows; problem is NULL where nothing stands in the way. Nothing leaves the node';
+'looks at a table or view as the caller before it is approved: row "(rows)" has all rows and those with a NULL (dropped by the run), then the identifier with its duplicates, then each column with NULLs and the range, mean and population standard deviation of complete rows; problem is NULL where nothing stands in the way. Columns with two values have to fit as such, whatever their type, as in a run. Nothing leaves the node';

@@ -24,8 +24,13 @@ END
 $$;
 SELECT expression, check_age(expression) FROM unnest(ARRAY['age', 'age * 1e70', 'age * 1e90', 'age * 1e200', 'age * 1e-70', 'age * 1e-90',
                                                            'age + 50000', 'age + 100000']) AS expression;
+-- two values, whatever they are: the lower one and their distance have to fit, as 0 and 1 have nothing else
+SELECT expression, check_age(expression) FROM unnest(ARRAY['(age % 2) * 1e15', '(age = 50)::integer * 1e15', '1 + age % 2', '-2 * (age % 2)',
+  '900 + age % 2', '2000 + age % 2', '1e80 * (age % 2)', '1e-80 * (age % 2)', '1e-70 * (age % 2)']) AS expression;
 SELECT mpc.propose_study('checked', jsonb_set(test_spec(), '{scale_exponents}', '{"regress": {"age": 2}}')) IS NOT NULL AS proposed;
-SELECT expression, check_age(expression) FROM unnest(ARRAY['age', 'age * 10', 'age / 1e6']) AS expression;
+SELECT expression, check_age(expression) FROM unnest(ARRAY['age', 'age * 3', 'age * 10', 'age / 1e6']) AS expression;
+SELECT expression, check_age(expression) FROM unnest(ARRAY['1 + 4 * (age % 2)', '1 + age % 2', '256 * (age % 2)', '257 * (age % 2)', '(age = 50)::integer * 256',
+  '5000 + 8 * (age % 2)']) AS expression;
 \pset format unaligned
 \pset tuples_only on
 SELECT fails($$SELECT * FROM mpc.check_source('checked', 'patients', 'number')$$);
