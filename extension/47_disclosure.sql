@@ -271,10 +271,25 @@ COMMENT ON FUNCTION mpc_internal.notice_relaxed(text, text, text) IS
 
 -- the view
 
+CREATE FUNCTION mpc_internal.budget_of(
+  relations oid[], names text[], counterpart text, OUT numbers_used bigint, OUT numbers_left bigint, OUT models_left bigint) RETURNS record
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  -- The defaults of model_budget and released_numbers (study/disclosure.h); m = matched records that were told last.
+  SELECT used, CASE WHEN m IS NOT NULL THEN greatest(0, least(100, m / 10) - used) END, greatest(0, 100 - models)
+    FROM (SELECT CASE WHEN $3 IS NOT NULL THEN mpc_internal.numbers_before($3, '') END AS used,
+                 (SELECT sum(u.models) FROM mpc_internal.source_uses AS u WHERE u.relations && $1 OR u.names && $2) AS models,
+                 (SELECT s.n_matched FROM mpc_internal.source_uses AS u JOIN mpc_internal.studies AS s USING (study, version)
+                   WHERE u.counterpart = $3 AND u.match_told AND s.n_matched IS NOT NULL ORDER BY u.used_at DESC LIMIT 1) AS m) AS b
+$$;
+COMMENT ON FUNCTION mpc_internal.budget_of(oid[], text[], text) IS
+'what is used and left now: released numbers of all sources with a counterpart, models of the sources that share a relation; running studies count';
+
 CREATE VIEW mpc.source_uses WITH (security_barrier) AS
 SELECT u.study, u.version, u.attempt, u.used_at, u.outcome, u.models, u.match_told, u.records, u.names AS relations,
-       u.counterpart, u.numbers, u.columns
+       u.counterpart, u.numbers, u.columns, b.numbers_used, b.numbers_left, b.models_left
   FROM mpc_internal.source_uses AS u
+  LEFT JOIN LATERAL mpc_internal.budget_of(u.relations, u.names, u.counterpart) AS b ON mpc_internal.sees_every_study()
  WHERE (mpc_internal.sees_every_study() OR u.study IN (SELECT r.study FROM mpc_internal.readable_studies AS r));
 COMMENT ON VIEW mpc.source_uses IS
-'what has been used of the budget of this node''s sources: a row per attempt that runs (it reserves its models), released models, was refused by a disclosure rule or ended after the match (the latter two count as one), with the relations that it read. Sources that have a relation in common share their budget. records = complete records of this node''s own source; numbers = released numbers that count against disclosure.released_numbers with the counterpart';
+'what has been used of the budget of this node''s sources, and what is left: a row per attempt that runs (it reserves its models), released models, was refused by a disclosure rule or ended after the match (the latter two count as one), with the relations that it read. Sources that have a relation in common share their models; all sources share the numbers of a counterpart. records = complete records of this node''s own source; numbers = released numbers that count against disclosure.released_numbers with the counterpart. As of now, running studies included: numbers_used of that counterpart; numbers_left at the default limit, a tenth of the number of matches told last and at most 100, NULL before it was told; models_left of the default model_budget for the sources of the row. A study whose spec has other limits has more or less. The last three are NULL for readers who do not see every study';

@@ -43,5 +43,6 @@ GRANT SELECT ON mpc.models TO mpc_reader, mpc_study, mpc_admin;
 GRANT SELECT ON mpc.studies, mpc.approvals, mpc.study_history, mpc.steps, mpc.ledger, mpc.source_uses,
   mpc.stat_study_progress TO mpc_reader, mpc_study, mpc_admin;
 -- Views call these as whoever reads them.
-GRANT EXECUTE ON FUNCTION mpc_internal.sees_every_study(), mpc_internal.reads_every_result() TO mpc_reader, mpc_study, mpc_admin;
+GRANT EXECUTE ON FUNCTION mpc_internal.sees_every_study(), mpc_internal.reads_every_result(),
+  mpc_internal.budget_of(oid[], text[], text) TO mpc_reader, mpc_study, mpc_admin;
 GRANT SELECT ON mpc.parties TO mpc_reader, mpc_study, mpc_admin;

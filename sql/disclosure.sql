@@ -38,6 +38,15 @@ SELECT mpc_internal.attempt_step('disclosed', repeat('b', 32), '{"party": "regre
 SELECT mpc_internal.attempt_failed('disclosed', repeat('b', 32), 'MP005', 'a disclosure rule of the agreed spec refused the study', '', '', false);
 SELECT mpc_internal.attempt_failed('disclosed', repeat('b', 32), 'MP005', 'told twice', '', '', false);
 SELECT version, outcome, models, records, relations FROM mpc.source_uses WHERE study = 'disclosed';
+-- what is left at the default limits; of the numbers that is not known before a number of matches was told
+CREATE FUNCTION leaves() RETURNS text LANGUAGE sql AS $$
+SELECT DISTINCT format('used %s, left %s, models left %s', numbers_used, coalesce(numbers_left::text, 'unknown'), models_left) FROM mpc.source_uses WHERE study = 'disclosed'
+$$;
+SELECT leaves();
+BEGIN;
+UPDATE mpc_internal.source_uses SET match_told = false;
+SELECT leaves();
+ROLLBACK;
 SELECT mpc_internal.start_job('disclosed') -> 'source' -> 'numbers_before', mpc_internal.start_job('disclosed') -> 'source' -> 'numbers';
 
 -- an attempt that ended after the match counts and is a cohort: the number of matches was told
@@ -46,6 +55,7 @@ SELECT mpc_internal.attempt_step('disclosed', repeat('d', 32), '{"party": "regre
 SELECT mpc_internal.attempt_matched('disclosed', repeat('d', 32), 410);
 SELECT mpc_internal.attempt_failed('disclosed', repeat('d', 32), '57014', 'the study was cancelled', '', '', true);
 SELECT outcome, models, match_told, records FROM mpc.source_uses WHERE study = 'disclosed' ORDER BY used_at;
+SELECT leaves();
 SELECT mpc_internal.start_job('disclosed') -> 'source' -> 'numbers_before', mpc_internal.start_job('disclosed') -> 'source' -> 'numbers';
 
 -- a released study is a cohort
@@ -53,6 +63,19 @@ SELECT mpc_internal.attempt_started('disclosed', repeat('c', 32), false);
 SELECT mpc_internal.attempt_step('disclosed', repeat('c', 32), '{"party": "regress", "step": 1, "name": "prepare", "records": 401, "bytes": 0, "seconds": 0, "data_status": "personal"}');
 SELECT mpc_internal.attempt_released('disclosed', repeat('c', 32), '{"matched": 380, "fits": [], "coefficients": []}');
 SELECT outcome, models, records FROM mpc.source_uses WHERE study = 'disclosed' ORDER BY used_at;
+-- a number of matches below 1000 leaves less, and never less than nothing; studies that run count
+SELECT leaves();
+BEGIN;
+UPDATE mpc_internal.studies SET n_matched = 90 WHERE study = 'disclosed' AND n_matched IS NOT NULL;
+UPDATE mpc_internal.source_uses SET models = 97 WHERE outcome = 'released' AND study = 'disclosed';
+SELECT leaves();
+UPDATE mpc_internal.studies SET n_matched = 10 WHERE study = 'disclosed' AND n_matched IS NOT NULL;
+INSERT INTO mpc_internal.source_uses (study, version, attempt, outcome, models, match_told, relations, names, counterpart, numbers)
+SELECT 'disclosed', version, 'runs', 'running', 5, false, relations, names, counterpart, 7 FROM mpc_internal.source_uses WHERE outcome = 'released' AND study = 'disclosed';
+SELECT leaves();
+UPDATE mpc_internal.studies SET n_matched = 100000 WHERE study = 'disclosed' AND n_matched IS NOT NULL;
+SELECT leaves();
+ROLLBACK;
 SELECT mpc.propose_study('disclosed', rules('{"model_budget": 3}')) AS digest \gset
 SELECT mpc.approve_study('disclosed', :'digest', 'regress_sources.cohort', 'bsn');
 \pset format aligned
@@ -83,11 +106,11 @@ SELECT count(*) FROM mpc.source_uses WHERE study = 'disclosed';
 RESET ROLE;
 SELECT mpc.add_reader('disclosed', 'regress_reads');
 SET ROLE regress_reads;
-SELECT count(*) FROM mpc.source_uses WHERE study = 'disclosed';
+SELECT count(*), count(numbers), count(numbers_used), count(numbers_left), count(models_left) FROM mpc.source_uses WHERE study = 'disclosed';
 SET ROLE regress_manages;
 SELECT count(*) FROM mpc.source_uses;
 RESET ROLE;
 DROP ROLE regress_reads, regress_manages;
 SELECT mpc.withdraw_approval('disclosed');
 DROP SCHEMA regress_sources CASCADE;
-DROP FUNCTION uses, rules;
+DROP FUNCTION uses, rules, leaves;
