@@ -152,5 +152,56 @@ my ($code, undef, $err) = $mpc->finish($job);
 is($code, 0, 'the study that runs meanwhile is released') or diag($err);
 is(crashes($_), 0, 'no process of ' . $mpc->party($_) . ' has crashed') for @nodes;
 
+# --- a source that is bound anew after the question whether all are ready, before the start ---
+
+$mpc->ask($insurer, 'CREATE TABLE small_b_swapped AS SELECT id, x3, CASE WHEN id = 7 THEN y + 1 ELSE y END AS y FROM small_b');
+
+# swap(STUDY, NODE, HOLD, WAITS, PATTERN): the hospital starts the study; when the query WAITS is true at the node, whose coordinator
+# waits for a session that did HOLD, the insurer approves with another table; the start goes on once that is done.
+sub swap {
+	my ($study, $node, $sql, $waits, $pattern) = @_;
+	my $digest = $mpc->prepare_study($study, $mpc->small_spec, 'small_a', 'small_b');
+	my $lock = $mpc->hold_by($node, 'postgres', $sql);
+	my $start = $mpc->start_sql($hospital, "SELECT * FROM mpc.run_study('$study')");
+	$mpc->become($node, $waits);
+	$mpc->ask($insurer, $mpc->approval($study, $digest, 'insurer', 'small_b_swapped'));
+	# The coordinator that is kept tells nobody anything.
+	$mpc->become($hospital, "SELECT bool_or(decision = 'void') FROM mpc.approvals WHERE study = '$study' AND party = 'erasmus_mc'")
+	  if $node != $insurer;
+	$mpc->release($lock);
+	my ($ended, undef, $said) = $mpc->finish($start);
+	isnt($ended, 0, "$study: the start fails");
+	like($said, $pattern, "$study: it names the party whose data changed");
+	isnt($mpc->ended($_, $study), 'released', "$study: not released at " . $mpc->party($_)) for @nodes;
+	is($mpc->ask($_, "SELECT n_matched FROM mpc.studies WHERE study = '$study'"), '', "$study: no count at " . $mpc->party($_)) for @nodes;
+	$mpc->approve_again($study, $digest, 'small_a', 'small_b_swapped');
+	$mpc->ask($hospital, "SELECT * FROM mpc.run_study('$study')");
+	is($mpc->ended($hospital, $study), 'released', "$study: decided on by all, it runs");
+}
+
+# The third party has said that it is ready, and begins the attempt as it knows the data.
+swap('swapped_before_start', $third, 'LOCK TABLE mpc_internal.studies IN EXCLUSIVE MODE',
+	"SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'mpc_internal.studies'::regclass)",
+	qr/55000.*the data of zilveren_kruis changed after this approval/s);
+
+# wait_in(FUNCTION): at the insurer's node it waits for an advisory lock first; its definition before.
+sub wait_in {
+	my ($function) = @_;
+	my $definition = $insurer->safe_psql('postgres', "SELECT pg_get_functiondef('mpc_internal.$function'::regproc)");
+	$insurer->safe_psql('postgres', $definition =~ s/\bBEGIN\b/BEGIN PERFORM pg_advisory_xact_lock(21);/r);
+	return $definition;
+}
+my $waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory')";
+
+# The insurer's node has compared the commitments, and makes the job of its engine next.
+my $start_job = wait_in('start_job');
+swap('swapped_before_job', $insurer, 'SELECT pg_advisory_xact_lock(21)', $waits,
+	qr/55000.*party zilveren_kruis cannot start/s);
+$insurer->safe_psql('postgres', $start_job);
+
+# It has made the job, and counts the data next.
+wait_in('attempt_started');
+swap('swapped_before_count', $insurer, 'SELECT pg_advisory_xact_lock(21)', $waits, qr/55000.*party zilveren_kruis cannot start/s);
+
 $mpc->stop;
 done_testing();

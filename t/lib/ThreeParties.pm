@@ -347,9 +347,15 @@ sub relay {
 # the middle of its run, the others waiting for that node, for as long as the test wants; see release.
 sub hold {
 	my ($self, $node, $relation) = @_;
-	my $session = {in => "BEGIN; LOCK TABLE $relation;\n\\echo held\n", out => ''};
+	return $self->hold_by($node, 'analyst', "LOCK TABLE $relation");
+}
+
+# hold_by(NODE, USER, SQL): a session in whose transaction the statement has been done; see release.
+sub hold_by {
+	my ($self, $node, $user, $sql) = @_;
+	my $session = {in => "BEGIN; $sql;\n\\echo held\n", out => ''};
 	my @command = ($node->installed_command('psql'), '-XqAt', '-h', $node->host, '-p', $node->port, '-U',
-		'analyst', '-d', 'postgres');
+		$user, '-d', 'postgres');
 	$session->{run} = IPC::Run::start(\@command, '<', \$session->{in}, '>', \$session->{out}, '2>', '/dev/null',
 		IPC::Run::timeout(TIMEOUT));
 	$session->{run}->pump until $session->{out} =~ /held/;
