@@ -91,16 +91,19 @@ class Stage(StudyPlayground):
         """Proposed, approved and run on these tables; the models: {lambda: {attribute: coefficient}}."""
         digest = self.propose(study, spec)
         self.approve_all(study, digest, {ATTACKER: attacker, VICTIM: victim})
-        try:
-            self.ask(ATTACKER, f"SELECT FROM mpc.run_study('{study}')")
-        except CommandError as error:
-            raise Refused("run", error) from error
+        self.run_at(ATTACKER, study)
         self.until_over(study)
         models = {}
         for line in self.ask(ATTACKER, f"SELECT row_to_json(c) FROM mpc.coefficients('{study}') AS c"):
             row = json.loads(line)
             models.setdefault(row["lambda"], {})[row["attribute"]] = row["coefficient"]
         return models
+
+    def run_at(self, party, study):
+        try:
+            self.ask(party, f"SELECT FROM mpc.run_study('{study}')")
+        except CommandError as error:
+            raise Refused("run", error) from error
 
     def until_over(self, study):
         for party in (*CONTROLLERS, THIRD_PARTY):
