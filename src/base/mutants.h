@@ -28,6 +28,7 @@ enum class Mutant {
   masks_with_base_of_key,          // B8: masks made with h_s of the key, not with an own base
   bases_of_key,                    // B8: the same, and the third party's randomness too
   announces_at_once,               // B12: the match count is announced as soon as it is known
+  reads_one_side_first,            // B12: the third party takes one side's hashes before the other's
   joint_memory_limit,              // B5: the third party's limit is compared with the records of both sides
   no_dominance_rule,               // F11: precheck without the dominance rule
   no_leverage_rule,                // precheck without the leverage of stretches

@@ -60,6 +60,7 @@ class ThirdParty : public Run {
       return !sides_[side].announced || sides_[side].received < sides_[side].records;
     };
     int turn = 0;
+    while (mutant(Mutant::reads_one_side_first) && missing(0)) receive_pushed(0);
     while (missing(0) || missing(1)) {
       // The side whose turn it is comes first, if it has anything.
       int side = missing(turn) ? channel().await(1u << turn, 4, PaceClock::time_point::min()) : -1;

@@ -81,6 +81,29 @@ TEST(Pace, MutantThatAnnouncesAtOnceIsCaught) {
   EXPECT_FALSE(at_a_power(delay)) << delay << " ms";
 }
 
+// Whether the third party takes all that B pushes while A has not begun to.
+bool takes_b_before_a() {
+  constexpr std::size_t kPushed = 2;  // the number of records, a block of hashes
+  StudyHarness h(kSpec, records("x", 60), records("y", 60), true);
+  bool taken = false;
+  h.observers[0].on_step = [&](const StepRow& row) {
+    if (row.name != "scramble") return;
+    const auto patience = active_mutant == Mutant::none ? seconds(60) : seconds(3);
+    taken = h.network().until_taken(1, kThirdParty, 4, kPushed, patience);
+  };
+  h.run();
+  return taken;
+}
+
+TEST(Pace, NeitherPushWaitsForTheOther) { EXPECT_TRUE(takes_b_before_a()); }
+
+TEST(Pace, MutantThatReadsOneSideFirstKeepsTheOtherWaiting) {
+  active_mutant = Mutant::reads_one_side_first;
+  const bool taken = takes_b_before_a();
+  active_mutant = Mutant::none;
+  EXPECT_FALSE(taken) << "otherwise the attack tests nothing";
+}
+
 // What one controller sees up to the announcement, and how the attempt ends for it.
 struct View {
   std::vector<std::tuple<int, int, std::size_t>> messages;

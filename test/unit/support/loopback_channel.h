@@ -55,6 +55,15 @@ class LoopbackNetwork {
     return view;
   }
 
+  // Waits until a party has taken so many messages of a step from another one; false: not in time.
+  bool until_taken(int from, int to, int step, std::size_t count, std::chrono::milliseconds patience) {
+    std::unique_lock lock(mutex_);
+    const auto& steps = taken_[from][to];
+    return changed_.wait_for(lock, patience, [&] {
+      return static_cast<std::size_t>(std::count(steps.begin(), steps.end(), step)) >= count;
+    });
+  }
+
   // Lets a test change the next messages on their way (called under the network's lock; may edit the bytes).
   void set_tamper(std::function<void(RecordedMessage&)> tamper) {
     std::lock_guard lock(mutex_);
@@ -123,6 +132,8 @@ class LoopbackNetwork {
     if (queue.front().first != step) throw Error(ErrorCode::protocol_violation, "a message of another step arrived");
     Bytes bytes = std::move(queue.front().second);
     queue.pop_front();
+    taken_[from][to].push_back(step);
+    changed_.notify_all();
     return bytes;
   }
 
@@ -159,6 +170,7 @@ class LoopbackNetwork {
   std::condition_variable changed_;
   std::array<std::array<std::deque<std::pair<int, Bytes>>, kParties>, kParties> queues_;
   std::array<std::array<std::uint64_t, kParties>, kParties> bytes_{};
+  std::array<std::array<std::vector<int>, kParties>, kParties> taken_;  // steps of the messages
   std::array<bool, kParties> stopped_{};
   std::vector<RecordedMessage> recording_;
   std::function<void(RecordedMessage&)> tamper_;
