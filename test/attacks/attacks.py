@@ -13,7 +13,7 @@ import time
 import stage as stage_of_attacks  # first: it knows where the others are
 from counts import memory_limit, swapped_source
 from differences import changed_outcome, exchanged_person, one_less
-from floors import floors
+from floors import early_attempts, floors
 from memberships import memberships
 from outcomes import chosen_persons, numeric_flags, outlier_beside_constants
 from versions import versions
@@ -23,7 +23,7 @@ from study_playground import to_the_end
 from verdicts import exit_status, verdict
 
 ATTACKS = (memberships, chosen_persons, numeric_flags, outlier_beside_constants, changed_outcome, one_less, exchanged_person,
-           versions, floors, swapped_source, memory_limit)
+           versions, floors, early_attempts, swapped_source, memory_limit)
 
 
 def main():

@@ -1,5 +1,6 @@
 """A spec looser than a node's own setting of a rule, pg_mpc.KEY: for every key, at the approval and, for a setting made
 after it, at the start. The mutant is the setting that is off: then the same study is approved and released.
+Also the limit of attempts that end before the match, pg_mpc.early_attempts.
 """
 import numpy as np
 
@@ -11,6 +12,7 @@ from verdicts import verdict
 FLOORS = {"min_matched": "100", "max_parameter_ratio": "0.1", "min_level_count": "10", "max_dominance": "0.5", "model_budget": "100",
           "min_cohort_change": "10", "min_lambda": "0.2", "max_leverage": "0.4", "max_vif": "200", "max_columns": "20",
           "versions": "3", "released_numbers": "100", "own_moments": "off", "precision": "statistical"}
+MOST = 2  # early attempts
 
 
 def floors(stage, seed):
@@ -54,3 +56,31 @@ def set_floor(stage, key, value):
     stage.ask(VICTIM, f"ALTER SYSTEM SET pg_mpc.{key} = {quote(value)}", user="postgres")
     stage.ask(VICTIM, "SELECT pg_reload_conf()", user="postgres")
     stage.wait(lambda: setting(stage, key) == value, f"pg_mpc.{key} = {value}")
+
+
+def early_attempts(stage, seed):
+    """Attempts that end before the match, each with one bit of a time: the attacker's table is not the one it approved."""
+    tables = {party: stage.table(party, [name], [[f"p{i}", i % 17] for i in range(150)]) for party, name in ((ATTACKER, "x"), (VICTIM, "y"))}
+    spec = stage.spec({"attributes": ["x"]}, {"attributes": [], "outcome": "y"}, {"lambda": 0.1})
+    study = f"early_{seed}"
+    stage.first_contact()
+    stage.approve_all(study, stage.propose(study, spec), tables)
+    stage.ask(ATTACKER, f"UPDATE {tables[ATTACKER]} SET x = x + 1")
+
+    def attempts(count, sqlstate):
+        bad = []
+        for k in range(count):
+            bad += [f"attempt {k + 1}: {each}" for each in stage.refusal(("run", sqlstate), lambda: stage.run_at(ATTACKER, study))]
+            stage.until_over(study)
+        return bad
+
+    off = setting(stage, "early_attempts")
+    bad = attempts(MOST + 2, "55000")
+    seen = int(stage.ask(VICTIM, "SELECT count(*) FROM mpc_internal.early_attempts", user="postgres")[0])
+    verdict(f"early attempts, seed {seed}: without a limit {MOST + 2} of them begin at the victim",
+            bad + ([] if seen >= MOST + 2 else [f"{seen} did"]))
+    stage.ask(VICTIM, "DELETE FROM mpc_internal.early_attempts", user="postgres")
+    set_floor(stage, "early_attempts", str(MOST))
+    verdict(f"early attempts, seed {seed}: {MOST} a day end, then every start ends with 53400",
+            attempts(MOST, "55000") + attempts(1, "53400"))
+    set_floor(stage, "early_attempts", off)
