@@ -40,12 +40,12 @@ BEGIN
                  missing, blank, complete, source) INTO nulls, empty;
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   EXECUTE format('SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM %s WHERE %s GROUP BY %s) AS g',
-                 source, complete, parts) INTO duplicates;
+                 source, mpc_internal.complete_rows(identifier), parts) INTO duplicates;
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.check_identifier(regclass, text[], jsonb, text) IS
-'rows without identifier, surplus rows of identifiers that occur more than once, rows whose identifier is empty after normalisation';
+'rows without identifier, surplus rows of identifiers that occur more than once (incomplete rows count), rows whose identifier is empty after normalisation';
 
 CREATE FUNCTION mpc_internal.check_columns(source regclass, columns text[], complete text) RETURNS float8[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -246,4 +246,4 @@ RETURNS TABLE (column_name text, rows bigint, nulls bigint, duplicates bigint, m
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_source_entry';
 COMMENT ON FUNCTION mpc.check_source(text, regclass, text) IS
-'looks at a table or view as the caller before it is approved: row "(rows)" has all rows and those with a NULL (dropped by the run), then the identifier with its duplicates, then each column with NULLs and the range, mean and population standard deviation of complete rows; problem is NULL where nothing stands in the way. Columns with two values have to fit as such, whatever their type, as in a run. Nothing leaves the node';
+'looks at a table or view as the caller before it is approved: row "(rows)" has all rows and those with a NULL (dropped by the run), then the identifier with its duplicates (incomplete rows count), then each column with NULLs and the range, mean and population standard deviation of complete rows; problem is NULL where nothing stands in the way. Columns with two values have to fit as such, whatever their type, as in a run. Nothing leaves the node';

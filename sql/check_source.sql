@@ -10,6 +10,8 @@ CREATE TABLE trouble (bsn text, age float8, smoker boolean);
 INSERT INTO trouble VALUES ('a1', 1, true), (' A1 ', 2, true), ('a1', 3, true), ('b', 'NaN', true), ('c', 'infinity', true),
   ('d', NULL, true), (NULL, 5, true), ('  ', 6, true), ('e', 7, NULL);
 SELECT column_name, rows, nulls, duplicates, minimum, maximum, mean, problem FROM mpc.check_source('checked', 'trouble', 'bsn');
+INSERT INTO trouble VALUES ('e', NULL, NULL);
+SELECT duplicates, problem FROM mpc.check_source('checked', 'trouble', 'bsn') WHERE column_name = 'bsn';
 -- columns that are absent or of another type are rows, not errors
 CREATE VIEW other_columns AS SELECT bsn, 'x'::text AS age FROM patients;
 SELECT column_name, rows, nulls, duplicates, problem FROM mpc.check_source('checked', 'other_columns', 'bsn');

@@ -70,6 +70,9 @@ CREATE TABLE wide AS SELECT 'w' || i AS id, random() AS x1, random() AS x2, rand
   FROM generate_series(1, 105) AS i;
 UPDATE mpc_internal.source_uses SET counterpart = 'put_away' WHERE counterpart = 'zilveren_kruis';
 SELECT brings('wide', 'x1 x2 x3 x4 x5 x6 x7 x8 x9 x10 x11', 'wide', '{"disclosure": {"max_parameter_ratio": 1}}');
+-- one record holds a column, and an incomplete one of the same person hides it: one person, one record
+CREATE TABLE hidden AS SELECT id, NULL::float8 AS c3 FROM single WHERE id = 'p9' UNION ALL SELECT id, 2 * c2 FROM single;
+SELECT brings('hidden', 'c3', 'hidden');
 UPDATE mpc_internal.source_uses SET counterpart = 'zilveren_kruis' WHERE counterpart = 'put_away';
 
 -- persons: records added to the source are the same columns longer, few of them are too few
@@ -241,6 +244,6 @@ DROP VIEW kept, clinic_other;
 UPDATE mpc_internal.data_versions SET counterpart = 'zilveren_kruis' WHERE counterpart = 'put_away';
 UPDATE mpc_internal.source_uses SET counterpart = NULL, data_version = NULL;
 DELETE FROM mpc_internal.heard_data;
-DROP TABLE clinic_copy, changed, shifted, flags, single, wide, grown, exchanged;
+DROP TABLE clinic_copy, changed, shifted, flags, single, hidden, wide, grown, exchanged;
 DROP VIEW clinic_view;
 DROP TABLE clinic;

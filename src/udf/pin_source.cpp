@@ -111,7 +111,9 @@ class KeptRecords {
     });
   }
 
-  void insert_as(std::int64_t data_version) {
+  // How many were left out because a record of their person was there already.
+  std::uint64_t insert_as(std::int64_t data_version) {
+    std::uint64_t repeated = 0;
     pg::call([&] {
       Oid types[3] = {INT8OID, BYTEAOID, FLOAT8ARRAYOID};
       SPI_connect();
@@ -125,11 +127,13 @@ class KeptRecords {
         bool null;
         Datum values[3] = {Int64GetDatum(data_version), slot_getattr(slot, 1, &null), slot_getattr(slot, 2, &null)};
         if (SPI_execute_plan(plan, values, nullptr, false, 0) != SPI_OK_INSERT) elog(ERROR, "SPI failed");
+        repeated += SPI_processed == 0;
         CHECK_FOR_INTERRUPTS();
       }
       ExecDropSingleTupleTableSlot(slot);
       SPI_finish();
     });
+    return repeated;
   }
 
  private:
@@ -194,7 +198,13 @@ Datum pg_mpc_pin_source(PG_FUNCTION_ARGS) {
     const std::int64_t id =
         data_version_of(reinterpret_cast<struct varlena*>(counterpart), reinterpret_cast<struct varlena*>(study),
                         PG_GETARG_INT32(7), text_array(columns), out.commitments);
-    if (id < 0) kept.insert_as(-id);
+    // The rules over everything used with the counterpart know one record of a person: a second one, if only one of the
+    // two is complete, would be used in a study and looked at by none of them.
+    if (const std::uint64_t repeated = id < 0 ? kept.insert_as(-id) : 0; repeated != 0)
+      throw Error(ErrorCode::data_exception, "the source has duplicate identifiers",
+                  std::to_string(repeated) +
+                      " records repeat the identifier of another record; records with missing values count",
+                  "Bind a view that has one record per identifier.");
     out.data_version = id < 0 ? -id : id;
     return out;
   });
