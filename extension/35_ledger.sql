@@ -195,7 +195,7 @@ AS $$
 BEGIN
   PERFORM mpc_internal.seal_ledger();
   RETURN QUERY
-    SELECT s.place, CASE WHEN entries AND (l.study IS NULL OR mpc_internal.sees(caller, l.study)) THEN mpc_internal.ledger_text(l) END, encode(s.prev_hash, 'hex'), encode(s.hash, 'hex')
+    SELECT s.place, CASE WHEN entries AND l.id IN (SELECT mpc_internal.seen_entries(caller)) THEN mpc_internal.ledger_text(l) END, encode(s.prev_hash, 'hex'), encode(s.hash, 'hex')
       FROM mpc_internal.ledger_seals AS s LEFT JOIN mpc_internal.ledger AS l ON l.id = s.id
      WHERE s.place >= since ORDER BY s.place;
 END
@@ -239,7 +239,7 @@ BEGIN
                 ELSE 'same' END
       FROM (SELECT (l.detail ->> 'place')::bigint AS place, l.study, l.attempt, l.at, l.detail ->> 'head' AS head
               FROM mpc_internal.ledger AS l WHERE l.event = 'head' AND l.party = compare_ledger.party
-               AND mpc_internal.sees(caller, l.study)) AS h
+               AND l.id IN (SELECT mpc_internal.seen_entries(caller))) AS h
       LEFT JOIN jsonb_to_recordset(exported) AS e (place bigint, hash text) ON e.place = h.place
      ORDER BY h.place, h.at;
 END

@@ -276,7 +276,7 @@ BEGIN
                                       jsonb_build_object('version', number, 'digest', accepted.digest,
                                                          'by', mpc_internal.role_text(caller)));
     PERFORM mpc_internal.drop_unused_records();
-    PERFORM mpc_internal.note_reader(study, caller, 'proposed');
+    PERFORM mpc_internal.note_reader(study, number, caller, 'proposed');
     PERFORM mpc_internal.announce(study);
   END IF;
   PERFORM mpc_internal.broadcast(accepted.parties, jsonb_build_object(

@@ -1,26 +1,47 @@
--- What: who may read a study at this node.
--- Terms: reader = a role that may read the results of one study and its rows in the views: a role that proposed,
---        approved or ran it, or that was added with mpc.add_reader. Members of mpc_admin read everything; members of
---        mpc_study see every study (they decide on it), but results only as readers.
+-- What: who may read which version of a study at this node.
+-- Terms: reader = a role that may read the results of a version of a study and its rows in the views: a role that proposed,
+--        approved or ran that version, or that was added with mpc.add_reader. Members of mpc_admin read everything; members
+--        of mpc_study see every study (they decide on it), but results only as readers.
+--        version of a reader = the version that it proposed, approved or ran; NULL = all versions, those to come included;
+--        0 = what belongs to no version: drafts and changes of readers in the ledger.
 -- Invariants: a reader is an oid together with a name: a role that was made anew under an old name, or that got the oid
---             of another one after a restore, is no reader.
+--             of another one after a restore, is no reader. Whoever proposes a new version under the name of a released
+--             study reads the new version only. Nobody passes on, or takes away, more than it reads itself.
 
 CREATE TABLE mpc_internal.readers (
   study text NOT NULL,
+  version integer CHECK (version >= 0),
   role oid NOT NULL,
   role_name text NOT NULL,
   reason text NOT NULL CHECK (reason IN ('proposed', 'approved', 'ran', 'added', 'upgraded')),
   added_at timestamptz NOT NULL DEFAULT now(),
   added_by text,
-  CONSTRAINT readers_pkey PRIMARY KEY (study, role)
+  CONSTRAINT readers_key UNIQUE NULLS NOT DISTINCT (study, role, version)
 );
-COMMENT ON TABLE mpc_internal.readers IS 'roles that may read a study; the first reason for which a role became a reader is kept';
+COMMENT ON TABLE mpc_internal.readers IS
+'roles that may read a version of a study (NULL: all versions, 0: what belongs to none); the first reason for which a role became a reader of it is kept';
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.readers', '');
 
-CREATE VIEW mpc_internal.readable_studies AS
-SELECT DISTINCT r.study FROM mpc_internal.readers AS r JOIN pg_catalog.pg_roles AS p ON p.oid = r.role AND p.rolname = r.role_name
- WHERE pg_catalog.pg_has_role(p.oid, 'USAGE');
-COMMENT ON VIEW mpc_internal.readable_studies IS 'studies of which the current user is a reader';
+CREATE VIEW mpc_internal.reader_versions AS
+SELECT r.role, r.study, v.version
+  FROM mpc_internal.readers AS r JOIN pg_catalog.pg_roles AS p ON p.oid = r.role AND p.rolname = r.role_name,
+       LATERAL (SELECT r.version WHERE r.version IS NOT NULL
+                UNION ALL SELECT 0 WHERE r.version IS NULL
+                UNION ALL SELECT s.version FROM mpc_internal.studies AS s WHERE s.study = r.study AND r.version IS NULL) AS v;
+COMMENT ON VIEW mpc_internal.reader_versions IS 'readers with each version that they may read; 0 is what belongs to no version';
+
+CREATE VIEW mpc_internal.readable_versions AS
+SELECT DISTINCT r.study, r.version FROM mpc_internal.reader_versions AS r WHERE pg_catalog.pg_has_role(r.role, 'USAGE');
+COMMENT ON VIEW mpc_internal.readable_versions IS 'versions of studies of which the current user is a reader';
+
+CREATE VIEW mpc_internal.entry_versions AS
+SELECT l.id, l.study, coalesce(l.detail ->> 'version', b.version, '0')::integer AS version
+  FROM mpc_internal.ledger AS l
+  LEFT JOIN (SELECT DISTINCT ON (s.study, s.attempt) s.study, s.attempt, s.detail ->> 'version' AS version
+               FROM mpc_internal.ledger AS s WHERE s.event = 'started') AS b ON b.study = l.study AND b.attempt = l.attempt
+ WHERE l.study IS NOT NULL;
+COMMENT ON VIEW mpc_internal.entry_versions IS
+'the version of a study that an entry of the ledger is about, its own or that of its attempt; 0 when it is about none';
 
 CREATE FUNCTION mpc_internal.sees_every_study() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -40,29 +61,45 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT coalesce((SELECT quote_ident(r.rolname) FROM pg_roles AS r WHERE r.oid = $1), $1::text) $$;
 COMMENT ON FUNCTION mpc_internal.role_text(oid) IS 'name of a role as SQL writes it, with quotes where they are needed; its oid when it is gone';
 
-CREATE FUNCTION mpc_internal.note_reader(study text, role oid, reason text) RETURNS void
+CREATE FUNCTION mpc_internal.note_reader(study text, version integer, role oid, reason text) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-  INSERT INTO mpc_internal.readers (study, role, role_name, reason)
-  SELECT $1, p.oid, p.rolname, $3 FROM pg_roles AS p WHERE p.oid = $2
-  ON CONFLICT ON CONSTRAINT readers_pkey DO UPDATE SET role_name = excluded.role_name
+  INSERT INTO mpc_internal.readers (study, version, role, role_name, reason)
+  SELECT $1, $2, p.oid, p.rolname, $4 FROM pg_roles AS p WHERE p.oid = $3
+  ON CONFLICT ON CONSTRAINT readers_key DO UPDATE SET role_name = excluded.role_name
    WHERE readers.role_name <> excluded.role_name
 $$;
-COMMENT ON FUNCTION mpc_internal.note_reader(text, oid, text) IS 'the role proposed, approved or ran the study and may read it from now on';
+COMMENT ON FUNCTION mpc_internal.note_reader(text, integer, oid, text) IS
+'the role proposed, approved or ran this version of the study and may read it from now on';
 
-CREATE FUNCTION mpc_internal.reads(caller oid, study text) RETURNS boolean
+CREATE FUNCTION mpc_internal.reads(caller oid, study text, version integer DEFAULT NULL) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT pg_has_role($1, 'mpc_admin', 'USAGE')
+      OR EXISTS (SELECT FROM mpc_internal.reader_versions AS r
+                  WHERE r.study = $2 AND r.version = coalesce($3, r.version) AND pg_has_role($1, r.role, 'USAGE'))
+$$;
+COMMENT ON FUNCTION mpc_internal.reads(oid, text, integer) IS
+'whether a role may read the results of a version of a study, of any version without one';
+
+CREATE FUNCTION mpc_internal.reads_all_versions(caller oid, study text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT pg_has_role($1, 'mpc_admin', 'USAGE')
       OR EXISTS (SELECT FROM mpc_internal.readers AS r JOIN pg_roles AS p ON p.oid = r.role AND p.rolname = r.role_name
-                  WHERE r.study = $2 AND pg_has_role($1, p.oid, 'USAGE'))
+                  WHERE r.study = $2 AND r.version IS NULL AND pg_has_role($1, p.oid, 'USAGE'))
 $$;
-COMMENT ON FUNCTION mpc_internal.reads(oid, text) IS 'whether a role may read the results of a study';
+COMMENT ON FUNCTION mpc_internal.reads_all_versions(oid, text) IS 'whether a role may read a study with the versions that are still to come';
 
-CREATE FUNCTION mpc_internal.sees(caller oid, study text) RETURNS boolean
+CREATE FUNCTION mpc_internal.seen_entries(caller oid) RETURNS SETOF bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT pg_has_role($1, 'mpc_study', 'USAGE') OR mpc_internal.reads($1, $2) $$;
-COMMENT ON FUNCTION mpc_internal.sees(oid, text) IS 'whether a role sees a study in the views and in the ledger';
+AS $$
+  SELECT l.id FROM mpc_internal.ledger AS l
+   WHERE l.study IS NULL OR pg_has_role($1, 'mpc_study', 'USAGE') OR pg_has_role($1, 'mpc_admin', 'USAGE')
+      OR l.id IN (SELECT e.id FROM mpc_internal.entry_versions AS e JOIN mpc_internal.reader_versions AS r USING (study, version)
+                   WHERE pg_has_role($1, r.role, 'USAGE'))
+$$;
+COMMENT ON FUNCTION mpc_internal.seen_entries(oid) IS 'entries of the ledger that a role sees, as in view mpc.ledger';
 
 CREATE FUNCTION mpc_internal.require_reader(caller oid, study text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -74,11 +111,20 @@ BEGIN
   PERFORM mpc_internal.find_study(study);
   RAISE EXCEPTION USING ERRCODE = '42501',
     MESSAGE = format('role %s may not read study "%s"', mpc_internal.role_text(caller), study),
-    DETAIL = 'Roles that proposed, approved or ran a study at this node may read it, and those that were added to it.',
+    DETAIL = 'Roles that proposed, approved or ran a version of a study at this node may read that version, and those that were added to it.',
     HINT = format('One of them, or a member of mpc_admin, may call mpc.add_reader(%L, ''role'').', study);
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.require_reader(oid, text) IS 'error 42501 unless the role may read the results of the study';
+COMMENT ON FUNCTION mpc_internal.require_reader(oid, text) IS 'error 42501 unless the role may read the results of a version of the study';
+
+CREATE FUNCTION mpc_internal.versions_of(caller oid, study text) RETURNS integer[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE WHEN mpc_internal.reads_all_versions($1, $2) THEN ARRAY[NULL::integer]
+         ELSE ARRAY(SELECT DISTINCT r.version FROM mpc_internal.reader_versions AS r
+                     WHERE r.study = $2 AND pg_has_role($1, r.role, 'USAGE') ORDER BY r.version) END
+$$;
+COMMENT ON FUNCTION mpc_internal.versions_of(oid, text) IS 'versions of a study that a role may read, as in table readers: {NULL} for all';
 
 CREATE FUNCTION mpc_internal.reader_to_change(caller oid, study text, role text) RETURNS oid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -106,17 +152,20 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   added oid := mpc_internal.reader_to_change(caller, study, role);
+  versions integer[];
 BEGIN
   IF NOT (pg_has_role(added, 'mpc_reader', 'USAGE') OR pg_has_role(added, 'mpc_study', 'USAGE')) THEN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('role %s is no member of mpc_reader', mpc_internal.role_text(added)),
       DETAIL = 'Only members of mpc_reader or mpc_study may call the functions and read the views of results.',
       HINT = format('GRANT mpc_reader TO %s;', mpc_internal.role_text(added));
   END IF;
-  INSERT INTO mpc_internal.readers AS r (study, role, role_name, reason, added_by)
-  VALUES (add_reader.study, added, add_reader.role, 'added', mpc_internal.role_text(caller))
-  ON CONFLICT ON CONSTRAINT readers_pkey DO UPDATE SET role_name = excluded.role_name;
+  -- What the caller reads itself, no more: all versions, or those of which it is a reader.
+  versions := mpc_internal.versions_of(caller, study);
+  INSERT INTO mpc_internal.readers (study, version, role, role_name, reason, added_by)
+  SELECT add_reader.study, v, added, add_reader.role, 'added', mpc_internal.role_text(caller) FROM unnest(versions) AS v
+  ON CONFLICT ON CONSTRAINT readers_key DO UPDATE SET role_name = excluded.role_name;
   PERFORM mpc_internal.record_event(study, NULL, 'reader_added', NULL, jsonb_build_object(
-    'role', mpc_internal.role_text(added), 'by', mpc_internal.role_text(caller)));
+    'role', mpc_internal.role_text(added), 'by', mpc_internal.role_text(caller), 'versions', coalesce(to_jsonb(nullif(versions, ARRAY[NULL::integer])), '"all"')));
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.add_reader(oid, text, text) IS 'implements mpc.add_reader';
@@ -125,23 +174,36 @@ CREATE FUNCTION mpc.add_reader(study text, role text) RETURNS void
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.add_reader(text, text) IS
-'lets a role of this node read a study: its results and its rows in the views. The role is named as it stands in pg_roles and has to be a member of mpc_reader or mpc_study. Whoever may read the study may call it. Errors: 42704 unknown study or role, 42501 the caller may not read the study, 22023 the role is no member of mpc_reader';
+'lets a role of this node read a study: its results and its rows in the views. The role is named as it stands in pg_roles and has to be a member of mpc_reader or mpc_study. Whoever may read the study may call it and passes on what it may read itself: a member of mpc_admin, and whoever was added by one, all versions of the study, those to come included; a role that proposed, approved or ran some versions, those. Errors: 42704 unknown study or role, 42501 the caller may not read the study, 22023 the role is no member of mpc_reader';
 
 CREATE FUNCTION mpc_internal.remove_reader(caller oid, study text, role text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   removed oid := mpc_internal.reader_to_change(caller, study, role);
+  versions integer[];
+  taken integer[];
 BEGIN
-  DELETE FROM mpc_internal.readers AS r WHERE r.study = remove_reader.study AND r.role = removed;
-  IF NOT FOUND THEN
+  versions := mpc_internal.versions_of(caller, study);
+  WITH gone AS (
+    DELETE FROM mpc_internal.readers AS r
+     WHERE r.study = remove_reader.study AND r.role = removed
+       AND (r.version = ANY (versions) OR mpc_internal.reads_all_versions(caller, remove_reader.study))
+    RETURNING r.version)
+  SELECT array_agg(g.version ORDER BY g.version) INTO taken FROM gone AS g;
+  IF taken IS NULL AND EXISTS (SELECT FROM mpc_internal.readers AS r WHERE r.study = remove_reader.study AND r.role = removed) THEN
+    RAISE EXCEPTION USING ERRCODE = '42501',
+      MESSAGE = format('role %s may not take what role %s reads of study "%s"', mpc_internal.role_text(caller), mpc_internal.role_text(removed), study),
+      DETAIL = 'They are readers of different versions, or the other one of all versions.',
+      HINT = 'A reader of the same versions, or a member of mpc_admin, may do so.';
+  ELSIF taken IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = '42704', MESSAGE = format('role %s is no reader of study "%s"', mpc_internal.role_text(removed), study),
-      DETAIL = format('Its readers are %s.', coalesce((SELECT string_agg(mpc_internal.role_text(r.role), ', ' ORDER BY r.role_name)
+      DETAIL = format('Its readers are %s.', coalesce((SELECT string_agg(DISTINCT mpc_internal.role_text(r.role), ', ')
                                                          FROM mpc_internal.readers AS r WHERE r.study = remove_reader.study), 'none')),
       HINT = 'A role may also read a study because it is a member of one that is a reader, or of mpc_admin.';
   END IF;
   PERFORM mpc_internal.record_event(study, NULL, 'reader_removed', NULL, jsonb_build_object(
-    'role', mpc_internal.role_text(removed), 'by', mpc_internal.role_text(caller)));
+    'role', mpc_internal.role_text(removed), 'by', mpc_internal.role_text(caller), 'versions', coalesce(to_jsonb(nullif(taken, ARRAY[NULL::integer])), '"all"')));
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.remove_reader(oid, text, text) IS 'implements mpc.remove_reader';
@@ -150,4 +212,4 @@ CREATE FUNCTION mpc.remove_reader(study text, role text) RETURNS void
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.remove_reader(text, text) IS
-'takes the right to read a study from a role, also from one that proposed, approved or ran it (which gets it back when it does so again). Errors: 42704 unknown study or role, or the role is no reader; 42501 the caller may not read the study';
+'takes the right to read a study from a role, also from one that proposed, approved or ran it (which gets it back when it does so again): of the versions that the caller may read itself. Errors: 42704 unknown study or role, or the role is no reader; 42501 the caller may read none of the versions that the role reads';

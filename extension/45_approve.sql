@@ -265,7 +265,7 @@ BEGIN
   PERFORM mpc_internal.require_unchanged(held);
   expires := now() + mpc_internal.lifetime();
   PERFORM mpc_internal.decide(held.study, held.version, own, held.digest, 'approved', NULL, expires, caller, source::text);
-  PERFORM mpc_internal.note_reader(held.study, caller, 'approved');
+  PERFORM mpc_internal.note_reader(held.study, held.version, caller, 'approved');
   IF brought IS NOT NULL THEN
     UPDATE mpc_internal.approvals AS a
        SET source = approve_study.source, identifier = names, approver = caller,

@@ -290,6 +290,6 @@ SELECT u.study, u.version, u.attempt, u.used_at, u.outcome, u.models, u.match_to
        u.counterpart, u.numbers, u.columns, b.numbers_used, b.numbers_left, b.models_left
   FROM mpc_internal.source_uses AS u
   LEFT JOIN LATERAL mpc_internal.budget_of(u.relations, u.names, u.counterpart) AS b ON mpc_internal.sees_every_study()
- WHERE (mpc_internal.sees_every_study() OR u.study IN (SELECT r.study FROM mpc_internal.readable_studies AS r));
+ WHERE (mpc_internal.sees_every_study() OR (u.study, u.version) IN (SELECT r.study, r.version FROM mpc_internal.readable_versions AS r));
 COMMENT ON VIEW mpc.source_uses IS
 'what has been used of the budget of this node''s sources, and what is left: a row per attempt that runs (it reserves its models), released models, was refused by a disclosure rule or ended after the match (the latter two count as one), with the relations that it read. Sources that have a relation in common share their models; all sources share the numbers of a counterpart. records = complete records of this node''s own source; numbers = released numbers that count against disclosure.released_numbers with the counterpart. As of now, running studies included: numbers_used of that counterpart; numbers_left at the default limit, a tenth of the number of matches told last and at most 100, NULL before it was told; models_left of the default model_budget for the sources of the row. A study whose spec has other limits has more or less. The last three are NULL for readers who do not see every study';

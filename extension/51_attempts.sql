@@ -8,7 +8,7 @@ AS $$
   SELECT mpc_internal.record_event(s.study, NULL, 'asked', mpc_internal.own_party(), jsonb_build_object(
            'version', s.version, 'what', $2, 'by', mpc_internal.role_text($3)))
     FROM mpc_internal.current_studies AS s WHERE s.study = $1;
-  SELECT mpc_internal.note_reader(s.study, $3, 'ran') FROM mpc_internal.current_studies AS s
+  SELECT mpc_internal.note_reader(s.study, s.version, $3, 'ran') FROM mpc_internal.current_studies AS s
    WHERE s.study = $1 AND $2 IN ('start', 'prepare') AND s.state <> 'released'
 $$;
 COMMENT ON FUNCTION mpc_internal.record_request(text, text, oid) IS

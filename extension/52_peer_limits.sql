@@ -75,7 +75,8 @@ AS $$
 BEGIN
   IF mpc_internal.entries_of(party, message ->> 'study', '{message_refused}') < 100 THEN
     PERFORM mpc_internal.record_event(message ->> 'study', NULL, 'message_refused', party,
-      jsonb_build_object('type', message ->> 'type', 'sqlstate', record_refusal.sqlstate, 'message', said));
+      jsonb_strip_nulls(jsonb_build_object('version', message -> 'version', 'type', message ->> 'type',
+                                           'sqlstate', record_refusal.sqlstate, 'message', said)));
   END IF;
 END
 $$;

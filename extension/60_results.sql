@@ -76,17 +76,28 @@ AS $$
 $$;
 COMMENT ON FUNCTION mpc_internal.store_result(text, integer, jsonb) IS 'stores what the engine of this node got released';
 
-CREATE FUNCTION mpc_internal.released_version(study text) RETURNS integer
+CREATE FUNCTION mpc_internal.released_version(caller oid, study text) RETURNS integer
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  number integer := (SELECT max(f.version) FROM mpc_internal.fits AS f WHERE f.study = released_version.study);
-  held record;
+  number integer;
+  held mpc_internal.study_versions%ROWTYPE;
 BEGIN
+  PERFORM mpc_internal.require_reader(caller, study);
+  SELECT max(f.version) INTO number FROM (SELECT DISTINCT r.version FROM mpc_internal.fits AS r WHERE r.study = released_version.study) AS f
+   WHERE mpc_internal.reads(caller, study, f.version);
   IF number IS NOT NULL THEN
     RETURN number;
   END IF;
-  held := mpc_internal.find_study(study);
+  IF EXISTS (SELECT FROM mpc_internal.fits AS f WHERE f.study = released_version.study) THEN
+    RAISE EXCEPTION USING ERRCODE = '42501',
+      MESSAGE = format('role %s may not read the released version of study "%s"', mpc_internal.role_text(caller), study),
+      DETAIL = format('Of its versions it may read %s.', array_to_string(mpc_internal.versions_of(caller, study), ', ')),
+      HINT = format('Whoever reads the released version, or a member of mpc_admin, may call mpc.add_reader(%L, ''role'').', study);
+  END IF;
+  PERFORM mpc_internal.find_study(study);
+  SELECT * INTO held FROM mpc_internal.study_versions AS s
+   WHERE s.study = released_version.study AND mpc_internal.reads(caller, s.study, s.version) ORDER BY s.version DESC LIMIT 1;
   IF held.state = 'released' THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('this node is no recipient of study "%s"', study),
       DETAIL = format('Its recipients are %s.', (SELECT string_agg(r, ', ') FROM
@@ -100,8 +111,8 @@ BEGIN
            ELSE 'Propose it again: a new version needs new approvals.' END;
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.released_version(text) IS
-'latest released version of a study; errors 42704 unknown study, 55000 not released or not released to this node';
+COMMENT ON FUNCTION mpc_internal.released_version(oid, text) IS
+'latest released version of a study among those that the role may read, also while a later one is proposed; errors 42704 unknown study, 42501 no reader of the released version, 55000 not released or not released to this node';
 
 CREATE FUNCTION mpc_internal.one_lambda(study text, version integer, lambda float8) RETURNS float8
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -133,8 +144,7 @@ AS $$
 DECLARE
   number integer;
 BEGIN
-  PERFORM mpc_internal.require_reader(caller, study);
-  number := mpc_internal.released_version(study);
+  number := mpc_internal.released_version(caller, study);
   RETURN QUERY SELECT c.lambda, c.attribute, c.party, c.coefficient, c.selected FROM mpc_internal.coefficients AS c
                 WHERE c.study = coefficients.study AND c.version = number ORDER BY c.lambda, c.place;
 END
@@ -146,7 +156,7 @@ RETURNS TABLE (lambda float8, attribute text, party text, coefficient float8, se
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.coefficients(text) IS
-'coefficients of a released study in original units (outcome units per attribute unit), a row per lambda and attribute; the intercept has attribute "(intercept)" and no party. Errors: 42704 unknown study, 55000 not released';
+'coefficients of a released study in original units (outcome units per attribute unit), a row per lambda and attribute; the intercept has attribute "(intercept)" and no party. Of several released versions, here and in mpc.fit, mpc.transcript and mpc.predict, it is the latest that the caller may read; view mpc.models has them all. Errors: 42704 unknown study, 42501 no reader of a released version, 55000 not released';
 
 CREATE FUNCTION mpc_internal.fit(caller oid, study text)
 RETURNS TABLE (lambda float8, n bigint, parameters integer, nonzero integer, iterations integer, converged boolean,
@@ -157,8 +167,7 @@ AS $$
 DECLARE
   number integer;
 BEGIN
-  PERFORM mpc_internal.require_reader(caller, study);
-  number := mpc_internal.released_version(study);
+  number := mpc_internal.released_version(caller, study);
   RETURN QUERY SELECT f.lambda, f.n, f.parameters, f.nonzero, f.iterations, f.converged, f.r_squared,
                       f.adjusted_r_squared, f.rounds, f.bytes_sent FROM mpc_internal.fits AS f
                 WHERE f.study = fit.study AND f.version = number ORDER BY f.lambda;
@@ -172,7 +181,7 @@ RETURNS TABLE (lambda float8, n bigint, parameters integer, nonzero integer, ite
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.fit(text) IS
-'measures of fit of a released study, a row per lambda: n matched records, parameters with the intercept, R squared, and what the run took at this node. Errors: 42704 unknown study, 55000 not released';
+'measures of fit of a released study, a row per lambda: n matched records, parameters with the intercept, R squared, and what the run took at this node. Errors: as mpc.coefficients';
 
 CREATE FUNCTION mpc_internal.transcript(caller oid, study text)
 RETURNS TABLE (phase text, rounds bigint, elements bigint, bytes_sent bigint)
@@ -182,8 +191,7 @@ AS $$
 DECLARE
   number integer;
 BEGIN
-  PERFORM mpc_internal.require_reader(caller, study);
-  number := mpc_internal.released_version(study);
+  number := mpc_internal.released_version(caller, study);
   RETURN QUERY SELECT t.phase, t.rounds, t.elements, t.bytes_sent FROM mpc_internal.traffic AS t
                 WHERE t.study = transcript.study AND t.version = number ORDER BY t.place;
 END
@@ -195,7 +203,7 @@ RETURNS TABLE (phase text, rounds bigint, elements bigint, bytes_sent bigint)
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.transcript(text) IS
-'what this node sent in steps 7 and 8 of a released study, by phase of the computation: rounds it took part in (phases share rounds, so their sum exceeds the rounds in mpc.fit), field elements without those inside comparison keys, bytes before encryption. Errors: 42704 unknown study, 55000 not released';
+'what this node sent in steps 7 and 8 of a released study, by phase of the computation: rounds it took part in (phases share rounds, so their sum exceeds the rounds in mpc.fit), field elements without those inside comparison keys, bytes before encryption. Errors: as mpc.coefficients';
 
 CREATE FUNCTION mpc_internal.predictor_value(study text, key text, value jsonb) RETURNS float8
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -224,8 +232,7 @@ DECLARE
   missing text[] := '{}';
   total float8 := 0;
 BEGIN
-  PERFORM mpc_internal.require_reader(caller, study);
-  number := mpc_internal.released_version(study);
+  number := mpc_internal.released_version(caller, study);
   chosen := mpc_internal.one_lambda(study, number, lambda);
   IF attributes IS NULL THEN
     RETURN NULL;

@@ -33,11 +33,15 @@ AS $$
 #variable_conflict use_column
 DECLARE
   spec text := mpc_internal.spec_to_read(study);
-  own_records bigint := mpc_internal.approved_records(study, spec);
+  own_records bigint;
 BEGIN
-  IF NOT mpc_internal.sees(caller, study) THEN
+  IF NOT (pg_has_role(caller, 'mpc_study', 'USAGE') OR pg_has_role(caller, 'mpc_admin', 'USAGE')) THEN
+    -- No draft, and no version of somebody else.
     PERFORM mpc_internal.require_reader(caller, study);
+    SELECT s.spec INTO spec FROM mpc_internal.studies AS s
+     WHERE s.study = explain_study.study AND mpc_internal.reads(caller, s.study, s.version) ORDER BY s.version DESC LIMIT 1;
   END IF;
+  own_records := mpc_internal.approved_records(study, spec);
   IF own_records IS NULL THEN
     RETURN QUERY SELECT * FROM mpc_internal.explain_spec(spec, mpc_internal.own_party());
   ELSE
@@ -53,7 +57,7 @@ RETURNS TABLE (step integer, name text, party text, peer text, sends text, learn
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.explain_study(text) IS
-'what a study does, before it is approved: per step who sends what to whom, who learns what, and what is destroyed; records, bytes and seconds are estimates from expected_records of the spec, NULL without it. Once this node, a controller, has approved, those of its own rows follow from the complete records of the source that it bound: they are seen at this node only. Rows of step 0 state what holds for the whole study: disclosure rules, what becomes public, statistical distance, trust, and what the estimates come from. Error 42704 unknown study';
+'what a study does, before it is approved: per step who sends what to whom, who learns what, and what is destroyed; records, bytes and seconds are estimates from expected_records of the spec, NULL without it. Once this node, a controller, has approved, those of its own rows follow from the complete records of the source that it bound: they are seen at this node only. Rows of step 0 state what holds for the whole study: disclosure rules, what becomes public, statistical distance, trust, and what the estimates come from. A role that may read some versions only sees the latest of them. Errors: 42704 unknown study, 42501 no reader of it';
 
 CREATE FUNCTION mpc_internal.explain_study(caller oid, study text, source regclass, identifier text)
 RETURNS TABLE (step integer, name text, party text, peer text, sends text, learns text, records bigint, bytes bigint,

@@ -245,6 +245,66 @@ REFRESH MATERIALIZED VIEW kept;
 SELECT fails($$CREATE MATERIALIZED VIEW changed AS SELECT mpc.reject_study('boundary')$$);
 DROP MATERIALIZED VIEW kept;
 
+-- per version: who proposes a new one under the name reads nothing of the one before, and passes on what it reads only
+CREATE FUNCTION released(version integer) RETURNS void LANGUAGE sql AS $$
+  UPDATE mpc_internal.studies AS s SET run_state = 'released' WHERE s.study = 'boundary' AND s.version = released.version;
+  INSERT INTO mpc_internal.steps (study, version, attempt, party, step, name, destroyed) VALUES ('boundary', version, repeat(version::text, 32), 'regress', 1, 'prepare', '{}');
+  SELECT mpc_internal.record_event('boundary', repeat(version::text, 32), 'started', 'regress', jsonb_build_object('version', version));
+  SELECT mpc_internal.record_event('boundary', repeat(version::text, 32), 'step', 'regress', '{"step": 1}');
+  INSERT INTO mpc_internal.source_uses (study, version, attempt, outcome, models, match_told, relations, names) VALUES ('boundary', version, repeat(version::text, 32), 'released', 0, true, '{}', '{}') $$;
+SELECT released(1);
+-- what each view shows: versions, and how many entries of attempts
+CREATE FUNCTION sees_versions() RETURNS text LANGUAGE sql AS $$
+SELECT format('studies %s, approvals %s, history %s, steps %s, ledger %s, models %s, uses %s', (SELECT string_agg(version::text, ',') FROM mpc.studies WHERE study = 'boundary'),
+  (SELECT string_agg(DISTINCT version::text, ',') FROM mpc.approvals WHERE study = 'boundary'), (SELECT string_agg(DISTINCT version::text, ',') FROM mpc.study_history WHERE study = 'boundary'),
+  (SELECT string_agg(DISTINCT version::text, ',') FROM mpc.steps WHERE study = 'boundary'), (SELECT string_agg(DISTINCT attempt, ',') FROM mpc.ledger WHERE study = 'boundary' AND event = 'step'),
+  (SELECT string_agg(version::text, ',') FROM mpc.models WHERE study = 'boundary'), (SELECT string_agg(version::text, ',') FROM mpc.source_uses WHERE study = 'boundary')) $$;
+CREATE FUNCTION exported_entries() RETURNS text LANGUAGE sql AS $$
+SELECT string_agg(DISTINCT entry::jsonb ->> 3, ',') FROM mpc.export_ledger() WHERE entry::jsonb ->> 2 = 'boundary' AND entry::jsonb ->> 4 = 'step' $$;
+CREATE ROLE regress_second IN ROLE mpc_reader;
+SET ROLE regress_other;
+SELECT mpc.propose_study('boundary', (SELECT jsonb_set(spec, '{expected_records}', '77') FROM mpc.studies WHERE study = 'boundary')) IS NOT NULL;
+SELECT fails($$SELECT * FROM mpc.coefficients('boundary')$$);
+SELECT count(*) FROM mpc.models WHERE study = 'boundary';
+SELECT fails($$SELECT mpc.remove_reader('boundary', 'regress_clerk')$$);
+SELECT mpc.add_reader('boundary', 'regress_second');
+RESET ROLE;
+SELECT version, role_name, reason FROM mpc_internal.readers WHERE study = 'boundary' AND role_name IN ('regress_other', 'regress_second') ORDER BY role_name;
+SET ROLE regress_second;
+SELECT sees_versions(), exported_entries();
+SELECT fails($$SELECT * FROM mpc.coefficients('boundary')$$);
+-- readers of version 1 go on reading it while another one is proposed, and when it is released
+SET ROLE regress_clerk;
+SELECT attribute, coefficient FROM mpc.coefficients('boundary');
+SELECT mpc.add_reader('boundary', 'regress_reader');
+RESET ROLE;
+SELECT released(2);
+INSERT INTO mpc_internal.fits (study, version, lambda, n, parameters, nonzero, iterations, converged) VALUES ('boundary', 2, 0.1, 200, 1, 0, 1, true);
+INSERT INTO mpc_internal.coefficients VALUES ('boundary', 2, 0.1, 1, 'x', 'regress', 2, true);
+SET ROLE regress_reader;
+SELECT sees_versions(), exported_entries();
+SELECT coefficient FROM mpc.coefficients('boundary');
+SELECT count(*) FROM mpc.explain_study('boundary') WHERE records = 77;
+SET ROLE regress_second;
+SELECT sees_versions(), exported_entries();
+SELECT coefficient FROM mpc.coefficients('boundary');
+SELECT count(*) > 0 FROM mpc.explain_study('boundary') WHERE records = 77;
+-- a member of mpc_admin adds to all versions, those to come included
+SET ROLE regress_admin;
+SELECT sees_versions();
+SELECT mpc.add_reader('boundary', 'regress_second');
+SET ROLE regress_second;
+SELECT sees_versions();
+SELECT coefficient FROM mpc.coefficients('boundary');
+SET ROLE regress_other;
+SELECT mpc.remove_reader('boundary', 'regress_second');
+SELECT fails($$SELECT mpc.remove_reader('boundary', 'regress_second')$$);
+RESET ROLE;
+SELECT event, detail ->> 'role', detail ->> 'versions' FROM mpc.ledger WHERE study = 'boundary' AND event LIKE 'reader%' ORDER BY id DESC LIMIT 4;
+DELETE FROM mpc_internal.source_uses WHERE study = 'boundary';
+DELETE FROM mpc_internal.steps WHERE study = 'boundary';
+DROP FUNCTION released, sees_versions, exported_entries;
+
 -- what would be refused after the match is refused before anybody approves
 SELECT fails(format($$SELECT mpc.propose_study('wide', %L)$$, jsonb_build_object('controllers', jsonb_build_object(
   'regress', jsonb_build_object('attributes', (SELECT jsonb_agg('a' || i) FROM generate_series(1, 100) AS i)),
@@ -257,6 +317,6 @@ DROP TABLE clerk_patients, escapes;
 SET client_min_messages = warning;
 DROP SCHEMA trap CASCADE;
 RESET client_min_messages;
-DROP OWNED BY regress_trudy, regress_clerk, "Regress ""Alice""", regress_admin, regress_other, regress_reader, regress_plain;
-DROP ROLE regress_trudy, regress_clerk, "Regress ""Alice""", regress_admin, regress_other, regress_reader, regress_plain;
+DROP OWNED BY regress_trudy, regress_clerk, "Regress ""Alice""", regress_admin, regress_other, regress_reader, regress_second, regress_plain;
+DROP ROLE regress_trudy, regress_clerk, "Regress ""Alice""", regress_admin, regress_other, regress_reader, regress_second, regress_plain;
 RESET statement_timeout;

@@ -26,6 +26,7 @@ DROP FUNCTION mpc_internal.owns(oid);
 DROP FUNCTION mpc_internal.own_draft(text);
 DROP FUNCTION mpc_internal.take_draft(text);
 DROP FUNCTION mpc_internal.floor_min_matched();
+DROP FUNCTION mpc_internal.released_version(text);
 
 -- Commitments to the data that a controller brings, and what is known of earlier ones.
 ALTER TABLE mpc_internal.approvals DROP CONSTRAINT approvals_decision_check;
@@ -45,9 +46,11 @@ ALTER TABLE mpc_internal.source_uses ADD COLUMN numbers bigint;
 
 -- data
 
--- Whoever could read a study before may read it now: all members of mpc_reader, and the roles that decided on it or ran it.
-INSERT INTO mpc_internal.readers (study, role, role_name, reason)
-SELECT DISTINCT s.study, r.oid, r.rolname, 'upgraded' FROM mpc_internal.studies AS s, pg_catalog.pg_roles AS r
+-- Whoever could read a study before may read it now, in the versions that there are: all members of mpc_reader, and the
+-- roles that decided on it or ran it.
+INSERT INTO mpc_internal.readers (study, version, role, role_name, reason)
+SELECT DISTINCT s.study, v.version, r.oid, r.rolname, 'upgraded'
+  FROM mpc_internal.studies AS s CROSS JOIN LATERAL (VALUES (0), (s.version)) AS v (version) CROSS JOIN pg_catalog.pg_roles AS r
  WHERE r.rolname OPERATOR(pg_catalog.=) 'mpc_reader'
     OR r.oid OPERATOR(pg_catalog.=) ANY (SELECT a.approver FROM mpc_internal.approvals AS a WHERE a.study OPERATOR(pg_catalog.=) s.study)
     OR EXISTS (SELECT FROM mpc_internal.ledger AS l
