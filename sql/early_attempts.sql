@@ -1,4 +1,5 @@
--- Attempts that end before the match are counted per peer and day (pg_mpc.early_attempts), across restarts.
+-- Attempts that end before the match are counted per day (pg_mpc.early_attempts), across restarts: for their parties together,
+-- and for the peers that started or ended them.
 \set SHOW_CONTEXT never
 \pset format unaligned
 \pset tuples_only on
@@ -28,13 +29,25 @@ SELECT attempts('[1,4)', true), attempts('[11,14)', false, 'MP005'), attempts('[
 SELECT mpc_internal.start_job('early') ->> 'study';
 SELECT attempts('[70,71)', false);
 SELECT fails($$SELECT mpc_internal.start_job('early')$$);
--- other peers are not meant, nor are attempts of yesterday
-SELECT mpc_internal.require_early_attempts('other', '{regress,amphia,radboud}');
+-- the order of the parties does not matter; other parties are not meant, though one of them be the same; nor are attempts of yesterday
+SELECT fails($$SELECT mpc_internal.require_early_attempts('other', '{regress,zorgttp,zilveren_kruis}')$$);
+SELECT mpc_internal.require_early_attempts('other', p) FROM (VALUES ('{regress,amphia,radboud}'::text[]), ('{regress,zilveren_kruis,amphia}'), ('{amphia,regress,zorgttp}')) AS v (p);
 UPDATE mpc_internal.early_attempts SET ended_at = ended_at - interval '25 hours' WHERE attempt = lpad('30', 32, '0');
 SELECT mpc_internal.start_job('early') ->> 'study';
 SELECT attempts('[71,72)', false);
 -- a restart is an end before the match
 SELECT mpc_internal.attempt_started('early', repeat('f', 32), false), mpc_internal.recover();
-SELECT count(*) FROM mpc_internal.early_attempts WHERE parties = '{zilveren_kruis,zorgttp}';
+SELECT count(*), count(*) FILTER (WHERE charged <> '{}') FROM mpc_internal.early_attempts WHERE parties = '{zilveren_kruis,zorgttp}';
+-- charged: who started and who ended it, of its parties
+SELECT mpc_internal.charge_early_attempt(lpad('40', 32, '0'), 'zorgttp', 'zorgttp'), mpc_internal.charge_early_attempt(lpad('41', 32, '0'), 'zorgttp', 'zilveren_kruis'),
+  mpc_internal.charge_early_attempt(lpad('42', 32, '0'), NULL, 'amphia'), mpc_internal.charge_early_attempt(lpad('43', 32, '0'), 'zilveren_kruis', NULL);
+SELECT ltrim(attempt, '0') AS number, charged FROM mpc_internal.early_attempts WHERE attempt BETWEEN lpad('40', 32, '0') AND lpad('43', 32, '0') ORDER BY attempt;
+-- a peer alone is blocked by twice as many, with other parties too; those whom it kept from their attempts are not
+INSERT INTO mpc_internal.early_attempts (attempt, study, parties, charged) SELECT 'x' || i, 'x', '{radboud,zilveren_kruis}', '{radboud,zilveren_kruis}' FROM generate_series(1, 49) AS i;
+INSERT INTO mpc_internal.early_attempts (attempt, study, parties, charged) SELECT 'y' || i, 'y', '{amphia,radboud}', '{radboud}' FROM generate_series(1, 50) AS i;
+SELECT mpc_internal.require_early_attempts('other', '{regress,radboud,zorgttp}'), mpc_internal.require_early_attempts('other', '{regress,zilveren_kruis,amphia}');
+INSERT INTO mpc_internal.early_attempts (attempt, study, parties, charged) VALUES ('z', 'z', '{radboud,zorgttp}', '{radboud}');
+SELECT fails($$SELECT mpc_internal.require_early_attempts('other', '{regress,radboud,zorgttp}')$$);
+SELECT mpc_internal.require_early_attempts('other', '{regress,zilveren_kruis,amphia}');
 DELETE FROM mpc_internal.early_attempts;
 DROP FUNCTION attempts;

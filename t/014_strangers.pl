@@ -137,6 +137,20 @@ for my $node ($hospital, $third) {
 }
 like(slurp_file($insurer->logfile), qr/study budget cannot start here: model budget/, 'the log of the insurer has the reason');
 
+# --- so are attempts that ended before the match, and the parties of other studies with which they did ---
+$mpc->prepare_study('early', $mpc->small_spec, 'small_a', 'small_b');
+my $early = "INSERT INTO mpc_internal.early_attempts (attempt, study, parties, charged) SELECT 'test' || i, 'west', '{amphia,erasmus_mc}', '{erasmus_mc}'
+	FROM generate_series(1, 100) AS i";
+$insurer->safe_psql('postgres', $early);
+$mpc->refuses($insurer, "SELECT * FROM mpc.run_study('early')", '53400', qr/that party "erasmus_mc" started or ended were over.*There were 100/s,
+	'the own user is told which limit');
+for my $node ($hospital, $third) {
+	my $text = $mpc->refuses($node, "SELECT * FROM mpc.run_study('early')", '53400', qr/zilveren_kruis has reached a limit and cannot start study 'early' now/,
+		$mpc->party($node) . ' hears of a limit');
+	unlike($text, qr/erasmus_mc|amphia|west|\b\d\d+\b(?!:)/, '… and neither parties nor counts');
+}
+$insurer->safe_psql('postgres', 'DELETE FROM mpc_internal.early_attempts');
+
 # --- as many studies at once as the node is set up for ---
 $lab->append_conf('postgresql.conf', 'pg_mpc.max_studies = 1');
 $lab->restart;
@@ -151,7 +165,8 @@ $held = $mpc->hold($insurer, 'small_b');
 my $one = $mpc->start_sql($lab, "SELECT count(*) FROM mpc.run_study('one')");
 $mpc->become($_, "SELECT count(*) = 1 FROM mpc.stat_study_progress WHERE study = 'one'") for $lab, $insurer, $hospital;
 for my $node ($lab, $insurer) {
-	my $text = $mpc->refuses($node, "SELECT * FROM mpc.run_study('two')", '54000', qr/too many studies run on this node.*max_studies is 1/s,
+	my $text = $mpc->refuses($node, "SELECT * FROM mpc.run_study('two')", '54000',
+		$node == $lab ? qr/too many studies run on this node.*max_studies is 1/s : qr/amphia has reached a limit and cannot start study 'two' now/,
 		'one study more than amphia runs at once, at ' . $mpc->party($node));
 	$mpc->become($_, "SELECT count(*) = 1 FROM mpc.stat_study_progress") for $lab, $insurer, $hospital;
 }

@@ -78,6 +78,9 @@ my $held = $mpc->hold($insurer, 'small_b');
 $mpc->ask($hospital, "SELECT mpc.start_study('interrupted')");
 $hospital->restart;
 $mpc->become($_, "SELECT state = 'failed' FROM mpc.studies WHERE study = 'interrupted'") for $insurer, $third;
+is($_->safe_psql('postgres', "SELECT parties, charged FROM mpc_internal.early_attempts WHERE study = 'interrupted'"),
+	$_ == $insurer ? '{erasmus_mc,zorgttp}|{erasmus_mc}' : '{erasmus_mc,zilveren_kruis}|{erasmus_mc}',
+	'it ended before the match: charged to the hospital, at ' . $mpc->party($_)) for $insurer, $third;
 $mpc->release($held);
 $mpc->become($hospital, "SELECT bool_and(status = 'ok') FROM mpc.node_status()");
 is($mpc->ask($lab, "SELECT last_seen IS NULL FROM mpc.parties WHERE party = 'erasmus_mc'"), 't',

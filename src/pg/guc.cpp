@@ -94,7 +94,8 @@ const IntSetting int_settings[] = {
      &approval_lifetime_value, 30 * 24 * 60, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN},
     {"pg_mpc.min_matched", "Smallest disclosure.min_matched of a study that this node takes part in.",
      &min_matched_value, 100, 1, INT_MAX, PGC_SIGHUP, 0},
-    {"pg_mpc.early_attempts", "Attempts with one peer that may end before the match within a day (0: any number).",
+    {"pg_mpc.early_attempts",
+     "Attempts with the same parties that may end before the match within a day (0: any number).",
      &early_attempts_value, 50, 0, INT_MAX, PGC_SIGHUP, 0},
     {"pg_mpc.threads", "Threads that compute for one running study.", &threads_value, 2, 1, 64, PGC_SIGHUP, 0},
 };

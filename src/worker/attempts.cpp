@@ -116,7 +116,8 @@ Attempt& AttemptBook::form(const std::string& study, const std::string& id) {
   return *attempt;
 }
 
-Attempt& AttemptBook::launch(const std::string& study, const std::string& id, bool manual, Json job) {
+Attempt& AttemptBook::launch(const std::string& study, const std::string& id, bool manual, Json job,
+                             const std::string& started_by) {
   if (Attempt* known = find(id); known != nullptr && known->state != Attempt::State::forming) return *known;
   if (running() >= static_cast<std::size_t>(guc::max_studies()))
     throw Error(ErrorCode::limit_exceeded, "too many studies run on this node",
@@ -124,6 +125,7 @@ Attempt& AttemptBook::launch(const std::string& study, const std::string& id, bo
                 "Wait for a study to end, or raise pg_mpc.max_studies and restart the server.");
   Attempt& attempt = find(id) != nullptr ? *find(id) : form(study, id);
   attempt.manual = manual;
+  attempt.started_by = started_by;
   attempt.job = std::move(job);
   attempt.job["attempt"] = id;
   attempt.job["manual"] = manual;
@@ -165,6 +167,8 @@ void AttemptBook::finish(Attempt& attempt, Attempt::State state, std::optional<p
   if (attempt.fault && recorded) {
     try {
       tables::attempt_failed(attempt.study, attempt.id, *attempt.fault, state == Attempt::State::cancelled);
+      if (!attempt.started_by.empty() || !attempt.ended_by.empty())
+        tables::charge_early_attempt(attempt.id, attempt.started_by, attempt.ended_by);
     } catch (...) {
       pg::log_warning("could not record the end of study " + attempt.study + ": " + pg::current_fault().message);
     }
@@ -197,6 +201,7 @@ void AttemptBook::peer_stopped(Attempt& attempt, const std::string& sender, cons
   bool cancelled = reason == "cancelled";
   const std::string& party = attempt.has_member(left) ? left : sender;
   if (attempt.left.empty()) attempt.left = party;
+  if (attempt.ended_by.empty() && party == sender) attempt.ended_by = sender;
   pg::Fault fault{"MP002", "party " + party + (cancelled ? " cancelled the study" : " stopped the attempt"),
                   "The reason is known on the node of that party only.", "Ask it to look at mpc.studies there."};
   if (cancelled) return finish(attempt, Attempt::State::cancelled, fault);

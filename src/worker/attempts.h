@@ -44,6 +44,7 @@ struct Attempt {
   std::optional<pg::Fault> fault;
   std::optional<pg::Fault> stopping;  // a peer has left: how the attempt ends unless its engine says why itself
   std::string left;                   // that peer, or the one because of which it left
+  std::string started_by, ended_by;   // peers that say so of themselves; empty: this node, or unknown
 
   pg::EngineHandle* engine = nullptr;
   int pid = 0;
@@ -87,7 +88,9 @@ class AttemptBook {
   // A new attempt of which only the id exists yet (third party, manual mode).
   Attempt& form(const std::string& study, const std::string& id);
   // Starts this node's engine; no effect when that attempt has an engine already. Throws when it cannot.
-  Attempt& launch(const std::string& study, const std::string& id, bool manual, Json job);
+  // started_by: the peer that starts the attempt; empty: this node.
+  Attempt& launch(const std::string& study, const std::string& id, bool manual, Json job,
+                  const std::string& started_by = "");
   void finish(Attempt& attempt, Attempt::State state, std::optional<pg::Fault> fault);
   // A peer says that the attempt is over for it.
   // left: the party that left first, as the sender knows; empty: the sender itself.

@@ -54,17 +54,21 @@ void require_same_protocol(const std::string& party, const Json& message) {
 
 std::string own_name() { return std::string("party ") + guc::party(); }
 
-// Runs what a peer asked for. Why this node cannot do it may name its sources, its roles or its other studies: that
-// goes into its own log. A peer is told of a lack of resources, else only that the reason is known here.
+// Runs what a peer asked for. Why this node cannot do it may name its sources, its roles, its other studies and their
+// parties: that goes into its own log. The peer gets one of two fixed texts: a limit, or anything else.
 template <typename F>
-auto untold(const std::string& study, F&& body) -> decltype(body()) {
+auto hide_reason(const std::string& study, F&& body) -> decltype(body()) {
   try {
     return body();
   } catch (...) {
     pg::Fault fault = pg::current_fault();
     pg::log_line("study " + study + " cannot start here: " + fault.message +
                  (fault.detail.empty() ? "" : " (" + fault.detail + ")"));
-    if (fault.sqlstate.starts_with("53") || fault.sqlstate.starts_with("54")) throw;
+    if (fault.sqlstate.starts_with("53") || fault.sqlstate.starts_with("54"))
+      throw pg::FaultError({fault.sqlstate,
+                            own_name() + " has reached a limit and cannot start study \"" + study + "\" now",
+                            "Which limit it is, is known on the node of that party only.",
+                            "Try again later, or ask it to start the study there: that names the limit."});
     throw Error(ErrorCode::wrong_state, own_name() + " cannot start study \"" + study + "\"",
                 "The reason is known on the node of that party only.",
                 "Ask it to start the study there: that names it.");
@@ -83,7 +87,7 @@ struct Starter::Operation {
   Clock::time_point deadline;
   std::map<std::string, bool> ready;  // the peers that must be ready first
   std::size_t unanswered = 0;
-  std::string reluctant;  // a peer that is not ready, and why
+  std::string not_ready;  // a peer that is not ready, and why
   pg::Fault reason;
   std::vector<Done> callers;
 
@@ -173,7 +177,7 @@ void Starter::ask_ready(OperationPtr operation) {
   std::vector<std::string> asked;
   for (const auto& [party, ready] : operation->ready)
     if (!ready) asked.push_back(party);
-  operation->reluctant.clear();
+  operation->not_ready.clear();
   operation->unanswered = asked.size();
   if (asked.empty()) return round_over(operation);
   for (const std::string& party : asked) {
@@ -182,29 +186,30 @@ void Starter::ask_ready(OperationPtr operation) {
         try {
           read_answer(party, reply, [&](const Json& answer) {
             require_same_protocol(party, answer);
-            heard(operation, party, flag_member(answer, "ready"),
-                  {"55000", "party " + party + " is not ready for study \"" + operation->study + "\"",
-                   quoted(party, text_member_or(answer, "reason", "")), "Ask it to look at mpc.studies on its node."});
+            take_answer(
+                operation, party, flag_member(answer, "ready"),
+                {"55000", "party " + party + " is not ready for study \"" + operation->study + "\"",
+                 quoted(party, text_member_or(answer, "reason", "")), "Ask it to look at mpc.studies on its node."});
           });
         } catch (...) {
-          heard(operation, party, false, pg::current_fault());
+          take_answer(operation, party, false, pg::current_fault());
         }
       });
     });
   }
 }
 
-void Starter::heard(OperationPtr operation, const std::string& party, bool ready, const pg::Fault& reason) {
+void Starter::take_answer(OperationPtr operation, const std::string& party, bool ready, const pg::Fault& reason) {
   operation->ready[party] = ready;
   if (!ready) {
-    operation->reluctant = party;
+    operation->not_ready = party;
     operation->reason = reason;
   }
   if (--operation->unanswered == 0) round_over(operation);
 }
 
 void Starter::round_over(OperationPtr operation) {
-  if (operation->reluctant.empty()) return arbitrate(operation);
+  if (operation->not_ready.empty()) return arbitrate(operation);
   if (Clock::now() >= operation->deadline) return end(operation, error_reply(operation->reason));
   loop_.after(kReadyPause, [this, operation] {
     guarded(operation, [&] {
@@ -253,7 +258,7 @@ void Starter::launch(OperationPtr operation, const std::string& attempt) {
   Attempt& launched = *book_.find(attempt);
   launched.joined.insert(text_member(operation->job, "party"));
   if (operation->manual) return end(operation, ok_reply(started(attempt)));
-  tell(operation, attempt);
+  start_controllers(operation, attempt);
 }
 
 // The third party may run its engine already: it must not wait for one that could not start here.
@@ -264,7 +269,7 @@ void Starter::withdraw(const Operation& operation, const std::string& attempt) {
 }
 
 // Starts the engines of the parties that do not have the attempt yet: all but this node and the third party.
-void Starter::tell(OperationPtr operation, const std::string& attempt) {
+void Starter::start_controllers(OperationPtr operation, const std::string& attempt) {
   Json order{{"type", "start"},
              {"protocol", kProtocolVersion},
              {"study", operation->study},
@@ -307,7 +312,7 @@ Json Starter::agreed_job(const std::string& party, const Json& message) {
   if (!answer.value("ready", false))
     throw Error(ErrorCode::wrong_state, own_name() + " is not ready for study \"" + study + "\"",
                 answer.value("reason", ""), "Compare mpc.studies on the nodes of all parties.");
-  return untold(study, [&] {
+  return hide_reason(study, [&] {
     Json job = tables::start_job(study);
     if (text_member_or(job, "data", "") != text_member_or(message, "data", ""))
       throw Error(ErrorCode::wrong_state, "the data of the study changed while it was being started",
@@ -344,7 +349,8 @@ Json Starter::peer_starts(const std::string& party, const Json& message) {
   if (arbiter && known != nullptr && known->id != id && !lost(*known, party, message)) {
     return entered(*known, party, life);
   }
-  Attempt& launched = untold(study, [&]() -> Attempt& { return book_.launch(study, id, false, std::move(job)); });
+  Attempt& launched =
+      hide_reason(study, [&]() -> Attempt& { return book_.launch(study, id, false, std::move(job), party); });
   return entered(launched, party, life);
 }
 

@@ -44,12 +44,12 @@ class Starter {
 
   void begin(const std::string& study, bool manual, Done done);
   void ask_ready(OperationPtr operation);
-  void heard(OperationPtr operation, const std::string& party, bool ready, const pg::Fault& reason);
+  void take_answer(OperationPtr operation, const std::string& party, bool ready, const pg::Fault& reason);
   void round_over(OperationPtr operation);
   void arbitrate(OperationPtr operation);
   void launch(OperationPtr operation, const std::string& attempt);
   void withdraw(const Operation& operation, const std::string& attempt);
-  void tell(OperationPtr operation, const std::string& attempt);
+  void start_controllers(OperationPtr operation, const std::string& attempt);
   void end(OperationPtr operation, const Json& reply);
   void guarded(OperationPtr operation, const std::function<void()>& body);
   Json entered(Attempt& attempt, const std::string& party, const std::string& life);

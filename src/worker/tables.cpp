@@ -106,6 +106,15 @@ void attempt_failed(const std::string& study, const std::string& attempt, const 
          cancelled ? "true" : "false"});
 }
 
+void charge_early_attempt(const std::string& attempt, const std::string& started_by, const std::string& ended_by) {
+  // The SQL of version 0.1.0, which a node may have until ALTER EXTENSION pg_mpc UPDATE, counts no early attempts.
+  if (query("SELECT WHERE pg_catalog.to_regprocedure('mpc_internal.charge_early_attempt(text,text,text)') IS NOT NULL")
+          .empty())
+    return;
+  query("SELECT mpc_internal.charge_early_attempt($1, $2, $3)",
+        {attempt, text_or_null(started_by), text_or_null(ended_by)});
+}
+
 std::vector<OutboxEntry> outbox_pending() {
   std::vector<OutboxEntry> entries;
   for (auto& row : query("SELECT id, party, message FROM mpc_internal.outbox_pending()"))

@@ -44,6 +44,9 @@ void attempt_started(const std::string& study, const std::string& attempt, bool 
 void attempt_step(const std::string& study, const std::string& attempt, const Json& row);
 void attempt_matched(const std::string& study, const std::string& attempt, std::int64_t records);
 void attempt_released(const std::string& study, const std::string& attempt, const Json& result);
+// The peers that started and ended an attempt, if it was an early one (53_early_attempts.sql); empty: this node,
+// unknown.
+void charge_early_attempt(const std::string& attempt, const std::string& started_by, const std::string& ended_by);
 void attempt_failed(const std::string& study, const std::string& attempt, const pg::Fault& fault, bool cancelled);
 
 std::vector<OutboxEntry> outbox_pending();
