@@ -174,6 +174,25 @@ $$;
 COMMENT ON FUNCTION mpc_internal.check_peer_certificate(text, text) IS
 'fingerprint and expiry of a peer''s certificate; errors for one that is expired, unusable, this node''s own or another peer''s';
 
+CREATE FUNCTION mpc_internal.notice_former_parties(party text, fingerprint text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  former text;
+BEGIN
+  FOR former IN SELECT DISTINCT l.party FROM mpc_internal.ledger AS l
+                 WHERE l.event IN ('peer_added', 'peer_altered') AND l.party <> notice_former_parties.party
+                   AND notice_former_parties.fingerprint IN (l.detail ->> 'fingerprint', l.detail ->> 'next_fingerprint')
+                 ORDER BY l.party LOOP
+    RAISE NOTICE USING MESSAGE = format('the certificate of peer "%s" was one of party "%s" at this node', party, former),
+      DETAIL = format('What this node counts of a party it counts by name: versions of data, released numbers, columns, persons and early attempts begin anew for "%s".', party),
+      HINT = format('If they are one party, remove this peer and add it as "%s".', former);
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.notice_former_parties(text, text) IS
+'a NOTICE for every other party, also a removed one, that had this certificate according to the ledger: a renamed peer starts anew';
+
 -- public functions
 
 CREATE FUNCTION mpc_internal.add_peer(caller oid, party text, url text, certificate text) RETURNS text
@@ -209,6 +228,7 @@ BEGIN
   VALUES (add_peer.party, rtrim(add_peer.url, '/'), add_peer.certificate, parsed.fingerprint, parsed.not_after);
   PERFORM mpc_internal.record_event(NULL, NULL, 'peer_added', party, jsonb_build_object(
     'fingerprint', parsed.fingerprint, 'by', mpc_internal.role_text(caller)));
+  PERFORM mpc_internal.notice_former_parties(party, parsed.fingerprint);
   PERFORM mpc_internal.wake_coordinator('reload');
   RETURN parsed.fingerprint;
 END
@@ -219,7 +239,7 @@ CREATE FUNCTION mpc.add_peer(party text, url text, certificate text) RETURNS tex
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.add_peer(text, text, text) IS
-'makes another party known to this node: name, https url of its listener, PEM text of its certificate. Returns the fingerprint (hex SHA-256): compare it with the peer''s mpc.node_status() by another channel. Errors: 22023 name, url or certificate not usable; 42710 known already; 54000 pg_mpc.max_peers';
+'makes another party known to this node: name, https url of its listener, PEM text of its certificate. Returns the fingerprint (hex SHA-256): compare it with the peer''s mpc.node_status() by another channel. A NOTICE names every other party that had this certificate here before: what is counted by name begins anew. Errors: 22023 name, url or certificate not usable; 42710 known already; 54000 pg_mpc.max_peers';
 
 CREATE FUNCTION mpc_internal.alter_peer(caller oid, party text, url text, certificate text, next_certificate text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -263,6 +283,8 @@ BEGIN
   PERFORM mpc_internal.record_event(NULL, NULL, 'peer_altered', party, jsonb_strip_nulls(jsonb_build_object(
     'fingerprint', known.fingerprint, 'next_fingerprint', known.next_fingerprint,
     'by', mpc_internal.role_text(caller))));
+  PERFORM mpc_internal.notice_former_parties(party, CASE WHEN certificate IS NOT NULL THEN known.fingerprint END);
+  PERFORM mpc_internal.notice_former_parties(party, CASE WHEN next_certificate IS NOT NULL THEN known.next_fingerprint END);
   PERFORM mpc_internal.wake_coordinator('reload');
   RETURN known.fingerprint;
 END
@@ -274,7 +296,7 @@ CREATE FUNCTION mpc.alter_peer(
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.alter_peer(text, text, text, text) IS
-'changes the url or the certificate of a peer (NULL keeps it). certificate takes effect at once: connections under another one are closed. next_certificate is accepted besides it, so that the peer can change to it while studies run; the call with certificate => ends that. Returns the fingerprint in force. Errors: 42704 unknown peer, 22023 as mpc.add_peer';
+'changes the url or the certificate of a peer (NULL keeps it). certificate takes effect at once: connections under another one are closed. next_certificate is accepted besides it, so that the peer can change to it while studies run; the call with certificate => ends that. Returns the fingerprint in force. NOTICE and error 22023 as mpc.add_peer. Error 42704 unknown peer';
 
 CREATE FUNCTION mpc_internal.remove_peer(caller oid, party text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -140,4 +140,11 @@ SELECT fails($$SELECT mpc.alter_peer('other', url => 'ftp://localhost')$$);
 SELECT mpc.remove_peer('other');
 SELECT fails($$SELECT mpc.remove_peer('other')$$);
 SELECT count(*) FROM mpc.parties;
+-- a renamed peer: its certificates, also the next one, were another party's; back under the old name it has been renamed, too
+SELECT length(mpc.add_peer('renamed', 'https://localhost:1', certificate_of('next')));
+SELECT length(mpc.alter_peer('renamed', next_certificate => certificate_of('other')));
+SELECT length(mpc.alter_peer('renamed', url => 'https://localhost:2'));
+SELECT mpc.remove_peer('renamed');
+SELECT length(mpc.add_peer('other', 'https://localhost:1', certificate_of('next')));
+SELECT mpc.remove_peer('other');
 SELECT event, party FROM mpc.ledger WHERE event LIKE 'peer%' ORDER BY id;
