@@ -89,10 +89,13 @@ CREATE TABLE mpc_internal.outbox (
   party text NOT NULL,
   message jsonb NOT NULL,
   queued_at timestamptz NOT NULL DEFAULT now(),
-  error jsonb
+  error jsonb,
+  refused_at timestamptz,
+  held_until timestamptz
 );
 COMMENT ON SEQUENCE mpc_internal.outbox_id_seq IS 'ids of the outbox';
-COMMENT ON TABLE mpc_internal.outbox IS 'control messages that a peer has not acknowledged yet';
+COMMENT ON TABLE mpc_internal.outbox IS
+'control messages that a peer has not acknowledged yet; refused_at = its first refusal for a reason that passes, held_until = until then messages of other studies go first';
 CREATE INDEX outbox_party ON mpc_internal.outbox (party, id);
 
 -- the state of a study
@@ -279,8 +282,12 @@ BEGIN
     PERFORM mpc_internal.note_reader(study, number, caller, 'proposed');
     PERFORM mpc_internal.announce(study);
   END IF;
-  PERFORM mpc_internal.broadcast(accepted.parties, jsonb_build_object(
-    'type', 'propose', 'study', study, 'version', number, 'spec', accepted.canonical, 'digest', accepted.digest));
+  -- A proposal that still waits for its peer is not queued again.
+  PERFORM mpc_internal.broadcast(
+    ARRAY(SELECT p FROM unnest(accepted.parties) AS p
+           WHERE NOT EXISTS (SELECT FROM mpc_internal.outbox AS o
+                              WHERE o.party = p AND o.message @> jsonb_build_object('type', 'propose', 'study', study, 'version', number))),
+    jsonb_build_object('type', 'propose', 'study', study, 'version', number, 'spec', accepted.canonical, 'digest', accepted.digest));
   RETURN accepted.digest;
 END
 $$;

@@ -186,11 +186,16 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT o.id, p.party, o.message
     FROM mpc_internal.peers AS p,
-         LATERAL (SELECT n.id, n.message FROM mpc_internal.outbox AS n WHERE n.party = p.party ORDER BY n.id LIMIT 1) AS o
+         LATERAL (SELECT n.id, n.message FROM mpc_internal.outbox AS n
+                   WHERE n.party = p.party
+                     AND NOT EXISTS (SELECT FROM mpc_internal.outbox AS h
+                                      WHERE h.party = p.party AND h.id <= n.id AND h.held_until > clock_timestamp()
+                                        AND h.message ->> 'study' IS NOT DISTINCT FROM n.message ->> 'study')
+                   ORDER BY n.id LIMIT 1) AS o
    ORDER BY o.id
 $$;
 COMMENT ON FUNCTION mpc_internal.outbox_pending() IS
-'the next message of each peer: what one peer does not take keeps no other waiting';
+'the next message of each peer: what one peer does not take keeps no other waiting; one that is held keeps only those of its study waiting';
 
 CREATE FUNCTION mpc_internal.outbox_delivered(id bigint) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
@@ -208,12 +213,23 @@ DECLARE
   refused mpc_internal.outbox%ROWTYPE;
   state text := error ->> 'sqlstate';
 BEGIN
-  -- What passes by itself (locks, resources, shutdown, a peer whose database is not there yet) is tried again.
+  -- What passes by itself (locks, resources, shutdown, a peer whose database is not there yet) is tried again, for as
+  -- long as a proposal or an approval lives. After a day the messages of other studies go first; this one, and those of
+  -- its study after it, are tried every quarter of an hour.
   IF coalesce((error ->> 'passing')::boolean, false) THEN
-    UPDATE mpc_internal.outbox AS o SET error = outbox_refused.error WHERE o.id = outbox_refused.id;
-    RETURN;
+    UPDATE mpc_internal.outbox AS o
+       SET error = outbox_refused.error, refused_at = coalesce(o.refused_at, clock_timestamp()),
+           held_until = CASE WHEN o.refused_at < clock_timestamp() - interval '1 day'
+                        THEN clock_timestamp() + interval '15 minutes' END
+     WHERE o.id = outbox_refused.id AND (o.refused_at IS NULL OR o.refused_at > clock_timestamp() - mpc_internal.lifetime());
+    IF FOUND THEN
+      RETURN;
+    END IF;
   END IF;
   DELETE FROM mpc_internal.outbox AS o WHERE o.id = outbox_refused.id RETURNING * INTO refused;
+  IF refused.id IS NULL THEN
+    RETURN;  -- its peer was removed meanwhile
+  END IF;
   UPDATE mpc_internal.studies AS s
      SET sqlstate = state, error_detail = error ->> 'detail', error_hint = error ->> 'hint',
          last_error = format('refused by %s', error ->> 'message')
@@ -223,4 +239,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.outbox_refused(bigint, jsonb) IS
-'the peer answered with an error: kept for another try when it passes by itself, otherwise shown in mpc.studies.last_error';
+'the peer answered with an error: kept for another try when it passes by itself, at most for pg_mpc.approval_lifetime, otherwise shown in mpc.studies.last_error';

@@ -187,6 +187,27 @@ END
 $$;
 COMMENT ON FUNCTION mpc_internal.peer_check(mpc_internal.peers) IS 'row of a peer in mpc.node_status';
 
+CREATE FUNCTION mpc_internal.messages_check(OUT status text, OUT detail text, OUT hint text) RETURNS record
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  -- A peer that is down for a night, or locked for a moment, is no problem of this node.
+  stuck boolean := EXISTS (SELECT FROM mpc_internal.outbox AS o
+                            WHERE o.queued_at < clock_timestamp() - interval '1 day' OR o.refused_at < clock_timestamp() - interval '1 hour');
+BEGIN
+  status := CASE WHEN stuck THEN 'problem' ELSE 'ok' END;
+  SELECT coalesce(string_agg(format('%s for %s since %s%s', w.messages, w.party, w.since, w.refused), '; ' ORDER BY w.party), 'no message waits for a peer')
+    INTO detail
+    FROM (SELECT o.party, count(*) AS messages, date_trunc('second', min(o.queued_at)) AS since,
+                 CASE WHEN count(o.refused_at) > 0
+                 THEN format(', %s refused (%s)', count(o.refused_at), string_agg(DISTINCT o.error ->> 'sqlstate', ', ')) END AS refused
+            FROM mpc_internal.outbox AS o GROUP BY o.party) AS w;
+  hint := CASE WHEN stuck THEN 'Messages to peers wait: mpc.node_status() on the node of the peer, and the rows of the peers here, say why. They are tried again by themselves.' END;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.messages_check() IS
+'row "messages" of mpc.node_status: a problem when a message has waited for a day, or was refused for an hour';
+
 CREATE FUNCTION mpc_internal.node_status(caller oid) RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -210,6 +231,7 @@ BEGIN
   RETURN QUERY SELECT 'certificate', c.* FROM mpc_internal.certificate_check() AS c;
   RETURN QUERY SELECT 'workers', w.* FROM mpc_internal.workers_check() AS w;
   RETURN QUERY SELECT 'worker slots', s.* FROM mpc_internal.slots_check() AS s;
+  RETURN QUERY SELECT 'messages', m.* FROM mpc_internal.messages_check() AS m;
   IF (mpc_internal.workers_check()).status = 'ok' THEN
     FOR peer IN SELECT * FROM mpc_internal.peers AS p ORDER BY p.party LOOP
       RETURN QUERY SELECT format('peer %s', peer.party), c.* FROM mpc_internal.peer_check(peer) AS c;

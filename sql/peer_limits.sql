@@ -86,6 +86,41 @@ INSERT INTO mpc_internal.outbox (party, message) SELECT 'zilveren_kruis', '{"typ
 SELECT party, count(*) FROM mpc_internal.outbox_pending() GROUP BY party ORDER BY party;
 DELETE FROM mpc_internal.outbox;
 
+-- a refusal that passes is tried again in its place for a day, then messages of other studies go first, then it is final
+SELECT count(mpc.propose_study(s, limit_spec('0.1')::jsonb)) FROM unnest('{waits,passes}'::text[]) AS s;
+-- the same proposal is queued once for a peer that has not taken it
+DELETE FROM mpc_internal.outbox WHERE party = 'zorgttp' AND message ->> 'study' = 'waits';
+SELECT count(mpc.propose_study('waits', limit_spec('0.1')::jsonb)) FROM generate_series(1, 3);
+SELECT party, message ->> 'study' AS study, count(*) FROM mpc_internal.outbox GROUP BY 1, 2 ORDER BY 1, 2;
+DELETE FROM mpc_internal.outbox WHERE party = 'zorgttp';
+SELECT mpc.reject_study('waits', 'no') IS NOT NULL;
+DELETE FROM mpc_internal.outbox WHERE party = 'zorgttp';
+CREATE FUNCTION refused_after(age text) RETURNS TABLE (study text, type text, first boolean, held boolean) LANGUAGE sql AS $$
+  UPDATE mpc_internal.outbox SET refused_at = clock_timestamp() - age::interval WHERE refused_at IS NOT NULL;
+  SELECT mpc_internal.outbox_refused(o.id, '{"sqlstate": "XX000", "message": "zilveren_kruis: \"oh\"", "passing": true}')
+    FROM mpc_internal.outbox AS o WHERE o.message ->> 'study' = 'waits' AND o.message ->> 'type' = 'propose';
+  SELECT o.message ->> 'study', o.message ->> 'type', o.id IN (SELECT p.id FROM mpc_internal.outbox_pending() AS p), o.held_until > clock_timestamp()
+    FROM mpc_internal.outbox AS o ORDER BY o.id $$;
+CREATE FUNCTION messages() RETURNS text LANGUAGE sql AS $$
+  SELECT status || ': ' || regexp_replace(detail, 'since [^,;]*', 'since T', 'g') || coalesce(' ' || left(hint, 23), '') FROM mpc.node_status() WHERE "check" = 'messages' $$;
+SELECT messages();
+SELECT * FROM refused_after('0');
+SELECT * FROM refused_after('23 hours');
+SELECT messages();
+SELECT * FROM refused_after('25 hours');
+SELECT messages();
+-- its time comes again
+UPDATE mpc_internal.outbox SET held_until = clock_timestamp() WHERE held_until IS NOT NULL;
+SELECT message ->> 'study' FROM mpc_internal.outbox_pending();
+SELECT * FROM refused_after('31 days');
+SELECT last_error FROM mpc.studies WHERE study = 'waits';
+SELECT detail - 'version' FROM mpc.ledger WHERE study = 'waits' AND event = 'message_refused';
+DELETE FROM mpc_internal.outbox;
+SELECT messages();
+SELECT mpc_internal.outbox_refused(0, '{"sqlstate": "22023", "message": "of a message that is gone"}');
+SELECT count(*) FROM mpc.ledger WHERE event = 'message_refused' AND party IS NULL;
+DROP FUNCTION refused_after, messages;
+
 -- text
 SELECT '[' || mpc_internal.peer_text(E' two\nlines,\t\u001b[2J\u202egnihton "quoted" ' || repeat('x', 400)) || ']';
 SELECT length(mpc_internal.peer_text(repeat('x', 400))), mpc_internal.peer_text(E'\u200b \n') IS NULL;

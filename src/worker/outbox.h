@@ -1,7 +1,9 @@
 // What: delivery of the messages that SQL functions queued for peers (proposals, approvals, ...).
-// Invariants: a message is delivered at least once and per peer in the order of its id; a peer that cannot be reached
-//             is asked again with growing pauses; a peer that refuses a message gets the next one; peers do not wait
-//             for each other. Who misses versions of a study gets them, in order, before the one that it refused.
+// Invariants: a message is delivered at least once, per peer and study in the order of its id; a peer that cannot be
+//             reached is asked again with growing pauses, and so is one that refuses a message for a reason that
+//             passes: after a day messages of other studies go first (outbox_pending); after another refusal a peer
+//             gets the next message. Peers do not wait for each other. A peer that misses versions of a study gets
+//             them, in order, before the one that it refused.
 #pragma once
 #include <map>
 #include <set>
