@@ -99,7 +99,7 @@ CREATE FUNCTION mpc.start_study(study text) RETURNS text
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.start_study(text) IS
-'starts an approved study on all three nodes and returns the id of the attempt; joins the attempt that already runs. Acts at once, outside the transaction. Errors: 42704 unknown study; 55000 not approved here, a peer is not ready (named), or run by hand; 25001 approved in this transaction; 54000 no free slot; MP003 a peer cannot be reached';
+'starts an approved study on all three nodes and returns the id of the attempt; joins the attempt that already runs. Acts at once, outside the transaction. Errors: 42704 unknown study or peer; 55000 not approved here, released, withdrawn, rejected or expired, a source or its data that changed, a rule looser than a setting of this node, a peer that is not ready or cannot start it (named), nodes with different versions of the protocol, or run by hand; MP005 the budget of the source is used up; 42501, 42703, 42804 the role that approved can no longer read a column; 53400 too many attempts that ended before the match; 25001 approved in this transaction; 54000 too many studies, or no free worker; MP003 a peer cannot be reached';
 
 CREATE FUNCTION mpc_internal.wait_for_study(caller oid, study text, timeout interval) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
