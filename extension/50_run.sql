@@ -88,7 +88,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.require_member(text, text, text[]) IS
-'error 42501, which tells a stranger nothing about the study, unless the party is one of the parties; unknown parties (NULL) are not checked';
+'error 42501, which says nothing about the study to others, unless the party is one of the parties; unknown parties (NULL) are not checked';
 
 CREATE FUNCTION mpc_internal.control_propose(party text, message jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -248,7 +248,7 @@ DECLARE
   reason text;
 BEGIN
   SELECT * INTO held FROM mpc_internal.current_studies AS s WHERE s.study = message ->> 'study';
-  -- A stranger hears the same whether there is such a study or not.
+  -- Whoever is no party of it gets the same answer whether there is such a study or not.
   reason := CASE
     WHEN held.study IS NULL OR party <> ALL (held.parties) THEN 'has not received the proposal'
     WHEN held.digest <> message ->> 'digest' THEN format('holds version %s with digest %s', held.version, held.digest)

@@ -1,5 +1,5 @@
 // What: comparisons, ReLU / soft threshold and exact truncation by comparisons that the third role of each coordinate
-//       deals (threshold.h; lasso report, sections 2 and 9; security review F3, F16, F29).
+//       deals (threshold.h, dcf.h, truth_table.h; rules F3, F16, F29 of docs/rules.md).
 // Terms: c = x + 2^82 + R1 + R2 (opening.h); x >= 0 exactly when msb(c) xor msb(R) xor 1{c_low < R_low} = 1, all
 //        modulo 2^83; cut = number of low bits the comparison ignores (only where the result is continuous).
 // Invariants: |x| < 2^82 for every compared value (and for x minus a public threshold); the output of a gate leaves

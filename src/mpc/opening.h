@@ -1,11 +1,16 @@
 // What: opening of degree-1 sharings, masked opening of values of degree <= 2 to the two evaluators, and truncation.
-// Source: Shamir (1979) opening; PRSS truncation after Catrina-de Hoogh (2010) with two masks of which no evaluator
-//         knows both (lasso report, section 2).
-// Terms: c = x + 2^offset + R1 + R2, known to the evaluators; R1 = PRF(e1, dealer), R2 = PRF(e2, dealer), both known to
-//        the dealer, who never sees c. Coordinate j has dealer j mod 3.
-// Invariants: masked_open always adds the zero sharing itself (rule F4); |x| < 2^bound <= 2^offset, and each opening
-// costs a
-//             statistical distance of 2^(bound+1-125), booked by the session; c never wraps modulo p.
+//
+// Source:
+// Opening: Shamir, CACM 1979. Masks and sharings of zero without messages: Cramer, Damgard, Ishai, TCC 2005. Truncation
+// after Catrina and de Hoogh, SCN 2010, with two masks of which no evaluator knows both.
+//
+// Terms:
+// c = x + 2^offset + R1 + R2, known to the evaluators; R1 = PRF(e1, dealer), R2 = PRF(e2, dealer), both known to the
+// dealer, who never sees c. Coordinate j has dealer j mod 3.
+//
+// Invariants:
+// masked_open always adds the zero sharing itself (rule F4); |x| < 2^bound <= 2^offset, and each opening costs a
+// statistical distance of 2^(bound+1-125), booked by the session; c never wraps modulo p.
 #pragma once
 #include <span>
 #include <vector>

@@ -1,5 +1,5 @@
 // What: one-time truth tables: 1{x < alpha} xor flip for an alpha that only the dealer knows and an x that only the two
-//       evaluators know, from bits that the dealer shares (lasso report, section 2; the tables after Ishai,
+//       evaluators know, from bits that the dealer shares (docs/protocol.md, step 8; the tables after Ishai,
 //       Kushilevitz, Meldgaard, Orlandi, Paskin-Cherniavsky, TCC 2013).
 // Terms: chunk = 5 bits of x, chunk 0 the lowest; tables of a chunk = LT(v) = 1{v < alpha's chunk} and
 //        EQ(v) = 1{v = alpha's chunk} for all 32 v; mask bits mu, nu hide what is looked up in EQ, LT; rho hides the

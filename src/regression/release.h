@@ -1,10 +1,14 @@
 // What: from the solution of one problem to the numbers of its model, still shared: coefficients, R^2 and the
-// intercept,
-//       rounded under MPC.
-// Terms: exact release = kReleaseBits fractional bits, rounded beside the validity check; statistical release = rounded
-//        to the grids of precision.h, after the validity bit, when their exponents have been opened.
-// Invariants: rounding is an exact truncation, so that a zero opens as zero (rule F16) and what is opened is a function
-//             of the rounded number only.
+// intercept, rounded under MPC.
+//
+// Terms:
+// exact release = kReleaseBits fractional bits, rounded beside the validity check;
+// statistical release = rounded to the grids of precision.h, after the validity bit, when their exponents have been
+// opened.
+//
+// Invariants:
+// Rounding is an exact truncation, so that a zero opens as zero (rule F16) and what is opened is a function of the
+// rounded number only.
 #pragma once
 #include <vector>
 

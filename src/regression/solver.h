@@ -1,6 +1,7 @@
-// What: lasso on a secret correlation matrix by SAM-ADMM: over-relaxed ADMM (Douglas-Rachford) whose diagonal metric
-//       adapts to the (secret) support (lasso report, section 4). Two rounds per iteration; the inverse of the next
-//       metric and the stop bit run in the background, in the rounds of the iterations.
+// What: lasso on a secret correlation matrix by SAM-ADMM: over-relaxed ADMM (Douglas-Rachford; Eckstein and Bertsekas,
+//       Mathematical Programming 55, 1992) whose diagonal metric adapts to the (secret) support (docs/protocol.md,
+//       step 8). Two rounds per iteration; the inverse of the next metric and the stop bit run in the background, in
+//       the rounds of the iterations.
 // Problem: minimise 1/2 z'Gz - b'z + sum_j t_j |z_j| for secret G, b, t on the correlation scale.
 // Terms: metric R = diagonal of the quadratic term (1/2 at first, then 1/64 on the support and 16 off it);
 //        refresh = new metric from the current support with its inverse; relaxation = 2 and 1 in turns: a step of 1

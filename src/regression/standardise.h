@@ -1,4 +1,4 @@
-// What: from shares of the joined rows to shares of their correlation matrix (lasso report, section 3).
+// What: from shares of the joined rows to shares of their correlation matrix (docs/protocol.md, step 8).
 // Terms: columns = the d attributes, then the outcome, in the owners' local units (24 fractional bits);
 //        root = 1/sd of a column over the joined rows, 0 for a column without variance; population variance (1/n).
 // Invariants: nothing but openings masked under MPC; one Gram matrix, then nothing depends on n;

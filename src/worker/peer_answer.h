@@ -1,8 +1,9 @@
 // What: what a peer answered, before anything of it is used or shown.
-// Security: a peer is known, not trusted: its text is shown as its own (party: "..."), at most 300 printable
-// characters,
-//           without its hint, which would read as this node's; its SQLSTATE counts only if a node may honestly send it;
-//           every member is checked for its type, and what is wrong is MP004 naming the peer.
+//
+// Security:
+// A peer is known, not trusted. Its text is shown as its own (party: "..."), at most 300 printable characters, without
+// its hint, which would read as this node's. Its SQLSTATE counts only if a node may honestly send it. Every member is
+// checked for its type, and what is wrong is MP004 naming the peer.
 #pragma once
 #include "worker/message.h"
 
