@@ -160,6 +160,8 @@ for my $node ($mpc->nodes) {
 
 # --- what was agreed before runs after, without a restart; models are kept ---
 is($mpc->ask($hospital, 'SELECT count(*) FROM mpc.models'), '2', 'models are kept');
+is($hospital->safe_psql('postgres', "SELECT string_agg(DISTINCT coalesce(version::text, 'all'), ',') FROM mpc_internal.readers
+	WHERE study = 'before' AND role = 'mpc_reader'::regrole"), '0,1', 'members of mpc_reader go on reading the versions that there were');
 $mpc->refuses($insurer, "SELECT * FROM mpc.run_study('approved')", '55000', qr/approved under an older version/,
 	'an approval that commits to no data is given again');
 $mpc->approve('approved', $approved, 'small_a', 'small_b');

@@ -300,7 +300,7 @@ void Starter::start_controllers(OperationPtr operation, const std::string& attem
   }
 }
 
-// The job of this node for a study that a peer wants to run. The peer hears what the question "ready?" answers, to a
+// The job of this node for a study that a peer wants to run. The peer gets what the question "ready?" answers, to a
 // party of the study only; anything else that stands in the way is this node's own business.
 Json Starter::agreed_job(const std::string& party, const Json& message) {
   std::string study = text_member(message, "study");
