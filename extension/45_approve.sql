@@ -53,7 +53,8 @@ CREATE FUNCTION mpc_internal.identifier_columns(spec jsonb, source oid, identifi
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  parts integer := (spec -> 'identifier' ->> 'parts')::integer;
+  parts integer := CASE jsonb_typeof(spec -> 'identifier' -> 'parts') WHEN 'array' THEN jsonb_array_length(spec -> 'identifier' -> 'parts')
+                   ELSE (spec -> 'identifier' ->> 'parts')::integer END;
   names text[] := ARRAY[btrim(identifier)];
 BEGIN
   IF identifier IS NULL OR btrim(identifier) = '' THEN
@@ -255,6 +256,7 @@ BEGIN
     PERFORM mpc_internal.require_versions(held.study, held.spec::jsonb, counterpart, pin.data_version);
     PERFORM mpc_internal.require_cohort(held.study, held.spec::jsonb, counterpart, pin.data_version, brought);
     PERFORM mpc_internal.require_union(held.study, held.spec::jsonb, counterpart, pin.data_version);
+    PERFORM mpc_internal.notice_identifiers(held.study, held.spec::jsonb, names, pin.profile::jsonb);
   END IF;
   PERFORM mpc_internal.require_heard(held.study, held.spec::jsonb, a.party, a.columns,
                                      mpc_internal.number_at_start(a.study, a.party, mpc_internal.counterpart_of(held.parties, a.party),

@@ -3,49 +3,50 @@
 -- Invariants: runs as its caller, in a security-restricted operation, sends nothing, stores nothing; the search path is set
 --             again after each reading of the source, whose code may have changed it.
 
-CREATE FUNCTION mpc_internal.normalised(column_name text, normalise jsonb) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  expression text := format('%I::text', column_name);
-  rule text;
-BEGIN
-  FOR rule IN SELECT jsonb_array_elements_text(normalise) LOOP
-    expression := CASE rule
-      WHEN 'trim' THEN format('btrim(%s, E'' \t\n\v\f\r'')', expression)
-      WHEN 'upper' THEN format('upper((%s) COLLATE "C")', expression)
-      WHEN 'digits' THEN format('regexp_replace(%s, ''[^0-9]'', '''', ''g'')', expression) END;
-  END LOOP;
-  RETURN expression;
-END
-$$;
-COMMENT ON FUNCTION mpc_internal.normalised(text, jsonb) IS
-'SQL expression of one identifier part after identifier.normalise, as the engine computes it';
+CREATE FUNCTION mpc_internal.identifier_profile(spec text, source oid, identifier text[]) RETURNS text
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_identifier_profile';
+COMMENT ON FUNCTION mpc_internal.identifier_profile(text, oid, text[]) IS
+'JSON of what the identifiers of a source look like, read as the current user, as an engine would: records without one, refused by their form, surplus records of an identifier (incomplete records count), and per part lengths, leading zeros, blanks, characters beyond ASCII, shapes of at least 10 records';
 
-CREATE FUNCTION mpc_internal.check_identifier(
-  source regclass, identifier text[], normalise jsonb, complete text,
-  OUT nulls bigint, OUT duplicates bigint, OUT empty bigint) RETURNS record
+CREATE FUNCTION mpc_internal.form_of(spec jsonb, part integer) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE jsonb_typeof(i -> 'parts') WHEN 'array' THEN i -> 'parts' -> $2 ->> 'form'
+         ELSE coalesce((SELECT string_agg(r, ', ') FROM jsonb_array_elements_text(i -> 'normalise') AS r), 'as it is') END
+    FROM (SELECT $1 -> 'identifier' AS i) AS s
+$$;
+COMMENT ON FUNCTION mpc_internal.form_of(jsonb, integer) IS 'how a part of the identifier (from 0) is normalised: its form, or the rules for all parts';
+
+CREATE FUNCTION mpc_internal.part_problem(part jsonb, form text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  -- Without a form that says what to do with them, these are the usual reasons why persons are not found.
+  SELECT nullif(concat_ws('; ',
+    CASE WHEN (part ->> 'refused')::bigint > 0 THEN format('refused: %s (%s)', part ->> 'refused', part ->> 'reasons') END,
+    CASE WHEN $2 NOT LIKE '%/%' AND (part ->> 'leading_zeros')::bigint > 0 THEN format('leading zeros: %s', part ->> 'leading_zeros') END,
+    CASE WHEN $2 NOT LIKE '%/%' AND (part ->> 'non_ascii')::bigint > 0 THEN format('characters beyond ASCII: %s', part ->> 'non_ascii') END,
+    CASE WHEN $2 IN ('as it is', 'upper') AND (part ->> 'blanks')::bigint > 0 THEN format('blanks: %s', part ->> 'blanks') END), '')
+$$;
+COMMENT ON FUNCTION mpc_internal.part_problem(jsonb, text) IS 'why persons may not be found by a part of the identifier; NULL when nothing stands in the way';
+
+CREATE FUNCTION mpc_internal.notice_identifiers(study text, spec jsonb, identifier text[], profile jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  parts text;
-  missing text;
-  blank text;
+  problem text;
 BEGIN
-  SELECT string_agg(mpc_internal.normalised(part, normalise), ', '),
-         string_agg(format('%I IS NULL', part), ' OR '),
-         string_agg(format('%s = ''''', mpc_internal.normalised(part, normalise)), ' OR ')
-    INTO parts, missing, blank FROM unnest(identifier) AS part;
-  EXECUTE format('SELECT count(*) FILTER (WHERE %s), count(*) FILTER (WHERE (%s) AND (%s)) FROM %s',
-                 missing, blank, complete, source) INTO nulls, empty;
-  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  EXECUTE format('SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM %s WHERE %s GROUP BY %s) AS g',
-                 source, mpc_internal.complete_rows(identifier), parts) INTO duplicates;
-  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  FOR place IN 0 .. cardinality(identifier) - 1 LOOP
+    problem := mpc_internal.part_problem(profile -> 'parts' -> place, mpc_internal.form_of(spec, place));
+    IF problem IS NOT NULL THEN
+      RAISE NOTICE USING MESSAGE = format('identifier "%s": %s', identifier[place + 1], problem),
+        DETAIL = 'Records that are refused are left out of the run, like those with a NULL; others are not found when the other controller writes them differently.',
+        HINT = format('mpc.check_source(%L, ...) shows what it looks like. A form of identifier.parts that both controllers agree on, such as bsn or number, brings both to the same bytes.', study);
+    END IF;
+  END LOOP;
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.check_identifier(regclass, text[], jsonb, text) IS
-'rows without identifier, surplus rows of identifiers that occur more than once (incomplete rows count), rows whose identifier is empty after normalisation';
+COMMENT ON FUNCTION mpc_internal.notice_identifiers(text, jsonb, text[], jsonb) IS 'a NOTICE for every part of the identifier by which persons may not be found, as mpc.check_source shows it';
 
 CREATE FUNCTION mpc_internal.check_columns(source regclass, columns text[], complete text) RETURNS float8[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -168,7 +169,7 @@ COMMENT ON FUNCTION mpc_internal.complete_rows(text[]) IS 'SQL condition of the 
 
 CREATE FUNCTION mpc_internal.check_source(caller oid, study text, source regclass, identifier text)
 RETURNS TABLE (column_name text, rows bigint, nulls bigint, duplicates bigint, minimum float8, maximum float8,
-               mean float8, sd float8, problem text)
+               mean float8, sd float8, problem text, type text, refused bigint, seen text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -181,7 +182,8 @@ DECLARE
   figures float8[];
   two_valued boolean[];
   agreed integer;
-  found record;
+  profile jsonb;
+  part jsonb;
   i integer := 0;
 BEGIN
   PERFORM mpc_internal.require_source(source, caller);
@@ -199,20 +201,29 @@ BEGIN
                   THEN format('fewer complete rows than the %s matches that the disclosure rules require', least_rows) END;
   RETURN NEXT;
 
-  found := mpc_internal.check_identifier(source, keys, held.spec -> 'identifier' -> 'normalise', complete);
-  column_name := array_to_string(keys, ', ');
-  nulls := found.nulls;
-  duplicates := found.duplicates;
-  problem := nullif(concat_ws('; ',
-    CASE WHEN found.duplicates > 0 THEN format('duplicate identifiers, surplus rows: %s', found.duplicates) END,
-    CASE WHEN found.empty > 0 THEN format('rows with an empty identifier: %s', found.empty) END), '');
-  RETURN NEXT;
+  profile := mpc_internal.identifier_profile(held.spec::text, source, keys)::jsonb;
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  FOR place IN 0 .. cardinality(keys) - 1 LOOP
+    part := profile -> 'parts' -> place;
+    column_name := keys[place + 1];
+    type := (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a WHERE a.attrelid = source AND a.attname = column_name);
+    -- The whole identifier is judged in the row of its first part.
+    nulls := CASE WHEN place = 0 THEN (profile ->> 'nulls')::bigint END;
+    duplicates := CASE WHEN place = 0 THEN (profile ->> 'duplicates')::bigint END;
+    refused := (part ->> 'refused')::bigint;
+    problem := nullif(concat_ws('; ', CASE WHEN duplicates > 0 THEN format('duplicate identifiers, surplus rows: %s', duplicates) END,
+                                mpc_internal.part_problem(part, mpc_internal.form_of(held.spec, place))), '');
+    seen := CASE WHEN (part ->> 'records')::bigint > 0
+                 THEN format('form %s; %s to %s characters; leading zeros %s, blanks %s, non-ASCII %s; shapes: %s', mpc_internal.form_of(held.spec, place),
+                             part ->> 'shortest', part ->> 'longest', part ->> 'leading_zeros', part ->> 'blanks', part ->> 'non_ascii', part ->> 'shapes') END;
+    RETURN NEXT;
+  END LOOP;
 
   IF cardinality(good) > 0 THEN
     figures := mpc_internal.check_columns(source, good, complete);
     two_valued := mpc_internal.two_valued(source, good, complete, figures);
   END IF;
-  duplicates := NULL;
+  SELECT NULL, NULL, NULL, NULL INTO duplicates, type, refused, seen;
   FOREACH column_name IN ARRAY mpc_internal.columns_of(held.spec, held.party) LOOP
     IF column_name = ANY (good) THEN
       i := i + 1;
@@ -242,8 +253,8 @@ COMMENT ON FUNCTION mpc_internal.check_source(oid, text, regclass, text) IS 'imp
 
 CREATE FUNCTION mpc.check_source(study text, source regclass, identifier text)
 RETURNS TABLE (column_name text, rows bigint, nulls bigint, duplicates bigint, minimum float8, maximum float8,
-               mean float8, sd float8, problem text)
+               mean float8, sd float8, problem text, type text, refused bigint, seen text)
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_source_entry';
 COMMENT ON FUNCTION mpc.check_source(text, regclass, text) IS
-'looks at a table or view as the caller before it is approved: row "(rows)" has all rows and those with a NULL (dropped by the run), then the identifier with its duplicates (incomplete rows count), then each column with NULLs and the range, mean and population standard deviation of complete rows; problem is NULL where nothing stands in the way. Columns with two values have to fit as such, whatever their type, as in a run. Nothing leaves the node';
+'looks at a table or view as the caller before it is approved: row "(rows)" has all rows and those with a NULL (dropped by the run), then each part of the identifier with the duplicates of the whole (incomplete rows count), how many its form refuses, which a run drops, and what it looks like (seen: lengths, leading zeros, blanks, characters beyond ASCII, shapes of at least 10 rows with 9 for a digit and A for a letter), then each column with NULLs and the range, mean and population standard deviation of complete rows; problem is NULL where nothing stands in the way. Columns with two values have to fit as such, whatever their type, as in a run. Nothing leaves the node';

@@ -12,6 +12,20 @@ INSERT INTO trouble VALUES ('a1', 1, true), (' A1 ', 2, true), ('a1', 3, true), 
 SELECT column_name, rows, nulls, duplicates, minimum, maximum, mean, problem FROM mpc.check_source('checked', 'trouble', 'bsn');
 INSERT INTO trouble VALUES ('e', NULL, NULL);
 SELECT duplicates, problem FROM mpc.check_source('checked', 'trouble', 'bsn') WHERE column_name = 'bsn';
+-- what the identifiers look like, what a form refuses, and how numbers and dates become text; rare shapes are not shown
+CREATE TABLE looks AS SELECT '0' || (100 + i)::text AS bsn, i AS age, i % 2 = 0 AS smoker, (100 + i)::numeric(12, 2) AS scaled, date '1950-01-01' + i AS born,
+  CASE WHEN i > 195 THEN 'n.v.t.' WHEN i > 190 THEN '' ELSE ' ' || (100 + i)::text END AS written FROM generate_series(1, 200) AS i;
+SELECT column_name, nulls, duplicates, problem, type, refused, seen FROM mpc.check_source('checked', 'looks', 'bsn') WHERE seen IS NOT NULL;
+SELECT problem, type, refused, seen FROM mpc.check_source('checked', 'looks', 'scaled') WHERE seen IS NOT NULL;
+SET DateStyle = 'German';
+SELECT problem, type, seen FROM mpc.check_source('checked', 'looks', 'born') WHERE seen IS NOT NULL;
+RESET DateStyle;
+SELECT problem, refused, seen FROM mpc.check_source('checked', 'looks', 'written') WHERE seen IS NOT NULL;
+SELECT mpc.propose_study('formed', jsonb_set(test_spec(), '{identifier}', '{"parts": [{"form": "number", "width": 6}, "date"], "examples": [["0101", "01-02-1950"]]}')) IS NOT NULL AS proposed;
+SELECT spec -> 'identifier' FROM mpc.studies WHERE study = 'formed';
+SELECT column_name, nulls, duplicates, problem, type, refused, seen FROM mpc.check_source('formed', 'looks', 'written, born') WHERE seen IS NOT NULL;
+SELECT mpc.approve_study('formed', digest, 'looks', 'written, born') FROM mpc.studies WHERE study = 'formed';
+SELECT source_records FROM mpc_internal.approvals WHERE study = 'formed';
 -- columns that are absent or of another type are rows, not errors
 CREATE VIEW other_columns AS SELECT bsn, 'x'::text AS age FROM patients;
 SELECT column_name, rows, nulls, duplicates, problem FROM mpc.check_source('checked', 'other_columns', 'bsn');

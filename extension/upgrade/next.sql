@@ -26,6 +26,11 @@ DROP FUNCTION mpc_internal.owns(oid);
 DROP FUNCTION mpc_internal.own_draft(text);
 DROP FUNCTION mpc_internal.take_draft(text);
 DROP FUNCTION mpc_internal.floor_min_matched();
+
+-- Identifiers are looked at as an engine reads them.
+DROP FUNCTION mpc.check_source(text, regclass, text);
+DROP FUNCTION mpc_internal.check_identifier(regclass, text[], jsonb, text);
+DROP FUNCTION mpc_internal.normalised(text, jsonb);
 DROP FUNCTION mpc_internal.released_version(text);
 
 -- Commitments to the data that a controller brings, and what is known of earlier ones.

@@ -38,7 +38,7 @@ Refusal bsn(SecretBytes& digits) {
   if (digits.size() == 8) digits.insert(digits.begin(), '0');
   if (digits.size() != 9) return Refusal::shape;
   if (std::all_of(digits.begin(), digits.end(), [&](std::uint8_t c) { return c == digits[0]; }))
-    return Refusal::placeholder;
+    return Refusal::stands_for_none;
   int sum = 0;
   for (int i = 0; i < 9; i++) sum += (digits[static_cast<std::size_t>(i)] - '0') * (i < 8 ? 9 - i : -1);
   return sum % 11 == 0 ? Refusal::kept : Refusal::check_digit;
@@ -46,7 +46,7 @@ Refusal bsn(SecretBytes& digits) {
 
 Refusal number(const IdentifierForm& form, SecretBytes& digits) {
   digits.erase(digits.begin(), std::find_if(digits.begin(), digits.end(), [](std::uint8_t c) { return c != '0'; }));
-  if (digits.empty()) return Refusal::placeholder;
+  if (digits.empty()) return Refusal::stands_for_none;
   const auto width = static_cast<std::size_t>(form.width);
   if (width > 0 && digits.size() > width) return Refusal::shape;
   if (width > digits.size()) digits.insert(digits.begin(), width - digits.size(), '0');
@@ -95,7 +95,7 @@ Refusal date(const IdentifierForm& form, PartType type, const SecretCodePoints& 
   if (type == PartType::date && std::find(at, text.end(), static_cast<char32_t>('B')) != text.end())
     return Refusal::calendar;  // years before Christ
   if (!exists(year, month, day)) return Refusal::calendar;
-  if (form.no_defaults && month == 1 && day == 1) return Refusal::placeholder;
+  if (form.no_defaults && month == 1 && day == 1) return Refusal::stands_for_none;
   for (int divisor = 10000000, value = year * 10000 + month * 100 + day; divisor > 0; divisor /= 10)
     out.push_back(static_cast<std::uint8_t>('0' + value / divisor % 10));
   return Refusal::kept;

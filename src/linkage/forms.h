@@ -37,10 +37,11 @@ struct IdentifierForm {
 };
 
 // Why a part is refused. Kept is 0.
-enum class Refusal { kept, empty, not_utf8, letters, shape, check_digit, placeholder, calendar, unknown_code };
+enum class Refusal { kept, empty, not_utf8, letters, shape, check_digit, stands_for_none, calendar, unknown_code };
 inline constexpr std::array<std::string_view, 9> kRefusalNames = {
-    "kept",        "empty",           "not UTF-8",   "letters outside the table", "wrong shape", "check digit",
-    "placeholder", "impossible date", "unknown code"};
+    "kept",        "empty",       "not UTF-8",         "letters outside the table",
+    "wrong shape", "check digit", "stands for nobody", "impossible date",
+    "unknown code"};
 
 // Type of the column that a part comes from, as far as its text depends on it.
 enum class PartType {

@@ -45,7 +45,11 @@ std::vector<Normalisation> parse_normalisations(std::span<const std::string> nam
   return rules;
 }
 
-void normalise_part(SecretBytes& part, std::span<const Normalisation> rules) {
+Refusal normalise_part(SecretBytes& part, PartType type, std::span<const Normalisation> rules) {
+  // A sign or a fraction: the digits alone would be the number of another person. NaN and Infinity are nobody's.
+  const bool digits = std::find(rules.begin(), rules.end(), Normalisation::digits) != rules.end();
+  if (type == PartType::number && digits && !std::all_of(part.begin(), part.end(), is_digit)) return Refusal::shape;
+  if (type == PartType::number && !part.empty() && !is_digit(part.back())) return Refusal::stands_for_none;
   for (Normalisation rule : rules) {
     switch (rule) {
       case Normalisation::trim:
@@ -59,6 +63,7 @@ void normalise_part(SecretBytes& part, std::span<const Normalisation> rules) {
         break;
     }
   }
+  return part.empty() ? Refusal::empty : Refusal::kept;
 }
 
 void append_part(SecretBytes& identifiers, ByteView part) {

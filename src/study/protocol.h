@@ -39,7 +39,8 @@ struct Source {
   // identifier, already normalised, each as u32 length + bytes.
   SecretBytes identifiers;
   std::vector<std::uint64_t> identifier_ends;
-  std::int64_t dropped = 0;
+  std::int64_t dropped = 0;  // a value or a part is missing, or the identifier is refused:
+  std::int64_t refused = 0;  // by its form; among the dropped
   // Empty, or 1 per record that has a missing value (NaN), where the reader keeps those.
   std::vector<std::uint8_t> incomplete;
   std::size_t records() const { return identifier_ends.size(); }

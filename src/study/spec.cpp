@@ -13,6 +13,7 @@
 #include "study/canonical_json.h"
 #include "study/spec_analysis.h"
 #include "study/spec_fill.h"
+#include "study/spec_identifier.h"
 #include "study/spec_reader.h"
 
 namespace pgmpc {
@@ -22,7 +23,6 @@ using nlohmann::json;
 
 constexpr std::int64_t kMaxRecords = std::int64_t{1} << 33;  // what the encoding of sums has room for
 constexpr std::int64_t kMaxCount = 1'000'000'000;
-constexpr int kMaxIdentifierParts = 16;
 constexpr int kMaxScaleExponent = 60;
 constexpr double kMaxParameterRatio = 1000;
 constexpr double kMaxVif = 1000;  // what the precision of an inverse on shares can tell from more
@@ -97,26 +97,6 @@ void read_key_bits(Spec& spec, const SpecReader& root) {
   if (spec.key_bits != 2048 && spec.key_bits != 3072 && spec.key_bits != 4096) {
     refuse_spec("value out of range in study spec", root.at("key_bits"), std::to_string(spec.key_bits),
                 "one of 2048, 3072, 4096");
-  }
-}
-
-void read_identifier(Spec& spec, const SpecReader& root) {
-  if (!root.has("identifier")) return;
-  const SpecReader reader(root.required("identifier"), root.at("identifier"), {"parts", "normalise"});
-  spec.identifier_parts = static_cast<int>(reader.integer("parts", spec.identifier_parts, 1, kMaxIdentifierParts));
-  if (!reader.has("normalise")) return;
-  const std::string pointer = reader.at("normalise");
-  for (const json& element : spec_array(reader.required("normalise"), pointer, 0, 3)) {
-    const std::string at = pointer_to(pointer, std::to_string(spec.normalise.size()));
-    const std::string step = spec_string(element, at);
-    if (step != "trim" && step != "upper" && step != "digits") {
-      refuse_spec("unknown normalisation in study spec", at, "\"" + pointer_to("", step).substr(1) + "\"",
-                  "any of trim, upper, digits");
-    }
-    if (std::count(spec.normalise.begin(), spec.normalise.end(), step) > 0) {
-      refuse_spec("duplicate normalisation in study spec", at, "\"" + step + "\"");
-    }
-    spec.normalise.push_back(step);
   }
 }
 
@@ -248,17 +228,17 @@ Spec parse(const json& document, bool stored) {
       old ? SpecReader(document, "",
                        {"controllers", "third_party", "key_bits", "identifier", "analysis", "recipients",
                         "expected_records", "scale_exponents", "keep_shares", "disclosure"})
-          : SpecReader(
-                document, "",
-                {"format", "controllers", "third_party", "key_bits", "identifier", "analysis", "analyses", "recipients",
-                 "expected_records", "scale_exponents", "keep_shares", "release", "refusal", "disclosure"});
+          : SpecReader(document, "",
+                       {"format", "controllers", "third_party", "key_bits", "identifier", "analysis", "analyses",
+                        "recipients", "expected_records", "expect_matched", "scale_exponents", "keep_shares", "release",
+                        "refusal", "disclosure"});
   if (root.has("format") && root.integer("format", 0, 1, kMaxCount) != kSpecFormat)
     refuse_spec("unknown format of study spec", root.at("format"), root.required("format").dump(),
                 "this version fills specs of format " + std::to_string(kSpecFormat) + "; leave the key out");
   read_controllers(spec, root);
   read_third_party(spec, root);
   read_key_bits(spec, root);
-  read_identifier(spec, root);
+  read_identifier(spec, root, !stored);
   if (!old) read_release(spec, root);
   read_disclosure(spec, root);
   read_analysis(spec, root);

@@ -15,8 +15,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "linkage/forms.h"
 #include "mpc/comparison_kind.h"
 #include "regression/precision_kind.h"
 
@@ -54,14 +56,25 @@ struct DisclosureSpec {
   bool own_moments = false;
 };
 
+struct IdentifierExample {
+  std::vector<std::string> parts;
+  std::string normalised;  // hex
+};
+
+struct IdentifierSpec {
+  int parts = 1;
+  std::vector<IdentifierForm> forms;   // one per part, or none:
+  std::vector<std::string> normalise;  // of trim, upper, digits, applied to every part in this order
+  std::vector<IdentifierExample> examples;
+};
+
 struct Spec {
   int format = kSpecFormat;
   std::array<ControllerSpec, 2> controllers;
   std::string third_party;
   int key_bits = 3072;
-  int identifier_parts = 1;
-  std::vector<std::string> normalise;  // of trim, upper, digits, applied in this order
-  std::string analysis;                // its name
+  IdentifierSpec identifier;
+  std::string analysis;  // its name
   AnalysisKind kind = AnalysisKind::lasso;
   std::vector<double> lambdas;
   double alpha = 1;  // what runs: 1 for the lasso, 0 for ridge
@@ -70,6 +83,7 @@ struct Spec {
   int max_iterations = 200;
   std::vector<std::string> recipients;
   std::optional<std::int64_t> expected_records;
+  std::optional<std::pair<std::int64_t, std::int64_t>> expect_matched;  // fewest, most; outside it the match is refused
   bool keep_shares = false;
   Precision precision = Precision::statistical;
   std::string refusal = "all";

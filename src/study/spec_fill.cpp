@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "study/canonical_json.h"
+#include "study/spec_identifier.h"
 
 namespace pgmpc {
 namespace {
@@ -54,7 +55,7 @@ std::string filled_spec(const Spec& spec) {
   json out = {{"controllers", controllers},
               {"third_party", spec.third_party},
               {"key_bits", spec.key_bits},
-              {"identifier", {{"parts", spec.identifier_parts}, {"normalise", spec.normalise}}},
+              {"identifier", filled_identifier(spec)},
               {"recipients", spec.recipients},
               {"expected_records", or_null(spec.expected_records)},
               {"scale_exponents", exponents},
@@ -68,6 +69,7 @@ std::string filled_spec(const Spec& spec) {
     out["analyses"][spec.analysis] = filled_analysis(spec);
     out["release"] = {{"precision", precision_name(spec.precision)}};
     out["refusal"] = spec.refusal;
+    if (spec.expect_matched) out["expect_matched"] = {spec.expect_matched->first, spec.expect_matched->second};
   }
   return canonical_json(out);
 }

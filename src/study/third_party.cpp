@@ -111,11 +111,18 @@ class ThirdParty : public Run {
     }
   }
 
+  // One bit for all reasons: which of them it was is told to nobody.
+  bool is_expected(std::int64_t found) const {
+    const bool enough = found >= std::max<std::int64_t>(1, spec_.required_matches());
+    return enough &&
+           (!spec_.expect_matched || (found >= spec_.expect_matched->first && found <= spec_.expect_matched->second));
+  }
+
   void match(StepRow& row) {
     const auto begin = PaceClock::now();
     const bool too_many = sides_[0].too_many || sides_[1].too_many;
     const std::size_t found = too_many ? 0 : table_.match(context_.rng);
-    const bool refused = static_cast<std::int64_t>(found) < std::max<std::int64_t>(1, spec_.required_matches());
+    const bool refused = !is_expected(static_cast<std::int64_t>(found));
     announce(refused, found, PaceClock::now() - begin);
     if (too_many) refuse_size();
     if (refused) {

@@ -5,6 +5,7 @@
 //   Reads as the role given, with the code that engines read with; only functions of the extension's owner call it.
 //   Records wait in a tuplestore (which may go to disk, like any sort) until the source is closed and the role is the
 //   owner's again.
+#include "udf/identifier_profile.h"
 #include "worker/contents.h"
 #include "worker/engine_source.h"
 
@@ -46,6 +47,7 @@ struct Pin {
   std::int64_t data_version;
   ArrayType* commitments;
   ArrayType* two_valued;
+  struct varlena* profile;
 };
 
 ArrayType* array_of(const std::vector<Datum>& elements, Oid type) {
@@ -189,12 +191,21 @@ Datum pg_mpc_pin_source(PG_FUNCTION_ARGS) {
     SourceDigest digest;
     SourceContents contents(std::string(pg::text_of(counterpart)), columns);
     KeptRecords kept;
-    scan_source(given.bound, spec, controller, [&](const Source& part) {
-      digest.add(part);
-      contents.add(part, [&](ByteView person, std::span<const double> values) { kept.put(person, values); });
-    });
-    Pin out{pg::make_varlena(digest.finish()), static_cast<std::int64_t>(digest.records()), 0,
-            hash_array(contents.commitments()), text_array(contents.two_valued())};
+    IdentifierProfile profile(given.bound.identifier.size());
+    scan_source(
+        given.bound, spec.identifier, columns,
+        [&](const Source& part) {
+          digest.add(part);
+          contents.add(part, [&](ByteView person, std::span<const double> values) { kept.put(person, values); });
+          profile.add(part);
+        },
+        profile.see());
+    Pin out{pg::make_varlena(digest.finish()),
+            static_cast<std::int64_t>(digest.records()),
+            0,
+            hash_array(contents.commitments()),
+            text_array(contents.two_valued()),
+            pg::make_varlena(view_of(profile.json()))};
     const std::int64_t id =
         data_version_of(reinterpret_cast<struct varlena*>(counterpart), reinterpret_cast<struct varlena*>(study),
                         PG_GETARG_INT32(7), text_array(columns), out.commitments);
@@ -208,9 +219,9 @@ Datum pg_mpc_pin_source(PG_FUNCTION_ARGS) {
     out.data_version = id < 0 ? -id : id;
     return out;
   });
-  bool nulls[5] = {false, false, false, false, false};
-  Datum values[5] = {PointerGetDatum(pin.digest), Int64GetDatum(pin.records), Int64GetDatum(pin.data_version),
-                     PointerGetDatum(pin.commitments), PointerGetDatum(pin.two_valued)};
+  bool nulls[6] = {};
+  Datum values[6] = {PointerGetDatum(pin.digest),      Int64GetDatum(pin.records),      Int64GetDatum(pin.data_version),
+                     PointerGetDatum(pin.commitments), PointerGetDatum(pin.two_valued), PointerGetDatum(pin.profile)};
   return HeapTupleGetDatum(heap_form_tuple(row, values, nulls));
 }
 
@@ -223,7 +234,9 @@ Datum pg_mpc_source_digest(PG_FUNCTION_ARGS) {
     const PinArguments given = arguments_of(fcinfo, spec_text, party, identifier);
     const Spec spec = read_spec(pg::text_of(spec_text));
     SourceDigest digest;
-    scan_source(given.bound, spec, spec.party_index(pg::text_of(party)), [&](const Source& part) { digest.add(part); });
+    const auto controller = static_cast<std::size_t>(spec.party_index(pg::text_of(party)));
+    scan_source(given.bound, spec.identifier, spec.controllers.at(controller).columns(),
+                [&](const Source& part) { digest.add(part); });
     return PointerGetDatum(pg::make_varlena(digest.finish()));
   });
 }

@@ -6,9 +6,9 @@
 #include <limits>
 
 #include "base/cleansing_heap.h"
-#include "linkage/identifiers.h"
 #include "pg/guard.h"
 #include "pg/guarded_role.h"
+#include "study/spec_identifier.h"
 
 extern "C" {
 #include "access/xact.h"
@@ -125,14 +125,43 @@ std::string number_expression(Oid relation, SourceColumn& column) {
   return name + cast + "::pg_catalog.float8";
 }
 
-std::string query_of(Oid relation, std::vector<SourceColumn>& columns, const std::vector<std::string>& parts) {
-  std::string text;
-  for (SourceColumn& column : columns) text += (text.empty() ? "SELECT " : ", ") + number_expression(relation, column);
-  for (const std::string& part : parts) {
-    type_of(relation, part);
-    text += ", " + quoted_name(part) + "::pg_catalog.text";
+// The text of a part, the same under every setting (pg/fixed_settings.h), and what kind of text it is.
+std::string part_expression(Oid relation, const std::string& part, PartType& type) {
+  const Oid declared = type_of(relation, part);
+  const Oid base = pg::call([&] { return getBaseType(declared); });
+  const std::string name = quoted_name(part);
+  type = PartType::text;
+  switch (base) {
+    case INT2OID:
+    case INT4OID:
+    case INT8OID:
+      type = PartType::number;
+      break;
+    case NUMERICOID:
+      type = PartType::number;
+      return "pg_catalog.trim_scale(" + name + "::pg_catalog.numeric)::pg_catalog.text";
+    case FLOAT4OID:
+    case FLOAT8OID:
+      type = PartType::number;
+      return "pg_catalog.trim_scale(" + name + "::pg_catalog.float8::pg_catalog.numeric)::pg_catalog.text";
+    case DATEOID:
+    case TIMESTAMPOID:
+    case TIMESTAMPTZOID:
+      type = PartType::date;
+      break;
+    default:
+      break;
   }
-  return text + " FROM " + relation_name(relation);
+  return name + "::pg_catalog.text";
+}
+
+std::string query_of(Oid relation, std::vector<SourceColumn>& columns, const std::vector<std::string>& parts,
+                     std::vector<PartType>& types) {
+  std::string list;
+  for (SourceColumn& column : columns) list += number_expression(relation, column) + ", ";
+  for (std::size_t p = 0; p < parts.size(); p++)
+    list += (p > 0 ? ", " : "") + part_expression(relation, parts[p], types[p]);
+  return "SELECT " + list + " FROM " + relation_name(relation);
 }
 
 // One batch of rows as plain memory; valid until release().
@@ -143,6 +172,21 @@ struct Batch {
   bool* complete;    // no NULL at all
   bool* identified;  // no NULL in the identifier; NULLs of columns are NaN
 };
+
+// Every node hashes the same bytes, whatever the encoding of its database.
+text* in_utf8(text* part) {
+  const int encoding = GetDatabaseEncoding();
+  if (encoding == PG_UTF8) return part;
+  const char* bytes = VARDATA_ANY(part);
+  const auto size = static_cast<int>(VARSIZE_ANY_EXHDR(part));
+  if (encoding == PG_SQL_ASCII && !std::all_of(bytes, bytes + size, [](char c) { return (c & 0x80) == 0; }))
+    ereport(ERROR,
+            (errcode(ERRCODE_UNTRANSLATABLE_CHARACTER), errmsg("an identifier has characters without an encoding"),
+             errdetail("The database has the encoding SQL_ASCII, and the identifier bytes beyond ASCII."),
+             errhint("Bind a view that converts it with convert_from to ASCII, or use a database in UTF8.")));
+  char* converted = pg_server_to_any(bytes, size, PG_UTF8);
+  return converted == bytes ? part : cstring_to_text(converted);
+}
 
 Batch fetch(Portal portal, std::size_t columns, std::size_t parts) {
   SPI_cursor_fetch(portal, true, kBatch);
@@ -164,7 +208,7 @@ Batch fetch(Portal portal, std::size_t columns, std::size_t parts) {
       if (c < columns)
         batch.numbers[r * columns + c] = DatumGetFloat8(value);
       else
-        batch.parts[r * parts + (c - columns)] = DatumGetTextPP(value);
+        batch.parts[r * parts + (c - columns)] = in_utf8(DatumGetTextPP(value));
     }
     batch.complete[r] = !any_null;
     batch.identified[r] = !no_identifier;
@@ -181,20 +225,36 @@ void release(const Batch& batch, std::size_t columns) {
   SPI_freetuptable(SPI_tuptable);
 }
 
-void append_record(Source& source, const Batch& batch, std::size_t row, std::size_t parts,
-                   std::span<const Normalisation> rules, bool keep_incomplete) {
-  if (!batch.complete[row] && !(keep_incomplete && batch.identified[row])) {
+// The record's identifier, or nothing when it is refused; what was seen is counted.
+std::optional<SecretBytes> identifier_of(Source& source, const Batch& batch, std::size_t row,
+                                         const IdentifierSpec& identifier, std::span<const PartType> types,
+                                         const SeePart& see) {
+  std::vector<SecretBytes> parts;
+  std::vector<Refusal> refusals(types.size());
+  for (std::size_t p = 0; p < types.size(); p++) {
+    const ByteView raw = pg::bytes_of(batch.parts[row * types.size() + p]);
+    parts.emplace_back(raw.begin(), raw.end());
+  }
+  auto bytes = normalised_identifier(identifier, std::move(parts), types, refusals);
+  if (!bytes) source.refused++;
+  if (see)
+    for (std::size_t p = 0; p < types.size(); p++)
+      see(p, pg::bytes_of(batch.parts[row * types.size() + p]), refusals[p]);
+  return bytes;
+}
+
+void append_record(Source& source, const Batch& batch, std::size_t row, const IdentifierSpec& identifier,
+                   std::span<const PartType> types, bool keep_incomplete, const SeePart& see) {
+  std::optional<SecretBytes> bytes;
+  if (batch.complete[row] || (keep_incomplete && batch.identified[row]))
+    bytes = identifier_of(source, batch, row, identifier, types, see);
+  if (!bytes) {
     source.dropped++;
     return;
   }
   std::size_t columns = source.columns.size();
   for (std::size_t c = 0; c < columns; c++) source.columns[c].values.push_back(batch.numbers[row * columns + c]);
-  for (std::size_t p = 0; p < parts; p++) {
-    ByteView raw = pg::bytes_of(batch.parts[row * parts + p]);
-    SecretBytes part(raw.begin(), raw.end());
-    normalise_part(part, rules);
-    append_part(source.identifiers, view_of(part));
-  }
+  source.identifiers.insert(source.identifiers.end(), bytes->begin(), bytes->end());
   source.identifier_ends.push_back(source.identifiers.size());
   if (keep_incomplete) source.incomplete.push_back(batch.complete[row] ? 0 : 1);
 }
@@ -231,14 +291,15 @@ void forget_records(Source& source) {
 
 // Appends every complete record to the source, also others that have an identifier when asked to; after_batch may take
 // them out again.
-void fill(Source& source, const BoundSource& bound, const Spec& spec, int controller, bool keep_incomplete,
-          const std::function<void()>& after_batch) {
-  auto rules = parse_normalisations(spec.normalise);
-  for (const std::string& name : spec.controllers[controller].columns()) {
+void fill(Source& source, const BoundSource& bound, const IdentifierSpec& identifier,
+          const std::vector<std::string>& columns, bool keep_incomplete, const std::function<void()>& after_batch,
+          const SeePart& see) {
+  for (const std::string& name : columns) {
     source.columns.emplace_back();
     source.columns.back().name = name;
   }
-  std::string sql = query_of(bound.relation, source.columns, bound.identifier);
+  std::vector<PartType> types(bound.identifier.size());
+  std::string sql = query_of(bound.relation, source.columns, bound.identifier, types);
   Portal portal = pg::call([&] {
     SPIPlanPtr plan = SPI_prepare(sql.c_str(), 0, nullptr);
     if (plan == nullptr) elog(ERROR, "SPI failed: %s", SPI_result_code_string(SPI_result));
@@ -248,7 +309,8 @@ void fill(Source& source, const BoundSource& bound, const Spec& spec, int contro
   for (;;) {
     Batch batch = pg::call([&] { return fetch(portal, source.columns.size(), parts); });
     if (batch.rows == 0) break;
-    for (std::size_t r = 0; r < batch.rows; r++) append_record(source, batch, r, parts, rules, keep_incomplete);
+    for (std::size_t r = 0; r < batch.rows; r++)
+      append_record(source, batch, r, identifier, types, keep_incomplete, see);
     pg::call([&] { release(batch, source.columns.size()); });
     if (after_batch) after_batch();
   }
@@ -263,25 +325,27 @@ Source read_source(const Json& job, const Spec& spec) {
                     json.at("approver").get<Oid>()};
   Source source;
   ReadTransaction transaction(bound.approver);
-  fill(source, bound, spec, job.at("party_index").get<int>(), false, nullptr);
+  const auto& controller = spec.controllers.at(job.at("party_index").get<std::size_t>());
+  fill(source, bound, spec.identifier, controller.columns(), false, nullptr, nullptr);
   transaction.commit();
   pg::call([] { overwrite_spare_contexts(); });
   cleanse_stack();
   return source;
 }
 
-void scan_source(const BoundSource& bound, const Spec& spec, int controller,
-                 const std::function<void(const Source& part)>& take) {
+void scan_source(const BoundSource& bound, const IdentifierSpec& identifier, const std::vector<std::string>& columns,
+                 const std::function<void(const Source& part)>& take, const SeePart& see) {
   pg::GuardedRole before = pg::call([&] {
     SPI_connect();
     return pg::act_as(bound.approver);
   });
   Source part;
-  fill(part, bound, spec, controller, true, [&] {
+  const auto after_batch = [&] {
     take(part);
     forget_records(part);
     pg::check_for_interrupts();
-  });
+  };
+  fill(part, bound, identifier, columns, true, after_batch, see);
   pg::call([&] {
     pg::act_again_as(before);
     SPI_finish();

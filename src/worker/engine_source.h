@@ -20,9 +20,12 @@ struct BoundSource {
   unsigned int approver = 0;
 };
 
+// Told every part of an identifier as it was read, in UTF-8, and what its form says.
+using SeePart = std::function<void(std::size_t part, ByteView text, Refusal refusal)>;
+
 // The same records and, marked, those with a missing value in a column, in the transaction of the caller, handed over
 // part by part and then cleansed.
-void scan_source(const BoundSource& bound, const Spec& spec, int controller,
-                 const std::function<void(const Source& part)>& take);
+void scan_source(const BoundSource& bound, const IdentifierSpec& identifier, const std::vector<std::string>& columns,
+                 const std::function<void(const Source& part)>& take, const SeePart& see = nullptr);
 
 }  // namespace pgmpc

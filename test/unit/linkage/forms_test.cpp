@@ -37,8 +37,8 @@ TEST(Forms, NumbersOfCitizensPassTheCheckOfEleven) {
   EXPECT_EQ(formed(bsn, "12345672", PartType::number), "012345672");
   EXPECT_EQ(formed(bsn, "012345672"), "012345672");
   EXPECT_EQ(formed(bsn, "123456783"), "[check digit]");
-  EXPECT_EQ(formed(bsn, "999999999"), "[placeholder]");
-  EXPECT_EQ(formed(bsn, "000000000"), "[placeholder]");
+  EXPECT_EQ(formed(bsn, "999999999"), "[stands for nobody]");
+  EXPECT_EQ(formed(bsn, "000000000"), "[stands for nobody]");
   EXPECT_EQ(formed(bsn, "1234567"), "[wrong shape]");
   EXPECT_EQ(formed(bsn, "onbekend"), "[wrong shape]");
   EXPECT_EQ(formed(bsn, "n.v.t."), "[wrong shape]");
@@ -54,7 +54,7 @@ TEST(Forms, NumbersLoseOrGainLeadingZeros) {
   EXPECT_EQ(formed(number, "101.5", PartType::number), "[wrong shape]") << "a fraction is no part of another number";
   EXPECT_EQ(formed(number, "-7", PartType::number), "[wrong shape]");
   EXPECT_EQ(formed(number, "NaN", PartType::number), "[wrong shape]");
-  EXPECT_EQ(formed(number, "000"), "[placeholder]");
+  EXPECT_EQ(formed(number, "000"), "[stands for nobody]");
   EXPECT_EQ(formed(number, "-"), "[empty]");
   EXPECT_EQ(formed(number, "P12"), "[wrong shape]");
   number.width = 6;
@@ -84,7 +84,7 @@ TEST(Forms, DatesOfEveryWritingAreOneDate) {
   date.order = DateOrder::month_day;
   EXPECT_EQ(formed(date, "03/13/1968"), "19680313");
   date.no_defaults = true;
-  EXPECT_EQ(formed(date, "1968-01-01"), "[placeholder]");
+  EXPECT_EQ(formed(date, "1968-01-01"), "[stands for nobody]");
 }
 
 TEST(Forms, LettersAreTheSameHoweverTheyAreWritten) {
@@ -184,7 +184,8 @@ TEST(Forms, EveryLetterOfTheTableIsAToZ) {
     letters++;
     EXPECT_TRUE(letter->code == c);
     ASSERT_NE(*letter->letters, '\0');
-    for (const char* a = letter->letters; *a != '\0'; a++) EXPECT_TRUE(*a >= 'A' && *a <= 'Z') << std::hex << static_cast<unsigned>(c);
+    for (const char* a = letter->letters; *a != '\0'; a++)
+      EXPECT_TRUE(*a >= 'A' && *a <= 'Z') << std::hex << static_cast<unsigned>(c);
   }
   EXPECT_GT(letters, 580);
 }

@@ -14,7 +14,7 @@ SecretBytes bytes_of(std::string_view text) { return SecretBytes(text.begin(), t
 
 std::string normalised(std::string_view text, std::vector<std::string> rules) {
   SecretBytes part = bytes_of(text);
-  normalise_part(part, parse_normalisations(rules));
+  normalise_part(part, PartType::text, parse_normalisations(rules));
   return std::string(part.begin(), part.end());
 }
 

@@ -174,10 +174,53 @@ TEST(Spec, CanonicalTextIsItsOwnCanonicalText) {
   EXPECT_EQ(spec.kind, AnalysisKind::elastic_net);
   EXPECT_EQ(spec.lambdas, (std::vector<double>{1, 0.5, 0}));
   EXPECT_EQ(spec.recipients, (std::vector<std::string>{"erasmus_mc", "zorgttp"}));
-  EXPECT_EQ(spec.normalise, (std::vector<std::string>{"digits", "trim"}));
+  EXPECT_EQ(spec.identifier.normalise, (std::vector<std::string>{"digits", "trim"}));
   EXPECT_EQ(spec.controllers[1].scale_exponents.at("hospital_days"), -3);
   EXPECT_EQ(spec.disclosure.min_lambda, 0.0);
   EXPECT_TRUE(spec.keep_shares);
+}
+
+TEST(Spec, PartsOfIdentifiersHaveForms) {
+  json document = example();
+  document["identifier"] = json::parse(
+      R"({"parts": ["bsn", {"form": "number/1", "width": 9}, {"form": "date", "order": "mdy", "no_defaults": true},
+    {"form": "surname_nl", "sound": true}, {"form": "postcode_nl", "area": true}, {"form": "text", "fold": true}, "letters",
+    {"form": "code", "codes": {"1": "m", "Man": "M", "2": "v"}}],
+    "examples": [["123456782", "12", "03/13/1968", "van Dijk", "1234 AB", "Daniël", "Łódź", "man"]]})");
+  const Spec spec = parse_spec(document.dump());
+  EXPECT_EQ(spec.identifier.parts, 8);
+  EXPECT_EQ(parse_spec(spec.canonical_json).canonical_json, spec.canonical_json);
+  EXPECT_EQ(read_spec(spec.canonical_json).canonical_json, spec.canonical_json);
+  const json filled = json::parse(spec.canonical_json)["identifier"];
+  EXPECT_EQ(filled["parts"][0], (json{{"form", "bsn/1"}}));
+  EXPECT_EQ(filled["parts"][7]["codes"], (json{{"1", "M"}, {"2", "V"}, {"MAN", "M"}}));
+  EXPECT_FALSE(filled.contains("normalise"));
+  const std::string hex = filled["examples"][0]["normalised"];
+  EXPECT_NE(hex.find("3139363830333133"), std::string::npos) << "19680313";
+  document["expect_matched"] = {4000, 5000};
+  EXPECT_EQ(parse_spec(document.dump()).expect_matched, std::pair(std::int64_t{4000}, std::int64_t{5000}));
+}
+
+TEST(Spec, FormsAreRefusedWithTheirPlace) {
+  const auto said = [](const char* identifier) {
+    json document = example();
+    document["identifier"] = json::parse(identifier);
+    return std::string(refusal(document.dump()).detail());
+  };
+  EXPECT_EQ(said(R"({"parts": ["bsn/2"]})"), R"(/identifier/parts/0: "bsn/2")");
+  EXPECT_EQ(said(R"({"parts": []})").substr(0, 17), "/identifier/parts");
+  EXPECT_EQ(said(R"({"parts": [{"form": "bsn", "width": 3}]})").substr(0, 25), "/identifier/parts/0/width");
+  EXPECT_EQ(said(R"({"parts": ["code"]})").substr(0, 19), "/identifier/parts/0");
+  EXPECT_EQ(said(R"({"parts": [{"form": "code", "codes": {"1": "2", "2": "1"}}]})").substr(0, 25),
+            "/identifier/parts/0/codes");
+  EXPECT_EQ(said(R"({"parts": [{"form": "date", "order": "ymd"}]})"), R"(/identifier/parts/0/order: "ymd")");
+  EXPECT_EQ(said(R"({"parts": ["bsn"], "normalise": ["trim"]})").substr(0, 21), "/identifier/normalise");
+  EXPECT_EQ(said(R"({"parts": ["bsn"], "examples": [["123456789"]]})"), "/identifier/examples/0: check digit");
+  EXPECT_EQ(said(R"({"parts": ["bsn"], "examples": [["123456782", "x"]]})").substr(0, 22), "/identifier/examples/0");
+  EXPECT_EQ(said(R"({"parts": ["bsn"], "examples": [{"parts": ["123456782"], "normalised": "00"}]})").substr(0, 24),
+            "/identifier/examples/0: ");
+  EXPECT_EQ(said(R"({"parts": 1, "normalise": ["digits"], "examples": [["n.v.t."]]})"),
+            "/identifier/examples/0: empty");
 }
 
 TEST(Spec, EveryKindHasItsAlpha) {
