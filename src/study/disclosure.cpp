@@ -104,19 +104,30 @@ std::vector<DisclosureRule> disclosure_rules(const Spec& spec) {
   return rules;
 }
 
+namespace {
+
+std::string expected_text(const Spec& spec) {
+  if (!spec.expect_matched) return "";
+  return ", and between " + std::to_string(spec.expect_matched->first) + " and " +
+         std::to_string(spec.expect_matched->second) + " were expected (expect_matched)";
+}
+
+}  // namespace
+
 Error disclosure_refusal(const Spec& spec) {
   std::string agreed;
   for (const DisclosureRule& rule : disclosure_rules(spec))
     agreed += (agreed.empty() ? "" : ", ") + rule.key + " " + rule.threshold;
   return Error(ErrorCode::refused, kRulesRefused,
                "The rules are: " + agreed + ", and the range that values may have. At least " +
-                   std::to_string(spec.required_matches()) +
-                   " records had to match. Which rule it was is told to nobody; the attempt counts against "
+                   std::to_string(spec.required_matches()) + " records had to match" + expected_text(spec) +
+                   ". Which rule it was is told to nobody; the attempt counts against "
                    "model_budget.",
                "The thresholds belong to the spec: another threshold is a new version that all three parties approve, "
                "none looser than the administrator of a node has set (pg_mpc.*). More records, fewer "
                "attributes, no rare two-valued columns, no extreme values and no attribute that follows from others "
-               "need no other threshold.");
+               "need no other threshold. Few records match when the two sides write identifiers differently: "
+               "mpc.check_source shows at each node what they look like.");
 }
 
 void check_released_numbers(const Spec& spec, std::int64_t matched, const ReleasedNumbers& numbers) {

@@ -192,6 +192,10 @@ void note_trust(Rows& rows, const Spec& spec) {
 void note_rules(Rows& rows, const Spec& spec) {
   for (const DisclosureRule& rule : disclosure_rules(spec))
     note(rows, "rule: " + rule.key, (rule.relaxed ? "relaxed: " : "") + rule.statement);
+  if (spec.expect_matched)
+    note(rows, "rule: expect_matched",
+         "the match is refused outside " + std::to_string(spec.expect_matched->first) + " to " +
+             std::to_string(spec.expect_matched->second) + " records, with the bit and the text of every refusal");
 }
 
 // Which number of records the figures come from.

@@ -25,10 +25,11 @@ my @parties = (['hospital', 'erasmus_mc'], ['insurer', 'zilveren_kruis'], ['thir
 sub new {
 	my ($class, %settings) = @_;
 	my $version = delete $settings{extension_version};
+	my $encoding = delete $settings{insurer_encoding};
 	my $self = bless {root => $root}, $class;
 	for (@parties) {
 		my ($role, $party) = @$_;
-		$self->{$role} = $self->_make_node($party, %settings);
+		$self->{$role} = $self->_make_node($party, %settings, $role eq 'insurer' ? (encoding => $encoding) : ());
 		$self->{https}{$role} = $self->{$role}->{pg_mpc_port};
 	}
 	_begin($_, $version) for $self->nodes;
@@ -56,7 +57,8 @@ sub add_node {
 sub _make_node {
 	my ($self, $party, %settings) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($party);
-	$node->init;
+	my $encoding = delete $settings{encoding};
+	$node->init($encoding ? (extra => ['--encoding', $encoding, '--locale', 'C']) : ());
 	$node->{pg_mpc_party} = $party;
 	$node->{pg_mpc_port} = PostgreSQL::Test::Cluster::get_free_port();
 	make_certificate($party, $node->basedir);
