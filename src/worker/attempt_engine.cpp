@@ -32,9 +32,9 @@ void AttemptBook::engine_event(ConnectionId connection, const Json& event) {
     attempt->held_at = text_member(event, "name");
     if (attempt->permits.contains(attempt->held_at)) permit(*attempt, attempt->held_at);
   } else if (kind == "step") {
-    step_done(*attempt, event.at("row"));
+    record_step(*attempt, event.at("row"));
   } else if (kind == "matched") {
-    tables::attempt_matched(attempt->study, attempt->id, event.at("records").get<std::int64_t>());
+    record_match(*attempt, event.at("records").get<std::int64_t>());
   } else if (kind == "result") {
     released(*attempt, event.at("result"));
   } else if (kind == "failed") {
@@ -44,15 +44,32 @@ void AttemptBook::engine_event(ConnectionId connection, const Json& event) {
   }
 }
 
+void AttemptBook::record_step(Attempt& attempt, const Json& row) {
+  const std::string study = attempt.study, id = attempt.id, step = text_member(row, "name");
+  record(id, {"step " + step + " of study " + study, [study, id, row] { tables::attempt_step(study, id, row); },
+              [this, id, row] {
+                if (Attempt* known = find(id)) step_done(*known, row);
+                recorded(id, "step");
+              },
+              [this, id](const pg::Fault& fault) { end_for(id, fault); }});
+}
+
+void AttemptBook::record_match(Attempt& attempt, std::int64_t records) {
+  const std::string study = attempt.study, id = attempt.id;
+  record(id, {"the match of study " + study, [study, id, records] { tables::attempt_matched(study, id, records); },
+              [this, id] { recorded(id, "matched"); }, [this, id](const pg::Fault& fault) { end_for(id, fault); }});
+}
+
+void AttemptBook::end_for(const std::string& id, const pg::Fault& fault) {
+  if (Attempt* attempt = find(id)) {
+    attempt->opened = false;
+    finish(*attempt, Attempt::State::failed, fault);
+  }
+}
+
 void AttemptBook::step_done(Attempt& attempt, const Json& row) {
   std::string step = text_member(row, "name");
-  attempt.rows.push_back(row);  // first: what has happened has happened, whether or not the tables take it now
-  try {
-    tables::attempt_step(attempt.study, attempt.id, row);
-  } catch (...) {
-    pg::log_warning("could not record step " + step + " of study " + attempt.study + ": " +
-                    pg::current_fault().message);
-  }
+  attempt.rows.push_back(row);
   bool last = attempt.next_step().empty();  // answered by finish(), when the result is stored
   bool seen = false;
   std::vector<Attempt::Waiter> left;
@@ -71,12 +88,13 @@ void AttemptBook::step_done(Attempt& attempt, const Json& row) {
 }
 
 void AttemptBook::released(Attempt& attempt, const Json& result) {
-  try {
-    tables::attempt_released(attempt.study, attempt.id, result);
-  } catch (...) {
-    return finish(attempt, Attempt::State::failed, pg::current_fault());
-  }
-  finish(attempt, Attempt::State::released, std::nullopt);
+  const std::string study = attempt.study, id = attempt.id;
+  attempt.opened = true;
+  record(id, {"the result of study " + study, [study, id, result] { tables::attempt_released(study, id, result); },
+              [this, id] {
+                if (Attempt* known = find(id)) finish(*known, Attempt::State::released, std::nullopt);
+              },
+              [this, id](const pg::Fault& fault) { end_for(id, fault); }});
 }
 
 void AttemptBook::connection_closed(ConnectionId connection) {
@@ -105,10 +123,10 @@ void AttemptBook::check_engines() {
 void AttemptBook::engine_gone(const std::string& id) {
   Attempt* attempt = find(id);
   if (attempt == nullptr) return;
-  if (attempt->state == Attempt::State::running)
+  if (attempt->state == Attempt::State::running && !attempt->opened)
     finish(*attempt, Attempt::State::failed,
            pg::Fault{"XX000", "the engine of this node ended without a result", "", "The server log has the reason."});
-  if (latest_[attempt->study] != id) attempts_.erase(id);
+  if (latest_[attempt->study] != id && !attempt->in_force()) attempts_.erase(id);
 }
 
 }  // namespace pgmpc

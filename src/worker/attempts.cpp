@@ -159,19 +159,20 @@ Attempt& AttemptBook::launch(const std::string& study, const std::string& id, bo
 }
 
 void AttemptBook::finish(Attempt& attempt, Attempt::State state, std::optional<pg::Fault> fault) {
-  if (!attempt.in_force()) return;
+  if (!attempt.in_force() || (attempt.opened && state != Attempt::State::released)) return;
   bool recorded = attempt.job.is_object();  // a forming attempt was never written to the tables
   attempt.state = state;
   ended_.push_back(attempt.id);
   attempt.fault = std::move(fault);
   if (attempt.fault && recorded) {
-    try {
-      tables::attempt_failed(attempt.study, attempt.id, *attempt.fault, state == Attempt::State::cancelled);
-      if (!attempt.started_by.empty() || !attempt.ended_by.empty())
-        tables::charge_early_attempt(attempt.id, attempt.started_by, attempt.ended_by);
-    } catch (...) {
-      pg::log_warning("could not record the end of study " + attempt.study + ": " + pg::current_fault().message);
-    }
+    const bool cancelled = state == Attempt::State::cancelled;
+    record(attempt.id, {"the end of study " + attempt.study,
+                        [study = attempt.study, id = attempt.id, ended = *attempt.fault, cancelled,
+                         by = attempt.started_by, of = attempt.ended_by] {
+                          tables::attempt_failed(study, id, ended, cancelled);
+                          if (!by.empty() || !of.empty()) tables::charge_early_attempt(id, by, of);
+                        },
+                        nullptr, nullptr});
   }
   if (attempt.fault) {
     const std::string& detail = attempt.fault->detail;

@@ -4,10 +4,13 @@
 //        permit = in manual mode the SQL call of a step allows the engine to begin it;
 //        waiter = a socket connection that waits for the end of an attempt or of one step;
 //        life = one run of a coordinator, a random id: what its party entered in a former life is lost.
-// Invariants: at most one attempt in force per study; an attempt ends exactly once, in the tables first, then for its
-//             waiters; events of an engine whose attempt has ended are ignored; the attempts that ended last are kept,
-//             each study's last one, so that a late waiter still gets its rows; of older ones the tables know the
-//             outcome.
+//        record = what an attempt writes into tables: a step, the match, the result, its end.
+// Invariants: records are written in their order; one that the tables do not take now (a lock, a full disk) is tried
+//             again, and the engine waits for it; after pg_mpc.step_timeout the attempt ends, unless its result is
+//             opened: that is kept until it is stored. At most one attempt in force per study; an attempt ends exactly
+//             once, in the tables first, then for its waiters; events of an engine whose attempt has ended are ignored;
+//             the attempts that ended last are kept, each study's last one, so that a late waiter still gets its rows;
+//             of older ones the tables know the outcome.
 #pragma once
 #include <chrono>
 #include <ctime>
@@ -49,8 +52,9 @@ struct Attempt {
   pg::EngineHandle* engine = nullptr;
   int pid = 0;
   std::optional<ConnectionId> connection;  // of the engine
-  std::vector<Json> rows;
+  std::vector<Json> rows;                  // steps that are recorded
   std::vector<Waiter> waiters;
+  bool opened = false;  // the result is known here, and waits to be stored: nothing else ends the attempt
 
   std::set<std::string> permits;
   std::set<std::string> unseen;  // steps by hand that ended while nobody waited (their caller timed out)
@@ -112,8 +116,24 @@ class AttemptBook {
   Json progress();
 
  private:
+  // Something to write, in its order; then done is called. Refused for good: refused is called.
+  struct Record {
+    std::string what;
+    std::function<void()> write, done;
+    std::function<void(const pg::Fault&)> refused;
+    std::chrono::steady_clock::time_point since{};
+  };
+  void record(const std::string& id, Record record);
+  bool write_next(const std::string& id);  // false: nothing to write, or not now
+  void write_again();
+  void give_up_waiting(const std::string& id, const Record& record, const pg::Fault& fault);
+  void recorded(const std::string& id, const std::string& what);
+
   void replace_latest(const std::string& study, const std::string& id);
   void forget_oldest();
+  void record_step(Attempt& attempt, const Json& row);
+  void record_match(Attempt& attempt, std::int64_t records);
+  void end_for(const std::string& id, const pg::Fault& fault);
   void step_done(Attempt& attempt, const Json& row);
   void released(Attempt& attempt, const Json& result);
   void answer_end(const Attempt& attempt, ConnectionId waiter);
@@ -122,8 +142,10 @@ class AttemptBook {
   EventLoop& loop_;
   Hooks hooks_;
   std::map<std::string, std::unique_ptr<Attempt>> attempts_;
-  std::map<std::string, std::string> latest_;  // study -> attempt
-  std::deque<std::string> ended_;              // attempts, the oldest first
+  std::map<std::string, std::string> latest_;          // study -> attempt
+  std::deque<std::string> ended_;                      // attempts, the oldest first
+  std::map<std::string, std::deque<Record>> records_;  // attempt -> what its tables have not taken yet
+  bool writing_again_ = false;
   std::map<ConnectionId, std::string> engines_;
   std::map<std::string, std::vector<ConnectionId>> early_waiters_;
 };

@@ -173,6 +173,10 @@ void Coordinator::cancel(ConnectionId connection, const std::string& study) {
     if (!tables::study_state(study)) throw unknown_study(study);
     throw not_running(study);
   }
+  if (attempt != nullptr && attempt->opened)
+    throw Error(ErrorCode::wrong_state, "the result of study \"" + study + "\" is opened",
+                "This node has it, and its tables do not take it at the moment.",
+                "The server log says why; it is stored as soon as that has passed.");
   if (attempt != nullptr)
     book_.finish(*attempt, Attempt::State::cancelled,
                  pg::Fault{"57014", "study \"" + study + "\" was cancelled on this node", "", ""});

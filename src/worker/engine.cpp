@@ -128,8 +128,15 @@ class Engine::Observer final : public StudyObserver {
       if (answer.value("permit", "") == name) return;
     }
   }
-  void after_step(const StepRow& row) override { engine_.send({{"event", "step"}, {"row", row_json(row)}}); }
-  void matched(std::int64_t records) override { engine_.send({{"event", "matched"}, {"records", records}}); }
+  // What proves a step is part of it: the engine goes on when the coordinator has recorded it.
+  void after_step(const StepRow& row) override {
+    engine_.send({{"event", "step"}, {"row", row_json(row)}});
+    await_record();
+  }
+  void matched(std::int64_t records) override {
+    engine_.send({{"event", "matched"}, {"records", records}});
+    await_record();
+  }
   void progress(const std::string& phase, std::uint64_t done, std::uint64_t total) override {
     const bool news = phase != phase_ || done == total;
     if (phase != phase_)
@@ -163,6 +170,17 @@ class Engine::Observer final : public StudyObserver {
       event["rounds_estimated"] = std::max(rounds_, rounds_estimated_);
     }
     engine_.send(event);
+  }
+
+  void await_record() {
+    for (;;) {
+      const auto frame = engine_.coordinator_.receive(Clock::now() + std::chrono::hours(1), engine_.cancel_);
+      if (!frame) continue;
+      const Json answer = parse_object(*frame);
+      if (answer.contains("error")) throw pg::FaultError(fault_of_json(answer["error"]));
+      if (answer.contains("left")) engine_.left_ = text_member(answer, "left");
+      if (answer.contains("recorded")) return;
+    }
   }
 
   Engine& engine_;
@@ -276,6 +294,7 @@ Json Engine::run_protocol() {
 
 // The coordinator ends an engine because a peer has left: it says which, just before. The token is set by then.
 int Engine::party_that_left() {
+  if (!left_.empty()) return spec_.party_index(left_);
   try {
     const CancelToken never;
     while (const auto frame = coordinator_.receive(Clock::now() + kLastWord, never, lifeline_fd_)) {

@@ -51,6 +51,7 @@ class Engine {
   const PaceClock::time_point begun_ = PaceClock::now();
   Json job_;
   Spec spec_;
+  std::string left_;  // the peer because of which the attempt ends, as the coordinator says; protocol thread
   bool third_party_ = false, manual_ = false, released_ = false;
   Source source_;
   std::thread thread_;

@@ -1,0 +1,89 @@
+// What: what an attempt writes into tables (attempts.h), until the tables have taken it.
+#include "pg/guc.h"
+#include "worker/attempts.h"
+
+namespace pgmpc {
+namespace {
+
+constexpr std::chrono::milliseconds kPause{500};
+
+using Clock = std::chrono::steady_clock;
+
+// Locks, serialization, resources, a shutdown, a server that is read-only for a while.
+bool may_pass(const std::string& sqlstate) {
+  for (const char* state : {"40", "53", "57", "58", "55P03", "25006", "XX000"})
+    if (sqlstate.starts_with(state)) return true;
+  return false;
+}
+
+}  // namespace
+
+void AttemptBook::record(const std::string& id, Record record) {
+  record.since = Clock::now();
+  std::deque<Record>& waiting = records_[id];
+  waiting.push_back(std::move(record));
+  if (waiting.size() == 1)
+    while (write_next(id)) {
+    }
+}
+
+bool AttemptBook::write_next(const std::string& id) {
+  auto found = records_.find(id);
+  if (found == records_.end()) return false;
+  if (found->second.empty()) {
+    records_.erase(found);
+    return false;
+  }
+  std::optional<pg::Fault> fault;
+  try {
+    found->second.front().write();
+  } catch (...) {
+    fault = pg::current_fault();
+  }
+  if (fault && may_pass(fault->sqlstate)) {
+    pg::log_warning("could not record " + found->second.front().what + ", trying again: " + fault->message);
+    give_up_waiting(id, found->second.front(), *fault);
+    if (!std::exchange(writing_again_, true)) loop_.after(kPause, [this] { write_again(); });
+    return false;
+  }
+  const Record written = std::move(found->second.front());
+  found->second.pop_front();
+  if (fault) {
+    pg::log_warning("could not record " + written.what + ": " + fault->message);
+    if (written.refused) written.refused(*fault);
+  } else if (written.done) {
+    written.done();
+  }
+  return true;
+}
+
+void AttemptBook::write_again() {
+  writing_again_ = false;
+  std::vector<std::string> waiting;
+  for (const auto& [id, records] : records_) waiting.push_back(id);
+  for (const std::string& id : waiting)
+    while (write_next(id)) {
+    }
+}
+
+// The engine waits as long as a peer would wait for it. Its end is one more record, behind this one.
+void AttemptBook::give_up_waiting(const std::string& id, const Record& record, const pg::Fault& fault) {
+  Attempt* attempt = find(id);
+  if (attempt == nullptr || !attempt->in_force() || attempt->opened || attempt->manual) return;
+  if (Clock::now() - record.since < std::chrono::milliseconds(guc::step_timeout_ms())) return;
+  const std::string what = record.what;
+  loop_.after(std::chrono::milliseconds(0), [this, id, what, fault] {
+    if (Attempt* late = find(id))
+      finish(*late, Attempt::State::failed,
+             pg::Fault{fault.sqlstate, "the tables of this node did not take " + what, fault.message,
+                       "Nothing was opened. Remove the cause, then start the study again."});
+  });
+}
+
+// The engine goes on when what it did is recorded.
+void AttemptBook::recorded(const std::string& id, const std::string& what) {
+  if (const Attempt* attempt = find(id); attempt != nullptr && attempt->connection)
+    hooks_.send(*attempt->connection, {{"recorded", what}});
+}
+
+}  // namespace pgmpc

@@ -1,0 +1,92 @@
+# What proves a step is part of the step: tables that do not take a row for a while keep the attempt waiting, and neither a
+# row, a result nor an end is lost.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use ThreeParties;
+
+my $mpc = ThreeParties->new;
+my ($hospital, $insurer, $third) = $mpc->nodes;
+$mpc->load_small(200);
+
+# locked(TABLE): nobody else reads or writes it at the insurer until it is released.
+sub locked { return $mpc->hold_by($insurer, 'postgres', "LOCK TABLE mpc_internal.$_[0] IN ACCESS EXCLUSIVE MODE") }
+# tries(TEXT): the insurer has tried to record it in vain.
+sub tries {
+	my ($what, $from) = @_;
+	$insurer->wait_for_log(qr/could not record \Q$what\E/, $from);
+}
+sub log_end { return -s $insurer->logfile }
+
+# --- rows of steps: the study waits, then has them all ---
+$mpc->prepare_study('usual', $mpc->small_spec, 'small_a', 'small_b');
+$mpc->ask($hospital, "SELECT count(*) FROM mpc.run_study('usual')");
+my $rows = "SELECT string_agg(name, ' ' ORDER BY step, name) FROM mpc.steps WHERE party = 'zilveren_kruis' AND study = ";
+my $ledger = "SELECT string_agg(event, ' ' ORDER BY id) FROM mpc.ledger WHERE attempt IS NOT NULL AND event <> 'head' AND study = ";
+my ($all, $entries) = map { $mpc->ask($insurer, "$_ 'usual'") } $rows, $ledger;
+$mpc->prepare_study('steps', $mpc->small_spec, 'small_a', 'small_b');
+my $from = log_end();
+my $held = locked('steps');
+my $job = $mpc->start_sql($hospital, "SELECT count(*) FROM mpc.run_study('steps')");
+tries('step prepare of study steps', $from);
+is($mpc->state($hospital, 'steps'), 'running', 'the others wait');
+$mpc->release($held);
+my ($code, $out, $err) = $mpc->finish($job);
+is($code, 0, 'the study goes on when the tables take the rows') or diag($err);
+is($mpc->ended($insurer, 'steps'), 'released', 'released');
+is($mpc->ask($insurer, "$rows 'steps'"), $all, 'every step has its row');
+is($mpc->ask($insurer, "$ledger 'steps'"), $entries, 'and its entry in the ledger');
+
+# --- the result: kept until it is stored, and nothing else ends the study ---
+$mpc->prepare_study('result', $mpc->small_spec, 'small_a', 'small_b');
+$from = log_end();
+$held = locked('coefficients');
+$job = $mpc->start_sql($hospital, "SELECT count(*) FROM mpc.run_study('result')");
+tries('the result of study result', $from);
+($code, $out, $err) = $mpc->finish($job);
+is($code, 0, 'the others have their result') or diag($err);
+is($mpc->state($insurer, 'result'), 'running', 'the insurer has not stored it');
+$mpc->refuses($insurer, "SELECT mpc.cancel_study('result')", '55000', qr/the result of study "result" is opened/,
+	'what is opened cannot be cancelled');
+$mpc->release($held);
+is($mpc->ended($insurer, 'result'), 'released', 'stored in the end');
+is($mpc->ask($insurer, "SELECT count(*) FROM mpc.coefficients('result')"), $mpc->ask($hospital, "SELECT count(*) FROM mpc.coefficients('result')"),
+	'with all of its numbers');
+is($mpc->ask($insurer, "SELECT outcome, models FROM mpc.source_uses WHERE study = 'result'"), 'released|1', 'the budget knows it');
+
+# --- the end of an attempt ---
+$mpc->prepare_study('end', $mpc->small_spec, 'small_a', 'small_b');
+my $source = $mpc->hold($hospital, 'small_a');
+$job = $mpc->start_sql($hospital, "SELECT count(*) FROM mpc.run_study('end')");
+$mpc->become($insurer, "SELECT state = 'running' FROM mpc.studies WHERE study = 'end'");
+$from = log_end();
+$held = locked('ledger');
+$mpc->ask($hospital, "SELECT mpc.cancel_study('end')");
+tries('the end of study end', $from);
+$mpc->release($held);
+is($mpc->ended($insurer, 'end'), 'cancelled', 'the end is recorded when it can be');
+$mpc->release($source);
+$mpc->finish($job);
+
+# --- for longer than the others wait: the attempt ends before anything is opened, for a reason that is named ---
+for my $node ($mpc->nodes) {
+	$node->append_conf('postgresql.conf', "pg_mpc.step_timeout = '5s'");
+	$node->reload;
+	$mpc->become($node, "SELECT current_setting('pg_mpc.step_timeout') = '5s'");
+}
+$mpc->prepare_study('late', $mpc->small_spec, 'small_a', 'small_b');
+$held = locked('steps');
+my ($text, $state) = $mpc->refused($hospital, "SELECT * FROM mpc.run_study('late')");
+like($state, qr/^MP00[123]$/, 'it ends for the others') or diag($text);
+$mpc->release($held);
+is($mpc->ended($_, 'late'), 'failed', 'failed at ' . $mpc->party($_)) for $mpc->nodes;
+is($mpc->ask($_, "SELECT count(*) FROM mpc.models WHERE study = 'late'"), '0', 'nothing released') for $mpc->nodes;
+$mpc->ask($hospital, "SELECT count(*) FROM mpc.run_study('late')");
+is($mpc->ended($insurer, 'late'), 'released', 'the same study runs afterwards');
+
+$mpc->stop;
+done_testing();
