@@ -30,12 +30,17 @@ void IdentifierProfile::add(const Source& part) {
   refused_ = part.refused;
 }
 
-std::string IdentifierProfile::json() {
+std::int64_t IdentifierProfile::duplicates() {
   std::sort(seen_.begin(), seen_.end());
-  const auto distinct = std::unique(seen_.begin(), seen_.end()) - seen_.begin();
+  std::int64_t repeated = 0;
+  for (std::size_t i = 1; i < seen_.size(); i++) repeated += seen_[i] == seen_[i - 1];
+  return repeated;
+}
+
+std::string IdentifierProfile::json() {
   Json out = {{"nulls", dropped_ - refused_},
               {"refused", refused_},
-              {"duplicates", static_cast<std::int64_t>(seen_.size()) - distinct},
+              {"duplicates", duplicates()},
               {"parts", Json::array()}};
   for (const PartProfile& part : parts_)
     out["parts"].push_back({{"records", part.records},

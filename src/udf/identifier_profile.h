@@ -20,6 +20,8 @@ class IdentifierProfile {
   // "leading_zeros", "blanks", "non_ascii", "shapes"}]}; ASCII. Sorts what it has of repeated identifiers, 16 bytes a
   // record.
   std::string json();
+  // Surplus records of an identifier, incomplete ones included. Sorts.
+  std::int64_t duplicates();
 
  private:
   std::vector<PartProfile> parts_;

@@ -113,29 +113,23 @@ class KeptRecords {
     });
   }
 
-  // How many were left out because a record of their person was there already.
-  std::uint64_t insert_as(std::int64_t data_version) {
-    std::uint64_t repeated = 0;
+  void insert_as(std::int64_t data_version) {
     pg::call([&] {
       Oid types[3] = {INT8OID, BYTEAOID, FLOAT8ARRAYOID};
       SPI_connect();
       SPIPlanPtr plan = SPI_prepare(
-          "INSERT INTO mpc_internal.kept_records (data_version, person, numbers) VALUES ($1, $2, $3) "
-          "ON CONFLICT DO NOTHING",
-          3, types);
+          "INSERT INTO mpc_internal.kept_records (data_version, person, numbers) VALUES ($1, $2, $3)", 3, types);
       if (plan == nullptr) elog(ERROR, "SPI failed: %s", SPI_result_code_string(SPI_result));
       TupleTableSlot* slot = MakeSingleTupleTableSlot(type_, &TTSOpsMinimalTuple);
       while (tuplestore_gettupleslot(store_, true, false, slot)) {
         bool null;
         Datum values[3] = {Int64GetDatum(data_version), slot_getattr(slot, 1, &null), slot_getattr(slot, 2, &null)};
         if (SPI_execute_plan(plan, values, nullptr, false, 0) != SPI_OK_INSERT) elog(ERROR, "SPI failed");
-        repeated += SPI_processed == 0;
         CHECK_FOR_INTERRUPTS();
       }
       ExecDropSingleTupleTableSlot(slot);
       SPI_finish();
     });
-    return repeated;
   }
 
  private:
@@ -200,6 +194,14 @@ Datum pg_mpc_pin_source(PG_FUNCTION_ARGS) {
           profile.add(part);
         },
         profile.see());
+    // The rules over everything used with the counterpart know one record of a person: a second one, if only one of the
+    // two is complete, would be used in a study and looked at by none of them. Known data are no exception: commitments
+    // are per column, and a person with each column in another record is missing from the study under the same ones.
+    if (const std::int64_t repeated = profile.duplicates(); repeated != 0)
+      throw Error(ErrorCode::data_exception, "the source has duplicate identifiers",
+                  std::to_string(repeated) +
+                      " records repeat the identifier of another record; records with missing values count",
+                  "Bind a view that has one record per identifier.");
     Pin out{pg::make_varlena(digest.finish()),
             static_cast<std::int64_t>(digest.records()),
             0,
@@ -209,13 +211,7 @@ Datum pg_mpc_pin_source(PG_FUNCTION_ARGS) {
     const std::int64_t id =
         data_version_of(reinterpret_cast<struct varlena*>(counterpart), reinterpret_cast<struct varlena*>(study),
                         PG_GETARG_INT32(7), text_array(columns), out.commitments);
-    // The rules over everything used with the counterpart know one record of a person: a second one, if only one of the
-    // two is complete, would be used in a study and looked at by none of them.
-    if (const std::uint64_t repeated = id < 0 ? kept.insert_as(-id) : 0; repeated != 0)
-      throw Error(ErrorCode::data_exception, "the source has duplicate identifiers",
-                  std::to_string(repeated) +
-                      " records repeat the identifier of another record; records with missing values count",
-                  "Bind a view that has one record per identifier.");
+    if (id < 0) kept.insert_as(-id);
     out.data_version = id < 0 ? -id : id;
     return out;
   });
