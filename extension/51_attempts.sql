@@ -22,6 +22,13 @@ DECLARE
 BEGIN
   -- A withdrawal may have been committed since the job was made.
   PERFORM mpc_internal.require_startable(held);
+  -- What is counted per attempt would count an id that a peer gives out again once only.
+  IF EXISTS (SELECT FROM mpc_internal.ledger AS l
+              WHERE l.study = held.study AND l.attempt = attempt_started.attempt AND l.event = 'started')
+     OR EXISTS (SELECT FROM mpc_internal.early_attempts AS e WHERE e.attempt = attempt_started.attempt) THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('attempt of study "%s" has an id that was used before', study),
+      DETAIL = format('Its id is %s.', attempt), HINT = 'Start the study again.';
+  END IF;
   PERFORM mpc_internal.reserve_use(held.study, held.version, attempt);
   UPDATE mpc_internal.studies AS s
      SET run_state = 'running', attempt = attempt_started.attempt, manual = attempt_started.manual,
@@ -34,7 +41,7 @@ BEGIN
   PERFORM mpc_internal.announce(study);
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.attempt_started(text, text, boolean) IS 'the attempt is in force; the study is running, its models reserved. Errors: 55000 withdrawn meanwhile, MP005 budget';
+COMMENT ON FUNCTION mpc_internal.attempt_started(text, text, boolean) IS 'the attempt is in force; the study is running, its models reserved. Errors: 55000 withdrawn meanwhile or an id that was used before, MP005 budget';
 
 CREATE FUNCTION mpc_internal.status_reasons(data_status text, step integer) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp

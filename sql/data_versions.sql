@@ -180,7 +180,7 @@ DELETE FROM mpc_internal.heard_data;
 SELECT brings('queue_' || c, 'a', 'clinic', '{"disclosure": {"versions": 9}}') FROM unnest('{a,b,c}'::text[]) AS c;
 SELECT peer_says('zorgttp', 'approve', 'queue_' || c), peer_says('zilveren_kruis', 'approve', 'queue_' || c, c) FROM unnest('{a,b,c}'::text[]) AS c;
 SELECT study, data_number FROM mpc.approvals WHERE study LIKE 'queue%' AND party = 'zilveren_kruis' ORDER BY study;
-SELECT mpc_internal.start_job('queue_a') IS NOT NULL, mpc_internal.attempt_started('queue_a', repeat('a', 32), false);
+SELECT mpc_internal.start_job('queue_a') IS NOT NULL, mpc_internal.attempt_started('queue_a', md5('queue_a'), false);
 SELECT fails($$SELECT mpc_internal.start_job('queue_b')$$);
 -- a running study stays with the data that it started with: others are told at its end
 SELECT fails($$SELECT peer_says('zilveren_kruis', 'approve', 'queue_a', 'other')$$);
@@ -188,7 +188,7 @@ SELECT peer_says('zilveren_kruis', 'approve', 'queue_a', 'a');
 SELECT fails($$SELECT mpc.approve_study('queue_a', digest, 'clinic', 'id') FROM mpc.studies WHERE study = 'queue_a'$$);
 SELECT mpc_internal.require_unchanged(s) FROM mpc_internal.current_studies AS s WHERE s.study = 'queue_b';
 SELECT fails($$SELECT mpc_internal.require_unchanged(s) FROM mpc_internal.current_studies AS s WHERE s.study = 'queue_a'$$);
-SELECT mpc_internal.attempt_matched('queue_a', repeat('a', 32), 280), mpc_internal.attempt_released('queue_a', repeat('a', 32), '{"matched": 280, "fits": [], "coefficients": []}');
+SELECT mpc_internal.attempt_matched('queue_a', md5('queue_a'), 280), mpc_internal.attempt_released('queue_a', md5('queue_a'), '{"matched": 280, "fits": [], "coefficients": []}');
 SELECT fails($$SELECT mpc_internal.start_job('queue_b')$$);
 SELECT mpc.approve_study('queue_b', digest, 'clinic', 'id') FROM mpc.studies WHERE study = 'queue_b';
 SELECT runs('queue_b');

@@ -35,6 +35,8 @@ SELECT mpc_internal.require_early_attempts('other', p) FROM (VALUES ('{regress,a
 UPDATE mpc_internal.early_attempts SET ended_at = ended_at - interval '25 hours' WHERE attempt = lpad('30', 32, '0');
 SELECT mpc_internal.start_job('early') ->> 'study';
 SELECT attempts('[71,72)', false);
+-- an id that a peer gives out again would be counted once
+SELECT fails($$SELECT attempts('[71,72)', false)$$), fails($$SELECT attempts('[1,2)', true)$$);
 -- a restart is an end before the match
 SELECT mpc_internal.attempt_started('early', repeat('f', 32), false), mpc_internal.recover();
 SELECT count(*), count(*) FILTER (WHERE charged <> '{}') FROM mpc_internal.early_attempts WHERE parties = '{zilveren_kruis,zorgttp}';
