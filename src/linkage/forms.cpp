@@ -128,10 +128,7 @@ void plain_text(const IdentifierForm& form, const SecretCodePoints& text, Secret
   const auto put = [&](char32_t c) {
     if (blank && !plain.empty()) plain.push_back(' ');
     blank = false;
-    if (!is_mark(c)) return plain.push_back(c);
-    auto place = plain.end();
-    while (place != plain.begin() && combining_class(place[-1]) > combining_class(c)) --place;
-    plain.insert(place, c);
+    plain.push_back(c);
   };
   for (char32_t c : text) {
     if (is_invisible(c)) continue;
@@ -148,6 +145,11 @@ void plain_text(const IdentifierForm& form, const SecretCodePoints& text, Secret
     const std::string_view spelt = form.fold ? letter->letters : letter->decomposed;
     const auto expanded = code_points(view_of(spelt));
     for (char32_t part : *expanded) put(part);
+  }
+  for (auto run = plain.begin(); run != plain.end();) {
+    const auto marks = std::find_if(run, plain.end(), is_mark);
+    run = std::find_if_not(marks, plain.end(), is_mark);
+    std::stable_sort(marks, run, [](char32_t a, char32_t b) { return combining_class(a) < combining_class(b); });
   }
   for (char32_t c : plain) append_utf8(out, c);
 }
