@@ -52,5 +52,8 @@ SELECT expression, check_age(expression) FROM unnest(ARRAY['1 + 4 * (age % 2)', 
 SELECT fails($$SELECT * FROM mpc.check_source('checked', 'patients', 'number')$$);
 SELECT fails($$SELECT * FROM mpc.check_source('checked', 'patients', NULL)$$);
 SELECT fails($$SELECT * FROM mpc.check_source('checked', 'no_such_table', 'bsn')$$);
+-- members of mpc_study may call what it is made of: more columns than the spec has forms are no look beyond the forms
+SELECT fails(format('SELECT mpc_internal.identifier_profile(%L, ''looks''::regclass, %L)', spec::text, names))
+  FROM mpc.studies, unnest(ARRAY['{written}', '{written, born, written}', '{}']) AS names WHERE study = 'formed';
 -- nothing left the node and nothing was stored
 SELECT count(*) FROM mpc.approvals WHERE study = 'checked';

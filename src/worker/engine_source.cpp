@@ -298,6 +298,10 @@ void fill(Source& source, const BoundSource& bound, const IdentifierSpec& identi
     source.columns.emplace_back();
     source.columns.back().name = name;
   }
+  if (bound.identifier.size() != static_cast<std::size_t>(identifier.parts))
+    throw Error(ErrorCode::invalid_parameter, "number of identifier columns differs from the spec",
+                "The spec has identifier.parts " + std::to_string(identifier.parts) + ", given are " +
+                    std::to_string(bound.identifier.size()) + ".");
   std::vector<PartType> types(bound.identifier.size());
   std::string sql = query_of(bound.relation, source.columns, bound.identifier, types);
   Portal portal = pg::call([&] {
