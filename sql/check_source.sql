@@ -52,6 +52,11 @@ SELECT expression, check_age(expression) FROM unnest(ARRAY['1 + 4 * (age % 2)', 
 SELECT fails($$SELECT * FROM mpc.check_source('checked', 'patients', 'number')$$);
 SELECT fails($$SELECT * FROM mpc.check_source('checked', 'patients', NULL)$$);
 SELECT fails($$SELECT * FROM mpc.check_source('checked', 'no_such_table', 'bsn')$$);
+-- two numbers of 16 digits are two persons, in a float8 too
+CREATE TABLE floats AS SELECT 1234567890123456::float8 + i AS id FROM generate_series(0, 1) AS i;
+SELECT profile ->> 'duplicates', profile -> 'parts' -> 0 ->> 'refused' FROM mpc.studies,
+  LATERAL (SELECT mpc_internal.identifier_profile(jsonb_set(spec::jsonb, '{identifier}', '{"parts": ["number"]}')::text, 'floats'::regclass, '{id}')::jsonb) AS p (profile)
+ WHERE study = 'formed';
 -- members of mpc_study may call what it is made of: more columns than the spec has forms are no look beyond the forms
 SELECT fails(format('SELECT mpc_internal.identifier_profile(%L, ''looks''::regclass, %L)', spec::text, names))
   FROM mpc.studies, unnest(ARRAY['{written}', '{written, born, written}', '{}']) AS names WHERE study = 'formed';

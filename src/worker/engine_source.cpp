@@ -143,7 +143,8 @@ std::string part_expression(Oid relation, const std::string& part, PartType& typ
     case FLOAT4OID:
     case FLOAT8OID:
       type = PartType::number;
-      return "pg_catalog.trim_scale(" + name + "::pg_catalog.float8::pg_catalog.numeric)::pg_catalog.text";
+      // By way of text: the cast from float8 rounds to 15 digits, a number of 16 would become that of another person.
+      return "pg_catalog.trim_scale(" + name + "::pg_catalog.text::pg_catalog.numeric)::pg_catalog.text";
     case DATEOID:
     case TIMESTAMPOID:
     case TIMESTAMPTZOID:
