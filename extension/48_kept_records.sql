@@ -102,7 +102,10 @@ BEGIN
                OR mpc_internal.covers(data_version_of.columns, data_version_of.commitments, d.columns, d.commitments))
           -- Under another key nothing can be compared: names decide here. The counterpart sees new commitments.
           OR d.key_id <> mark AND d.columns <@ data_version_of.columns AND d.columns @> data_version_of.columns)
-   ORDER BY mpc_internal.is_kept(d.id) DESC, d.study = data_version_of.study DESC, d.id LIMIT 1;
+   ORDER BY mpc_internal.is_kept(d.id) DESC,
+            EXISTS (SELECT FROM mpc_internal.source_uses AS u
+                     WHERE u.study = data_version_of.study AND u.version = data_version_of.version AND u.data_version = d.id) DESC,
+            d.study = data_version_of.study DESC, d.id LIMIT 1;
   IF FOUND AND mpc_internal.is_kept(found_version.id) THEN
     RETURN found_version.id;
   ELSIF FOUND THEN

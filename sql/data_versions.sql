@@ -243,6 +243,15 @@ SELECT mpc.forget_records('zilveren_kruis') > 100;
 SELECT fails($$SELECT mpc.keep_records('queue_a', 'clinic_other', 'id')$$) FROM (SELECT 1) AS x;
 SELECT mpc.keep_records('queue_a', 'clinic', 'id');
 SELECT event, party, detail - 'version' - 'by' FROM mpc.ledger WHERE event = 'records_kept' ORDER BY id;
+-- two versions of a study on the same columns: under another key each finds its own data again
+BEGIN;
+INSERT INTO mpc_internal.data_versions (counterpart, study, version, columns, commitments, key_id)
+SELECT 'elsewhere', 'twice', v, '{a}', ARRAY[sha256(v::text::bytea)], sha256('other') FROM generate_series(1, 2) AS v;
+INSERT INTO mpc_internal.source_uses (study, version, attempt, outcome, models, match_told, records, relations, names, counterpart, data_version)
+SELECT study, version, version, 'released', 1, true, 1, '{}', '{}', counterpart, id FROM mpc_internal.data_versions WHERE study = 'twice';
+SELECT (SELECT d.version FROM mpc_internal.data_versions AS d WHERE d.id = -f.id)
+  FROM (SELECT mpc_internal.data_version_of('elsewhere', 'twice', 2, '{a}', ARRAY[sha256('new')]) AS id) AS f;
+ROLLBACK;
 DROP TABLE before;
 DROP VIEW kept, clinic_other;
 
