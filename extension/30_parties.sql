@@ -141,7 +141,7 @@ BEGIN
   IF certificate IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'a peer needs a certificate',
       DETAIL = 'The certificate is NULL.',
-      HINT = 'Pass the PEM text of the peer''s certificate as certificate => ''-----BEGIN CERTIFICATE-----…''.';
+      HINT = 'Pass the PEM text of the peer''s certificate as certificate => ''-----BEGIN CERTIFICATE-----...''.';
   END IF;
   parsed := mpc_internal.certificate_details(certificate);
   IF NOT parsed.usable THEN

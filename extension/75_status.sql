@@ -181,7 +181,7 @@ BEGIN
   status := CASE WHEN answer.ok AND NOT renew THEN 'ok' ELSE 'problem' END;
   detail := CASE WHEN answer.ok THEN format('answers at %s; its certificate expires on %s', peer.url, peer.not_after)
             ELSE answer.cause END;
-  hint := CASE WHEN answer.ok AND renew THEN 'Ask the peer for its next certificate: mpc.alter_peer(…, next_certificate => …) accepts both.'
+  hint := CASE WHEN answer.ok AND renew THEN 'Ask the peer for its next certificate: mpc.alter_peer(..., next_certificate => ...) accepts both.'
                WHEN NOT answer.ok THEN 'Both nodes need each other''s certificate and url; mpc.node_status() on the peer''s node shows its side.' END;
 END
 $$;
