@@ -253,6 +253,7 @@ BEGIN
     counterpart := mpc_internal.counterpart_of(held.parties, own);
     brought := mpc_internal.columns_of(held.spec::jsonb, own);
     pin := mpc_internal.pin_source(held.spec, own, source, names, caller, counterpart, held.study, held.version);
+    PERFORM mpc_internal.require_same_identifier(held.study, held.spec::jsonb, counterpart);
     PERFORM mpc_internal.require_versions(held.study, held.spec::jsonb, counterpart, pin.data_version);
     PERFORM mpc_internal.require_cohort(held.study, held.spec::jsonb, counterpart, pin.data_version, brought);
     PERFORM mpc_internal.require_union(held.study, held.spec::jsonb, counterpart, pin.data_version);

@@ -210,6 +210,32 @@ $$;
 COMMENT ON FUNCTION mpc_internal.require_cohort(text, jsonb, text, bigint, text[]) IS
 'error 55000 when the persons of this study differ from those of an earlier one with the counterpart in a few only';
 
+CREATE FUNCTION mpc_internal.require_same_identifier(study text, spec jsonb, counterpart text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  rules jsonb := spec -> 'disclosure';
+  earlier record;
+BEGIN
+  IF (rules ->> 'min_cohort_change')::bigint <= 1 AND (rules ->> 'max_leverage')::float8 >= 1 THEN
+    RETURN;  -- both rules that know persons are off
+  END IF;
+  SELECT s.study, s.version INTO earlier
+    FROM mpc_internal.source_uses AS u JOIN mpc_internal.data_versions AS d ON d.id = u.data_version
+    JOIN mpc_internal.studies AS s ON s.study = d.study AND s.version = d.version
+   WHERE u.counterpart = require_same_identifier.counterpart
+     AND (s.spec::jsonb -> 'identifier') - 'examples' <> (require_same_identifier.spec -> 'identifier') - 'examples' ORDER BY u.used_at LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" finds persons by another identifier than earlier studies with %s', study, counterpart),
+      DETAIL = format('Study "%s", version %s, normalised identifiers differently. A person has another identity then, and the rules about persons cannot compare the two.',
+                      earlier.study, earlier.version),
+      HINT = 'Propose it with the identifier of the earlier studies, or with disclosure.min_cohort_change 0 and max_leverage 1, which all parties are shown.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_same_identifier(text, jsonb, text) IS
+'error 55000 when the identifier of a spec has other parts or rules than that of data used with the counterpart before: its persons could not be compared with theirs';
+
 CREATE FUNCTION mpc_internal.require_versions(study text, spec jsonb, counterpart text, data_version bigint) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -249,6 +275,7 @@ BEGIN
       DETAIL = 'mpc.forget_records or a restore removed them since the approval.', HINT = 'Approve it again.';
   END IF;
   PERFORM mpc_internal.require_versions(held.study, held.spec::jsonb, other, approval.data_version);
+  PERFORM mpc_internal.require_same_identifier(held.study, held.spec::jsonb, other);
   PERFORM mpc_internal.require_cohort(held.study, held.spec::jsonb, other, approval.data_version, approval.columns);
   -- The union was looked at when the study was approved: only data used since then are news.
   SELECT string_agg(DISTINCT u.study, ', ') INTO newer FROM mpc_internal.source_uses AS u

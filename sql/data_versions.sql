@@ -90,6 +90,10 @@ UPDATE clinic SET d = random() WHERE substr(id, 2)::integer <= 15;
 SELECT brings('missing', 'a d', 'clinic');
 UPDATE clinic SET d = random();
 
+-- another identifier makes other persons of the same ones: cohorts and the union rule would be blind
+SELECT brings('renamed', 'a b sex', 'clinic', '{"identifier": {"normalise": ["upper"]}, "disclosure": {"versions": 9}}');
+SELECT brings('renamed', 'a b sex', 'clinic', '{"identifier": {"normalise": ["upper"]}, "disclosure": {"versions": 9, "min_cohort_change": 0, "max_leverage": 1}}');
+
 -- versions end
 SELECT brings('third', 'c', 'clinic'), runs('third');
 SELECT brings('fourth', 'd', 'clinic'), brings('fourth', 'd', 'clinic', '{"disclosure": {"versions": 4}}');
