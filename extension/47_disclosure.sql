@@ -124,7 +124,7 @@ BEGIN
     RETURN;
   END IF;
   UPDATE mpc_internal.source_uses AS u
-     SET outcome = settle_use.outcome, match_told = told, used_at = clock_timestamp(),
+     SET outcome = settle_use.outcome, match_told = told,
          models = CASE settle_use.outcome WHEN 'released' THEN u.models ELSE 1 END,
          numbers = CASE settle_use.outcome WHEN 'released' THEN u.numbers ELSE mpc_internal.numbers_of_model(
                      (SELECT s.spec::jsonb FROM mpc_internal.studies AS s WHERE s.study = u.study AND s.version = u.version)) END,

@@ -223,7 +223,8 @@ BEGIN
   SELECT s.study, s.version INTO earlier
     FROM mpc_internal.source_uses AS u JOIN mpc_internal.data_versions AS d ON d.id = u.data_version
     JOIN mpc_internal.studies AS s ON s.study = d.study AND s.version = d.version
-   WHERE u.counterpart = require_same_identifier.counterpart
+   -- Where the match was refused, perhaps because of its identifiers, nothing was told.
+   WHERE u.counterpart = require_same_identifier.counterpart AND (u.match_told OR u.outcome = 'running')
      AND (s.spec::jsonb -> 'identifier') - 'examples' <> (require_same_identifier.spec -> 'identifier') - 'examples' ORDER BY u.used_at LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" finds persons by another identifier than earlier studies with %s', study, counterpart),

@@ -80,6 +80,10 @@ $mpc->become($insurer, "SELECT count(*) = 2 FROM mpc.approvals WHERE study = 'ac
 is($mpc->ask($insurer, "SELECT encode(convert_to(reason, 'LATIN1'), 'escape') FROM mpc.approvals WHERE study = 'accent' AND party = 'erasmus_mc'"),
 	'ook niet: g\351\351n, ?', 'what the encoding lacks is a question mark');
 
+$text = ($mpc->refused($insurer, "SELECT mpc.propose_study('no_ascii', '" . ThreeParties::spec(['age'], ['claims'], 'days', 0.01,
+	identifier => {parts => [{form => 'code', codes => {'1' => "\x{3b1}"}}]}) . "')"))[0];
+like($text, qr/study spec has characters beyond ASCII/, 'a spec that this database cannot hold without loss');
+
 # --- how many are expected ---
 finds(200, 'as many as expected', 'expected', 'i', 'i', expect_matched => [150, 250]);
 $text = finds('MP005', 'more than expected', 'unexpected', 'i', 'i', expect_matched => [100, 150]);

@@ -173,9 +173,9 @@ void read_examples(IdentifierSpec& identifier, const SpecReader& reader, bool pr
     if (element.is_object())
       filled.emplace(element, at, std::initializer_list<std::string_view>{"parts", "normalised"});
     const auto count = static_cast<std::size_t>(identifier.parts);
-    for (const json& part :
-         spec_array(filled ? filled->required("parts") : element, filled ? filled->at("parts") : at, count, count))
-      example.parts.push_back(spec_string(part, at));
+    const json& parts = filled ? filled->required("parts") : element;
+    const std::string place = filled ? filled->at("parts") : at;
+    for (const json& part : spec_array(parts, place, count, count)) example.parts.push_back(spec_string(part, at));
     example.normalised = normalised_example(identifier, example.parts, at);
     if (filled && proposed) {
       const std::string said = spec_string(filled->required("normalised"), filled->at("normalised"));

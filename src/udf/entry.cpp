@@ -7,10 +7,10 @@
 //
 // Security
 //   The entry is SECURITY INVOKER, so that the current user is the caller; what needs the rights of the extension's
-//   owner is SECURITY DEFINER in mpc_internal and cannot be called by anybody else. Entries that change something are
-//   refused in a security-restricted operation (an index expression, a materialized view, code of a source that is
-//   being read): the current user is there whoever the maintenance runs for, and the code is somebody else's.
-//   Membership is checked besides EXECUTE: a grant of EXECUTE alone opens nothing.
+//   owner is SECURITY DEFINER in mpc_internal, where only what tells nothing is granted (90_privileges.sql). Entries
+//   that change something are refused in a security-restricted operation (an index expression, a materialized view,
+//   code of a source that is being read): the current user is there whoever the maintenance runs for, and the code is
+//   somebody else's. Membership is checked besides EXECUTE: a grant of EXECUTE alone opens nothing.
 #include "udf/entry.h"
 
 #include "pg/fixed_settings.h"

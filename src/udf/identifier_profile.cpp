@@ -38,10 +38,8 @@ std::int64_t IdentifierProfile::duplicates() {
 }
 
 std::string IdentifierProfile::json() {
-  Json out = {{"nulls", dropped_ - refused_},
-              {"refused", refused_},
-              {"duplicates", duplicates()},
-              {"parts", Json::array()}};
+  Json out = {
+      {"nulls", dropped_ - refused_}, {"refused", refused_}, {"duplicates", duplicates()}, {"parts", Json::array()}};
   for (const PartProfile& part : parts_)
     out["parts"].push_back({{"records", part.records},
                             {"refused", part.refused_in_all()},

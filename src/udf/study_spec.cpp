@@ -1,9 +1,11 @@
 // What: the core's knowledge of specs for SQL: canonical form, digest, first difference, explanation.
 // Invariants: these functions see specs only, never data or tables.
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "pg/encoding.h"
 #include "pg/guard.h"
 #include "study/explain.h"
 #include "study/explain_estimate.h"
@@ -85,11 +87,25 @@ ExplainTable explain_table(std::string_view spec_text, std::string_view party,
   return table;
 }
 
+void require_encodable(const std::string& canonical) {
+  if (GetDatabaseEncoding() == PG_UTF8) return;
+  if (std::all_of(canonical.begin(), canonical.end(), [](char c) { return (c & 0x80) == 0; })) return;
+  throw Error(ErrorCode::invalid_parameter, "study spec has characters beyond ASCII",
+              std::string("The database of this node has the encoding ") + GetDatabaseEncodingName() + ".",
+              "Write codes and examples without accents, or use databases in UTF8 on all nodes.");
+}
+
 }  // namespace
 
 Datum pg_mpc_parse_spec(PG_FUNCTION_ARGS) {
   text* spec = PG_GETARG_TEXT_PP(0);
-  return pg::udf(fcinfo, [&] { return text_datum(parse_spec(pg::text_of(spec)).canonical_json); });
+  // Specs are UTF-8 everywhere; what a database in another encoding can hold of them without loss is ASCII.
+  const char* utf8 = pg::from_server(text_to_cstring(spec));
+  return pg::udf(fcinfo, [&] {
+    const std::string canonical = parse_spec(utf8).canonical_json;
+    require_encodable(canonical);
+    return text_datum(canonical);
+  });
 }
 
 Datum pg_mpc_study_digest(PG_FUNCTION_ARGS) {
