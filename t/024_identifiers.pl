@@ -81,7 +81,7 @@ is($mpc->ask($insurer, "SELECT encode(convert_to(reason, 'LATIN1'), 'escape') FR
 	'ook niet: g\351\351n, ?', 'what the encoding lacks is a question mark');
 
 $text = ($mpc->refused($insurer, "SELECT mpc.propose_study('no_ascii', '" . ThreeParties::spec(['age'], ['claims'], 'days', 0.01,
-	identifier => {parts => [{form => 'code', codes => {'1' => "\x{3b1}"}}]}) . "')"))[0];
+	identifier => {parts => ['letters'], examples => [["Dani\x{c3}\x{ab}l"]]}) . "')"))[0];
 like($text, qr/study spec has characters beyond ASCII/, 'a spec that this database cannot hold without loss');
 
 # --- how many are expected ---
