@@ -74,6 +74,17 @@ lint_words() {
   return $status
 }
 
+# lint_ascii: what the libraries and the control file say is ASCII, whatever the encoding of the database and the client.
+# The SQL of the extension: tools/check_sql.
+lint_ascii() {
+  ! {
+    LC_ALL=C grep -nP '[^\x00-\x7F]' pg_mpc.control
+    project_files src | grep -E '\.(cpp|h)$' | while read -r file; do
+      sed 's,//.*,,' "$file" | LC_ALL=C grep -nP '[^\x00-\x7F]|\\u[0-9a-fA-F]{4}' | sed "s,^,$file:,"
+    done
+  } | grep .
+}
+
 lint_shell() {
   # SC2034, SC2154: the sourced parts share variables with tools/check.
   shell_files | xargs -n 1 bash -n && shell_files | xargs shellcheck -x -S warning -e SC2034,SC2154
@@ -191,6 +202,7 @@ check_lint() {
   fi
   check "file sizes" lint_file_sizes
   check "words that must not stay" lint_words
+  check "messages are ASCII" lint_ascii
   check "shell scripts" lint_shell
   check "python scripts" lint_python
   check "perl scripts" lint_perl
