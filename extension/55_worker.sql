@@ -14,7 +14,7 @@ CREATE FUNCTION mpc_internal.coordinator_status() RETURNS jsonb
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_coordinator_status';
 COMMENT ON FUNCTION mpc_internal.coordinator_status() IS
-'party, database, extension, listener (connected), engines, max_studies, peers; error 55000 when the coordinator does not answer';
+'party, database, extension, listener (connected), address_problems, engines, max_studies, peers, and problem when the certificate is not loaded; error 55000 when the coordinator does not answer';
 
 CREATE FUNCTION mpc_internal.coordinator_progress() RETURNS jsonb
 LANGUAGE c VOLATILE

@@ -91,17 +91,37 @@ COMMENT ON FUNCTION mpc.explain_study(text, regclass, text) IS
 
 -- node status
 
+CREATE FUNCTION mpc_internal.workers_say() RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN mpc_internal.coordinator_status();
+EXCEPTION WHEN OTHERS THEN
+  IF SQLSTATE LIKE '57%' THEN
+    RAISE;
+  END IF;
+  RETURN jsonb_build_object('unavailable', SQLERRM);
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.workers_say() IS
+'coordinator_status, or an object whose only key, unavailable, says why the coordinator does not answer';
+
 CREATE FUNCTION mpc_internal.certificate_check(OUT status text, OUT detail text, OUT hint text) RETURNS record
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   own record := mpc_internal.own_certificate();
+  workers jsonb := mpc_internal.workers_say() -> 'problem';
   days integer := floor(extract(epoch FROM own.not_after - now()) / 86400);
 BEGIN
   status := 'problem';
   IF own.problem IS NOT NULL THEN
     detail := own.problem;
     hint := own.hint;
+  ELSIF workers IS NOT NULL THEN
+    -- This session could read the files, the coordinator could not when it last tried.
+    detail := concat_ws(': ', workers ->> 'message', nullif(workers ->> 'detail', ''));
+    hint := 'Listener and coordinator try again every two seconds. If this stays, look at the files named and at the server log.';
   ELSIF own.not_before > now() OR days < 0 THEN
     detail := format('valid from %s until %s', own.not_before, own.not_after);
     hint := 'Install a certificate that is valid now, reload the configuration, and give it to all peers (mpc.alter_peer).';
@@ -134,21 +154,25 @@ CREATE FUNCTION mpc_internal.workers_check(OUT status text, OUT detail text, OUT
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  answer jsonb;
+  answer jsonb := mpc_internal.workers_say();
+  addresses text := (SELECT string_agg(a.problem, '; ') FROM jsonb_array_elements_text(answer -> 'address_problems') AS a (problem));
 BEGIN
-  answer := mpc_internal.coordinator_status();
-  status := CASE WHEN (answer ->> 'listener')::boolean THEN 'ok' ELSE 'problem' END;
-  detail := CASE WHEN (answer ->> 'listener')::boolean THEN 'listener and coordinator are running'
-            ELSE 'the coordinator is running, the listener is not' END;
-  hint := CASE WHEN NOT (answer ->> 'listener')::boolean
-               THEN 'The server log says why: most often the port is taken or the certificate cannot be read.' END;
-EXCEPTION WHEN OTHERS THEN
-  IF SQLSTATE LIKE '57%' THEN
-    RAISE;
+  IF answer ? 'unavailable' THEN
+    status := 'problem';
+    detail := answer ->> 'unavailable';
+    hint := 'The server log says why the background workers of pg_mpc do not run.';
+  ELSIF NOT (answer ->> 'listener')::boolean THEN
+    status := 'problem';
+    detail := 'the coordinator is running, the listener is not';
+    hint := 'The server log says why: most often the port is taken or the certificate cannot be read.';
+  ELSIF addresses IS NOT NULL THEN
+    status := 'warning';
+    detail := format('listener and coordinator are running, but not all addresses work: %s', addresses);
+    hint := 'Correct pg_mpc.listen_addresses, or what keeps the node from that address, and restart the server.';
+  ELSE
+    status := 'ok';
+    detail := 'listener and coordinator are running';
   END IF;
-  status := 'problem';
-  detail := SQLERRM;
-  hint := 'The server log says why the background workers of pg_mpc do not run.';
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.workers_check() IS 'row "workers" of mpc.node_status';
@@ -181,7 +205,8 @@ BEGIN
   status := CASE WHEN answer.ok AND NOT renew THEN 'ok' ELSE 'problem' END;
   detail := CASE WHEN answer.ok THEN format('answers at %s; its certificate expires on %s', peer.url, peer.not_after)
             ELSE answer.cause END;
-  hint := CASE WHEN answer.ok AND renew THEN 'Ask the peer for its next certificate: mpc.alter_peer(..., next_certificate => ...) accepts both.'
+  hint := CASE WHEN answer.cause LIKE 'this node''s own certificate is not loaded%' THEN 'Row "certificate" says what to do.'
+               WHEN answer.ok AND renew THEN 'Ask the peer for its next certificate: mpc.alter_peer(..., next_certificate => ...) accepts both.'
                WHEN NOT answer.ok THEN 'Both nodes need each other''s certificate and url; mpc.node_status() on the peer''s node shows its side.' END;
 END
 $$;
@@ -232,7 +257,7 @@ BEGIN
   RETURN QUERY SELECT 'workers', w.* FROM mpc_internal.workers_check() AS w;
   RETURN QUERY SELECT 'worker slots', s.* FROM mpc_internal.slots_check() AS s;
   RETURN QUERY SELECT 'messages', m.* FROM mpc_internal.messages_check() AS m;
-  IF (mpc_internal.workers_check()).status = 'ok' THEN
+  IF (mpc_internal.workers_check()).status <> 'problem' THEN
     FOR peer IN SELECT * FROM mpc_internal.peers AS p ORDER BY p.party LOOP
       RETURN QUERY SELECT format('peer %s', peer.party), c.* FROM mpc_internal.peer_check(peer) AS c;
     END LOOP;
@@ -245,4 +270,4 @@ CREATE FUNCTION mpc.node_status() RETURNS TABLE ("check" text, status text, deta
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.node_status() IS
-'checks this node from the preloading to its peers, a row per check: status ok or problem, detail with the cause, hint with what to do';
+'checks this node from the preloading to its peers, a row per check: status ok, warning (it works, but look at it) or problem, detail with the cause, hint with what to do';

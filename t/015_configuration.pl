@@ -1,8 +1,10 @@
 # What a server says of a configuration with which it is no node, and that it is one as soon as that is mended.
 use strict;
 use warnings;
+use Cwd qw(abs_path);
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use File::Copy qw(copy);
 use IO::Socket::INET;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -38,10 +40,35 @@ says(qr/no peer can connect: could not listen at address "127\.0\.0\.1" port \d+
 close $other;
 says(qr/listening for peers on port/, 'the port is taken as soon as it is free');
 
+# As PostgreSQL's listen_addresses: what works is used, the others are named.
+with('pg_mpc.listen_addresses' => 'no-such-host.invalid, localhost', 'pg_mpc.port' => $hospital->{pg_mpc_port});
+says(qr/WARNING:  pg_mpc: could not resolve listen address "no-such-host\.invalid"/, 'one address of two that is none');
+$mpc->become($insurer, "SELECT ok FROM mpc.ping_peer('erasmus_mc')");
+$mpc->become($hospital, "SELECT status = 'warning' AND detail ~ 'no-such-host.invalid' AND hint ~ 'listen_addresses'
+	FROM mpc.node_status() WHERE \"check\" = 'workers'");
+pass('node_status names it');
+is($mpc->ask($hospital, "SELECT count(*) FROM mpc.node_status() WHERE \"check\" LIKE 'peer %' AND status = 'ok'"), '2',
+	'and goes on to the peers');
+with('pg_mpc.listen_addresses' => 'localhost, 127.0.0.1');
+$mpc->become($hospital, "SELECT bool_and(status = 'ok') FROM mpc.node_status()");
+pass('an address that is named twice is none too many');
+
+# --- a certificate that comes late ---
+my $late = abs_path($hospital->basedir) . '/late.crt';
+with('pg_mpc.certificate_file' => $late);
+says(qr/peers cannot be called under the configured certificate: could not load certificate file "\Q$late\E": .*No such file/,
+	'a certificate that is not there');
+$mpc->become($hospital, "SELECT detail ~ 'late.crt.*No such file' FROM mpc.node_status() WHERE \"check\" = 'certificate'");
+like($mpc->ask($hospital, "SELECT cause FROM mpc.ping_peer('zorgttp')"),
+	qr/own certificate is not loaded: could not load certificate file ".*late\.crt": .*No such file/, 'a ping says why');
+copy($hospital->basedir . '/erasmus_mc.crt', $late) or BAIL_OUT("copy: $!");
+$mpc->become($hospital, "SELECT ok FROM mpc.ping_peer('zorgttp')");
+$mpc->become($insurer, "SELECT ok FROM mpc.ping_peer('erasmus_mc')");
+$mpc->become($hospital, "SELECT bool_and(status = 'ok') FROM mpc.node_status()");
+pass('coordinator and listener load it without a reload');
+
 # --- the directory of the workers' sockets ---
 my $private = $hospital->data_dir . '/pg_mpc';
-with('pg_mpc.listen_addresses' => 'localhost', 'pg_mpc.port' => $hospital->{pg_mpc_port});
-$mpc->become($insurer, "SELECT ok FROM mpc.ping_peer('erasmus_mc')");
 chmod 0755, $private or BAIL_OUT("chmod: $!");
 with();
 says(qr/directory pg_mpc must be private to this user/, 'a directory that others can enter');

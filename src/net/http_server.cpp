@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "base/error.h"
 #include "net/http_connection.h"
@@ -38,18 +40,23 @@ int port_of(int fd) {
                                              : reinterpret_cast<sockaddr_in&>(address).sin_port);
 }
 
-// A listening descriptor, or -1 with errno.
-int open_listener(const addrinfo& info, int port) {
-  int fd = socket(info.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -1;
-  set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-  if (info.ai_family == AF_INET6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+sockaddr_storage with_port(const addrinfo& info, int port) {
   sockaddr_storage address{};
   std::memcpy(&address, info.ai_addr, info.ai_addrlen);
   if (info.ai_family == AF_INET6)
     reinterpret_cast<sockaddr_in6&>(address).sin6_port = htons(port);
   else
     reinterpret_cast<sockaddr_in&>(address).sin_port = htons(port);
+  return address;
+}
+
+// A listening descriptor, or -1 with errno.
+int open_listener(const addrinfo& info, int port) {
+  int fd = socket(info.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (info.ai_family == AF_INET6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  sockaddr_storage address = with_port(info, port);
   if (bind(fd, reinterpret_cast<sockaddr*>(&address), info.ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0) return fd;
   int cause = errno;
   close(fd);
@@ -99,14 +106,17 @@ HttpServer::HttpServer(EventLoop& loop, HttpServerConfig config, std::shared_ptr
       budget_(loop, config_.body_budget),
       port_(config_.port) {
   set_identity(std::move(identity), std::move(trust));
-  try {
-    for (const auto& address : config_.addresses) listen_at(address);
-    if (listeners_.empty()) throw Error(ErrorCode::configuration, "no address to listen at");
-  } catch (...) {
-    for (int fd : listeners_) close(fd);
-    throw;
+  std::optional<Error> first;
+  for (const auto& address : config_.addresses) {
+    try {
+      listen_at(address);
+    } catch (const Error& error) {
+      if (!first) first = error;
+      address_problems_.push_back(error.message() + ": " + error.detail());
+    }
   }
-  for (int fd : listeners_) loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t) { accept_some(fd); });
+  if (listeners_.empty()) throw first ? *first : Error(ErrorCode::configuration, "no address to listen at");
+  for (int fd : listeners_) loop_.watch(fd, 0, [this, fd](std::uint32_t) { accept_some(fd); });
 }
 
 HttpServer::~HttpServer() {
@@ -126,10 +136,14 @@ void HttpServer::listen_at(const std::string& address) {
   if (result != 0)
     throw Error(ErrorCode::configuration, "could not resolve listen address \"" + address + "\"", gai_strerror(result));
   std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
-  std::size_t before = listeners_.size();
+  bool some = false;
   int cause = 0;
   // "localhost" and "*" stand for several addresses, and a host may lack one family; a port in use is an error.
   for (const addrinfo* info = found; info != nullptr; info = info->ai_next) {
+    if (bound_.contains(address_text(with_port(*info, port_), info->ai_addrlen))) {
+      some = true;  // named twice, as in "localhost, 127.0.0.1"
+      continue;
+    }
     int fd = open_listener(*info, port_);
     if (fd < 0) {
       cause = errno;
@@ -137,10 +151,12 @@ void HttpServer::listen_at(const std::string& address) {
       break;
     }
     cause = 0;
+    some = true;
     listeners_.push_back(fd);
     if (port_ == 0) port_ = port_of(fd);
+    bound_.insert(address_text(with_port(*info, port_), info->ai_addrlen));
   }
-  if (listeners_.size() == before || cause == EADDRINUSE)
+  if (!some || cause == EADDRINUSE)
     throw Error(ErrorCode::configuration,
                 "could not listen at address \"" + address + "\" port " + std::to_string(port_), std::strerror(cause));
 }
@@ -227,6 +243,8 @@ void HttpServer::forget(HttpConnection& connection) {
 void HttpServer::set_peers(PinnedPeers peers) {
   peers_ = std::move(peers);
   tls_->set_peers(peers_);
+  if (!std::exchange(has_peers_, true))
+    for (int listener : listeners_) loop_.change(listener, EPOLLIN);
   auto snapshot = connections_;
   for (auto& connection : snapshot) {
     if (!connection->authenticated()) continue;

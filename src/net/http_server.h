@@ -10,6 +10,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -62,7 +63,8 @@ class HttpServer {
   using Handler = std::function<void(Request, Responder)>;
   using Log = std::function<void(const std::string& line)>;
 
-  // Listens at once. Error(configuration) names the address and the cause.
+  // Listens at once, at every address that works, and accepts nobody before the first set_peers: who connects until
+  // then waits instead of being refused. Error(configuration), with the address and the cause, when no address works.
   HttpServer(EventLoop& loop, HttpServerConfig config, std::shared_ptr<const Identity> identity, TrustStore trust,
              Log log);
   ~HttpServer();
@@ -79,6 +81,8 @@ class HttpServer {
   void set_body_budget(std::size_t bytes) { budget_.set_limit(bytes); }
   std::size_t buffered(const std::string& party) const { return budget_.used(party); }
   int port() const noexcept { return port_; }
+  // Why it does not listen at an address of the configuration, one line each.
+  const std::vector<std::string>& address_problems() const noexcept { return address_problems_; }
   std::size_t connections() const noexcept { return connections_.size(); }
 
  private:
@@ -103,6 +107,9 @@ class HttpServer {
   std::shared_ptr<TlsServer> tls_;
   PinnedPeers peers_;
   std::vector<int> listeners_;
+  std::set<std::string> bound_;  // their addresses
+  std::vector<std::string> address_problems_;
+  bool has_peers_ = false;  // set_peers was called
   int port_ = 0;
   std::list<std::shared_ptr<HttpConnection>> connections_;  // oldest first
   EventLoop::TimerId accept_timer_ = 0;

@@ -198,7 +198,8 @@ void Router::connect_coordinator() {
     coordinator_ = std::make_unique<LocalClient>(
         loop_, config_.directory + "/pgsql_tmp.coordinator", [this](Bytes frame) { take_peers(frame); },
         [this] { coordinator_lost(); });
-    coordinator_->send(bytes_of(R"({"op":"listener"})"));
+    coordinator_->send(bytes_of(Json{{"op", "listener"}, {"address_problems", config_.address_problems}}.dump(
+        -1, ' ', false, Json::error_handler_t::replace)));
     reconnect_delay_ = config_.reconnect_delay;
   } catch (const Error&) {
     coordinator_lost();

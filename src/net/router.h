@@ -6,8 +6,9 @@
 //         POST /v1/data/<32 hex>     to the engine's socket (one cached connection per engine):
 //                                    -> u64 request id, sized party name, data frame
 //                                    <- u64 request id, u16 HTTP status
-//       Besides, one connection to the coordinator that announces {"op":"listener"} and receives
-//       {"op":"peers","peers":[{"party","fingerprint"}]} whenever they change; reopened when the coordinator restarts.
+//       Besides, one connection to the coordinator that announces {"op":"listener","address_problems":["..."]} and
+//       receives {"op":"peers","peers":[{"party","fingerprint"}]} whenever they change; reopened when the coordinator
+//       restarts.
 // Terms: 503 = nobody is there now, try again; 502 = the process went away before it answered.
 // Invariants: the party of a forwarded message is the one that TLS authenticated, never one that the body claims.
 #pragma once
@@ -24,6 +25,7 @@ namespace pgmpc {
 struct RouterConfig {
   std::string directory = "pg_mpc";  // holds the sockets
   std::string party, version;
+  std::vector<std::string> address_problems;  // for the coordinator, which tells whoever asks for the node's status
   std::chrono::milliseconds control_timeout{60000};
   std::chrono::milliseconds reconnect_delay{200};  // doubled per failure up to 5 s
 };

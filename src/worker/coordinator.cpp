@@ -12,6 +12,7 @@ namespace pgmpc {
 namespace {
 
 constexpr std::chrono::milliseconds kExtensionPause{5000};
+constexpr std::chrono::milliseconds kIdentityPause{2000};
 constexpr std::chrono::hours kCleaningPause{1};
 constexpr std::chrono::seconds kOutboxPause{30};  // a wake-up may get lost, so the outbox is looked at anyway
 constexpr std::chrono::milliseconds kStopTimeout{5000};
@@ -29,8 +30,7 @@ Coordinator::Coordinator()
     pg::log_warning(
         "keys of this node's studies cannot be locked in memory and could reach swap: raise the limit of "
         "locked memory (LimitMEMLOCK of the service, ulimit -l) to 256 kB or more");
-  peers_.load_identity();
-  if (peers_.identity_problem()) pg::log_warning(peers_.identity_problem()->message);
+  load_identity();
   server_ = std::make_unique<LocalServer>(
       loop_, kCoordinatorSocket,
       LocalServer::Handlers{nullptr, [this](ConnectionId from, Bytes frame) { take(from, frame); },
@@ -57,9 +57,18 @@ void Coordinator::drop_unused_records() {
   }
 }
 
-void Coordinator::settings_changed() {
+// As the listener does: while a file cannot be used it is tried again, so that mending it is enough.
+void Coordinator::load_identity() {
+  loop_.cancel(std::exchange(identity_timer_, 0));
+  const std::string before = peers_.identity_problem_text();
   peers_.load_identity();
-  if (peers_.identity_problem()) pg::log_warning(peers_.identity_problem()->message);
+  const std::string now = peers_.identity_problem_text();
+  const bool named = guc::party()[0] != '\0' && guc::certificate_file()[0] != '\0';
+  if (!now.empty() && named) identity_timer_ = loop_.after(kIdentityPause, [this] { load_identity(); });
+  if (now == before) return;
+  if (!now.empty()) return pg::log_warning("peers cannot be called under the configured certificate: " + now);
+  pg::log_line("the certificate of this node is loaded");
+  if (loaded_) outbox_.wake();
 }
 
 // Quiet while the extension does not exist: requests look by themselves, this only finds it without any request.
@@ -107,7 +116,8 @@ void Coordinator::reload() {
 }
 
 void Coordinator::push_peers() {
-  if (!listener_) return;
+  // Without the tables there is no list: the listener accepts nobody until it has one.
+  if (!listener_ || !loaded_) return;
   Json list = Json::array();
   for (const auto& [party, peer] : peers_.peers()) {
     list.push_back({{"party", party}, {"fingerprint", peer.fingerprint}});
@@ -160,6 +170,7 @@ void Coordinator::closed(ConnectionId connection) {
 void Coordinator::dispatch(ConnectionId connection, const std::string& op, const Json& request) {
   if (op == "listener") {
     listener_ = connection;
+    address_problems_ = request.value("address_problems", Json::array());
     return push_peers();
   }
   if (op == "engine") return book_.engine_connected(connection, text_member(request, "attempt"));

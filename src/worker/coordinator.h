@@ -26,7 +26,7 @@ class Coordinator {
 
   EventLoop& loop() { return loop_; }
   void latch_was_set() { book_.check_engines(); }
-  void settings_changed();
+  void settings_changed() { load_identity(); }
 
  private:
   void take(ConnectionId connection, const Bytes& frame);
@@ -59,6 +59,7 @@ class Coordinator {
   void reload();
   void push_peers();
   void look_for_extension();
+  void load_identity();
   void look_at_outbox();
   void drop_unused_records();
 
@@ -69,6 +70,8 @@ class Coordinator {
   Outbox outbox_;
   std::unique_ptr<LocalServer> server_;
   std::optional<ConnectionId> listener_;
+  Json address_problems_ = Json::array();  // what the listener says of pg_mpc.listen_addresses
+  EventLoop::TimerId identity_timer_ = 0;
   bool loaded_ = false;
   EventLoop::Clock::time_point next_cleaning_{};
   // Connections of mpc.run_study: closing one early cancels its study. Attempt "" while it is being started.

@@ -191,6 +191,7 @@ Json Coordinator::status() {
               {"database", guc::database()},
               {"extension", exists},
               {"listener", listener_.has_value()},
+              {"address_problems", address_problems_},
               {"engines", book_.running()},
               {"max_studies", guc::max_studies()},
               {"peers", peers}};

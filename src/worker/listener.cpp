@@ -11,7 +11,7 @@
 namespace pgmpc {
 namespace {
 
-constexpr std::chrono::milliseconds kOpenPause{2000};  // until the port is tried again
+constexpr std::chrono::milliseconds kOpenPause{2000};  // until port and certificate are tried again
 
 std::vector<std::string> addresses_of(const std::string& list) {
   std::vector<std::string> addresses;
@@ -45,7 +45,8 @@ std::size_t body_budget() { return static_cast<std::size_t>(guc::listener_memory
 }  // namespace
 
 void Listener::open() {
-  if (guc::party()[0] == '\0') return problem("pg_mpc.party is not set: this server is no node yet");
+  if (guc::party()[0] == '\0')
+    return problem("no peer can connect", {"", "pg_mpc.party is not set: this server is no node yet", "", ""});
   try {
     ensure_private_directory(kPrivateDirectory);
     auto identity = Identity::load(guc::certificate_file(), guc::private_key_file());
@@ -60,26 +61,27 @@ void Listener::open() {
     routes.directory = kPrivateDirectory;
     routes.party = guc::party();
     routes.version = pg::kLibraryVersion;
+    routes.address_problems = server_->address_problems();
     router_ = std::make_unique<Router>(loop_, *server_, routes);
     last_problem_.clear();
+    for (const std::string& line : server_->address_problems()) pg::log_warning(line);
     pg::log_line("listening for peers on port " + std::to_string(server_->port()));
   } catch (...) {
     router_.reset();
     server_.reset();
-    pg::Fault fault = pg::current_fault();
-    problem(fault.message + (fault.detail.empty() ? "" : ": " + fault.detail));
-    loop_.after(kOpenPause, [this] {
-      if (!server_) open();
-    });
+    problem("no peer can connect", pg::current_fault());
+    retry_ = loop_.after(kOpenPause, [this] { settings_changed(); });
   }
 }
 
-void Listener::problem(const std::string& what) {
-  if (what != last_problem_) pg::log_warning("no peer can connect: " + what);
+void Listener::problem(const std::string& consequence, const pg::Fault& fault) {
+  std::string what = consequence + ": " + fault.message + (fault.detail.empty() ? "" : ": " + fault.detail);
+  if (what != last_problem_) pg::log_warning(what);
   last_problem_ = what;
 }
 
 void Listener::settings_changed() {
+  loop_.cancel(std::exchange(retry_, 0));
   if (!server_) return open();
   try {
     server_->set_body_budget(body_budget());
@@ -87,7 +89,9 @@ void Listener::settings_changed() {
     server_->set_identity(identity, load_trust_store(guc::ca_file(), guc::crl_file()));
     last_problem_.clear();
   } catch (...) {
-    problem("the earlier certificate stays in use: " + pg::current_fault().message);
+    pg::Fault fault = pg::current_fault();
+    problem("the earlier certificate stays in use", fault);
+    retry_ = loop_.after(kOpenPause, [this] { settings_changed(); });
   }
 }
 

@@ -1,5 +1,6 @@
 // What: the listener of a node: HTTPS server and router in one event loop, with the settings of this node.
-// Terms: idle = certificate, key or address do not work yet; the cause is logged once and a later reload tries again.
+// Terms: idle = certificate, key or address do not work yet; the cause is logged once, and the listener tries again by
+//        itself, or at once when the configuration is loaded again.
 // Invariants: no database; holds no secret but the TLS key; problems of the settings never end the process.
 #pragma once
 #include <memory>
@@ -8,6 +9,7 @@
 #include "net/event_loop.h"
 #include "net/http_server.h"
 #include "net/router.h"
+#include "pg/fault.h"
 
 namespace pgmpc {
 
@@ -21,12 +23,13 @@ class Listener {
 
  private:
   void open();
-  void problem(const std::string& what);
+  void problem(const std::string& consequence, const pg::Fault& fault);
 
   EventLoop loop_;
   std::unique_ptr<HttpServer> server_;
   std::unique_ptr<Router> router_;
   std::string last_problem_;
+  EventLoop::TimerId retry_ = 0;
 };
 
 }  // namespace pgmpc

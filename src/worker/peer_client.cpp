@@ -55,6 +55,11 @@ void PeerClient::load_identity() {
   }
 }
 
+std::string PeerClient::identity_problem_text() const {
+  if (!problem_) return {};
+  return problem_->message + (problem_->detail.empty() ? "" : ": " + problem_->detail);
+}
+
 void PeerClient::set_peers(std::vector<tables::KnownPeer> peers) {
   peers_.clear();
   for (tables::KnownPeer& peer : peers) peers_[peer.party] = std::move(peer);
@@ -67,7 +72,7 @@ const tables::KnownPeer* PeerClient::callee(const std::string& party, const Call
     refusal = error_reply({"42704", "peer \"" + party + "\" does not exist",
                            "View mpc.parties lists the peers of this node.", "Add it with mpc.add_peer."});
   else if (!client_)
-    refusal = unreachable_reply(party, problem_ ? problem_->message : "this node has no certificate");
+    refusal = unreachable_reply(party, "this node's own certificate is not loaded: " + identity_problem_text());
   else
     return &found->second;
   loop_.post([callback, refusal] { callback(refusal); });

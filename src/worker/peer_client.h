@@ -25,6 +25,7 @@ class PeerClient {
   void set_peers(std::vector<tables::KnownPeer> peers);
   const std::map<std::string, tables::KnownPeer>& peers() const { return peers_; }
   const std::optional<pg::Fault>& identity_problem() const { return problem_; }
+  std::string identity_problem_text() const;  // with its reason; empty when there is none
 
   void control(const std::string& party, const Json& message, std::chrono::milliseconds timeout, Callback callback);
   // {"ok":{"round_trip_ms": ...}} once the peer's listener has answered, on a new connection, under its pinned

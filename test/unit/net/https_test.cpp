@@ -480,6 +480,43 @@ TEST_F(HttpsTest, PortInUseIsAnError) {
   });
 }
 
+TEST_F(HttpsTest, ListensAtTheAddressesThatWork) {
+  auto identity = load(server_certificate_);
+  thread_.call([&] {
+    HttpServerConfig config;
+    config.addresses = {"no-such-host.invalid", "127.0.0.1", "127.0.0.1"};  // one is named twice
+    HttpServer server(thread_.loop(), config, identity, nullptr, nullptr);
+    EXPECT_GT(server.port(), 0);
+    ASSERT_EQ(server.address_problems().size(), 1u);
+    EXPECT_NE(server.address_problems()[0].find("address \"no-such-host.invalid\": "), std::string::npos);
+  });
+}
+
+// Nobody is refused for want of a list: whoever comes before it waits for it.
+TEST_F(HttpsTest, WithoutAListOfPeersNobodyIsAcceptedOrRefused) {
+  auto identity = load(server_certificate_);
+  fingerprint_ = identity->certificate().fingerprint;
+  thread_.call([&] {
+    HttpServerConfig config;
+    config.addresses = {"127.0.0.1"};
+    server_ = std::make_unique<HttpServer>(thread_.loop(), config, identity, nullptr, nullptr);
+    server_->set_handler([](Request, Responder responder) { responder.respond(200, {}); });
+    port_ = server_->port();
+  });
+  start_client(client_certificate_);
+  std::promise<HttpResult> answered;
+  thread_.call([&] {
+    client_->post(peer(), "/v1/x", Bytes{'h'}, seconds(20),
+                  [&](HttpResult result) { answered.set_value(std::move(result)); });
+  });
+  int raw = connect_raw();  // it is queued behind the client
+  EXPECT_EQ(thread_.call([&] { return server_->connections(); }), 0u);
+  pin(client_certificate_);
+  HttpResult result = answered.get_future().get();
+  EXPECT_EQ(result.status, 200) << result.error_cause;
+  ::close(raw);
+}
+
 TEST(Identity, ErrorsNameTheFileAndTheCause) {
   test::TemporaryDirectory directory;
   auto one = test::make_certificate(directory, "one"), two = test::make_certificate(directory, "two");
