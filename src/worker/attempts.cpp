@@ -145,8 +145,10 @@ Attempt& AttemptBook::launch(const std::string& study, const std::string& id, bo
                   "A controller approved it again with other data.", "Start it again.");
     attempt.engine = pg::start_engine(id, study);
     if (attempt.engine == nullptr)
-      throw Error(ErrorCode::limit_exceeded, "no background worker slot is free for the engine",
-                  "A running study needs one, beside the two of the node and those of other extensions.",
+      throw Error(ErrorCode::limit_exceeded,
+                  "no background worker slot is free for the engine at this node, party " + std::string(guc::party()),
+                  "A running study needs one, beside the two of the node, that of PostgreSQL's logical replication "
+                  "launcher and those of other extensions.",
                   "Raise max_worker_processes and restart the server.");
   } catch (...) {
     finish(attempt, Attempt::State::failed, pg::current_fault());
