@@ -23,6 +23,21 @@ AS $$
 $$;
 COMMENT ON FUNCTION mpc_internal.source_schema(oid, text[]) IS 'kind of a relation, names and types of the columns';
 
+CREATE FUNCTION mpc_internal.require_same_key(approval mpc_internal.approvals) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF approval.key_id <> mpc_internal.key_mark() THEN
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = 'the source key of this node is new',
+      DETAIL = format('Study "%s" was approved under another key, which stayed where it was at a promotion, a restore or pg_upgrade: whether source %s is as it was cannot be told.',
+                      approval.study, approval.source_name),
+      HINT = 'Approve the study again. Those of earlier studies with the same counterpart may have to be read again with mpc.keep_records.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.require_same_key(mpc_internal.approvals) IS
+'error 55000 when the digest of the source was made under another key than the one that this node has now';
+
 CREATE FUNCTION mpc_internal.require_same_source(approval mpc_internal.approvals) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$

@@ -290,6 +290,7 @@ BEGIN
   place := array_position(held.parties, own) - 1;
   IF place < 2 THEN
     PERFORM mpc_internal.require_approver(held.study, approval);
+    PERFORM mpc_internal.require_same_key(approval);
     PERFORM mpc_internal.require_same_source(approval);
     PERFORM mpc_internal.require_binding(held.spec::jsonb, own, approval.source, approval.identifier, approval.approver);
     PERFORM mpc_internal.require_budget(held.study, held.spec::jsonb, approval.source);

@@ -111,7 +111,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   own record := mpc_internal.own_certificate();
-  workers jsonb := mpc_internal.workers_say() -> 'problem';
+  workers jsonb := CASE WHEN NOT pg_is_in_recovery() THEN mpc_internal.workers_say() -> 'problem' END;
   days integer := floor(extract(epoch FROM own.not_after - now()) / 86400);
 BEGIN
   status := 'problem';
@@ -254,6 +254,12 @@ BEGIN
       CASE WHEN d <> current_database() THEN 'Studies live in that database: connect there, or change the setting and restart the server.' END
     FROM mpc_internal.configured_database() AS d;
   RETURN QUERY SELECT 'certificate', c.* FROM mpc_internal.certificate_check() AS c;
+  RETURN QUERY SELECT 'standby', s.* FROM mpc_internal.standby_check() AS s;
+  RETURN QUERY SELECT 'encoding', e.* FROM mpc_internal.encoding_check() AS e;
+  IF pg_is_in_recovery() THEN
+    RETURN;  -- neither workers nor messages
+  END IF;
+  RETURN QUERY SELECT 'read-only', r.* FROM mpc_internal.read_only_check() AS r;
   RETURN QUERY SELECT 'workers', w.* FROM mpc_internal.workers_check() AS w;
   RETURN QUERY SELECT 'worker slots', s.* FROM mpc_internal.slots_check() AS s;
   RETURN QUERY SELECT 'messages', m.* FROM mpc_internal.messages_check() AS m;

@@ -97,7 +97,7 @@ for my $peer ($insurer, $third) {
 }
 
 # Without the key nobody can say that the source is what was approved.
-$mpc->refuses($next, "SELECT * FROM mpc.run_study('approved')", '55000', qr/changed since it was approved/,
+$mpc->refuses($next, "SELECT * FROM mpc.run_study('approved')", '55000', qr/the source key of this node is new/,
 	'an approval is given again after the upgrade');
 $mpc->become($_, "SELECT state <> 'running' FROM mpc.studies WHERE study = 'approved'") for $mpc->nodes;
 $mpc->ask($next, $mpc->approval('approved', $digest, 'hospital', 'small_a'));

@@ -5,6 +5,7 @@
 #include "pg/guard.h"
 
 extern "C" {
+#include "access/xlog.h"
 #include "pgstat.h"
 #include "storage/latch.h"
 }
@@ -36,6 +37,9 @@ LocalConnection connect() {
     throw Error(
         ErrorCode::wrong_state, "pg_mpc is not preloaded", "Studies need the background workers of pg_mpc.",
         "Set shared_preload_libraries = 'pg_mpc' and restart the server; the last assignment in the file wins.");
+  if (RecoveryInProgress())
+    throw ServerError(ERRCODE_READ_ONLY_SQL_TRANSACTION, "this server is a standby",
+                      "Listener and coordinator of a node run on its primary.", "Ask the primary.", "");
   auto deadline = LocalConnection::Clock::now() + kStartPatience;
   for (;;) {
     try {

@@ -18,6 +18,7 @@
 
 extern "C" {
 #include "access/htup_details.h"
+#include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -35,11 +36,14 @@ namespace {
 
 constexpr const char* kRoles[] = {"mpc_admin", "mpc_study", "mpc_reader"};
 constexpr const char* kStepFunction = "run_step";
+// Entries that change nothing that lasts, though they are VOLATILE: they work on a standby.
+constexpr const char* kReading[] = {"check_source", "explain_study", "export_ledger", "node_status", "verify_ledger"};
 
 // What a call of one entry needs to know, kept for the calls of one query.
 struct Entry {
   FmgrInfo implementation;
   bool changes;      // VOLATILE
+  bool reads;        // works on a standby
   char* step;        // name of the step, for entries of steps
   char* membership;  // "mpc_study, mpc_reader": who may call, for the error
 };
@@ -89,6 +93,9 @@ Entry* entry_of(FunctionCallInfo fcinfo, bool step) {
   MemoryContext before = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
   auto* entry = static_cast<Entry*>(palloc0(sizeof(Entry)));
   entry->changes = row->provolatile == PROVOLATILE_VOLATILE;
+  entry->reads = !entry->changes || std::any_of(std::begin(kReading), std::end(kReading), [&](const char* name) {
+    return strcmp(name, NameStr(row->proname)) == 0;
+  });
   if (step) entry->step = pstrdup(NameStr(row->proname));
   entry->membership = members_of(fcinfo->flinfo->fn_oid);
   Oid function = implementation_of(step ? kStepFunction : NameStr(row->proname), &row->proargtypes, step);
@@ -120,8 +127,16 @@ Oid require_caller(Oid function, const char* membership, bool changes) {
   pg_unreachable();
 }
 
+void require_primary() {
+  if (!RecoveryInProgress()) return;
+  ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION), errmsg("this server is a standby"),
+                  errdetail("It can be read. Studies run, and everything about them is changed, on the primary."),
+                  errhint("Call this function on the primary, or promote this server first.")));
+}
+
 // Calls the implementation with the arguments of the entry; its rows go where those of the entry are awaited.
 Datum call(FunctionCallInfo fcinfo, Entry* entry, Oid caller) {
+  if (!entry->reads) require_primary();
   LOCAL_FCINFO(inner, FUNC_MAX_ARGS);
   const int count = fcinfo->nargs + 1 + (entry->step != nullptr ? 1 : 0);
   InitFunctionCallInfoData(*inner, &entry->implementation, static_cast<short>(count), fcinfo->fncollation,
@@ -147,7 +162,9 @@ Datum call(FunctionCallInfo fcinfo, Entry* entry, Oid caller) {
 
 Oid calling_role(FunctionCallInfo fcinfo) {
   Oid function = fcinfo->flinfo->fn_oid;
-  return require_caller(function, members_of(function), true);
+  const Oid caller = require_caller(function, members_of(function), true);
+  require_primary();
+  return caller;
 }
 
 }  // namespace pgmpc

@@ -11,6 +11,7 @@
 #include "udf/entry.h"
 
 extern "C" {
+#include "access/xlog.h"
 #include "utils/jsonb.h"
 
 PG_FUNCTION_INFO_V1(pg_mpc_step);
@@ -99,5 +100,8 @@ Datum pg_mpc_coordinator_status(PG_FUNCTION_ARGS) {
 }
 
 Datum pg_mpc_coordinator_progress(PG_FUNCTION_ARGS) {
-  return pg::udf(fcinfo, [&] { return jsonb_datum(ask_now({{"op", "progress"}})); });
+  // On a standby nothing runs.
+  return pg::udf(fcinfo, [&] {
+    return jsonb_datum(RecoveryInProgress() ? Json::array() : ask_now({{"op", "progress"}}));
+  });
 }

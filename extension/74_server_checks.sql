@@ -1,0 +1,46 @@
+-- What: rows of mpc.node_status about the server and its database, apart from what pg_mpc itself does.
+
+CREATE FUNCTION mpc_internal.standby_check(OUT status text, OUT detail text, OUT hint text) RETURNS record
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF pg_is_in_recovery() THEN
+    status := 'warning';
+    detail := 'this server is a standby: results, models and the ledger can be read, nothing else works here';
+    hint := 'Work on the primary. After a promotion controllers approve their open studies again: the source key is new.';
+  ELSE
+    status := 'ok';
+    detail := 'this server is no standby';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.standby_check() IS 'row "standby" of mpc.node_status';
+
+CREATE FUNCTION mpc_internal.encoding_check(OUT status text, OUT detail text, OUT hint text) RETURNS record
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  encoding text := current_setting('server_encoding');
+BEGIN
+  status := CASE encoding WHEN 'SQL_ASCII' THEN 'warning' ELSE 'ok' END;
+  detail := format('the encoding of this database is %s', encoding);
+  hint := CASE encoding WHEN 'SQL_ASCII'
+               THEN 'Nothing says what bytes beyond ASCII mean: identifiers that have them are refused, texts of peers show question marks. Use a database in UTF8.' END;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.encoding_check() IS 'row "encoding" of mpc.node_status';
+
+CREATE FUNCTION mpc_internal.read_only_check(OUT status text, OUT detail text, OUT hint text) RETURNS record
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  read_only boolean := (SELECT s.reset_val = 'on' FROM pg_settings AS s WHERE s.name = 'default_transaction_read_only');
+BEGIN
+  status := 'ok';
+  detail := CASE WHEN read_only THEN 'default_transaction_read_only is on: the workers of pg_mpc write all the same, transactions of sessions do not'
+            ELSE 'transactions can write' END;
+  hint := CASE WHEN read_only THEN 'Who proposes, approves or rejects sets default_transaction_read_only = off in the session.' END;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.read_only_check() IS
+'row "read-only" of mpc.node_status: a note only, as what the coordinator writes does not depend on the setting';
