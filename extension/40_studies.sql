@@ -79,10 +79,11 @@ CREATE TABLE mpc_internal.approvals (
   commitment bytea,
   data_number integer,
   key_id bytea,
+  source_owner oid,
   CONSTRAINT approvals_pkey PRIMARY KEY (study, version, party)
 );
 COMMENT ON TABLE mpc_internal.approvals IS
-'decision of each party; may precede the proposal when messages overtake each other; source and approver are known for this node only; source_digest is keyed (47_source.sql), source_records are the complete records that it covers; columns to data_number: what data a controller brings (49_commitments.sql); key_id: mark of the source key under which source_digest was made (key_mark)';
+'decision of each party; may precede the proposal when messages overtake each other; source and approver are known for this node only; source_digest is keyed (47_source.sql), source_records are the complete records that it covers; columns to data_number: what data a controller brings (49_commitments.sql); key_id: mark of the source key under which source_digest was made (key_mark); source_owner: owner of the relation when it was approved (same_or_rebuilt)';
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.approvals', '');
 
 CREATE TABLE mpc_internal.outbox (
@@ -378,7 +379,7 @@ BEGIN
          decided_at = excluded.decided_at, expires_at = excluded.expires_at, decided_by = excluded.decided_by,
          decided_in = excluded.decided_in, source_name = excluded.source_name,
          source = NULL, source_schema = NULL, source_digest = NULL, source_records = NULL, identifier = NULL,
-         approver = NULL, key_id = NULL;
+         approver = NULL, key_id = NULL, source_owner = NULL;
   PERFORM mpc_internal.record_event(study, NULL, decision, party, jsonb_strip_nulls(
     jsonb_build_object('version', version, 'digest', digest, 'reason', reason, 'expires_at', expires_at,
                        'by', by_role, 'source', source_name)));

@@ -277,7 +277,8 @@ BEGIN
            commitments = pin.commitments, two_valued = pin.two_valued,
            commitment = mpc_internal.commitment(mpc_internal.commitment_text(counterpart, approve_study.source, brought,
                                                                              pin.commitments, pin.two_valued)),
-           data_number = mpc_internal.data_number(counterpart, pin.data_version), key_id = mpc_internal.key_mark()
+           data_number = mpc_internal.data_number(counterpart, pin.data_version), key_id = mpc_internal.key_mark(),
+           source_owner = (SELECT c.relowner FROM pg_class AS c WHERE c.oid = approve_study.source)
      WHERE a.study = held.study AND a.version = held.version AND a.party = own;
   ELSE
     UPDATE mpc_internal.approvals AS a SET approver = caller

@@ -38,6 +38,39 @@ $$;
 COMMENT ON FUNCTION mpc_internal.require_same_key(mpc_internal.approvals) IS
 'error 55000 when the digest of the source was made under another key than the one that this node has now';
 
+CREATE FUNCTION mpc_internal.same_or_rebuilt(approval mpc_internal.approvals) RETURNS oid
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  rebuilt oid := to_regclass(approval.source_name);
+  difference text;
+BEGIN
+  IF EXISTS (SELECT FROM pg_class AS c WHERE c.oid = approval.source) THEN
+    RETURN approval.source;
+  END IF;
+  -- Whoever owns a relation decides what code runs when it is read (rules of a view, policies): it must be who did before.
+  difference := CASE
+    WHEN rebuilt IS NULL THEN 'There is no relation of that name now.'
+    WHEN approval.source_owner IS DISTINCT FROM (SELECT c.relowner FROM pg_class AS c WHERE c.oid = rebuilt)
+      THEN 'There is a new relation of that name, whose owner is another role or was not recorded.'
+    WHEN approval.source_schema IS DISTINCT FROM
+         mpc_internal.source_schema(rebuilt, ARRAY(SELECT jsonb_object_keys(approval.source_schema -> 'columns')))
+      THEN 'There is a new relation of that name, of another kind or with other columns.' END;
+  IF difference IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = '42P01', MESSAGE = format('source %s was dropped after it was approved', approval.source_name),
+      DETAIL = difference,
+      HINT = 'Look at it with mpc.check_source, then approve the study again.';
+  END IF;
+  UPDATE mpc_internal.approvals AS a SET source = rebuilt
+   WHERE a.study = approval.study AND a.version = approval.version AND a.party = approval.party;
+  PERFORM mpc_internal.record_event(approval.study, NULL, 'source_rebuilt', approval.party, jsonb_build_object(
+    'version', approval.version, 'source', approval.source_name));
+  RETURN rebuilt;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.same_or_rebuilt(mpc_internal.approvals) IS
+'the relation of an approval or, when it was dropped, the new one of its name: with the same owner, kind and columns. Its contents are compared by the engine. Error 42P01 when there is none';
+
 CREATE FUNCTION mpc_internal.require_same_source(approval mpc_internal.approvals) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$

@@ -291,6 +291,7 @@ BEGIN
   IF place < 2 THEN
     PERFORM mpc_internal.require_approver(held.study, approval);
     PERFORM mpc_internal.require_same_key(approval);
+    approval.source := mpc_internal.same_or_rebuilt(approval);
     PERFORM mpc_internal.require_same_source(approval);
     PERFORM mpc_internal.require_binding(held.spec::jsonb, own, approval.source, approval.identifier, approval.approver);
     PERFORM mpc_internal.require_budget(held.study, held.spec::jsonb, approval.source);
@@ -305,7 +306,7 @@ BEGIN
     'party', own, 'party_index', place, 'role', CASE WHEN place < 2 THEN 'controller' ELSE 'third_party' END,
     'source', CASE WHEN place < 2 THEN jsonb_build_object(
       'relation', approval.source::bigint, 'identifier', to_jsonb(approval.identifier),
-      'approver', approval.approver::bigint, 'digest', encode(approval.source_digest, 'hex'),
+      'approver', approval.approver::bigint, 'digest', encode(approval.source_digest, 'hex'), 'records', approval.source_records,
       'numbers_before', mpc_internal.numbers_before(mpc_internal.counterpart_of(held.parties, own), held.study),
       'numbers', mpc_internal.charged_numbers(held.spec::jsonb, mpc_internal.counterpart_of(held.parties, own), held.study)) END,
     'peers', (SELECT jsonb_agg(jsonb_build_object('party', p.party, 'url', p.url, 'certificate', p.certificate,

@@ -92,6 +92,20 @@ ALTER TABLE pinned ALTER COLUMN age TYPE integer;
 ALTER TABLE pinned RENAME TO pinned_once;
 SELECT fails($$SELECT mpc_internal.start_job('cycle')$$);
 ALTER TABLE pinned_once RENAME TO pinned;
+-- dropped and rebuilt under its name: a new relation of the same owner, kind and columns takes its place
+DROP TABLE pinned;
+SELECT fails($$SELECT mpc_internal.start_job('cycle')$$);
+CREATE VIEW pinned AS TABLE patients;
+SELECT fails($$SELECT mpc_internal.start_job('cycle')$$);
+DROP VIEW pinned;
+CREATE TABLE pinned AS SELECT bsn, age::bigint AS age, smoker FROM patients;
+SELECT fails($$SELECT mpc_internal.start_job('cycle')$$);
+ALTER TABLE pinned ALTER COLUMN age TYPE integer, OWNER TO regress_one;
+SELECT fails($$SELECT mpc_internal.start_job('cycle')$$);
+ALTER TABLE pinned OWNER TO CURRENT_USER, ADD COLUMN unused text;
+SELECT fails($$SELECT mpc_internal.start_job('cycle')$$);
+SELECT source = 'pinned'::regclass AS bound FROM mpc_internal.approvals WHERE study = 'cycle' AND party = 'regress';
+SELECT event, party, detail FROM mpc_internal.ledger WHERE study = 'cycle' AND event = 'source_rebuilt';
 -- and its contents: the order does not matter, nor rows that a study drops, every used value does
 SELECT digest_now() AS before \gset
 CREATE FUNCTION digest_after(change text) RETURNS text LANGUAGE plpgsql AS $$

@@ -110,8 +110,8 @@ is($head, $mpc->ask($hospital, 'SELECT head FROM mpc.verify_ledger()'), 'a few l
 # --- a source that has changed since it was approved ---
 $mpc->prepare_study('changed', $mpc->small_spec, 'small_a', 'small_b');
 $mpc->ask($hospital, 'UPDATE small_a SET x1 = x1 + 1 WHERE id = 7');
-$mpc->refuses($hospital, "SELECT * FROM mpc.run_study('changed')", '55000', qr/changed since it was approved/,
-	'a changed source is refused');
+$mpc->refuses($hospital, "SELECT * FROM mpc.run_study('changed')", '55000',
+	qr/changed since it was approved.*Complete records approved: (\d+), read now: \1\./s, 'a changed source is refused');
 $mpc->become($insurer, "SELECT state = 'failed' FROM mpc.studies WHERE study = 'changed'");
 unlike($mpc->ask($insurer, "SELECT last_error FROM mpc.studies WHERE study = 'changed'"), qr/changed/,
 	'the others hear that the hospital stopped, not why');
@@ -124,6 +124,42 @@ $mpc->refuses($hospital, "SELECT * FROM mpc.run_study('changed')", '55000', qr/z
 $mpc->approve_again('changed', $digest, 'small_a', 'small_b');
 $mpc->ask($hospital, "SELECT * FROM mpc.run_study('changed')");
 is($mpc->state($insurer, 'changed'), 'released', 'approved again, it runs');
+
+# --- a source that shows the engine other records than the session that approved it ---
+$mpc->ask($hospital, "CREATE TABLE guarded AS TABLE small_a; ALTER TABLE guarded ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+	CREATE POLICY own ON guarded USING (current_setting('app.ward', true) = 'cardio')");
+my $rows = $mpc->ask($hospital, 'SELECT count(*) FROM small_a');
+$digest = $mpc->propose('guarded', $mpc->small_spec(analysis => {kind => 'lasso', lambda => 0.03}));
+$mpc->ask($hospital, "SET app.ward = 'cardio'; " . $mpc->approval('guarded', $digest, 'hospital', 'guarded'));
+$mpc->ask($insurer, $mpc->approval('guarded', $digest, 'insurer', 'small_b'));
+$mpc->ask($third, $mpc->approval('guarded', $digest, 'third'));
+$mpc->approve_again('guarded', $digest, 'guarded', 'small_b');
+$mpc->refuses($hospital, "SELECT * FROM mpc.run_study('guarded')", '55000',
+	qr/changed since it was approved.*Complete records approved: $rows, read now: 0\..*HINT: .*row-level security/s,
+	'records that the engine cannot see');
+$mpc->become($insurer, "SELECT state = 'failed' FROM mpc.studies WHERE study = 'guarded'");
+unlike($mpc->ask($insurer, "SELECT last_error FROM mpc.studies WHERE study = 'guarded'"), qr/$rows|records/, 'their number stays at its node');
+
+# --- a source that a pipeline rebuilds: another relation of the same name with the same contents is what was approved ---
+# swap(CHANGE): the table is copied, changed and put in place of the one before, which is dropped.
+sub swap {
+	my ($change) = @_;
+	$mpc->ask($hospital, "CREATE TABLE piped_new AS TABLE piped; $change; ALTER TABLE piped RENAME TO piped_old;
+		ALTER TABLE piped_new RENAME TO piped; DROP TABLE piped_old");
+}
+$mpc->ask($hospital, 'CREATE TABLE piped AS TABLE small_a');
+$digest = $mpc->prepare_study('rebuilt', $mpc->small_spec(analysis => {kind => 'lasso', lambda => 0.04}), 'piped', 'small_b');
+swap('SELECT');
+$mpc->ask($insurer, "SELECT * FROM mpc.run_study('rebuilt')");
+is($mpc->ended($_, 'rebuilt'), 'released', 'a rebuilt source is used: ' . $mpc->party($_)) for $mpc->nodes;
+swap('SELECT');
+is($hospital->safe_psql('postgres', "SELECT string_agg(study, ',') FROM mpc_internal.uses_of('piped'::regclass)"), 'rebuilt',
+	'and what was used before it is rebuilt again still counts');
+$mpc->prepare_study('rebuilt', $mpc->small_spec(analysis => {kind => 'lasso', lambda => 0.05}), 'piped', 'small_b');
+swap('UPDATE piped_new SET x1 = x1 + 1 WHERE id = (SELECT min(id) FROM piped_new)');
+$mpc->refuses($hospital, "SELECT * FROM mpc.run_study('rebuilt')", '55000', qr/changed since it was approved/,
+	'with other contents it is refused');
+$mpc->ended($_, 'rebuilt') for $mpc->nodes;
 
 # --- an approval that expires is known to all, and can be renewed ---
 $digest = $mpc->prepare_study('expiring', $mpc->small_spec, 'small_a', 'small_b');

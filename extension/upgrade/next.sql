@@ -44,6 +44,7 @@ ALTER TABLE mpc_internal.approvals ADD COLUMN two_valued text[];
 ALTER TABLE mpc_internal.approvals ADD COLUMN commitment bytea;
 ALTER TABLE mpc_internal.approvals ADD COLUMN data_number integer;
 ALTER TABLE mpc_internal.approvals ADD COLUMN key_id bytea;
+ALTER TABLE mpc_internal.approvals ADD COLUMN source_owner oid;
 ALTER TABLE mpc_internal.outbox ADD COLUMN refused_at timestamptz;
 ALTER TABLE mpc_internal.outbox ADD COLUMN held_until timestamptz;
 ALTER TABLE mpc_internal.source_uses ADD COLUMN counterpart text;

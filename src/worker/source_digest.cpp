@@ -95,10 +95,18 @@ void require_approved_source(const Json& job, const Source& source) {
   SourceDigest digest;
   digest.add(source);
   if (to_hex(digest.finish()) == text_member(job.at("source"), "digest")) return;
-  throw Error(ErrorCode::wrong_state, "the source has changed since it was approved",
-              "Records or values of this node's source are not those that were approved for study \"" +
-                  text_member(job, "study") + "\".",
-              "Look at the source with mpc.check_source, then approve the study again.");
+  const auto approved = job.at("source").find("records");  // the SQL of version 0.1.0 knows none
+  const std::string counts =
+      approved == job.at("source").end() || !approved->is_number_integer()
+          ? ""
+          : " Complete records approved: " + approved->dump() + ", read now: " + std::to_string(digest.records()) + ".";
+  throw Error(
+      ErrorCode::wrong_state, "the source has changed since it was approved",
+      "Records or values of this node's source are not those that were approved for study \"" +
+          text_member(job, "study") + "\"." + counts,
+      "Look at the source with mpc.check_source, then approve the study again. If it has not changed, what it shows "
+      "depends on the session: on row-level security, on a setting or on the session's user. Bind a view that does "
+      "not.");
 }
 
 }  // namespace pgmpc
