@@ -13,6 +13,7 @@
 //   somebody else's. Membership is checked besides EXECUTE: a grant of EXECUTE alone opens nothing.
 #include "udf/entry.h"
 
+#include "pg/error_context.h"
 #include "pg/fixed_settings.h"
 #include "pg/guarded_role.h"
 
@@ -135,7 +136,7 @@ void require_primary() {
 }
 
 // Calls the implementation with the arguments of the entry; its rows go where those of the entry are awaited.
-Datum call(FunctionCallInfo fcinfo, Entry* entry, Oid caller) {
+Datum call(FunctionCallInfo fcinfo, Entry* entry, Oid caller, bool reads_source = false) {
   if (!entry->reads) require_primary();
   LOCAL_FCINFO(inner, FUNC_MAX_ARGS);
   const int count = fcinfo->nargs + 1 + (entry->step != nullptr ? 1 : 0);
@@ -152,7 +153,16 @@ Datum call(FunctionCallInfo fcinfo, Entry* entry, Oid caller) {
   // (sub)transaction that it aborts.
   const int level = NewGUCNestLevel();
   pg::fix_settings_in_nest_level();
-  Datum result = FunctionCallInvoke(inner);
+  const MemoryContext memory = CurrentMemoryContext;
+  ErrorContextCallback mark;
+  pg::mark_entry(&mark);
+  Datum result = 0;
+  PG_TRY();
+  { result = FunctionCallInvoke(inner); }
+  PG_CATCH();
+  { pg::rethrow_without_own_context(memory, reads_source); }
+  PG_END_TRY();
+  error_context_stack = mark.previous;
   AtEOXact_GUC(false, level);
   fcinfo->isnull = inner->isnull;
   return result;
@@ -186,7 +196,7 @@ Datum pg_mpc_source_entry(PG_FUNCTION_ARGS) {
   Entry* entry = pgmpc::entry_of(fcinfo, false);
   Oid caller = pgmpc::require_caller(fcinfo->flinfo->fn_oid, entry->membership, entry->changes);
   pgmpc::pg::GuardedRole before = pgmpc::pg::act_as(caller);
-  Datum result = pgmpc::call(fcinfo, entry, caller);
+  Datum result = pgmpc::call(fcinfo, entry, caller, true);
   pgmpc::pg::act_again_as(before);
   return result;
 }

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/cleansing_heap.h"
+#include "pg/error_context.h"
 #include "pg/guard.h"
 #include "pg/guarded_role.h"
 #include "study/spec_identifier.h"
@@ -322,6 +323,29 @@ void fill(Source& source, const BoundSource& bound, const IdentifierSpec& identi
   pg::call([&] { SPI_cursor_close(portal); });
 }
 
+// Code that the source calls may find its names in its owner's sessions and not here.
+template <typename F>
+void explain_names(F&& body) {
+  try {
+    body();
+  } catch (const pg::ServerError& error) {
+    if (!pg::may_need_search_path(error.sqlstate()) || error.hint() == pg::kSearchPathHint) throw;
+    throw pg::ServerError(error.sqlstate(), error.message(), error.detail(), pg::kSearchPathHint, error.context());
+  }
+}
+
+// Says in errors where code of the extension begins.
+class SourceMark {
+ public:
+  SourceMark() { pg::mark_source(&callback_); }
+  ~SourceMark() { error_context_stack = callback_.previous; }
+  SourceMark(const SourceMark&) = delete;
+  SourceMark& operator=(const SourceMark&) = delete;
+
+ private:
+  ErrorContextCallback callback_{};
+};
+
 }  // namespace
 
 Source read_source(const Json& job, const Spec& spec) {
@@ -331,7 +355,7 @@ Source read_source(const Json& job, const Spec& spec) {
   Source source;
   ReadTransaction transaction(bound.approver);
   const auto& controller = spec.controllers.at(job.at("party_index").get<std::size_t>());
-  fill(source, bound, spec.identifier, controller.columns(), false, nullptr, nullptr);
+  explain_names([&] { fill(source, bound, spec.identifier, controller.columns(), false, nullptr, nullptr); });
   transaction.commit();
   pg::call([] { overwrite_spare_contexts(); });
   cleanse_stack();
@@ -350,7 +374,10 @@ void scan_source(const BoundSource& bound, const IdentifierSpec& identifier, con
     forget_records(part);
     pg::check_for_interrupts();
   };
-  fill(part, bound, identifier, columns, true, after_batch, see);
+  {
+    SourceMark mark;
+    explain_names([&] { fill(part, bound, identifier, columns, true, after_batch, see); });
+  }
   pg::call([&] {
     pg::act_again_as(before);
     SPI_finish();
