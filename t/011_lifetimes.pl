@@ -95,7 +95,7 @@ set_up_again($third);
 is($mpc->ask($third, 'SELECT count(*) FROM mpc.studies'), '0', 'a new extension knows no study');
 $mpc->prepare_study('after_drop', $mpc->small_spec, 'small_a', 'small_b');
 $mpc->ask($third, "SELECT * FROM mpc.run_study('after_drop')");
-is($mpc->state($insurer, 'after_drop'), 'released', 'and runs new ones');
+is($mpc->ended($insurer, 'after_drop'), 'released', 'and runs new ones');
 
 # --- DROP DATABASE while a study runs: refused, the coordinator is connected; WITH (FORCE) ends the study ---
 ($held, $job) = running('database');
