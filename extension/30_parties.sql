@@ -112,7 +112,7 @@ SELECT pg_catalog.pg_extension_config_dump('mpc_internal.peers', '');
 
 -- checks shared by add_peer and alter_peer
 
-CREATE FUNCTION mpc_internal.check_peer_url(url text) RETURNS void
+CREATE FUNCTION mpc_internal.peer_url(url text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -126,9 +126,10 @@ BEGIN
       DETAIL = format('The url is %L.', left(url, 512)),
       HINT = 'Give scheme, host and port only, for example https://node2.example.org:7443.';
   END IF;
+  RETURN rtrim(url, '/') || CASE WHEN port IS NULL THEN ':7443' ELSE '' END;
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.check_peer_url(text) IS 'error 22023 unless the url is https://host[:port]';
+COMMENT ON FUNCTION mpc_internal.peer_url(text) IS 'url of a peer with its port, 7443 when it names none; error 22023 unless it is https://host[:port]';
 
 CREATE FUNCTION mpc_internal.check_peer_certificate(
   party text, certificate text, OUT fingerprint text, OUT not_after timestamptz) RETURNS record
@@ -222,10 +223,10 @@ BEGIN
       DETAIL = format('pg_mpc.max_peers is %s.', current_setting('pg_mpc.max_peers', true)),
       HINT = 'Remove a peer with mpc.remove_peer, or raise pg_mpc.max_peers and restart the server.';
   END IF;
-  PERFORM mpc_internal.check_peer_url(url);
+  url := mpc_internal.peer_url(url);
   parsed := mpc_internal.check_peer_certificate(party, certificate);
   INSERT INTO mpc_internal.peers (party, url, certificate, fingerprint, not_after)
-  VALUES (add_peer.party, rtrim(add_peer.url, '/'), add_peer.certificate, parsed.fingerprint, parsed.not_after);
+  VALUES (add_peer.party, add_peer.url, add_peer.certificate, parsed.fingerprint, parsed.not_after);
   PERFORM mpc_internal.record_event(NULL, NULL, 'peer_added', party, jsonb_build_object(
     'fingerprint', parsed.fingerprint, 'by', mpc_internal.role_text(caller)));
   PERFORM mpc_internal.notice_former_parties(party, parsed.fingerprint);
@@ -239,7 +240,7 @@ CREATE FUNCTION mpc.add_peer(party text, url text, certificate text) RETURNS tex
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.add_peer(text, text, text) IS
-'makes another party known to this node: name, https url of its listener, PEM text of its certificate. Returns the fingerprint (hex SHA-256): compare it with the peer''s mpc.node_status() by another channel. A NOTICE names every other party that had this certificate here before: what is counted by name begins anew. Errors: 22023 name, url or certificate not usable; 42710 known already; 54000 pg_mpc.max_peers';
+'makes another party known to this node: name, https url of its listener (port 7443 when it names none), PEM text of its certificate. Returns the fingerprint (hex SHA-256): compare it with the peer''s mpc.node_status() by another channel. A NOTICE names every other party that had this certificate here before: what is counted by name begins anew. Errors: 22023 name, url or certificate not usable; 42710 known already; 54000 pg_mpc.max_peers';
 
 CREATE FUNCTION mpc_internal.alter_peer(caller oid, party text, url text, certificate text, next_certificate text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -251,8 +252,7 @@ BEGIN
   PERFORM mpc_internal.own_party();
   known := mpc_internal.peer(party);
   IF url IS NOT NULL THEN
-    PERFORM mpc_internal.check_peer_url(url);
-    known.url := rtrim(url, '/');
+    known.url := mpc_internal.peer_url(url);
   END IF;
   IF certificate IS NOT NULL THEN
     parsed := mpc_internal.check_peer_certificate(party, certificate);

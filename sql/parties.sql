@@ -123,7 +123,7 @@ ROLLBACK;
 
 -- changes
 SELECT mpc.add_peer('other', 'https://[::1]:1', certificate => certificate_of('other')) = mpc.alter_peer('other');
-SELECT mpc.alter_peer('other', url => 'https://node4.example.org') = fingerprint FROM mpc.parties WHERE party = 'other';
+SELECT mpc.alter_peer('other', url => 'https://node4.example.org/') = fingerprint FROM mpc.parties WHERE party = 'other';
 SELECT url FROM mpc.parties WHERE party = 'other';
 SELECT fails($$SELECT mpc.alter_peer('other', certificate => certificate_of('zorgttp'))$$);
 -- two certificates while the peer changes its own

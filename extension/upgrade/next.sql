@@ -33,6 +33,8 @@ DROP FUNCTION mpc_internal.check_identifier(regclass, text[], jsonb, text);
 DROP FUNCTION mpc_internal.normalised(text, jsonb);
 DROP FUNCTION mpc_internal.released_version(text);
 
+DROP FUNCTION mpc_internal.check_peer_url(text);
+
 -- Commitments to the data that a controller brings, and what is known of earlier ones.
 ALTER TABLE mpc_internal.approvals DROP CONSTRAINT approvals_decision_check;
 ALTER TABLE mpc_internal.approvals ADD CONSTRAINT approvals_decision_check
