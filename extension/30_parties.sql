@@ -24,19 +24,19 @@ COMMENT ON FUNCTION mpc_internal.wait_briefly(integer) IS
 
 CREATE FUNCTION mpc_internal.certificate_details(
   certificate text, OUT fingerprint text, OUT subject text,
-  OUT not_before timestamptz, OUT not_after timestamptz, OUT usable boolean) RETURNS record
+  OUT not_before timestamptz, OUT not_after timestamptz, OUT usable boolean, OUT weakness text) RETURNS record
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'pg_mpc_certificate_details';
 COMMENT ON FUNCTION mpc_internal.certificate_details(text) IS
-'parses one PEM certificate; usable says that its key usage allows TLS client and server';
+'parses one PEM certificate; usable says that its key usage allows TLS client and server; weakness: short RSA key, SHA-1, no subjectAltName, or NULL';
 
 CREATE FUNCTION mpc_internal.own_certificate(
   OUT fingerprint text, OUT not_before timestamptz, OUT not_after timestamptz,
-  OUT problem text, OUT hint text) RETURNS record
+  OUT problem text, OUT hint text, OUT weakness text) RETURNS record
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_own_certificate';
 COMMENT ON FUNCTION mpc_internal.own_certificate() IS
-'reads pg_mpc.certificate_file and pg_mpc.private_key_file as the workers do; problem is NULL when they can be used together';
+'reads pg_mpc.certificate_file and pg_mpc.private_key_file as the workers do; problem is NULL when they can be used together; weakness as certificate_details';
 
 CREATE FUNCTION mpc_internal.require_preload() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp

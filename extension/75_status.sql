@@ -126,9 +126,11 @@ BEGIN
     detail := format('valid from %s until %s', own.not_before, own.not_after);
     hint := 'Install a certificate that is valid now, reload the configuration, and give it to all peers (mpc.alter_peer).';
   ELSE
-    status := CASE WHEN days < 30 THEN 'problem' ELSE 'ok' END;
-    detail := format('fingerprint %s, %s days to expiry on %s', own.fingerprint, days, own.not_after);
-    hint := CASE WHEN days < 30 THEN 'Renew it in time: all peers have to know the new certificate (mpc.alter_peer).' END;
+    status := CASE WHEN days < 30 THEN 'problem' WHEN own.weakness IS NOT NULL THEN 'warning' ELSE 'ok' END;
+    detail := format('fingerprint %s, %s days to expiry on %s', own.fingerprint, days, own.not_after)
+              || coalesce(format('; weak: %s', own.weakness), '');
+    hint := CASE WHEN days < 30 THEN 'Renew it in time: all peers have to know the new certificate (mpc.alter_peer).'
+                 WHEN own.weakness IS NOT NULL THEN 'Peers whose TLS library has stricter rules refuse it: make another one (docs/operations.md, certificates).' END;
   END IF;
 END
 $$;
@@ -199,14 +201,16 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   answer record;
+  weakness text := (mpc_internal.certificate_details(peer.certificate)).weakness;
   renew boolean := coalesce(peer.next_not_after, peer.not_after) < now() + interval '30 days';
 BEGIN
   SELECT * INTO answer FROM mpc_internal.request_ping(peer.party);
-  status := CASE WHEN answer.ok AND NOT renew THEN 'ok' ELSE 'problem' END;
+  status := CASE WHEN NOT answer.ok OR renew THEN 'problem' WHEN weakness IS NOT NULL THEN 'warning' ELSE 'ok' END;
   detail := CASE WHEN answer.ok THEN format('answers at %s; its certificate expires on %s', peer.url, peer.not_after)
-            ELSE answer.cause END;
+            ELSE answer.cause END || coalesce(format('; its certificate is weak: %s', weakness), '');
   hint := CASE WHEN answer.cause LIKE 'this node''s own certificate is not loaded%' THEN 'Row "certificate" says what to do.'
                WHEN answer.ok AND renew THEN 'Ask the peer for its next certificate: mpc.alter_peer(..., next_certificate => ...) accepts both.'
+               WHEN answer.ok AND weakness IS NOT NULL THEN 'Ask the peer for another certificate (docs/operations.md, certificates).'
                WHEN NOT answer.ok THEN 'Both nodes need each other''s certificate and url; mpc.node_status() on the peer''s node shows its side.' END;
 END
 $$;

@@ -30,6 +30,21 @@ q+oCXovQcZel/d3CG4KBfghFgeJlxY7AAiEAjsPb5kxmzJ23qsXTRIbfYLlTlLV5
 1pFRV6X9ChtSSn0=
 -----END CERTIFICATE-----
 ');
+INSERT INTO test_certificates VALUES ('weak', '-----BEGIN CERTIFICATE-----
+MIICGzCCAYSgAwIBAgIUPzjuyIg9lzQyNRDlnpw+sdpa/ZQwDQYJKoZIhvcNAQEF
+BQAwDzENMAsGA1UEAwwEd2VhazAgFw0yNjExMjkwODUxMzhaGA8yMTI2MTEwNTA4
+NTEzOFowDzENMAsGA1UEAwwEd2VhazCBnzANBgkqhkiG9w0BAQEFAAOBjQAwgYkC
+gYEAzurz3LJYCnVryNxubHvs3HJ0BwmhixHmk5zxo4WXfvLNLXPJdxc9LqOXZS8O
+HhRuXtERCFQJWxzlQEyAHSzijF1lBLK4awYm6YcvdeKfYMEBRuOu4z+M+mSqt1Hx
+m41rGhB4t6Y9mL7+KTxYLCsj50NHI47xuixbIQU9MvaSrgUCAwEAAaNyMHAwHQYD
+VR0OBBYEFLohBMzuo+3tUPVJBn18Jo7nxie+MB8GA1UdIwQYMBaAFLohBMzuo+3t
+UPVJBn18Jo7nxie+MA8GA1UdEwEB/wQFMAMBAf8wHQYDVR0lBBYwFAYIKwYBBQUH
+AwEGCCsGAQUFBwMCMA0GCSqGSIb3DQEBBQUAA4GBABNbkrmWOb1GAgNadPTfUVXv
+zRkniRApXjAeSo5ErWCgZ7qiBeyPcVfXoNYD4+4ZY1nRKVUGZ/0yJOmLIdlWDQU3
+XrBwrauLbJw1jyiWx4AWIYOTTzBXdnOHeqeelfQBgnhzVN8g79v05eh60SVFBk32
+ljaRa81I/VpGHcMJdgvJ
+-----END CERTIFICATE-----
+');
 INSERT INTO test_certificates VALUES ('next', '-----BEGIN CERTIFICATE-----
 MIIBdTCCARugAwIBAgIUC+mi1JO3Gb0Dh7Hlgb7izRMcQMowCgYIKoZIzj0EAwIw
 DzENMAsGA1UEAwwEbmV4dDAgFw0yNjExMjMwMzM0MjNaGA8yMTI2MTAzMDAzMzQy
@@ -125,6 +140,7 @@ ROLLBACK;
 SELECT mpc.add_peer('other', 'https://[::1]:1', certificate => certificate_of('other')) = mpc.alter_peer('other');
 SELECT mpc.alter_peer('other', url => 'https://node4.example.org/') = fingerprint FROM mpc.parties WHERE party = 'other';
 SELECT url FROM mpc.parties WHERE party = 'other';
+SELECT name, weakness FROM test_certificates, LATERAL mpc_internal.certificate_details(certificate) WHERE name IN ('weak', 'zorgttp', 'expired') ORDER BY name;
 SELECT fails($$SELECT mpc.alter_peer('other', certificate => certificate_of('zorgttp'))$$);
 -- two certificates while the peer changes its own
 SELECT mpc.alter_peer('other', next_certificate => certificate_of('next')) = fingerprint FROM mpc.parties WHERE party = 'other';

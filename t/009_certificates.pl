@@ -62,6 +62,16 @@ like(ThreeParties::slurp($hospital->logfile), qr/refused connection from \S+ por
 like($mpc->ask($hospital, "SELECT cause FROM mpc.ping_peer('zilveren_kruis')"),
 	qr/certificate fingerprint differs: it presents \w+, this node knows $known/, 'and the other direction');
 
+# A weak certificate works here, and both sides name it.
+system_or_bail('openssl', 'req', '-new', '-x509', '-key', "$dir/zorgttp.key", '-out', "$dir/zorgttp.crt", '-days', '90', '-subj',
+	'/CN=zorgttp', '-addext', 'extendedKeyUsage=serverAuth,clientAuth');
+$third->reload;
+$mpc->ask($hospital, "SELECT mpc.alter_peer('zorgttp', certificate => '" . ThreeParties::slurp("$dir/zorgttp.crt") . "')");
+$mpc->become($third, "SELECT status = 'warning' AND detail ~ 'weak: no subjectAltName' AND hint <> '' FROM mpc.node_status() WHERE \"check\" = 'certificate'");
+$mpc->become($hospital, "SELECT status = 'warning' AND detail ~ 'answers at .* weak: no subjectAltName' AND hint <> ''
+	FROM mpc.node_status() WHERE \"check\" = 'peer zorgttp'");
+pass('a certificate without alternative names is named');
+
 # A revocation list without its authority: the earlier settings stay in use, and node_status says what is wrong.
 $third->append_conf('postgresql.conf', "pg_mpc.crl_file = '$dir/absent.crl'");
 $third->reload;

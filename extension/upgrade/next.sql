@@ -34,6 +34,8 @@ DROP FUNCTION mpc_internal.normalised(text, jsonb);
 DROP FUNCTION mpc_internal.released_version(text);
 
 DROP FUNCTION mpc_internal.check_peer_url(text);
+DROP FUNCTION mpc_internal.certificate_details(text);
+DROP FUNCTION mpc_internal.own_certificate();
 
 -- Commitments to the data that a controller brings, and what is known of earlier ones.
 ALTER TABLE mpc_internal.approvals DROP CONSTRAINT approvals_decision_check;

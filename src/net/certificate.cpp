@@ -55,6 +55,21 @@ std::string subject_of(X509* certificate) {
   return std::string(data, static_cast<std::size_t>(size));
 }
 
+// Some TLS libraries and policies refuse such certificates; the pin does not depend on them.
+std::string weakness_of(X509* certificate) {
+  std::string found;
+  const auto add = [&](const std::string& what) { found += (found.empty() ? "" : ", ") + what; };
+  const EVP_PKEY* key = X509_get0_pubkey(certificate);
+  if (key != nullptr && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA && EVP_PKEY_get_bits(key) < 2048)
+    add("RSA key of " + std::to_string(EVP_PKEY_get_bits(key)) + " bits");
+  int digest = NID_undef;
+  if (X509_get_signature_info(certificate, &digest, nullptr, nullptr, nullptr) == 1 &&
+      (digest == NID_sha1 || digest == NID_md5))
+    add(std::string("signature with ") + (digest == NID_sha1 ? "SHA-1" : "MD5"));
+  if (X509_get_ext_by_NID(certificate, NID_subject_alt_name, -1) < 0) add("no subjectAltName");
+  return found;
+}
+
 // A key file with a pass phrase must fail, never prompt on the server's terminal.
 int no_passphrase(char*, int, int, void*) { return -1; }
 }  // namespace
@@ -90,6 +105,7 @@ Certificate describe_certificate(X509* certificate) {
   out.not_after = time_of(X509_get0_notAfter(certificate));
   out.for_client = X509_check_purpose(certificate, X509_PURPOSE_SSL_CLIENT, 0) == 1;
   out.for_server = X509_check_purpose(certificate, X509_PURPOSE_SSL_SERVER, 0) == 1;
+  out.weakness = weakness_of(certificate);
   ERR_clear_error();
   return out;
 }

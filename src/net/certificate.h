@@ -20,6 +20,7 @@ struct Certificate {
   std::string subject;  // RFC 2253
   std::time_t not_before = 0, not_after = 0;
   bool for_client = false, for_server = false;  // what its (extended) key usage allows
+  std::string weakness;  // what speaks against it though it can be read: short RSA key, SHA-1, no names; often empty
 };
 
 // The first certificate of a PEM text. Error(invalid_text).

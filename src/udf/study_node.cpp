@@ -44,6 +44,7 @@ struct CertificateRow {
   bool usable;
   struct varlena* problem;
   struct varlena* hint;
+  struct varlena* weakness;
 };
 
 struct varlena* text_value(std::string_view text) {
@@ -62,11 +63,12 @@ CertificateRow row_of(const Certificate& certificate) {
           timestamp_of(certificate.not_after),
           certificate.for_client && certificate.for_server,
           nullptr,
-          nullptr};
+          nullptr,
+          certificate.weakness.empty() ? nullptr : text_value(certificate.weakness)};
 }
 
 CertificateRow problem_row(const std::string& problem, const std::string& hint) {
-  return {nullptr, nullptr, 0, 0, false, text_value(problem), hint.empty() ? nullptr : text_value(hint)};
+  return {nullptr, nullptr, 0, 0, false, text_value(problem), hint.empty() ? nullptr : text_value(hint), nullptr};
 }
 
 CertificateRow own_certificate() {
@@ -133,23 +135,27 @@ Datum pg_mpc_certificate_details(PG_FUNCTION_ARGS) {
   text* pem = PG_GETARG_TEXT_PP(0);
   TupleDesc type = pg::row_type(fcinfo);
   CertificateRow row = pg::udf([&] { return row_of(parse_certificate(pg::text_of(pem))); });
-  bool nulls[5] = {false, false, false, false, false};
-  Datum values[5] = {PointerGetDatum(row.fingerprint), PointerGetDatum(row.subject),
-                     TimestampTzGetDatum(row.not_before), TimestampTzGetDatum(row.not_after), BoolGetDatum(row.usable)};
+  // The SQL of version 0.1.0, which a node may have until ALTER EXTENSION pg_mpc UPDATE, has no weakness: the last one.
+  bool nulls[6] = {};
+  Datum values[6] = {
+      PointerGetDatum(row.fingerprint),   PointerGetDatum(row.subject), TimestampTzGetDatum(row.not_before),
+      TimestampTzGetDatum(row.not_after), BoolGetDatum(row.usable),     Datum(0)};
+  values[5] = text_or_null(row.weakness, &nulls[5]);
   return HeapTupleGetDatum(heap_form_tuple(type, values, nulls));
 }
 
 Datum pg_mpc_own_certificate(PG_FUNCTION_ARGS) {
   TupleDesc type = pg::row_type(fcinfo);
   CertificateRow row = pg::udf([&] { return own_certificate(); });
-  bool nulls[5];
-  Datum values[5];
+  bool nulls[6];
+  Datum values[6];
   values[0] = text_or_null(row.fingerprint, &nulls[0]);
   values[1] = TimestampTzGetDatum(row.not_before);
   values[2] = TimestampTzGetDatum(row.not_after);
   nulls[1] = nulls[2] = row.fingerprint == nullptr;
   values[3] = text_or_null(row.problem, &nulls[3]);
   values[4] = text_or_null(row.hint, &nulls[4]);
+  values[5] = text_or_null(row.weakness, &nulls[5]);
   return HeapTupleGetDatum(heap_form_tuple(type, values, nulls));
 }
 
