@@ -179,7 +179,7 @@ $insurer->safe_psql('postgres', q{
 	DELETE FROM mpc_internal.ledger WHERE id = (SELECT id FROM mpc_internal.ledger WHERE event = 'approved' AND study = 'first' ORDER BY id LIMIT 1);});
 is($mpc->ask($insurer, 'SELECT intact FROM mpc.verify_ledger()'), 't', 'a chain made anew is whole in itself');
 for my $node ($hospital, $third) {
-	is(verdicts($node, $insurer, exported($insurer, 'entries => false')), 'differs', 'and differs from what ' . $mpc->party($node) . ' has');
+	like(verdicts($node, $insurer, exported($insurer, 'entries => false')), qr/differs/, 'and differs from what ' . $mpc->party($node) . ' has');
 }
 $insurer->safe_psql('postgres', 'DELETE FROM mpc_internal.ledger_seals WHERE place > 3; DELETE FROM mpc_internal.ledger AS l
 	WHERE NOT EXISTS (SELECT FROM mpc_internal.ledger_seals AS s WHERE s.id = l.id)');
