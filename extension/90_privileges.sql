@@ -20,6 +20,7 @@ GRANT EXECUTE ON FUNCTION mpc.draft_study(text, jsonb), mpc.propose_study(text, 
   mpc.explain_study(text, regclass, text) TO mpc_study;
 GRANT EXECUTE ON FUNCTION mpc.explain_study(text) TO mpc_study, mpc_reader, mpc_admin;
 GRANT EXECUTE ON FUNCTION mpc.keep_records(text, regclass, text) TO mpc_study;
+GRANT EXECUTE ON FUNCTION mpc.pending(text) TO mpc_study, mpc_admin;
 GRANT EXECUTE ON FUNCTION mpc.add_reader(text, text), mpc.remove_reader(text, text) TO mpc_study, mpc_admin;
 
 -- mpc.check_source and mpc.explain_study with a source run as their caller and need these; they read catalogs and the
