@@ -74,11 +74,16 @@ TEST(Pace, TheAnnouncementLeavesAtAPowerOfTwo) {
 }
 
 TEST(Pace, MutantThatAnnouncesAtOnceIsCaught) {
+  // It may leave near a power of two by chance, once.
   active_mutant = Mutant::announces_at_once;
-  const double delay = announced_after(60);
+  bool caught = false;
+  for (int i = 0; i < 6 && !caught; ++i) {
+    const double delay = announced_after(60);
+    EXPECT_GE(delay, 0);
+    caught = !at_a_power(delay);
+  }
   active_mutant = Mutant::none;
-  EXPECT_GE(delay, 0);
-  EXPECT_FALSE(at_a_power(delay)) << delay << " ms";
+  EXPECT_TRUE(caught);
 }
 
 // Whether the third party takes all that B pushes while A has not begun to.
