@@ -67,7 +67,9 @@ HttpClient::Link::Link(HttpClient& client, Peer peer)
   curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, on_timer);
   curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
   curl_multi_setopt(multi_, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
-  curl_multi_setopt(multi_, CURLMOPT_MAX_HOST_CONNECTIONS, static_cast<long>(client.connections_per_peer_));
+  // Far more than callers have under way: a transfer that libcurl 7.88 keeps for a free connection may stay there for
+  // ever when those in use end by their time limit, as after an outage.
+  curl_multi_setopt(multi_, CURLMOPT_MAX_HOST_CONNECTIONS, 8L * client.connections_per_peer_);
   curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(client.connections_per_peer_));
   headers_ = curl_slist_append(headers_, "Expect:");
   headers_ = curl_slist_append(headers_, "Accept:");

@@ -89,15 +89,22 @@ class Partition(SmallStudies):
                 said or ([] if call.errors or not needs(step, cable) else ["no call was held up"]))
         self.network.heal(*cable)
         self.until_reached(cable)
-        # TCP tries again after a pause as long as the outage: a call may have to be repeated more than once. One that has
-        # ended well is not repeated: its step is over.
+        # TCP tries again after a pause as long as the outage, each direction of the cable for itself: a call, also of a
+        # later step, may have to be repeated more than once. One that has ended well is not repeated: its step is over.
+        errors = self.repeat_step(study, step, call)
+        for number in range(step + 1, len(STEPS) + 1):
+            errors = errors or self.repeat_step(study, number, self.begin_step(study, number))
+        verdict(f"{name}: right coefficients after healing", errors or self.wrong(study, spec))
+        self.until_engines_end()
+
+    def repeat_step(self, study, step, call):
+        """Calls a step by hand again while it says that it waits for a peer; what went wrong."""
+        call.join()
         end = time.monotonic() + DEADLINE
         while call.errors and time.monotonic() < end and all("SQLSTATE MP001" in each for each in call.errors.values()):
             call = self.begin_step(study, step, call.errors)
             call.join()
-        verdict(f"{name}: right coefficients after healing",
-                list(call.errors.values()) or self.wrong_after(study, spec, step + 1))
-        self.until_engines_end()
+        return list(call.errors.values())
 
     def long(self, step, cable, how):
         name, study = f"step {step}, {named(cable)} {how} for long", name_of("long", step, cable, how)
