@@ -259,9 +259,7 @@ BEGIN
     PERFORM mpc_internal.require_union(held.study, held.spec::jsonb, counterpart, pin.data_version);
     PERFORM mpc_internal.notice_identifiers(held.study, held.spec::jsonb, names, pin.profile::jsonb);
   END IF;
-  PERFORM mpc_internal.require_heard(held.study, held.spec::jsonb, a.party, a.columns,
-                                     mpc_internal.number_at_start(a.study, a.party, mpc_internal.counterpart_of(held.parties, a.party),
-                                                                  a.columns, a.commitments)::integer)
+  PERFORM mpc_internal.require_heard(held.study, held.spec::jsonb, a.party, a.columns, mpc_internal.number_at_start(a))
      FROM mpc_internal.approvals AS a
     WHERE a.study = held.study AND a.version = held.version AND a.party <> own AND a.decision = 'approved'
       AND a.commitment IS NOT NULL;

@@ -95,21 +95,24 @@ $$;
 COMMENT ON FUNCTION mpc_internal.require_heard(text, jsonb, text, text[], integer) IS
 'error 22023 when the data of a party are not the columns of the spec, or one version more than disclosure.versions';
 
-CREATE FUNCTION mpc_internal.number_at_start(study text, party text, counterpart text, columns text[], commitments bytea[]) RETURNS bigint
+CREATE FUNCTION mpc_internal.number_at_start(given mpc_internal.approvals) RETURNS integer
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   -- Other studies that run now may tell the match first: their data count as brought before.
   SELECT n.number + CASE WHEN n.number <= n.highest THEN 0 ELSE (
-           SELECT count(DISTINCT (a.columns, a.commitments)) FROM mpc_internal.approvals AS a
+           SELECT count(DISTINCT (a.columns, a.commitments))::integer FROM mpc_internal.approvals AS a
              JOIN mpc_internal.studies AS s ON s.study = a.study AND s.version = a.version AND s.run_state = 'running'
-            WHERE a.party = $2 AND a.study <> $1 AND mpc_internal.counterpart_of(s.parties, $2) = $3
-              AND mpc_internal.heard_number($2, $3, a.columns, a.commitments) = n.number
-              AND NOT mpc_internal.covers(a.columns, a.commitments, $4, $5)) END
-    FROM (SELECT mpc_internal.heard_number($2, $3, $4, $5) AS number,
-                 coalesce((SELECT max(h.number) FROM mpc_internal.heard_data AS h WHERE h.party = $2 AND h.counterpart = $3), 0) AS highest) AS n
+            WHERE a.party = given.party AND a.study <> given.study AND mpc_internal.counterpart_of(s.parties, given.party) = o.other
+              AND mpc_internal.heard_number(given.party, o.other, a.columns, a.commitments) = n.number
+              AND NOT mpc_internal.covers(a.columns, a.commitments, given.columns, given.commitments)) END
+    FROM (SELECT mpc_internal.counterpart_of(s.parties, given.party) AS other FROM mpc_internal.studies AS s
+           WHERE s.study = given.study AND s.version = given.version) AS o,
+         LATERAL (SELECT mpc_internal.heard_number(given.party, o.other, given.columns, given.commitments) AS number,
+                         coalesce((SELECT max(h.number) FROM mpc_internal.heard_data AS h
+                                    WHERE h.party = given.party AND h.counterpart = o.other), 0) AS highest) AS n
 $$;
-COMMENT ON FUNCTION mpc_internal.number_at_start(text, text, text, text[], bytea[]) IS
-'data number of what a peer brings to a study if that starts now, after all studies that run';
+COMMENT ON FUNCTION mpc_internal.number_at_start(mpc_internal.approvals) IS
+'data number of what a peer''s approval brings if the study starts now, after all studies that run';
 
 CREATE FUNCTION mpc_internal.require_commitments(held mpc_internal.current_studies) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -127,8 +130,7 @@ BEGIN
         HINT = 'Ask it to approve again; its node may run another version of pg_mpc.';
     END IF;
     -- The approval may have come before the spec that it is about, and studies may have run since.
-    number := mpc_internal.number_at_start(held.study, given.party, mpc_internal.counterpart_of(held.parties, given.party),
-                                           given.columns, given.commitments);
+    number := mpc_internal.number_at_start(given);
     PERFORM mpc_internal.require_heard(held.study, held.spec::jsonb, given.party, given.columns, number);
     IF number > greatest(given.data_number, 1) THEN
       RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('party %s now brings version %s of its data to study "%s"', given.party, number, held.study),
@@ -250,9 +252,8 @@ DECLARE
   other record;
 BEGIN
   UPDATE mpc_internal.approvals AS a
-     SET data_number = mpc_internal.number_at_start(a.study, a.party, mpc_internal.counterpart_of(s.parties, a.party), a.columns, a.commitments)
-    FROM mpc_internal.studies AS s
-   WHERE s.study = a.study AND s.version = a.version AND a.study = notice_data.study AND a.version = notice_data.version AND a.party <> notice_data.party
+     SET data_number = mpc_internal.number_at_start(a)
+   WHERE a.study = notice_data.study AND a.version = notice_data.version AND a.party <> notice_data.party
      AND a.commitment IS NOT NULL AND a.decision = 'approved';
   FOR other IN SELECT a.party, a.data_number,
                       array_to_string(mpc_internal.dropped_columns(a.party, mpc_internal.counterpart_of(s.parties, a.party), a.decided_at,

@@ -38,6 +38,7 @@ class HttpClient {
  public:
   using Callback = std::function<void(HttpResult)>;
 
+  // connections_per_peer: so many are kept open when they are idle.
   HttpClient(EventLoop& loop, std::shared_ptr<const Identity> identity, TrustStore trust, int connections_per_peer = 4,
              std::size_t response_limit = 16u << 20);
   ~HttpClient();

@@ -2,14 +2,12 @@
 
 extern "C" {
 #include "catalog/namespace.h"
+#include "common/string.h"
 #include "mb/pg_wchar.h"
 }
 
 namespace pgmpc::pg {
 namespace {
-
-// pg_do_encoding_conversion_buf writes at most this many bytes for one.
-constexpr int kGrowth = MAX_CONVERSION_GROWTH;
 
 const char* convert(const char* text, int from, int to) {
   const auto size = static_cast<int>(strlen(text));
@@ -25,12 +23,12 @@ const char* convert(const char* text, int from, int to) {
   auto* rest = reinterpret_cast<unsigned char*>(const_cast<char*>(text));
   unsigned char* const end = rest + size;
   // Piece by piece, so that the buffer stays small.
-  constexpr int kPiece = 4096;
-  auto* piece = static_cast<unsigned char*>(palloc(kPiece * kGrowth + 1));
+  constexpr int kPiece = 4096, kPieceRoom = kPiece * MAX_CONVERSION_GROWTH + 1;
+  auto* piece = static_cast<unsigned char*>(palloc(kPieceRoom));
   while (rest < end) {
     int length = static_cast<int>(end - rest);
     if (length > kPiece) length = pg_encoding_mbcliplen(from, reinterpret_cast<char*>(rest), length, kPiece);
-    const int done = pg_do_encoding_conversion_buf(function, from, to, rest, length, piece, kPiece * kGrowth + 1, true);
+    const int done = pg_do_encoding_conversion_buf(function, from, to, rest, length, piece, kPieceRoom, true);
     appendStringInfoString(&out, reinterpret_cast<char*>(piece));
     rest += done;
     if (done < length) {
@@ -42,15 +40,9 @@ const char* convert(const char* text, int from, int to) {
   return out.data;
 }
 
-bool is_ascii(const char* text) {
-  for (; *text != '\0'; text++)
-    if (static_cast<unsigned char>(*text) >= 0x80) return false;
-  return true;
-}
-
 bool needs_conversion(const char* text) {
   const int encoding = GetDatabaseEncoding();
-  return encoding != PG_UTF8 && encoding != PG_SQL_ASCII && !is_ascii(text);
+  return encoding != PG_UTF8 && encoding != PG_SQL_ASCII && !pg_is_ascii(text);
 }
 
 // Bytes beyond ASCII mean nothing in SQL_ASCII.
@@ -63,12 +55,12 @@ const char* without_high_bytes(const char* text) {
 }  // namespace
 
 const char* to_server(const char* utf8) {
-  if (GetDatabaseEncoding() == PG_SQL_ASCII && !is_ascii(utf8)) return without_high_bytes(utf8);
+  if (GetDatabaseEncoding() == PG_SQL_ASCII && !pg_is_ascii(utf8)) return without_high_bytes(utf8);
   return needs_conversion(utf8) ? convert(utf8, PG_UTF8, GetDatabaseEncoding()) : utf8;
 }
 
 const char* from_server(const char* text) {
-  if (GetDatabaseEncoding() == PG_SQL_ASCII && !is_ascii(text)) return without_high_bytes(text);
+  if (GetDatabaseEncoding() == PG_SQL_ASCII && !pg_is_ascii(text)) return without_high_bytes(text);
   return needs_conversion(text) ? convert(text, GetDatabaseEncoding(), PG_UTF8) : text;
 }
 

@@ -8,6 +8,11 @@
 
 namespace pgmpc::pg {
 
+bool is_temporary(const std::string& sqlstate) {
+  return sqlstate == "55P03" || sqlstate == "XX000" || sqlstate.starts_with("40") || sqlstate.starts_with("53") ||
+         sqlstate.starts_with("57") || sqlstate.starts_with("58");
+}
+
 Fault fault_of(const Error& error) {
   return {sqlstate_text(sqlstate_of(error)), error.message(), error.detail(), error.hint()};
 }

@@ -25,6 +25,9 @@ class FaultError : public std::exception {
   Fault fault_;
 };
 
+// Passes by itself: locks, serialization, resources, a shutdown, an internal error.
+bool is_temporary(const std::string& sqlstate);
+
 // Keeps the SQLSTATE of a ServerError (pg/guard.h).
 Fault fault_of(const Error& error);
 // The fault of whatever is being thrown; call it inside a catch block.

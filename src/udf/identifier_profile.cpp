@@ -37,9 +37,9 @@ std::int64_t IdentifierProfile::duplicates() {
   return repeated;
 }
 
-std::string IdentifierProfile::json() {
+std::string IdentifierProfile::json(std::int64_t duplicates) const {
   Json out = {
-      {"nulls", dropped_ - refused_}, {"refused", refused_}, {"duplicates", duplicates()}, {"parts", Json::array()}};
+      {"nulls", dropped_ - refused_}, {"refused", refused_}, {"duplicates", duplicates}, {"parts", Json::array()}};
   for (const PartProfile& part : parts_)
     out["parts"].push_back({{"records", part.records},
                             {"refused", part.refused_in_all()},
@@ -72,6 +72,6 @@ Datum pg_mpc_identifier_profile(PG_FUNCTION_ARGS) {
     scan_source(
         bound, read_spec(pg::text_of(spec)).identifier, {}, [&](const Source& part) { profile.add(part); },
         profile.see());
-    return PointerGetDatum(pg::make_varlena(view_of(profile.json())));
+    return PointerGetDatum(pg::make_varlena(view_of(profile.json(profile.duplicates()))));
   });
 }

@@ -16,12 +16,11 @@ class IdentifierProfile {
   SeePart see() {
     return [this](std::size_t part, ByteView text, Refusal refusal) { parts_[part].see(text, refusal); };
   }
-  // {"nulls", "refused", "duplicates", "parts": [{"records", "refused", "reasons", "shortest", "longest",
-  // "leading_zeros", "blanks", "non_ascii", "shapes"}]}; ASCII. Sorts what it has of repeated identifiers, 16 bytes a
-  // record.
-  std::string json();
-  // Surplus records of an identifier, incomplete ones included. Sorts.
+  // Surplus records of an identifier, incomplete ones included. Sorts what it has of them, 16 bytes a record.
   std::int64_t duplicates();
+  // {"nulls", "refused", "duplicates", "parts": [{"records", "refused", "reasons", "shortest", "longest",
+  // "leading_zeros", "blanks", "non_ascii", "shapes"}]}; ASCII.
+  std::string json(std::int64_t duplicates) const;
 
  private:
   std::vector<PartProfile> parts_;

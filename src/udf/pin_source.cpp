@@ -197,7 +197,8 @@ Datum pg_mpc_pin_source(PG_FUNCTION_ARGS) {
     // The rules over everything used with the counterpart know one record of a person: a second one, if only one of the
     // two is complete, would be used in a study and looked at by none of them. Known data are no exception: commitments
     // are per column, and a person with each column in another record is missing from the study under the same ones.
-    if (const std::int64_t repeated = profile.duplicates(); repeated != 0)
+    const std::int64_t repeated = profile.duplicates();
+    if (repeated != 0)
       throw Error(ErrorCode::data_exception, "the source has duplicate identifiers",
                   std::to_string(repeated) +
                       " records repeat the identifier of another record; records with missing values count",
@@ -207,7 +208,7 @@ Datum pg_mpc_pin_source(PG_FUNCTION_ARGS) {
             0,
             hash_array(contents.commitments()),
             text_array(contents.two_valued()),
-            pg::make_varlena(view_of(profile.json()))};
+            pg::make_varlena(view_of(profile.json(repeated)))};
     const std::int64_t id =
         data_version_of(reinterpret_cast<struct varlena*>(counterpart), reinterpret_cast<struct varlena*>(study),
                         PG_GETARG_INT32(7), text_array(columns), out.commitments);

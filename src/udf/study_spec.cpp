@@ -1,6 +1,5 @@
 // What: the core's knowledge of specs for SQL: canonical form, digest, first difference, explanation.
 // Invariants: these functions see specs only, never data or tables.
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +9,10 @@
 #include "study/explain.h"
 #include "study/explain_estimate.h"
 #include "study/spec.h"
+
+extern "C" {
+#include "common/string.h"
+}
 
 namespace pgmpc {
 
@@ -88,8 +91,7 @@ ExplainTable explain_table(std::string_view spec_text, std::string_view party,
 }
 
 void require_encodable(const std::string& canonical) {
-  if (GetDatabaseEncoding() == PG_UTF8) return;
-  if (std::all_of(canonical.begin(), canonical.end(), [](char c) { return (c & 0x80) == 0; })) return;
+  if (GetDatabaseEncoding() == PG_UTF8 || pg_is_ascii(canonical.c_str())) return;
   throw Error(ErrorCode::invalid_parameter, "study spec has characters beyond ASCII",
               std::string("The database of this node has the encoding ") + GetDatabaseEncodingName() + ".",
               "Write codes and examples without accents, or use databases in UTF8 on all nodes.");

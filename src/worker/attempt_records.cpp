@@ -9,12 +9,8 @@ constexpr std::chrono::milliseconds kPause{500};
 
 using Clock = std::chrono::steady_clock;
 
-// Locks, serialization, resources, a shutdown, a server that is read-only for a while.
-bool may_pass(const std::string& sqlstate) {
-  for (const char* state : {"40", "53", "57", "58", "55P03", "25006", "XX000"})
-    if (sqlstate.starts_with(state)) return true;
-  return false;
-}
+// Also while a server is read-only.
+bool may_pass(const std::string& sqlstate) { return pg::is_temporary(sqlstate) || sqlstate == "25006"; }
 
 }  // namespace
 

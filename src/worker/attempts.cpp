@@ -33,6 +33,12 @@ const char* name_of(Attempt::State state) {
 
 }  // namespace
 
+void require_same_data(const std::string& study, const Json& one, const Json& other) {
+  if (text_member_or(one, "data", "") == text_member_or(other, "data", "")) return;
+  throw Error(ErrorCode::wrong_state, "the data of study \"" + study + "\" changed while it was being started",
+              "A controller approved it again with other data.", "Start it again.");
+}
+
 std::set<std::string> Attempt::members() const {
   std::set<std::string> parties;
   if (job.is_object())
@@ -140,9 +146,7 @@ Attempt& AttemptBook::launch(const std::string& study, const std::string& id, bo
     if (Json& source = attempt.job.at("source"); source.is_object())
       for (const char* key : {"numbers_before", "numbers"}) source[key] = now.at("source").value(key, std::int64_t{0});
     // From here on no approval changes: what was agreed on with the other nodes is what holds.
-    if (text_member_or(now, "data", "") != text_member_or(attempt.job, "data", ""))
-      throw Error(ErrorCode::wrong_state, "the data of study \"" + study + "\" changed while it was being started",
-                  "A controller approved it again with other data.", "Start it again.");
+    require_same_data(study, now, attempt.job);
     attempt.engine = pg::start_engine(id, study);
     if (attempt.engine == nullptr)
       throw Error(ErrorCode::limit_exceeded,

@@ -74,6 +74,9 @@ struct Attempt {
   std::vector<Json> rows_of(const std::string& step) const;
 };
 
+// Error(wrong_state) unless two jobs, or a job and a message, name the same commitments to the data ("data").
+void require_same_data(const std::string& study, const Json& one, const Json& other);
+
 class AttemptBook {
  public:
   struct Hooks {

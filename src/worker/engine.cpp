@@ -120,22 +120,17 @@ class Engine::Observer final : public StudyObserver {
   void before_step(int step, const std::string& name) override {
     if (!engine_.manual_) return;
     engine_.send({{"event", "before_step"}, {"step", step}, {"name", name}});
-    for (;;) {
-      auto frame = engine_.coordinator_.receive(Clock::now() + std::chrono::hours(1), engine_.cancel_);
-      if (!frame) continue;
-      Json answer = parse_object(*frame);
-      if (answer.contains("error")) throw pg::FaultError(fault_of_json(answer["error"]));
-      if (answer.value("permit", "") == name) return;
+    while (text_member(answer_with("permit"), "permit") != name) {
     }
   }
   // What proves a step is part of it: the engine goes on when the coordinator has recorded it.
   void after_step(const StepRow& row) override {
     engine_.send({{"event", "step"}, {"row", row_json(row)}});
-    await_record();
+    answer_with("recorded");
   }
   void matched(std::int64_t records) override {
     engine_.send({{"event", "matched"}, {"records", records}});
-    await_record();
+    answer_with("recorded");
   }
   void progress(const std::string& phase, std::uint64_t done, std::uint64_t total) override {
     const bool news = phase != phase_ || done == total;
@@ -172,14 +167,15 @@ class Engine::Observer final : public StudyObserver {
     engine_.send(event);
   }
 
-  void await_record() {
+  // The coordinator's next answer that has this key.
+  Json answer_with(const char* key) {
     for (;;) {
       const auto frame = engine_.coordinator_.receive(Clock::now() + std::chrono::hours(1), engine_.cancel_);
       if (!frame) continue;
-      const Json answer = parse_object(*frame);
+      Json answer = parse_object(*frame);
       if (answer.contains("error")) throw pg::FaultError(fault_of_json(answer["error"]));
       if (answer.contains("left")) engine_.left_ = text_member(answer, "left");
-      if (answer.contains("recorded")) return;
+      if (answer.contains(key)) return answer;
     }
   }
 

@@ -21,11 +21,8 @@ bool honest_sqlstate(const std::string& state) {
   return std::find(kClasses.begin(), kClasses.end(), state.substr(0, 2)) != kClasses.end();
 }
 
-// Refusals that say nothing about the message: locks, resources, a node that is being set up or shut down.
-bool passing(const std::string& state) {
-  return state == "55P03" || state == "55000" || state == "F0000" || state == "XX000" || state.starts_with("40") ||
-         state.starts_with("53") || state.starts_with("57") || state.starts_with("58");
-}
+// Refusals that say nothing about the message, also those of a node that is being set up.
+bool passing(const std::string& state) { return pg::is_temporary(state) || state == "55000" || state == "F0000"; }
 
 Json malformed(const std::string& party) {
   Json reply = error_reply({"MP004", "party " + party + " sent an answer that the protocol does not allow",

@@ -314,9 +314,7 @@ Json Starter::agreed_job(const std::string& party, const Json& message) {
                 answer.value("reason", ""), "Compare mpc.studies on the nodes of all parties.");
   return hide_reason(study, [&] {
     Json job = tables::start_job(study);
-    if (text_member_or(job, "data", "") != text_member_or(message, "data", ""))
-      throw Error(ErrorCode::wrong_state, "the data of the study changed while it was being started",
-                  "A controller approved it again with other data.", "Start it again.");
+    require_same_data(study, job, message);
     return job;
   });
 }

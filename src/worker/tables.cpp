@@ -23,6 +23,11 @@ Json json_of(const Rows& rows) {
 
 pg::SqlValue text_or_null(const std::string& text) { return text.empty() ? pg::SqlValue() : pg::SqlValue(text); }
 
+// The SQL of version 0.1.0, which a node may have until ALTER EXTENSION pg_mpc UPDATE, lacks some functions.
+bool has_function(const std::string& signature) {
+  return query("SELECT pg_catalog.to_regprocedure($1)::pg_catalog.text", {signature})[0][0].has_value();
+}
+
 std::string dump(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 }  // namespace
@@ -65,11 +70,7 @@ Json control(const std::string& party, const Json& message) {
 Json start_job(const std::string& study) { return json_of(query("SELECT mpc_internal.start_job($1)", {study})); }
 
 void drop_unused_records() {
-  // Not in the SQL of version 0.1.0, which a node may have until ALTER EXTENSION pg_mpc UPDATE.
-  if (text_of(query("SELECT pg_catalog.to_regprocedure('mpc_internal.drop_unused_records()')::pg_catalog.text")[0][0])
-          .empty())
-    return;
-  query("SELECT mpc_internal.drop_unused_records()");
+  if (has_function("mpc_internal.drop_unused_records()")) query("SELECT mpc_internal.drop_unused_records()");
 }
 
 std::optional<StudyState> study_state(const std::string& study) {
@@ -107,10 +108,7 @@ void attempt_failed(const std::string& study, const std::string& attempt, const 
 }
 
 void charge_early_attempt(const std::string& attempt, const std::string& started_by, const std::string& ended_by) {
-  // The SQL of version 0.1.0, which a node may have until ALTER EXTENSION pg_mpc UPDATE, counts no early attempts.
-  if (query("SELECT WHERE pg_catalog.to_regprocedure('mpc_internal.charge_early_attempt(text,text,text)') IS NOT NULL")
-          .empty())
-    return;
+  if (!has_function("mpc_internal.charge_early_attempt(text,text,text)")) return;
   query("SELECT mpc_internal.charge_early_attempt($1, $2, $3)",
         {attempt, text_or_null(started_by), text_or_null(ended_by)});
 }

@@ -20,6 +20,14 @@ def _embedded(release, subset, columns):
     return release
 
 
+def _by_subset(V, y, joined, size, subset, own):
+    """Least squares on some of the columns, as an observation of all of them; own: the outcome is the attacker's."""
+    release = _embedded(Release(V[joined][:, subset], y[joined]), subset, V.shape[1])
+    one = Observation(release, V[:size], y[:size] if own else None, r_squared=own)
+    one.active = subset
+    return one
+
+
 def subsets(m, columns, studies, own, rng, group=None):
     """Least squares on random halves of the frozen columns. Returns right, guess, charged numbers, refusals."""
     size = group or 2 * smallest_group(m, columns)
@@ -32,10 +40,7 @@ def subsets(m, columns, studies, own, rng, group=None):
     observations, models = [], [("own" if own else "other", columns, 1)]
     for k in range(studies):
         subset = np.sort(rng.permutation(columns)[:columns // 2]) if k else np.arange(columns)
-        release = _embedded(Release(V[joined][:, subset], y[joined]), subset, columns)
-        one = Observation(release, V[:size], y[:size] if own else None, r_squared=own)
-        one.active = subset
-        observations.append(one)
+        observations.append(_by_subset(V, y, joined, size, subset, own))
         if k:
             models.append(("own" if own else "other", len(subset), 1))
     spread = 2 * m * y[joined].std() * np.sqrt((V[joined] ** 2).mean())
@@ -62,10 +67,7 @@ def combined(m, columns, rng):
         others = [j for j in range(columns) if j != k]
         if rules.budget(models + [by_subset], m):
             break
-        release = _embedded(Release(V[joined][:, subset], y[joined]), subset, columns)
-        one = Observation(release, V[:size], y[:size], r_squared=True)
-        one.active = subset
-        observations.append(one)
+        observations.append(_by_subset(V, y, joined, size, subset, True))
         models.append(by_subset)
         if rules.budget(models + [by_column], m):
             break
