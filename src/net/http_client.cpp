@@ -37,6 +37,7 @@ HttpClient::~HttpClient() {
 HttpClient::Link& HttpClient::link_to(const Peer& peer) {
   std::erase_if(retired_, [](const auto& link) { return !link->busy(); });
   auto& link = links_[peer];
+  if (link && link->broken()) retired_.push_back(std::move(link));
   if (!link) link = std::make_shared<Link>(*this, peer);
   return *link;
 }

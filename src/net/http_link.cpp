@@ -163,7 +163,19 @@ void HttpClient::Link::start(const std::string& path, SharedBytes body, std::chr
 void HttpClient::Link::act(curl_socket_t fd, int events) {
   SignalBlock block;
   kick_ = false;
-  curl_multi_socket_action(multi_, fd, events, &running_);
+  if (curl_multi_socket_action(multi_, fd, events, &running_) == CURLM_OK || std::exchange(broken_, true)) return;
+  loop_.post([weak = weak_from_this()] {
+    if (auto self = weak.lock()) self->fail_all();
+  });
+}
+
+// After an error of a callback (no memory, no descriptor) libcurl does nothing more for this handle.
+void HttpClient::Link::fail_all() {
+  while (!stopped_ && !transfers_.empty()) {
+    std::unique_ptr<Transfer> transfer = std::move(transfers_.begin()->second);
+    transfers_.erase(transfers_.begin());
+    finish(*transfer, CURLE_ABORTED_BY_CALLBACK);
+  }
 }
 
 void HttpClient::Link::act_and_collect(curl_socket_t fd, int events) {
@@ -281,10 +293,12 @@ void HttpClient::Link::unwatch(int fd) {
 }
 
 int HttpClient::Link::on_open(void* data, curl_socket_t fd, curlsocktype) {
+  auto& self = *static_cast<Link*>(data);
   int timeout = kUnackedTimeoutMs;
   setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
   try {
-    static_cast<Link*>(data)->connections_.insert(fd);
+    self.unwatch(fd);  // libcurl closes a socket that has not been connected without telling
+    self.connections_.insert(fd);
     return CURL_SOCKOPT_OK;
   } catch (const std::exception&) {
     return CURL_SOCKOPT_ERROR;

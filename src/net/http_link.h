@@ -20,6 +20,8 @@ class HttpClient::Link : public std::enable_shared_from_this<HttpClient::Link> {
   Link(HttpClient& client, Peer peer);
   ~Link();
   void start(const std::string& path, SharedBytes body, std::chrono::milliseconds timeout, Callback callback);
+  // libcurl has given up: another link has to take its place.
+  bool broken() const noexcept { return broken_; }
   bool busy() const noexcept { return !transfers_.empty(); }
   void stop();  // no callback after this
 
@@ -40,6 +42,7 @@ class HttpClient::Link : public std::enable_shared_from_this<HttpClient::Link> {
   void ready(int fd, std::uint32_t events);
   void unwatch(int fd);
   void collect();
+  void fail_all();
   void finish(Transfer& transfer, CURLcode code);
   std::string cause_of(const Transfer& transfer, CURLcode code);
   std::string plain_cause_of(const Transfer& transfer, CURLcode code, const std::string& text);
@@ -58,7 +61,7 @@ class HttpClient::Link : public std::enable_shared_from_this<HttpClient::Link> {
   curl_slist* headers_ = nullptr;
   EventLoop::TimerId timer_ = 0;
   int running_ = 0;  // requests that libcurl has not finished
-  bool kick_ = false, stopped_ = false;
+  bool kick_ = false, stopped_ = false, broken_ = false;
   std::map<int, bool> watched_;  // false: the connection is idle, libcurl does not ask for its events
   std::set<int> connections_;    // the open sockets; libcurl also lets watch the end of a pipe of its resolver
   std::map<CURL*, std::unique_ptr<Transfer>> transfers_;

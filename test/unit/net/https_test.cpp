@@ -1,4 +1,5 @@
 // Server and client together over loopback: who gets in, what is answered, and what the operator is told.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
@@ -181,6 +182,47 @@ TEST_F(HttpsTest, HostNameAndConnectionsThatEndWhileIdle) {
     if (i % 2 == 0) continue;
     ASSERT_EQ(post("/v1/x", Bytes(100)).status, 200);  // another link with descriptors of its own
   }
+}
+
+// libcurl closes the socket of a connection that never came about without telling: its number comes back.
+TEST_F(HttpsTest, AConnectionThatNeverCameAboutLeavesNothing) {
+  start_server();
+  start_client(client_certificate_);
+  thread_.call([&] { server_.reset(); });
+  const sockaddr_in address = server_address();
+  auto nonblocking = [] { return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); };
+  const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+  const auto lowest_free = [&] { return dup(nothing); };
+  std::vector<int> room, sockets = {nonblocking()};
+  for (int i = 0; i < 16; ++i) room.push_back(lowest_free());
+  const int on = 1;
+  setsockopt(sockets[0], SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  ASSERT_EQ(bind(sockets[0], reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(listen(sockets[0], 0), 0);
+  // Until its queue is full: from then on nobody is answered.
+  for (bool full = false; !full;) {
+    sockets.push_back(nonblocking());
+    connect(sockets.back(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    pollfd ready{sockets.back(), POLLOUT, 0};
+    full = poll(&ready, 1, 100) == 0;
+  }
+  for (int i = 0; i < 2; ++i)  // the first one makes what stays
+    EXPECT_NE(post("/echo", {}, milliseconds(200)).error_cause.find("in time"), std::string::npos);
+  const int number = lowest_free();  // that of the connection
+  close(number);
+  for (int fd : sockets) dup2(nothing, fd);
+  for (int fd : room) close(fd);
+  start_server();
+  while (true) {
+    const int fd = lowest_free();
+    ASSERT_LE(fd, number) << "the server has taken it";
+    if (fd == number) break;
+    sockets.push_back(fd);
+  }
+  close(number);
+  EXPECT_EQ(post("/echo", {}, seconds(5)).status, 200);
+  for (int fd : sockets) close(fd);
+  close(nothing);
 }
 
 TEST_F(HttpsTest, BodyAboveTheLimitIsRefused) {
