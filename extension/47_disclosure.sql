@@ -131,19 +131,24 @@ BEGIN
          records = coalesce((SELECT p.records FROM mpc_internal.steps AS p
                               WHERE p.study = u.study AND p.version = u.version AND p.attempt = u.attempt
                                 AND p.name = 'prepare' AND p.party = mpc_internal.own_party()), u.records)
-   WHERE u.study = settle_use.study AND u.attempt = settle_use.attempt AND u.outcome = 'running';
+   WHERE u.study = settle_use.study AND u.attempt = settle_use.attempt
+     AND (u.outcome = 'running' OR u.outcome = 'released' AND settle_use.outcome = 'ended');
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.settle_use(text, text, text) IS
 'called at the end of an attempt of this node: its reservation becomes the models that it released, or one for an attempt without any, or nothing when the number of matched records was not told';
 
-CREATE FUNCTION mpc_internal.models_in(spec jsonb) RETURNS integer
+CREATE FUNCTION mpc_internal.lambdas_in(spec jsonb) RETURNS SETOF jsonb
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT CASE jsonb_typeof(l) WHEN 'array' THEN jsonb_array_length(l) ELSE 1 END
-    FROM coalesce(spec -> 'analysis', jsonb_path_query_first(spec, '$.analyses.*')) AS a, LATERAL (SELECT a -> 'lambda') AS n (l)
+  SELECT jsonb_path_query(coalesce(spec -> 'analysis', jsonb_path_query_first(spec, '$.analyses.*')), '$.lambda[*]')
 $$;
-COMMENT ON FUNCTION mpc_internal.models_in(jsonb) IS 'models that a study releases, one per lambda; a spec of format 1 has "analysis", a later one "analyses"';
+COMMENT ON FUNCTION mpc_internal.lambdas_in(jsonb) IS 'lambdas of a study; a spec of format 1 has "analysis", a later one "analyses"';
+
+CREATE FUNCTION mpc_internal.models_in(spec jsonb) RETURNS integer
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT count(*)::integer FROM mpc_internal.lambdas_in($1) $$;
+COMMENT ON FUNCTION mpc_internal.models_in(jsonb) IS 'models that a study releases, one per lambda';
 
 CREATE FUNCTION mpc_internal.numbers_of_model(spec jsonb) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp

@@ -59,11 +59,12 @@ BEGIN
     WHEN 'void' THEN mpc_internal.control_decision(party, message, 'void')
     WHEN 'ready' THEN mpc_internal.control_ready(party, message)
     WHEN 'head' THEN mpc_internal.control_head(party, message)
+    WHEN 'outcome' THEN mpc_internal.control_outcome(party, message)
     ELSE mpc_internal.control_unknown(party, kind) END;
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.control(text, jsonb) IS
-'handles a control message of an authenticated peer and returns the answer; types propose, approve, reject, withdraw, void, ready, head, hello';
+'handles a control message of an authenticated peer and returns the answer; types propose, approve, reject, withdraw, void, ready, head, outcome, hello';
 
 CREATE FUNCTION mpc_internal.control_unknown(party text, kind text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp

@@ -125,17 +125,7 @@ BEGIN
   IF NOT FOUND THEN
     RETURN;
   END IF;
-  PERFORM mpc_internal.store_result(study, number, result);
-  PERFORM mpc_internal.settle_use(study, attempt, 'released');
-  PERFORM mpc_internal.pass_heard_data(study, number);
-  PERFORM mpc_internal.record_event(study, attempt, 'opened', NULL, (
-    SELECT jsonb_build_object('what', '["iterations", "coefficients", "intercept", "r_squared"]'::jsonb,
-                              'to', s.spec::jsonb -> 'recipients', 'models', mpc_internal.models_in(s.spec::jsonb))
-      FROM mpc_internal.studies AS s WHERE s.study = attempt_released.study AND s.version = number));
-  PERFORM mpc_internal.record_event(study, attempt, 'released', mpc_internal.own_party(), jsonb_build_object(
-    'version', number, 'models', jsonb_array_length(coalesce(result -> 'fits', '[]'))));
-  PERFORM mpc_internal.send_head(study, number, attempt);
-  PERFORM mpc_internal.announce(study);
+  PERFORM mpc_internal.settle_release(study, number, attempt, result, jsonb_array_length(coalesce(result -> 'fits', '[]')), NULL);
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.attempt_released(text, text, jsonb) IS 'the result is stored and the study released';
@@ -146,11 +136,14 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout
 AS $$
 DECLARE
   number integer;
+  in_doubt boolean := mpc_internal.doubt(attempt, sqlstate);
 BEGIN
   UPDATE mpc_internal.studies AS s
      SET run_state = CASE WHEN attempt_failed.cancelled THEN 'cancelled' ELSE 'failed' END,
          finished_at = clock_timestamp(), sqlstate = attempt_failed.sqlstate, last_error = attempt_failed.message,
-         error_detail = nullif(attempt_failed.detail, ''), error_hint = nullif(attempt_failed.hint, '')
+         error_detail = nullif(attempt_failed.detail, ''),
+         error_hint = CASE WHEN in_doubt THEN 'Another recipient may have the result. This node asks for it, for 30 days: look at the state again later.'
+                      ELSE nullif(attempt_failed.hint, '') END
    WHERE s.study = attempt_failed.study AND s.attempt = attempt_failed.attempt AND s.run_state = 'running'
   RETURNING s.version INTO number;
   IF NOT FOUND THEN
@@ -159,6 +152,8 @@ BEGIN
   IF sqlstate = 'MP005' THEN
     PERFORM mpc_internal.record_event(study, attempt, 'opened', NULL, '{"what": ["one bit: a rule of the spec refused"]}');
     PERFORM mpc_internal.settle_use(study, attempt, 'refused');
+  ELSIF in_doubt THEN
+    PERFORM mpc_internal.settle_use(study, attempt, 'released');  -- until it is known that nobody has the result
   ELSE
     PERFORM mpc_internal.settle_use(study, attempt, 'ended');
     PERFORM mpc_internal.note_early_attempt(study, number, attempt);

@@ -36,6 +36,7 @@ enum class Mutant {
   no_vif_rule,                     // precheck without the collinearity bound
   no_level_rule,                   // F11: precheck without the level rule
   unrounded_release,               // statistical precision: released without rounding to the grid
+  promises_late,                   // a party promises to store the result when it is opened already
   sql_type_decides,                // F11: only columns of SQL type boolean count as two-valued
   signed_faults,                   // F11: violations of a rule that is off count as less than none
   join_masks_reused,               // F2: the same masks in two attempts

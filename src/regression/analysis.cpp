@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/mutants.h"
 #include "mpc/comparison.h"
 #include "mpc/task_group.h"
 #include "regression/design.h"
@@ -250,7 +251,8 @@ std::vector<Candidate> solve_all(const Fixed& fixed, TaskGroup& tasks, const Pre
   return out;
 }
 
-// One validity bit for all models; then, and only then, everything is opened in one round.
+// One validity bit for all models; then, and only then, everything is opened in one round. The bit needs messages of
+// all three parties: who sends them has promised to store the result, so that nothing is opened before all have.
 std::vector<Model> release(const Fixed& fixed, TaskGroup& tasks, const Prepared& p, std::vector<Candidate>& candidates,
                            const std::vector<Problem>& problems, const AnalysisRequest& request) {
   for (std::size_t k = 0; k < candidates.size(); ++k)
@@ -262,6 +264,10 @@ std::vector<Model> release(const Fixed& fixed, TaskGroup& tasks, const Prepared&
   Fp faults;
   for (const Fp& fault : p.standard.variance_faults) faults += fault;
   for (const Candidate& candidate : candidates) faults += candidate.faults;
+  const auto promise = [&] {
+    if (request.before_release) request.before_release();
+  };
+  if (!mutant(Mutant::promises_late)) promise();
   if (!no_faults(fixed, Phase::validity, 0, 2, faults))
     throw Error(ErrorCode::refused, "the result failed its validity check and was not opened",
                 "checked together under MPC: the outcome varies over the joined rows (in ridge every column does), the "
@@ -279,6 +285,7 @@ std::vector<Model> release(const Fixed& fixed, TaskGroup& tasks, const Prepared&
     values.insert(values.end(), candidate.model.values.begin(), candidate.model.values.end());
   const std::vector<Fp> opened =
       open(fixed.session, static_cast<std::uint16_t>(Phase::release), values, request.recipients);
+  if (mutant(Mutant::promises_late)) promise();
   const std::size_t d = p.gram->size;
   const int outcome = request.described[d].exponent;
   std::vector<Model> models;

@@ -54,6 +54,9 @@ struct AnalysisRequest {
   Precision precision = Precision::exact;
   RowRules rules;
   unsigned recipients = 7;  // bit i = party i receives the model
+  // Called before anything of a result is opened: returns when this party can store one, or throws. Nothing is opened
+  // before it has returned at all three parties.
+  std::function<void()> before_release{};
 };
 
 struct Model {

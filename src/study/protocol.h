@@ -103,6 +103,8 @@ class StudyObserver {
   // After every round of steps 7 and 8; estimated for a problem that converges as most do.
   virtual void round(std::int64_t done, std::int64_t estimated) {}
   virtual void matched(std::int64_t records) {}
+  // Before anything of a result is opened, at all three parties: returns when this node can store one, or throws.
+  virtual void before_release() {}
 };
 
 struct StudyContext {

@@ -196,6 +196,7 @@ void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, Co
     request.rules.refusal_detail = refusal.detail();
     request.rules.refusal_hint = refusal.hint();
     request.recipients = recipient_set(spec_);
+    request.before_release = [this] { context_.observer.before_release(); };
     const std::vector<Model> models = analyse(*session, std::move(request), context_.cancel,
                                               [&](const char* phase, std::uint64_t done, std::uint64_t total) {
                                                 context_.observer.progress(phase, done, total);

@@ -1,4 +1,5 @@
 // What: the engine's side of the attempt book (attempts.h): its connection, its events, its end.
+#include "pg/guc.h"
 #include "worker/attempts.h"
 #include "worker/tables.h"
 
@@ -35,8 +36,10 @@ void AttemptBook::engine_event(ConnectionId connection, const Json& event) {
     record_step(*attempt, event.at("row"));
   } else if (kind == "matched") {
     record_match(*attempt, event.at("records").get<std::int64_t>());
+  } else if (kind == "before_release") {
+    record_promise(*attempt);
   } else if (kind == "result") {
-    released(*attempt, event.at("result"));
+    computed(*attempt, event.at("result"));
   } else if (kind == "failed") {
     finish(*attempt, Attempt::State::failed, fault_of_json(event));
   } else {
@@ -60,9 +63,16 @@ void AttemptBook::record_match(Attempt& attempt, std::int64_t records) {
               [this, id] { recorded(id, "matched"); }, [this, id](const pg::Fault& fault) { end_for(id, fault); }});
 }
 
+void AttemptBook::record_promise(Attempt& attempt) {
+  const std::string study = attempt.study, id = attempt.id;
+  record(id,
+         {"that this node can store the result of study " + study, [study, id] { tables::attempt_promised(study, id); },
+          [this, id] { recorded(id, "before_release"); }, [this, id](const pg::Fault& fault) { end_for(id, fault); }});
+}
+
 void AttemptBook::end_for(const std::string& id, const pg::Fault& fault) {
   if (Attempt* attempt = find(id)) {
-    attempt->opened = false;
+    attempt->opened = attempt->unconfirmed = false;
     finish(*attempt, Attempt::State::failed, fault);
   }
 }
@@ -87,9 +97,42 @@ void AttemptBook::step_done(Attempt& attempt, const Json& row) {
   if (!seen) attempt.unseen.insert(step);
 }
 
+void AttemptBook::computed(Attempt& attempt, const Json& result) {
+  attempt.opened = true;
+  if (!result.at("coefficients").empty()) return released(attempt, result);
+  attempt.unconfirmed = true;
+  attempt.result = result;
+  await_recipients(attempt);
+}
+
+// No recipient itself: the study is released when a recipient has stored the result.
+void AttemptBook::await_recipients(Attempt& attempt) {
+  const std::string id = attempt.id;
+  record(id, {"that the engine of study " + attempt.study + " has ended", [id] { tables::attempt_computed(id); },
+              [this] { hooks_.ask_outcomes(); }, [this, id](const pg::Fault& fault) { end_for(id, fault); }});
+  loop_.after(std::chrono::milliseconds(guc::step_timeout_ms()), [this, id] {
+    if (Attempt* late = find(id); late != nullptr && late->unconfirmed)
+      end_for(id, {"MP001", "no recipient has said that it has stored the result",
+                   "pg_mpc.step_timeout has passed since this node did its part.", ""});
+  });
+}
+
+Json AttemptBook::result_of(const std::string& id) const {
+  const auto found = attempts_.find(id);
+  return found == attempts_.end() ? Json() : found->second->result;
+}
+
+void AttemptBook::outcome_decided(const std::string& id, bool released_there) {
+  Attempt* attempt = find(id);
+  if (attempt == nullptr || !attempt->unconfirmed || !attempt->in_force()) return;
+  attempt->unconfirmed = false;
+  if (released_there) return finish(*attempt, Attempt::State::released, std::nullopt);
+  end_for(id, {"MP002", "no recipient has the result of the study", "All of them have ended the attempt without it.",
+               "The server logs of their nodes have the reason."});
+}
+
 void AttemptBook::released(Attempt& attempt, const Json& result) {
   const std::string study = attempt.study, id = attempt.id;
-  attempt.opened = true;
   record(id, {"the result of study " + study, [study, id, result] { tables::attempt_released(study, id, result); },
               [this, id] {
                 if (Attempt* known = find(id)) finish(*known, Attempt::State::released, std::nullopt);

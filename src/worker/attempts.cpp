@@ -178,7 +178,7 @@ void AttemptBook::finish(Attempt& attempt, Attempt::State state, std::optional<p
                           tables::attempt_failed(study, id, ended, cancelled);
                           if (!by.empty() || !of.empty()) tables::charge_early_attempt(id, by, of);
                         },
-                        nullptr, nullptr});
+                        [this] { hooks_.ask_outcomes(); }, nullptr});
   }
   if (attempt.fault) {
     const std::string& detail = attempt.fault->detail;

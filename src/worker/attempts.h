@@ -54,7 +54,10 @@ struct Attempt {
   std::optional<ConnectionId> connection;  // of the engine
   std::vector<Json> rows;                  // steps that are recorded
   std::vector<Waiter> waiters;
-  bool opened = false;  // the result is known here, and waits to be stored: nothing else ends the attempt
+  // The engine has ended well, so nothing else ends the attempt: a recipient has its result still to store, another
+  // party waits until a recipient says that it has (unconfirmed).
+  bool opened = false, unconfirmed = false;
+  Json result;  // while unconfirmed
 
   std::set<std::string> permits;
   std::set<std::string> unseen;  // steps by hand that ended while nobody waited (their caller timed out)
@@ -83,6 +86,8 @@ class AttemptBook {
     std::function<bool(ConnectionId, const Json&)> send;  // false: that connection has gone
     // Tells the peers that this node's part of the attempt is over.
     std::function<void(const Attempt&, const std::string& reason)> stop_peers;
+    // Recipients have to be asked what became of an attempt (worker/outcomes.h).
+    std::function<void()> ask_outcomes;
   };
 
   AttemptBook(EventLoop& loop, Hooks hooks) : loop_(loop), hooks_(std::move(hooks)) {}
@@ -104,6 +109,10 @@ class AttemptBook {
   void peer_stopped(Attempt& attempt, const std::string& sender, const std::string& reason, const std::string& left);
   // A peer's coordinator has begun this life: attempts that it knows to be lost, and those of a former life, are over.
   void peer_restarted(const std::string& party, const std::string& life, const std::set<std::string>& lost);
+
+  // What recipients say of an attempt that is unconfirmed here.
+  Json result_of(const std::string& id) const;
+  void outcome_decided(const std::string& id, bool released);
 
   void engine_connected(ConnectionId connection, const std::string& id);
   bool is_engine(ConnectionId connection) const { return engines_.contains(connection); }
@@ -136,8 +145,11 @@ class AttemptBook {
   void forget_oldest();
   void record_step(Attempt& attempt, const Json& row);
   void record_match(Attempt& attempt, std::int64_t records);
+  void record_promise(Attempt& attempt);
   void end_for(const std::string& id, const pg::Fault& fault);
   void step_done(Attempt& attempt, const Json& row);
+  void computed(Attempt& attempt, const Json& result);
+  void await_recipients(Attempt& attempt);
   void released(Attempt& attempt, const Json& result);
   void answer_end(const Attempt& attempt, ConnectionId waiter);
   void engine_gone(const std::string& id);

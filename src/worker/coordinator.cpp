@@ -22,9 +22,13 @@ constexpr std::chrono::milliseconds kStopTimeout{5000};
 Coordinator::Coordinator()
     : peers_(loop_),
       book_(loop_, {[this](ConnectionId to, const Json& object) { return server_->send(to, to_frame(object)); },
-                    [this](const Attempt& attempt, const std::string& reason) { stop_peers(attempt, reason); }}),
+                    [this](const Attempt& attempt, const std::string& reason) { stop_peers(attempt, reason); },
+                    [this] { outcomes_.wake(); }}),
       starter_(loop_, book_, peers_),
-      outbox_(loop_, peers_) {
+      outbox_(loop_, peers_),
+      outcomes_(loop_, peers_,
+                {[this](const std::string& attempt) { return book_.result_of(attempt); },
+                 [this](const std::string& attempt, bool released) { book_.outcome_decided(attempt, released); }}) {
   ensure_private_directory(kPrivateDirectory);
   if (!memory_can_be_locked(LockedArena::kProcessBytes + kOpenSslSecureBytes))
     pg::log_warning(
@@ -68,7 +72,9 @@ void Coordinator::load_identity() {
   if (now == before) return;
   if (!now.empty()) return pg::log_warning("peers cannot be called under the configured certificate: " + now);
   pg::log_line("the certificate of this node is loaded");
-  if (loaded_) outbox_.wake();
+  if (!loaded_) return;
+  outbox_.wake();
+  outcomes_.wake();
 }
 
 // Quiet while the extension does not exist: requests look by themselves, this only finds it without any request.
@@ -91,6 +97,7 @@ void Coordinator::load_tables() {
   reload();
   tell_of_restart(parties);
   outbox_.wake();
+  outcomes_.wake();
 }
 
 // Tells the parties of studies that can run which of their attempts this node has lost (it crashed), so that they do

@@ -15,6 +15,7 @@
 #include "net/local_socket.h"
 #include "worker/attempts.h"
 #include "worker/outbox.h"
+#include "worker/outcomes.h"
 #include "worker/peer_client.h"
 #include "worker/starter.h"
 
@@ -68,6 +69,7 @@ class Coordinator {
   AttemptBook book_;
   Starter starter_;
   Outbox outbox_;
+  Outcomes outcomes_;
   std::unique_ptr<LocalServer> server_;
   std::optional<ConnectionId> listener_;
   Json address_problems_ = Json::array();  // what the listener says of pg_mpc.listen_addresses

@@ -175,8 +175,10 @@ void Coordinator::cancel(ConnectionId connection, const std::string& study) {
   }
   if (attempt != nullptr && attempt->opened)
     throw Error(ErrorCode::wrong_state, "the result of study \"" + study + "\" is opened",
-                "This node has it, and its tables do not take it at the moment.",
-                "The server log says why; it is stored as soon as that has passed.");
+                attempt->unconfirmed ? "This node waits until a recipient has stored it."
+                                     : "This node has it, and its tables do not take it at the moment.",
+                attempt->unconfirmed ? "Look at the state of the study on the nodes of the recipients."
+                                     : "The server log says why; it is stored as soon as that has passed.");
   if (attempt != nullptr)
     book_.finish(*attempt, Attempt::State::cancelled,
                  pg::Fault{"57014", "study \"" + study + "\" was cancelled on this node", "", ""});
@@ -240,6 +242,7 @@ Json Coordinator::peer_restarted(const std::string& party, const Json& message) 
   for (const Json& attempt : *named)
     if (attempt.is_string()) lost.insert(attempt.get<std::string>());
   book_.peer_restarted(party, text_member(message, "life"), lost);
+  outcomes_.wake();
   return Json::object();
 }
 

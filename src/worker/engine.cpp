@@ -132,6 +132,10 @@ class Engine::Observer final : public StudyObserver {
     engine_.send({{"event", "matched"}, {"records", records}});
     answer_with("recorded");
   }
+  void before_release() override {
+    engine_.send({{"event", "before_release"}});
+    answer_with("recorded");
+  }
   void progress(const std::string& phase, std::uint64_t done, std::uint64_t total) override {
     const bool news = phase != phase_ || done == total;
     if (phase != phase_)

@@ -28,6 +28,13 @@ bool has_function(const std::string& signature) {
   return query("SELECT pg_catalog.to_regprocedure($1)::pg_catalog.text", {signature})[0][0].has_value();
 }
 
+// Rows of an id, a party and the message to it.
+std::vector<OutboxEntry> entries_of(const char* sql) {
+  std::vector<OutboxEntry> entries;
+  for (auto& row : query(sql)) entries.push_back({text_of(row[0]), text_of(row[1]), Json::parse(text_of(row[2]))});
+  return entries;
+}
+
 std::string dump(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 }  // namespace
@@ -97,6 +104,13 @@ void attempt_matched(const std::string& study, const std::string& attempt, std::
   query("SELECT mpc_internal.attempt_matched($1, $2, $3::pg_catalog.int8)", {study, attempt, std::to_string(records)});
 }
 
+void attempt_promised(const std::string& study, const std::string& attempt) {
+  if (has_function("mpc_internal.attempt_promised(text,text)"))
+    query("SELECT mpc_internal.attempt_promised($1, $2)", {study, attempt});
+}
+
+void attempt_computed(const std::string& attempt) { query("SELECT mpc_internal.attempt_computed($1)", {attempt}); }
+
 void attempt_released(const std::string& study, const std::string& attempt, const Json& result) {
   query("SELECT mpc_internal.attempt_released($1, $2, $3::pg_catalog.jsonb)", {study, attempt, dump(result)});
 }
@@ -113,11 +127,19 @@ void charge_early_attempt(const std::string& attempt, const std::string& started
         {attempt, text_or_null(started_by), text_or_null(ended_by)});
 }
 
+std::vector<OutboxEntry> awaited_results() {
+  if (!has_function("mpc_internal.awaited_results()")) return {};
+  return entries_of("SELECT attempt, party, message FROM mpc_internal.awaited_results()");
+}
+
+std::string outcome_told(const std::string& attempt, const std::string& party, const Json& answer,
+                         const Json& own_result) {
+  return text_of(query("SELECT mpc_internal.outcome_told($1, $2, $3::pg_catalog.jsonb, $4::pg_catalog.jsonb)",
+                       {attempt, party, dump(answer), own_result.is_null() ? pg::SqlValue() : dump(own_result)})[0][0]);
+}
+
 std::vector<OutboxEntry> outbox_pending() {
-  std::vector<OutboxEntry> entries;
-  for (auto& row : query("SELECT id, party, message FROM mpc_internal.outbox_pending()"))
-    entries.push_back({text_of(row[0]), text_of(row[1]), Json::parse(text_of(row[2]))});
-  return entries;
+  return entries_of("SELECT id, party, message FROM mpc_internal.outbox_pending()");
 }
 
 void outbox_delivered(const std::string& id) {

@@ -43,11 +43,22 @@ void record_request(const std::string& study, const std::string& what, std::int6
 void attempt_started(const std::string& study, const std::string& attempt, bool manual);
 void attempt_step(const std::string& study, const std::string& attempt, const Json& row);
 void attempt_matched(const std::string& study, const std::string& attempt, std::int64_t records);
+// This node can store the result of the attempt.
+void attempt_promised(const std::string& study, const std::string& attempt);
+// The engine of this node, which is no recipient, has ended well.
+void attempt_computed(const std::string& attempt);
 void attempt_released(const std::string& study, const std::string& attempt, const Json& result);
 // The peers that started and ended an attempt, if it was an early one (53_early_attempts.sql); empty: this node,
 // unknown.
 void charge_early_attempt(const std::string& attempt, const std::string& started_by, const std::string& ended_by);
 void attempt_failed(const std::string& study, const std::string& attempt, const pg::Fault& fault, bool cancelled);
+
+// What this node has to ask peers about attempts whose result it may have missed; id = the attempt.
+std::vector<OutboxEntry> awaited_results();
+// What a peer answers: how the attempt ended, empty while that is not decided. own_result: of this node's engine, null
+// where it knows none.
+std::string outcome_told(const std::string& attempt, const std::string& party, const Json& answer,
+                         const Json& own_result);
 
 std::vector<OutboxEntry> outbox_pending();
 void outbox_delivered(const std::string& id);

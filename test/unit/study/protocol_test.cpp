@@ -9,6 +9,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/mutants.h"
 #include "study/explain.h"
 #include "support/lasso_vectors.h"
 #include "support/message_of.h"
@@ -241,6 +242,34 @@ TEST(Study, TheLastRowIsWrittenAfterTheKeysAreGone) {
   h.run();
   EXPECT_EQ(empty, 3 * 8) << "after step 8";
   EXPECT_EQ(full, 3 * 7) << "after step 7: otherwise this test cannot fail";
+}
+
+// A party that cannot store the result: nobody gets it, unless the party says so too late.
+TEST(Study, NothingIsOpenedBeforeAllCanStoreIt) {
+  const Split split = split_diabetes(1);
+  for (const Mutant mutation : {Mutant::none, Mutant::promises_late})
+    for (int full = 0; full < kParties; ++full) {
+      active_mutant = mutation;
+      StudyHarness h(kDiabetesSpec, split.a, split.b);
+      std::atomic<int> done{0};
+      for (int party = 0; party < kParties; ++party)
+        h.observers[party].on_step = [&](const StepRow& row) {
+          if (row.step < 8) return;
+          ++done;
+          done.notify_all();
+        };
+      h.observers[full].on_release = [&] {
+        for (int now = done; mutation != Mutant::none && now < kParties - 1; now = done) done.wait(now);
+        throw Error(ErrorCode::limit_exceeded, "no space left on device");
+      };
+      EXPECT_THROW(h.run(), Error);
+      active_mutant = Mutant::none;
+      ASSERT_TRUE(h.failures[full]);
+      EXPECT_EQ(h.failures[full]->code(), ErrorCode::limit_exceeded);
+      for (int party = 0; party < kParties; ++party)
+        if (party != full)
+          EXPECT_EQ(h.results[party].coefficients.empty(), mutation == Mutant::none) << party << " of " << full;
+    }
 }
 
 // Table 1 of the source with its second controller: two matched records are enough to see the join (PROTOCOL.md).

@@ -47,6 +47,9 @@ class Recorder : public StudyObserver {
     if (on_step) on_step(row);
   }
   void matched(std::int64_t records) override { match_count = records; }
+  void before_release() override {
+    if (on_release) on_release();
+  }
   void round(std::int64_t done, std::int64_t estimated) override {
     rounds_in_order = rounds_in_order && done == rounds + 1;
     rounds = done;
@@ -54,6 +57,7 @@ class Recorder : public StudyObserver {
   }
   std::vector<StepRow> rows;
   std::function<void(const StepRow&)> on_step;
+  std::function<void()> on_release;
   std::int64_t match_count = -1;
   std::int64_t rounds = 0, rounds_estimated = 0;
   bool rounds_in_order = true;

@@ -1,0 +1,221 @@
+-- What: results that may have been opened: from the promise of this node to store one until it is stored, or known to be nowhere.
+-- Terms: promise = the engine is about to take part in opening the result, and this node can store it;
+--        in doubt = an attempt that ended here after its promise: another recipient may hold the result;
+--        holder = a recipient that has stored the result.
+-- Invariants: an attempt is released when a recipient has stored its result, and then at all parties in the end. A node in
+--             doubt asks the recipients. One whose attempt has ended without the result gets it from a holder only, so when no
+--             other recipient is one, nobody ever will be: then the attempt has failed. Who is no recipient is never given
+--             the numbers. A holder gives them to another recipient for 30 days.
+
+CREATE TABLE mpc_internal.awaited_results (
+  attempt text PRIMARY KEY,
+  study text NOT NULL,
+  version integer NOT NULL,
+  since timestamptz NOT NULL DEFAULT clock_timestamp(),
+  asking boolean NOT NULL DEFAULT false,
+  without text[] NOT NULL DEFAULT '{}',
+  room bytea
+);
+ALTER TABLE mpc_internal.awaited_results ALTER COLUMN room SET STORAGE EXTERNAL;
+COMMENT ON TABLE mpc_internal.awaited_results IS
+'attempts whose result this node promised to store and has not; asking = its engine has ended, recipients are asked; without = those that have no result; room = zeros, as many bytes as the result may take';
+SELECT pg_catalog.pg_extension_config_dump('mpc_internal.awaited_results', '');
+
+CREATE FUNCTION mpc_internal.result_lifetime() RETURNS interval
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT interval '30 days' $$;
+COMMENT ON FUNCTION mpc_internal.result_lifetime() IS 'for so long a holder gives a result to another recipient, and a node in doubt asks';
+
+CREATE FUNCTION mpc_internal.is_recipient(spec jsonb, party text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT spec -> 'recipients' ? party $$;
+COMMENT ON FUNCTION mpc_internal.is_recipient(jsonb, text) IS 'whether the party receives the result of a study with this spec';
+
+CREATE FUNCTION mpc_internal.result_bytes(spec jsonb) RETURNS integer
+LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$ SELECT (mpc_internal.models_in(spec) * (mpc_internal.numbers_of_model(spec) + 2) * 160)::integer $$;
+COMMENT ON FUNCTION mpc_internal.result_bytes(jsonb) IS 'what the rows of a result and their index entries take at most, for names of usual length';
+
+CREATE FUNCTION mpc_internal.attempt_promised(study text, attempt text) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+AS $$
+  INSERT INTO mpc_internal.awaited_results (attempt, study, version, room)
+  SELECT s.attempt, s.study, s.version, decode(repeat('00', mpc_internal.result_bytes(s.spec::jsonb)), 'hex')
+    FROM mpc_internal.studies AS s WHERE s.study = $1 AND s.attempt = $2 AND s.run_state = 'running'
+  ON CONFLICT DO NOTHING
+$$;
+COMMENT ON FUNCTION mpc_internal.attempt_promised(text, text) IS
+'this node can store the result of the attempt: it has just written as much. Nothing is opened before';
+
+CREATE FUNCTION mpc_internal.attempt_computed(attempt text) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+AS $$ UPDATE mpc_internal.awaited_results AS a SET asking = true, room = NULL WHERE a.attempt = $1 $$;
+COMMENT ON FUNCTION mpc_internal.attempt_computed(text) IS
+'the engine of this node, which is no recipient, has ended well: the study is released when a recipient says that it has stored the result';
+
+CREATE FUNCTION mpc_internal.doubt(attempt text, sqlstate text) RETURNS boolean
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+  -- A refusal and a solver that does not converge are outcomes that all three reach before anything is opened.
+  -- Where no other party is a recipient, nobody else has it either.
+  DELETE FROM mpc_internal.awaited_results AS a USING mpc_internal.studies AS s
+   WHERE a.attempt = $1 AND s.study = a.study AND s.version = a.version
+     AND ($2 IN ('MP005', 'MP006') OR s.spec::jsonb -> 'recipients' = jsonb_build_array(mpc_internal.own_party()));
+  UPDATE mpc_internal.awaited_results AS a SET asking = true, room = NULL WHERE a.attempt = $1;
+  SELECT EXISTS (SELECT FROM mpc_internal.awaited_results AS a WHERE a.attempt = $1)
+$$;
+COMMENT ON FUNCTION mpc_internal.doubt(text, text) IS
+'called when an attempt ends without its result: whether another party may hold it';
+
+CREATE FUNCTION mpc_internal.awaited_results(OUT attempt text, OUT party text, OUT message jsonb) RETURNS SETOF record
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+AS $$
+  DELETE FROM mpc_internal.awaited_results AS a WHERE a.since < clock_timestamp() - mpc_internal.result_lifetime();
+  SELECT a.attempt, r.party, jsonb_build_object('type', 'outcome', 'study', s.study, 'version', s.version,
+                                                'digest', s.digest, 'attempt', a.attempt)
+    FROM mpc_internal.awaited_results AS a JOIN mpc_internal.studies AS s USING (study, version),
+         jsonb_array_elements_text(s.spec::jsonb -> 'recipients') AS r (party)
+   WHERE a.asking AND r.party <> mpc_internal.own_party() AND r.party <> ALL (a.without)
+   ORDER BY a.since, a.attempt, r.party
+$$;
+COMMENT ON FUNCTION mpc_internal.awaited_results() IS 'whom this node has to ask about which attempt';
+
+CREATE FUNCTION mpc_internal.result_of(study text, version integer) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT jsonb_build_object(
+    'matched', (SELECT s.n_matched FROM mpc_internal.studies AS s WHERE s.study = $1 AND s.version = $2),
+    'fits', (SELECT jsonb_agg(to_jsonb(f) - '{study,version,released_at,bytes_sent}'::text[] ORDER BY f.lambda)
+               FROM mpc_internal.fits AS f WHERE f.study = $1 AND f.version = $2),
+    'coefficients', (SELECT jsonb_agg(to_jsonb(c) - '{study,version,place}'::text[] ORDER BY c.lambda, c.place)
+                       FROM mpc_internal.coefficients AS c WHERE c.study = $1 AND c.version = $2))
+$$;
+COMMENT ON FUNCTION mpc_internal.result_of(text, integer) IS
+'a stored result as mpc_internal.store_result takes it, without what is this node''s own (traffic, bytes sent)';
+
+CREATE FUNCTION mpc_internal.control_outcome(party text, message jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  held mpc_internal.studies%ROWTYPE;
+  spec jsonb;
+  answer jsonb := '{"state": "ended"}';
+BEGIN
+  -- Whoever is no party of it gets the same answer whether there is such a study or not.
+  SELECT s.* INTO held FROM mpc_internal.studies AS s
+   WHERE s.study = message ->> 'study' AND s.version = (message ->> 'version')::integer AND s.digest = message ->> 'digest'
+     AND s.attempt = message ->> 'attempt' AND control_outcome.party = ANY (s.parties);
+  spec := held.spec::jsonb;
+  IF held.run_state = 'running' THEN
+    RETURN '{"state": "open"}';
+  ELSIF held.run_state = 'released' AND mpc_internal.is_recipient(spec, mpc_internal.own_party()) THEN
+    answer := '{"state": "released"}';
+    IF mpc_internal.is_recipient(spec, party) AND held.finished_at > clock_timestamp() - mpc_internal.result_lifetime() THEN
+      answer := answer || jsonb_build_object('result', mpc_internal.result_of(held.study, held.version));
+    END IF;
+  END IF;
+  RETURN answer;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.control_outcome(text, jsonb) IS
+'what became of an attempt here, to a party of the study: open (it has not ended), released, with the result for a recipient, or ended without a result, which is final';
+
+CREATE FUNCTION mpc_internal.check_told_result(party text, spec jsonb, n_matched bigint, result jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  lambdas float8[] := ARRAY(SELECT l::float8 FROM mpc_internal.lambdas_in(spec) AS l ORDER BY 1);
+  names text[] := ARRAY(SELECT format('%s.%s', c.key, n) FROM jsonb_each(spec -> 'controllers') AS c,
+                                jsonb_array_elements_text(c.value -> 'attributes') AS n UNION ALL SELECT '.(intercept)' ORDER BY 1);
+BEGIN
+  IF (result ->> 'matched')::bigint IS DISTINCT FROM n_matched
+     OR ARRAY(SELECT f.lambda FROM jsonb_to_recordset(result -> 'fits') AS f (lambda float8) ORDER BY 1) <> lambdas
+     OR EXISTS (SELECT FROM jsonb_to_recordset(result -> 'fits') AS f (n bigint, parameters integer)
+                 WHERE f.n IS DISTINCT FROM n_matched OR f.parameters IS DISTINCT FROM cardinality(names))
+     OR EXISTS (SELECT FROM unnest(lambdas) AS l (lambda)
+                 WHERE ARRAY(SELECT format('%s.%s', c.party, c.attribute)
+                               FROM jsonb_to_recordset(result -> 'coefficients') AS c (lambda float8, attribute text, party text)
+                              WHERE c.lambda = l.lambda ORDER BY 1) <> names)
+     OR jsonb_array_length(result -> 'coefficients') IS DISTINCT FROM cardinality(lambdas) * cardinality(names) THEN
+    RAISE EXCEPTION USING ERRCODE = 'MP004', MESSAGE = format('party %s sent a result that is none of this study', party),
+      DETAIL = 'Its lambdas, its attributes or its number of records are not those of the spec and of the match.',
+      HINT = 'The nodes may run different versions of pg_mpc.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.check_told_result(text, jsonb, bigint, jsonb) IS
+'error MP004 unless a result that a peer gives has the models, attributes and records of the study';
+
+CREATE FUNCTION mpc_internal.settle_release(study text, version integer, attempt text, result jsonb, models integer, giver text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  DELETE FROM mpc_internal.awaited_results AS a WHERE a.attempt = settle_release.attempt;
+  IF result IS NOT NULL THEN
+    PERFORM mpc_internal.store_result(study, version, result);
+  END IF;
+  PERFORM mpc_internal.settle_use(study, attempt, 'released');
+  PERFORM mpc_internal.pass_heard_data(study, version);
+  PERFORM mpc_internal.record_event(study, attempt, 'opened', NULL, (
+    SELECT jsonb_build_object('what', '["iterations", "coefficients", "intercept", "r_squared"]'::jsonb,
+                              'to', s.spec::jsonb -> 'recipients', 'models', mpc_internal.models_in(s.spec::jsonb))
+      FROM mpc_internal.studies AS s WHERE s.study = settle_release.study AND s.version = settle_release.version));
+  PERFORM mpc_internal.record_event(study, attempt, 'released', mpc_internal.own_party(), jsonb_strip_nulls(jsonb_build_object(
+    'version', version, 'models', models, 'from', giver)));
+  PERFORM mpc_internal.send_head(study, version, attempt);
+  PERFORM mpc_internal.announce(study);
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.settle_release(text, integer, text, jsonb, integer, text) IS
+'what follows from a released attempt at this node: the result, if it is a recipient, the budget, the ledger; giver = the party whose copy it is, NULL: the own engine''s';
+
+CREATE FUNCTION mpc_internal.outcome_told(attempt text, party text, answer jsonb, own_result jsonb) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+AS $$
+DECLARE
+  awaited mpc_internal.awaited_results%ROWTYPE;
+  held mpc_internal.studies%ROWTYPE;
+  spec jsonb;
+  own boolean;
+BEGIN
+  SELECT a.* INTO awaited FROM mpc_internal.awaited_results AS a WHERE a.attempt = outcome_told.attempt AND a.asking FOR UPDATE;
+  SELECT s.* INTO held FROM mpc_internal.studies AS s WHERE s.study = awaited.study AND s.version = awaited.version FOR UPDATE;
+  spec := held.spec::jsonb;
+  own := mpc_internal.is_recipient(spec, mpc_internal.own_party());
+  -- While another attempt of it runs here, the answer has to wait: one version has one result.
+  IF held.study IS NULL OR NOT mpc_internal.is_recipient(spec, party) OR answer ->> 'state' = 'open'
+     OR held.run_state = 'running' AND held.attempt <> awaited.attempt THEN
+    RETURN NULL;
+  ELSIF answer ->> 'state' = 'released' THEN
+    IF own AND answer -> 'result' IS NULL THEN
+      RETURN NULL;
+    END IF;
+    IF own THEN
+      PERFORM mpc_internal.check_told_result(party, spec, held.n_matched, answer -> 'result');
+    END IF;
+    UPDATE mpc_internal.studies AS s
+       SET run_state = 'released', attempt = awaited.attempt, finished_at = clock_timestamp(),
+           sqlstate = NULL, last_error = NULL, error_detail = NULL, error_hint = NULL
+     WHERE s.study = held.study AND s.version = held.version;
+    PERFORM mpc_internal.settle_release(held.study, held.version, awaited.attempt, CASE WHEN own THEN answer -> 'result' ELSE own_result END,
+                                        mpc_internal.models_in(spec), party);
+    RETURN 'released';
+  ELSIF answer ->> 'state' = 'ended' THEN
+    UPDATE mpc_internal.awaited_results AS a SET without = a.without || party
+     WHERE a.attempt = awaited.attempt AND party <> ALL (a.without) RETURNING * INTO awaited;
+    IF EXISTS (SELECT FROM jsonb_array_elements_text(spec -> 'recipients') AS r (party)
+                WHERE r.party <> mpc_internal.own_party() AND r.party <> ALL (awaited.without)) THEN
+      RETURN NULL;
+    END IF;
+    DELETE FROM mpc_internal.awaited_results AS a WHERE a.attempt = awaited.attempt;
+    IF held.run_state <> 'running' THEN
+      PERFORM mpc_internal.settle_use(held.study, awaited.attempt, 'ended');
+    END IF;
+    RETURN 'failed';
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = 'MP004', MESSAGE = format('party %s sent an answer that the protocol does not allow', party),
+    DETAIL = 'It is asked what became of an attempt.', HINT = 'The nodes may run different versions of pg_mpc.';
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.outcome_told(text, text, jsonb, jsonb) IS
+'a recipient has said what became of an attempt that this node awaits the result of: returns released or failed when that is decided, NULL while it is not. own_result = what the engine of this node, which is no recipient, knows itself';

@@ -1,0 +1,76 @@
+// What: asking recipients what became of an attempt (outcomes.h).
+#include "worker/outcomes.h"
+
+#include <algorithm>
+
+#include "pg/workers.h"
+#include "worker/peer_answer.h"
+#include "worker/tables.h"
+
+namespace pgmpc {
+namespace {
+
+constexpr std::chrono::milliseconds kTimeout{15000};
+constexpr std::chrono::milliseconds kFirstPause{50}, kLastPause{15000};
+
+}  // namespace
+
+void Outcomes::wake() {
+  for (auto& [party, lane] : lanes_) {
+    loop_.cancel(std::exchange(lane.retry, 0));
+    lane.failures = 0;
+    lane.asked.clear();
+  }
+  ask();
+}
+
+void Outcomes::ask() {
+  std::set<std::string> left;  // peers that would be asked what they have been asked in this turn
+  try {
+    for (const tables::OutboxEntry& question : tables::awaited_results()) {
+      Lane& lane = lanes_[question.party];
+      if (lane.busy || lane.retry != 0) continue;
+      if (!lane.asked.insert(question.id).second) {
+        left.insert(question.party);
+        continue;
+      }
+      lane.busy = true;
+      peers_.control(question.party, question.message, kTimeout,
+                     [this, party = question.party, attempt = question.id](const Json& reply) {
+                       answered(party, attempt, reply);
+                     });
+    }
+  } catch (...) {
+    pg::log_warning("could not read which results this node awaits: " + pg::current_fault().message);
+    for (const auto& [party, lane] : lanes_) left.insert(party);
+  }
+  for (const std::string& party : left)
+    if (const Lane& lane = lanes_[party]; !lane.busy && lane.retry == 0) end_turn(party);
+}
+
+void Outcomes::answered(const std::string& party, const std::string& attempt, const Json& reply) {
+  lanes_[party].busy = false;
+  try {
+    if (PeerClient::unreachable(reply)) return end_turn(party);
+    const std::string outcome = read_answer(party, reply, [&](const Json& answer) {
+      return tables::outcome_told(attempt, party, answer, hooks_.own_result(attempt));
+    });
+    if (!outcome.empty()) hooks_.decided(attempt, outcome == "released");
+  } catch (...) {
+    pg::log_warning("party " + party + " could not say what became of attempt " + attempt + ": " +
+                    pg::current_fault().message);
+  }
+  ask();
+}
+
+void Outcomes::end_turn(const std::string& party) {
+  Lane& lane = lanes_[party];
+  lane.asked.clear();
+  const auto pause = std::min(kLastPause, kFirstPause * (1 << std::min(lane.failures++, 9)));
+  lane.retry = loop_.after(pause, [this, party] {
+    lanes_[party].retry = 0;
+    ask();
+  });
+}
+
+}  // namespace pgmpc

@@ -1,0 +1,134 @@
+# A study is released at all parties or at none, and nobody who should have its result is left without: nothing is opened
+# before all can store it, and a node that has missed the result gets it from another recipient.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use ThreeParties;
+
+my $mpc = ThreeParties->new;
+my ($hospital, $insurer, $third) = $mpc->nodes;
+$mpc->load_small(200);
+
+sub locked {
+	my ($node, $table) = @_;
+	return $mpc->hold_by($node, 'postgres', "LOCK TABLE mpc_internal.$table IN ACCESS EXCLUSIVE MODE");
+}
+sub begin {
+	my ($study, $spec, $tables) = @_;
+	$mpc->prepare_study($study, $spec, 'small_a', 'small_b');
+	my @held = map { locked(@$_) } @$tables;
+	return ($mpc->start_sql($hospital, "SELECT count(*) FROM mpc.run_study('$study')"), @held);
+}
+my $numbers = "SELECT md5(string_agg(c::text, '|' ORDER BY attribute)) FROM mpc.coefficients('%s') AS c";
+my $awaited = 'SELECT count(*) FROM mpc_internal.awaited_results';
+sub budget { return $mpc->ask($_[0], "SELECT outcome, models FROM mpc.source_uses WHERE study = '$_[1]'") }
+
+# --- a recipient whose server ends before its tables take the result ---
+my $from = -s $insurer->logfile;
+my ($job, $held) = begin('lost', $mpc->small_spec, [[$insurer, 'coefficients']]);
+$insurer->wait_for_log(qr/could not record the result of study lost/, $from);
+my ($code, $out, $err) = $mpc->finish($job);
+is($code, 0, 'the hospital has its result') or diag($err);
+$insurer->stop('immediate');
+$mpc->release($held);
+$insurer->start;
+$mpc->become($insurer, "SELECT state = 'released' AND last_error IS NULL FROM mpc.studies WHERE study = 'lost'");
+my $result = sprintf $numbers, 'lost';
+is($mpc->ask($insurer, $result), $mpc->ask($hospital, $result), 'the insurer gets the same numbers');
+like($mpc->ask($insurer, "SELECT detail ->> 'from' FROM mpc.ledger WHERE study = 'lost' AND event = 'released'"),
+	qr/^(?:erasmus_mc|zorgttp)$/, 'its ledger says whose copy it is');
+is(budget($insurer, 'lost'), 'released|1', 'the budget knows it');
+is($mpc->ask($insurer, "SELECT intact FROM mpc.verify_ledger()"), 't', 'the ledger is whole');
+is($insurer->safe_psql('postgres', $awaited), '0', 'nothing is awaited any more');
+
+# What is given away, and to whom: a party of the study, a recipient, within 30 days.
+sub outcome {
+	my ($node, $study, $asker) = @_;
+	return $node->safe_psql('postgres', "SELECT mpc_internal.control_outcome('$asker', jsonb_build_object('study', study, 'version', version, "
+		. "'digest', digest, 'attempt', attempt)) - 'result' || jsonb_build_object('numbers', mpc_internal.control_outcome('$asker', "
+		. "jsonb_build_object('study', study, 'version', version, 'digest', digest, 'attempt', attempt)) ? 'result') "
+		. "FROM mpc_internal.studies WHERE study = '$study'");
+}
+is(outcome($hospital, 'lost', 'zilveren_kruis'), '{"state": "released", "numbers": true}', 'a recipient is told the numbers');
+is(outcome($hospital, 'lost', 'someone_else'), '{"state": "ended", "numbers": false}', 'others not even that there is such a study');
+$hospital->safe_psql('postgres', "UPDATE mpc_internal.studies SET finished_at = finished_at - interval '31 days' WHERE study = 'lost'");
+is(outcome($hospital, 'lost', 'zilveren_kruis'), '{"state": "released", "numbers": false}', 'after 30 days only that it was released');
+
+# --- one recipient: the others call the study released when it has stored the result ---
+my $alone = $mpc->small_spec(recipients => ['erasmus_mc']);
+($job, $held) = begin('alone', $alone, [[$hospital, 'coefficients']]);
+for my $node ($insurer, $third) {
+	$mpc->become($node, "SELECT EXISTS (SELECT FROM mpc_internal.awaited_results WHERE study = 'alone' AND asking)");
+	is($mpc->state($node, 'alone'), 'running', $mpc->party($node) . ' waits for the recipient');
+}
+$mpc->refuses($third, "SELECT mpc.cancel_study('alone')", '55000', qr/the result of study "alone" is opened/, 'it cannot be cancelled');
+$mpc->release($held);
+($code, $out, $err) = $mpc->finish($job);
+is($code, 0, 'released') or diag($err);
+is($mpc->ended($_, 'alone'), 'released', 'at ' . $mpc->party($_)) for $mpc->nodes;
+is($mpc->ask($_, "SELECT count(*) FROM mpc.models WHERE study = 'alone' AND coefficient <> '{}'"), '0', 'no numbers at ' . $mpc->party($_))
+	for $insurer, $third;
+is(outcome($hospital, 'alone', 'zilveren_kruis'), '{"state": "released", "numbers": false}', 'who is no recipient is told no numbers');
+
+# The recipient loses it: nobody has it, so all agree that the study has failed, and the budget counts the attempt.
+$from = -s $hospital->logfile;
+($job, $held) = begin('gone', $alone, [[$hospital, 'coefficients']]);
+$hospital->wait_for_log(qr/could not record the result of study gone/, $from);
+$mpc->become($third, "SELECT EXISTS (SELECT FROM mpc_internal.awaited_results WHERE study = 'gone' AND asking)");
+$hospital->stop('immediate');
+$mpc->finish($job);
+$mpc->release($held);
+$hospital->start;
+is($mpc->ended($_, 'gone'), 'failed', 'failed at ' . $mpc->party($_)) for $mpc->nodes;
+$mpc->become($_, "SELECT count(*) = 0 FROM mpc_internal.awaited_results") for $mpc->nodes;
+is(budget($_, 'gone'), 'ended|1', 'counted at ' . $mpc->party($_)) for $hospital, $insurer;
+$mpc->ask($hospital, "SELECT count(*) FROM mpc.run_study('gone')");
+is($mpc->ended($_, 'gone'), 'released', 'the same study runs afterwards') for $mpc->nodes;
+
+# --- a party that cannot store the result for longer than the others wait: nothing is opened ---
+for my $node ($mpc->nodes) {
+	$node->append_conf('postgresql.conf', "pg_mpc.step_timeout = '5s'");
+	$node->reload;
+	$mpc->become($node, "SELECT current_setting('pg_mpc.step_timeout') = '5s'");
+}
+($job, $held) = begin('full', $mpc->small_spec, [[$insurer, 'awaited_results']]);
+($code, $out, $err) = $mpc->finish($job);
+isnt($code, 0, 'it ends for the hospital');
+$mpc->release($held);
+is($mpc->ended($_, 'full'), 'failed', 'failed at ' . $mpc->party($_)) for $mpc->nodes;
+$mpc->become($_, "SELECT count(*) = 0 FROM mpc_internal.awaited_results") for $mpc->nodes;
+is($mpc->ask($_, "SELECT count(*) FROM mpc.models WHERE study = 'full'"), '0', 'nothing released at ' . $mpc->party($_)) for $mpc->nodes;
+is(budget($_, 'full'), 'ended|1', 'counted at ' . $mpc->party($_)) for $hospital, $insurer;
+
+# --- an answer that is no result of the study changes nothing ---
+my $version = "SELECT study, version, digest, attempt FROM mpc_internal.studies WHERE study = 'full'";
+$insurer->safe_psql('postgres', "INSERT INTO mpc_internal.awaited_results (attempt, study, version, asking) SELECT attempt, study, version, true FROM ($version) AS s");
+my $good = $hospital->safe_psql('postgres', "SELECT mpc_internal.result_of('lost', 1) || jsonb_build_object('matched', 0)");
+my $matched = $insurer->safe_psql('postgres', "SELECT n_matched FROM mpc_internal.studies WHERE study = 'full'");
+my %wrong = (
+	'another number of records' => "jsonb_set(r, '{matched}', '7')",
+	'a lambda too many' => "jsonb_set(r, '{fits}', (r -> 'fits') || jsonb_set(r -> 'fits' -> 0, '{lambda}', '0.5'))",
+	'an attribute too few' => "r #- '{coefficients,0}'",
+	'another attribute' => "jsonb_set(r, '{coefficients,0,attribute}', '\"x9\"')",
+	'an attribute twice' => "jsonb_set(r, '{coefficients,0}', r -> 'coefficients' -> 1)",
+	'no coefficients' => "r - 'coefficients'",
+	'no number' => "jsonb_set(r, '{coefficients,0,coefficient}', '\"x\"')");
+my $stub = "jsonb_set(jsonb_set('$good'::jsonb, '{matched}', '$matched'), '{fits,0,n}', '$matched')";
+for my $name (sort keys %wrong) {
+	my ($stdout, $stderr) = ('', '');
+	my $status = $insurer->psql('postgres', "SELECT mpc_internal.outcome_told(attempt, 'erasmus_mc', jsonb_build_object('state', 'released', "
+		. "'result', $wrong{$name}), NULL) FROM (SELECT $stub AS r) AS g, ($version) AS s", stdout => \$stdout, stderr => \$stderr);
+	isnt($status, 0, "$name is refused");
+}
+is($insurer->safe_psql('postgres', "SELECT mpc_internal.outcome_told(attempt, 'zorgttp', '{\"state\": \"released\"}', NULL) FROM ($version) AS s"),
+	'', 'no result is none');
+is($mpc->state($insurer, 'full'), 'failed', 'the study has its state');
+is($insurer->safe_psql('postgres', "SELECT mpc_internal.outcome_told(attempt, 'erasmus_mc', jsonb_build_object('state', 'released', 'result', r), NULL) "
+	. "FROM (SELECT $stub AS r) AS g, ($version) AS s"), 'released', 'and a result that fits is taken');
+
+$mpc->stop;
+done_testing();
