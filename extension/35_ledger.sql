@@ -238,7 +238,7 @@ BEGIN
                 WHEN broken <= h.place THEN format('chain broken at %s', broken)
                 ELSE 'same' END
       FROM (SELECT (l.detail ->> 'place')::bigint AS place, l.study, l.attempt, l.at, l.detail ->> 'head' AS head
-              FROM mpc_internal.ledger AS l WHERE l.event = 'head' AND l.party = compare_ledger.party
+              FROM mpc_internal.ledger AS l WHERE l.detail ? 'head' AND l.party = compare_ledger.party
                AND l.id IN (SELECT mpc_internal.seen_entries(caller))) AS h
       LEFT JOIN jsonb_to_recordset(exported) AS e (place bigint, hash text) ON e.place = h.place
      ORDER BY h.place, h.at;

@@ -198,7 +198,8 @@ BEGIN
   END IF;
   PERFORM mpc_internal.require_room_for_decision(party, name, number, decided, number IS NOT DISTINCT FROM held.version);
   -- A decision may overtake its proposal: it is kept and counts once the proposal with this digest is here.
-  PERFORM mpc_internal.decide(name, number, party, message ->> 'digest', decided, objection, until);
+  PERFORM mpc_internal.decide(name, number, party, message ->> 'digest', decided, objection, until,
+                              stated => mpc_internal.stated_of(party, message));
   IF decided = 'approved' THEN
     PERFORM mpc_internal.hear_data(party, name, number, message -> 'data');
   END IF;

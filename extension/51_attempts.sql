@@ -14,7 +14,7 @@ $$;
 COMMENT ON FUNCTION mpc_internal.record_request(text, text, oid) IS
 'a role of this node asked for a start, a cancellation or the first step by hand; what comes of it has entries of its own';
 
-CREATE FUNCTION mpc_internal.attempt_started(study text, attempt text, manual boolean) RETURNS void
+CREATE FUNCTION mpc_internal.attempt_started(study text, attempt text, manual boolean, relied_on jsonb DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
 DECLARE
@@ -35,13 +35,18 @@ BEGIN
          started_at = clock_timestamp(), finished_at = NULL, n_matched = NULL,
          sqlstate = NULL, last_error = NULL, error_detail = NULL, error_hint = NULL
    WHERE s.study = held.study AND s.version = held.version;
+  PERFORM mpc_internal.record_event(study, attempt, 'relied_on', mpc_internal.own_party(), jsonb_build_object(
+    'version', held.version, 'digest', held.digest, 'data', encode(sha256(convert_to(mpc_internal.committed_data(held.study, held.version), 'UTF8')), 'hex'),
+    'said', relied_on, 'approvals', (
+      SELECT jsonb_object_agg(a.party, a.decided_at) FROM mpc_internal.approvals AS a
+       WHERE a.study = held.study AND a.version = held.version AND a.digest = held.digest AND a.decision = 'approved')));
   PERFORM mpc_internal.record_event(study, attempt, 'started', mpc_internal.own_party(),
                                     jsonb_build_object('version', held.version, 'digest', held.digest, 'manual', manual));
   PERFORM mpc_internal.send_head(study, held.version, attempt);
   PERFORM mpc_internal.announce(study);
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.attempt_started(text, text, boolean) IS 'the attempt is in force; the study is running, its models reserved. Errors: 55000 withdrawn meanwhile or an id that was used before, MP005 budget';
+COMMENT ON FUNCTION mpc_internal.attempt_started(text, text, boolean, jsonb) IS 'the attempt is in force; relied_on: what each peer said right before, ready or start; the study is running, its models reserved. Errors: 55000 withdrawn meanwhile or an id that was used before, MP005 budget';
 
 CREATE FUNCTION mpc_internal.status_reasons(data_status text, step integer) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -183,12 +188,32 @@ COMMENT ON FUNCTION mpc_internal.recover() IS 'at the start of the coordinator: 
 
 -- outbox
 
+CREATE FUNCTION mpc_internal.stated_with(kind text, queued_at timestamptz) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  last mpc_internal.ledger_seals%ROWTYPE;
+BEGIN
+  IF kind NOT IN ('approve', 'reject', 'withdraw', 'void') THEN
+    RETURN '{}';
+  END IF;
+  -- The entry of the decision is committed, as the message is.
+  PERFORM mpc_internal.seal_ledger();
+  IF NOT EXISTS (SELECT FROM mpc_internal.ledger AS l WHERE NOT EXISTS (SELECT FROM mpc_internal.ledger_seals AS s WHERE s.id = l.id)) THEN
+    SELECT * INTO last FROM mpc_internal.ledger_seals AS s ORDER BY s.place DESC LIMIT 1;
+  END IF;
+  RETURN jsonb_strip_nulls(jsonb_build_object('decided_at', extract(epoch FROM queued_at), 'place', last.place, 'head', encode(last.hash, 'hex')));
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.stated_with(text, timestamptz) IS
+'what a decision carries to the peers: when this node took it, and the head of its ledger after that (left out while an entry cannot be sealed)';
+
 CREATE FUNCTION mpc_internal.outbox_pending(OUT id bigint, OUT party text, OUT message jsonb) RETURNS SETOF record
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT o.id, p.party, o.message
+  SELECT o.id, p.party, o.message || mpc_internal.stated_with(o.message ->> 'type', o.queued_at)
     FROM mpc_internal.peers AS p,
-         LATERAL (SELECT n.id, n.message FROM mpc_internal.outbox AS n
+         LATERAL (SELECT n.id, n.message, n.queued_at FROM mpc_internal.outbox AS n
                    WHERE n.party = p.party
                      AND NOT EXISTS (SELECT FROM mpc_internal.outbox AS h
                                       WHERE h.party = p.party AND h.id <= n.id AND h.held_until > clock_timestamp()

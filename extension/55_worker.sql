@@ -245,11 +245,12 @@ COMMENT ON FUNCTION mpc.lasso(text) IS 'step 8 by hand, on each node: the regres
 
 -- the node and its peers
 
-CREATE FUNCTION mpc_internal.request_ping(peer text, OUT party text, OUT ok boolean, OUT round_trip_ms float8, OUT cause text)
+CREATE FUNCTION mpc_internal.request_ping(
+  peer text, OUT party text, OUT ok boolean, OUT round_trip_ms float8, OUT cause text, OUT clock_ahead_ms float8)
 RETURNS record
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_ping_peer';
-COMMENT ON FUNCTION mpc_internal.request_ping(text) IS 'asks the coordinator to ping a peer';
+COMMENT ON FUNCTION mpc_internal.request_ping(text) IS 'asks the coordinator to ping a peer; clock_ahead_ms: by how much its clock is ahead of this one, NULL when it does not say';
 
 CREATE FUNCTION mpc_internal.ping_peer(caller oid, peer text, OUT party text, OUT ok boolean, OUT round_trip_ms float8, OUT cause text)
 RETURNS record

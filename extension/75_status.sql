@@ -203,13 +203,19 @@ DECLARE
   answer record;
   weakness text := (mpc_internal.certificate_details(peer.certificate)).weakness;
   renew boolean := coalesce(peer.next_not_after, peer.not_after) < now() + interval '30 days';
+  clock text;
 BEGIN
   SELECT * INTO answer FROM mpc_internal.request_ping(peer.party);
-  status := CASE WHEN NOT answer.ok OR renew THEN 'problem' WHEN weakness IS NOT NULL THEN 'warning' ELSE 'ok' END;
+  IF abs(answer.clock_ahead_ms) > 60000 THEN
+    clock := format('its clock is %s s %s', round(abs(answer.clock_ahead_ms) / 1000),
+                    CASE WHEN answer.clock_ahead_ms > 0 THEN 'ahead of this one' ELSE 'behind this one' END);
+  END IF;
+  status := CASE WHEN NOT answer.ok OR renew THEN 'problem' WHEN weakness IS NOT NULL OR clock IS NOT NULL THEN 'warning' ELSE 'ok' END;
   detail := CASE WHEN answer.ok THEN format('answers at %s; its certificate expires on %s', peer.url, peer.not_after)
-            ELSE answer.cause END || coalesce(format('; its certificate is weak: %s', weakness), '');
+            ELSE answer.cause END || coalesce(format('; its certificate is weak: %s', weakness), '') || coalesce('; ' || clock, '');
   hint := CASE WHEN answer.cause LIKE 'this node''s own certificate is not loaded%' THEN 'Row "certificate" says what to do.'
                WHEN answer.ok AND renew THEN 'Ask the peer for its next certificate: mpc.alter_peer(..., next_certificate => ...) accepts both.'
+               WHEN clock IS NOT NULL THEN 'Both servers need the right time (NTP): certificates, approvals and ledger entries have dates.'
                WHEN answer.ok AND weakness IS NOT NULL THEN 'Ask the peer for another certificate (docs/operations.md, certificates).'
                WHEN NOT answer.ok THEN 'Both nodes need each other''s certificate and url; mpc.node_status() on the peer''s node shows its side.' END;
 END

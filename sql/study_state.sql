@@ -157,5 +157,6 @@ DROP TABLE gone;
 SELECT regexp_replace(fails($$SELECT mpc_internal.start_job('heart')$$), 'oid [0-9]+', 'oid X');
 
 -- the ledger
-SELECT event, party, detail FROM mpc.ledger WHERE attempt = repeat('4', 32) ORDER BY id;
+SELECT event, party, CASE event WHEN 'relied_on' THEN detail #- '{data}' #- '{approvals}' ELSE detail END AS detail
+  FROM mpc.ledger WHERE attempt = repeat('4', 32) ORDER BY id;
 SELECT entries = sealed, intact, first_broken, length(head) FROM mpc.verify_ledger();

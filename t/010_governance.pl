@@ -107,6 +107,31 @@ IPC::Run::run(['python3', '-c', $python, $file], '>', \$head, '2>', \$said, IPC:
 chomp $head;
 is($head, $mpc->ask($hospital, 'SELECT head FROM mpc.verify_ledger()'), 'a few lines of Python verify an exported ledger');
 
+# --- an approval that reaches a node after its study has run: what the node relied on is in its ledger before that ---
+my $digest = $mpc->propose('late', $mpc->small_spec);
+$mpc->ask($hospital, $mpc->approval('late', $digest, 'hospital', 'small_a'));
+$mpc->ask($insurer, $mpc->approval('late', $digest, 'insurer', 'small_b'));
+$mpc->become($_, "SELECT count(*) = 2 FROM mpc.approvals WHERE study = 'late'") for $mpc->nodes;
+$third->safe_psql('postgres', "BEGIN; SET SESSION AUTHORIZATION analyst; " . $mpc->approval('late', $digest, 'third')
+	. "; RESET SESSION AUTHORIZATION; UPDATE mpc_internal.outbox SET held_until = 'infinity' WHERE message ->> 'type' = 'approve'; COMMIT");
+$mpc->ask($hospital, "SELECT * FROM mpc.run_study('late')");
+is($mpc->ended($hospital, 'late'), 'released', 'it runs: the third party was asked');
+my $relied = "SELECT detail ->> 'said', detail -> 'approvals' ?& '{erasmus_mc,zilveren_kruis}', detail -> 'approvals' ? 'zorgttp',
+	id < (SELECT min(s.id) FROM mpc.ledger AS s WHERE s.study = 'late' AND s.event = 'started') FROM mpc.ledger WHERE study = 'late' AND event = 'relied_on'";
+is($mpc->ask($hospital, $relied), '{"zorgttp": "ready", "zilveren_kruis": "ready"}|t|f|t', 'what the starter relied on');
+is($mpc->ask($insurer, $relied), '{"erasmus_mc": "start"}|t|f|t', 'and what a party relied on that was told to start');
+$third->safe_psql('postgres', "UPDATE mpc_internal.outbox SET held_until = NULL; SELECT mpc_internal.wake_coordinator('outbox')");
+$mpc->become($hospital, "SELECT count(*) = 3 FROM mpc.approvals WHERE study = 'late'");
+is($mpc->ask($hospital, "SELECT a.decided_at < l.at, a.heard_at > l.at FROM mpc.approvals AS a, mpc.ledger AS l
+	WHERE a.study = 'late' AND a.party = 'zorgttp' AND l.study = 'late' AND l.event = 'started'"), 't|t', 'when it was decided, and when heard');
+is($mpc->ask($hospital, "SELECT decided_at FROM mpc.approvals WHERE study = 'late' AND party = 'zorgttp'"),
+	$mpc->ask($third, "SELECT decided_at FROM mpc.approvals WHERE study = 'late' AND party = 'zorgttp'"), 'by the clock of the party');
+is($mpc->ask($_, "SELECT heard_at IS NULL FROM mpc.approvals WHERE study = 'late' AND party = '" . $mpc->party($_) . "'"), 't', 'own decisions are not heard')
+	for $mpc->nodes;
+is($mpc->ask($_, "SELECT bool_and(detail ?& '{place,head,decided_at}') FROM mpc.ledger WHERE study = 'late' AND event = 'approved' AND party <> '"
+	. $mpc->party($_) . "'"), 't', 'with the head of the ledger of the party, at ' . $mpc->party($_)) for $mpc->nodes;
+is(verdicts($hospital, $third, exported($third, 'entries => false')), 'same', 'which its ledger has');
+
 # --- a source that has changed since it was approved ---
 $mpc->prepare_study('changed', $mpc->small_spec, 'small_a', 'small_b');
 $mpc->ask($hospital, 'UPDATE small_a SET x1 = x1 + 1 WHERE id = 7');
@@ -115,7 +140,7 @@ $mpc->refuses($hospital, "SELECT * FROM mpc.run_study('changed')", '55000',
 $mpc->become($insurer, "SELECT state = 'failed' FROM mpc.studies WHERE study = 'changed'");
 unlike($mpc->ask($insurer, "SELECT last_error FROM mpc.studies WHERE study = 'changed'"), qr/changed/,
 	'the others hear that the hospital stopped, not why');
-my $digest = $mpc->ask($hospital, "SELECT digest FROM mpc.studies WHERE study = 'changed'");
+$digest = $mpc->ask($hospital, "SELECT digest FROM mpc.studies WHERE study = 'changed'");
 $mpc->ask($hospital, $mpc->approval('changed', $digest, 'hospital', 'small_a'));
 # The others approved other data: nothing runs before they have decided again.
 $mpc->become($insurer, "SELECT decision = 'void' AND reason ~ 'data of erasmus_mc changed' FROM mpc.approvals WHERE study = 'changed' AND party = 'zilveren_kruis'");

@@ -134,6 +134,17 @@ print {$in} qq({"party": ["zorgttp"]}\n);
 $in->flush;
 readline($out);
 like($mpc->ask($hospital, "SELECT cause FROM mpc.ping_peer('zorgttp')"), qr/does not say that it is this party/, 'a ping that is answered by nonsense');
+for ([600_000, 'warning', qr/its clock is (?:599|60[01]) s ahead of this one/], [-600_000, 'warning', qr/its clock is (?:599|60[01]) s behind this one/],
+	[0, 'ok', qr/^answers at/]) {
+	my ($ahead, $status, $detail) = @$_;
+	my $time = $mpc->ask($hospital, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint + $ahead");
+	print {$in} qq({"party": "zorgttp", "time_ms": $time}\n);
+	$in->flush;
+	readline($out);
+	my ($said, $text) = split /\|/, $mpc->ask($hospital, "SELECT status, detail FROM mpc.node_status() WHERE \"check\" = 'peer zorgttp'"), 2;
+	is($said, $status, "a clock that is $ahead ms ahead");
+	like($text, $detail, '… is named');
+}
 is($mpc->ask($hospital, "SELECT status FROM mpc.node_status() WHERE \"check\" = 'workers'"), 'ok', 'the node lives on');
 close $in;
 waitpid $pid, 0;

@@ -49,6 +49,7 @@ ALTER TABLE mpc_internal.approvals ADD COLUMN commitment bytea;
 ALTER TABLE mpc_internal.approvals ADD COLUMN data_number integer;
 ALTER TABLE mpc_internal.approvals ADD COLUMN key_id bytea;
 ALTER TABLE mpc_internal.approvals ADD COLUMN source_owner oid;
+ALTER TABLE mpc_internal.approvals ADD COLUMN stated_at timestamptz;
 ALTER TABLE mpc_internal.outbox ADD COLUMN refused_at timestamptz;
 ALTER TABLE mpc_internal.outbox ADD COLUMN held_until timestamptz;
 ALTER TABLE mpc_internal.source_uses ADD COLUMN counterpart text;
@@ -56,6 +57,9 @@ ALTER TABLE mpc_internal.source_uses ADD COLUMN data_version bigint;
 ALTER TABLE mpc_internal.source_uses ADD COLUMN columns text[];
 ALTER TABLE mpc_internal.source_uses ADD COLUMN modelled text;
 ALTER TABLE mpc_internal.source_uses ADD COLUMN numbers bigint;
+
+DROP FUNCTION mpc_internal.attempt_started(text, text, boolean);
+DROP FUNCTION mpc_internal.request_ping(text);
 
 -- data
 

@@ -113,7 +113,10 @@ Router::~Router() {
 void Router::handle(Request request, Responder responder) {
   if (request.path == "/v1/ping") {
     if (request.method != HttpMethod::get) return responder.respond(405);
-    return responder.respond_json(200, Json{{"party", config_.party}, {"version", config_.version}}.dump());
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    const auto time_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+    return responder.respond_json(
+        200, Json{{"party", config_.party}, {"version", config_.version}, {"time_ms", time_ms}}.dump());
   }
   if (request.method != HttpMethod::post) return responder.respond(404);
   witness_wire(request.body);

@@ -304,6 +304,7 @@ void TransportChannel::abort() noexcept {
     if (failure_) return;
     auto unanswered = std::make_shared<int>(0);
     const int left = who_left();
+    if (config_.on_abort) config_.on_abort(left);
     for (int i = 0; i < kParties; ++i) {
       if (i == config_.self) continue;
       peers_[i].out->clear();

@@ -49,6 +49,8 @@ struct TransportConfig {
   // Protocol thread, when a cancelled attempt is aborted: index of the party because of which it was, -1: none is
   // known.
   std::function<int()> because_of;
+  // Who has left first, as the abort says that this channel sends.
+  std::function<void(int party)> on_abort;
   std::size_t buffer_limit = 32u << 20;  // per peer and direction
   int lifeline_fd = -1;                  // readable or hung up: the token is cancelled
   // Watchdog: a protocol thread that has gone astray while the I/O thread keeps telling the peers that all is well.

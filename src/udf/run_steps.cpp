@@ -73,17 +73,21 @@ Datum pg_mpc_step(PG_FUNCTION_ARGS) {
   });
 }
 
-// (party text, ok boolean, round_trip_ms float8, cause text)
+// (party text, ok boolean, round_trip_ms float8, cause text, clock_ahead_ms float8)
 Datum pg_mpc_ping_peer(PG_FUNCTION_ARGS) {
   TupleDesc type = pg::row_type(fcinfo);
   text* party = PG_GETARG_TEXT_PP(0);
   return pg::udf(fcinfo, [&] {
-    Datum values[4] = {PointerGetDatum(party), BoolGetDatum(true), Datum(0), Datum(0)};
-    bool nulls[4] = {false, false, true, true};
+    Datum values[5] = {PointerGetDatum(party), BoolGetDatum(true), Datum(0), Datum(0), Datum(0)};
+    bool nulls[5] = {false, false, true, true, true};
     try {
       Json answer = ask_now({{"op", "ping"}, {"peer", std::string(pg::text_of(party))}});
       values[2] = Float8GetDatum(answer.at("round_trip_ms").get<double>());
       nulls[2] = false;
+      if (const Json& ahead = answer.at("clock_ahead_ms"); !ahead.is_null()) {
+        values[4] = Float8GetDatum(ahead.get<double>());
+        nulls[4] = false;
+      }
     } catch (const pg::ServerError& error) {
       if (error.sqlstate() != ERRCODE_MPC_PEER_UNREACHABLE) throw;
       const std::string& cause = error.detail().empty() ? error.message() : error.detail();

@@ -41,6 +41,7 @@ void AttemptBook::engine_event(ConnectionId connection, const Json& event) {
   } else if (kind == "result") {
     computed(*attempt, event.at("result"));
   } else if (kind == "failed") {
+    if (attempt->left.empty()) attempt->left = text_member_or(event, "left", "");
     finish(*attempt, Attempt::State::failed, fault_of_json(event));
   } else {
     throw Error(ErrorCode::protocol_violation, "unknown event of an engine", kind);

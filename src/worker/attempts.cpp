@@ -123,7 +123,7 @@ Attempt& AttemptBook::form(const std::string& study, const std::string& id) {
 }
 
 Attempt& AttemptBook::launch(const std::string& study, const std::string& id, bool manual, Json job,
-                             const std::string& started_by) {
+                             const Json& relied_on, const std::string& started_by) {
   if (Attempt* known = find(id); known != nullptr && known->state != Attempt::State::forming) return *known;
   if (running() >= static_cast<std::size_t>(guc::max_studies()))
     throw Error(ErrorCode::limit_exceeded, "too many studies run on this node",
@@ -138,7 +138,7 @@ Attempt& AttemptBook::launch(const std::string& study, const std::string& id, bo
   attempt.started_at = std::time(nullptr);
   attempt.permits.insert("prepare");
   try {
-    tables::attempt_started(study, id, manual);
+    tables::attempt_started(study, id, manual, relied_on);
     // Other studies of this source may have started or ended since the job was made; from here on they see this one.
     const Json now = tables::start_job(study);
     // The SQL of version 0.1.0, which a node may have until ALTER EXTENSION pg_mpc UPDATE, counts no numbers and knows

@@ -100,8 +100,9 @@ class AttemptBook {
   // A new attempt of which only the id exists yet (third party, manual mode).
   Attempt& form(const std::string& study, const std::string& id);
   // Starts this node's engine; no effect when that attempt has an engine already. Throws when it cannot.
-  // started_by: the peer that starts the attempt; empty: this node.
-  Attempt& launch(const std::string& study, const std::string& id, bool manual, Json job,
+  // relied_on: what peers have said right before (tables.h); started_by: the peer that starts the attempt; empty: this
+  // node.
+  Attempt& launch(const std::string& study, const std::string& id, bool manual, Json job, const Json& relied_on,
                   const std::string& started_by = "");
   void finish(Attempt& attempt, Attempt::State state, std::optional<pg::Fault> fault);
   // A peer says that the attempt is over for it.

@@ -23,7 +23,7 @@ Coordinator::Coordinator()
     : peers_(loop_),
       book_(loop_, {[this](ConnectionId to, const Json& object) { return server_->send(to, to_frame(object)); },
                     [this](const Attempt& attempt, const std::string& reason) { stop_peers(attempt, reason); },
-                    [this] { outcomes_.wake(); }}),
+                    [this] { loop_.post([this] { outcomes_.wake(); }); }}),
       starter_(loop_, book_, peers_),
       outbox_(loop_, peers_),
       outcomes_(loop_, peers_,

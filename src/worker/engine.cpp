@@ -249,7 +249,7 @@ void Engine::run() noexcept {
     send({{"event", "result"}, {"result", std::move(result)}});
     released_ = true;
   } catch (...) {
-    report_failure(pg::current_fault());
+    report_failure(pg::current_fault(), left_);
   }
   eventfd_write(done_fd_, 1);
 }
@@ -271,6 +271,9 @@ Json Engine::run_protocol() {
     send({{"event", "waiting"}, {"peer", party}, {"cause", cause}});
   };
   config.because_of = [this] { return party_that_left(); };
+  config.on_abort = [this, self = config.self](int party) {
+    if (party != self) left_ = spec_.party_name(party);
+  };
   TransportChannel channel(std::move(config), cancel_);
   ThreadPool pool(guc::threads());
   Observer observer(*this, channel);
@@ -308,10 +311,11 @@ int Engine::party_that_left() {
 }
 
 // The token may be set (that is often why the attempt failed), so this one message is sent without it.
-void Engine::report_failure(const pg::Fault& fault) noexcept {
+void Engine::report_failure(const pg::Fault& fault, const std::string& left) noexcept {
   try {
     Json event = error_reply(fault)["error"];
     event["event"] = "failed";
+    event["left"] = left;
     CancelToken never;
     coordinator_.send(to_frame(event), Clock::now() + kLocalPatience, never);
   } catch (...) {

@@ -32,7 +32,8 @@ class Engine {
   bool stalled() const { return stalled_; }
   pg::Fault stall() const;
   bool join();  // true when the study was released here
-  void report_failure(const pg::Fault& fault) noexcept;
+  // left: the peer because of which the attempt ends; empty: none, or unknown.
+  void report_failure(const pg::Fault& fault, const std::string& left = "") noexcept;
 
  private:
   class Observer;
@@ -51,7 +52,8 @@ class Engine {
   const PaceClock::time_point begun_ = PaceClock::now();
   Json job_;
   Spec spec_;
-  std::string left_;  // the peer because of which the attempt ends, as the coordinator says; protocol thread
+  std::string
+      left_;  // the peer because of which the attempt ends, as the coordinator or the channel says; protocol thread
   bool third_party_ = false, manual_ = false, released_ = false;
   Source source_;
   std::thread thread_;

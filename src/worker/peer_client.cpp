@@ -34,6 +34,10 @@ Peer address_of(const tables::KnownPeer& peer) {
   return {peer.party, peer.url, peer.fingerprint, peer.next_fingerprint};
 }
 
+double wall_clock_ms() {
+  return std::chrono::duration<double, std::milli>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 double milliseconds_since(EventLoop::Clock::time_point begun) {
   return std::chrono::duration<double, std::milli>(EventLoop::Clock::now() - begun).count();
 }
@@ -108,7 +112,12 @@ void PeerClient::ping(const std::string& party, std::chrono::milliseconds timeou
     probe->get(target, "/v1/ping", timeout, [target, begun, done](HttpResult second) {
       double elapsed = milliseconds_since(begun);
       Json answer = reply_of(target.party, second);
-      done(unreachable(answer) ? answer : ok_reply({{"round_trip_ms", elapsed}}));
+      if (unreachable(answer)) return done(answer);
+      Json found{{"round_trip_ms", elapsed}, {"clock_ahead_ms", nullptr}};
+      // A node of an older version does not say its time.
+      if (const auto time = answer.find("time_ms"); time != answer.end() && time->is_number())
+        found["clock_ahead_ms"] = time->get<double>() - (wall_clock_ms() - elapsed / 2);
+      done(ok_reply(std::move(found)));
     });
   });
 }

@@ -28,8 +28,9 @@ class PeerClient {
   std::string identity_problem_text() const;  // with its reason; empty when there is none
 
   void control(const std::string& party, const Json& message, std::chrono::milliseconds timeout, Callback callback);
-  // {"ok":{"round_trip_ms": ...}} once the peer's listener has answered, on a new connection, under its pinned
-  // certificate and its name: connections that are open already say nothing about certificates changed since.
+  // {"ok":{"round_trip_ms": ..., "clock_ahead_ms": of the peer, against this node's, null: not told}} once the peer's
+  // listener has answered, on a new connection, under its pinned certificate and its name: connections that are open
+  // already say nothing about certificates changed since.
   void ping(const std::string& party, std::chrono::milliseconds timeout, Callback callback);
 
   static bool unreachable(const Json& reply) { return reply.contains("unreachable"); }

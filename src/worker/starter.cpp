@@ -250,7 +250,9 @@ void Starter::arbitrate(OperationPtr operation) {
 
 void Starter::launch(OperationPtr operation, const std::string& attempt) {
   try {
-    book_.launch(operation->study, attempt, operation->manual, operation->job);
+    Json relied_on = Json::object();
+    for (const auto& [party, ready] : operation->ready) relied_on[party] = "ready";
+    book_.launch(operation->study, attempt, operation->manual, operation->job, relied_on);
   } catch (...) {
     withdraw(*operation, attempt);
     throw;
@@ -347,8 +349,9 @@ Json Starter::peer_starts(const std::string& party, const Json& message) {
   if (arbiter && known != nullptr && known->id != id && !lost(*known, party, message)) {
     return entered(*known, party, life);
   }
-  Attempt& launched =
-      hide_reason(study, [&]() -> Attempt& { return book_.launch(study, id, false, std::move(job), party); });
+  Attempt& launched = hide_reason(study, [&]() -> Attempt& {
+    return book_.launch(study, id, false, std::move(job), {{party, "start"}}, party);
+  });
   return entered(launched, party, life);
 }
 

@@ -91,9 +91,13 @@ void record_request(const std::string& study, const std::string& what, std::int6
   query("SELECT mpc_internal.record_request($1, $2, $3::pg_catalog.oid)", {study, what, std::to_string(role)});
 }
 
-void attempt_started(const std::string& study, const std::string& attempt, bool manual) {
-  query("SELECT mpc_internal.attempt_started($1, $2, $3::pg_catalog.bool)",
-        {study, attempt, manual ? "true" : "false"});
+void attempt_started(const std::string& study, const std::string& attempt, bool manual, const Json& relied_on) {
+  const std::string by_hand = manual ? "true" : "false";
+  if (has_function("mpc_internal.attempt_started(text,text,boolean,jsonb)"))
+    query("SELECT mpc_internal.attempt_started($1, $2, $3::pg_catalog.bool, $4::pg_catalog.jsonb)",
+          {study, attempt, by_hand, dump(relied_on)});
+  else
+    query("SELECT mpc_internal.attempt_started($1, $2, $3::pg_catalog.bool)", {study, attempt, by_hand});
 }
 
 void attempt_step(const std::string& study, const std::string& attempt, const Json& row) {

@@ -40,7 +40,8 @@ std::optional<StudyState> study_state(const std::string& study);
 
 // Who asked this node for a start, a cancellation or (by hand) a first step. Unknown studies are left out.
 void record_request(const std::string& study, const std::string& what, std::int64_t role);
-void attempt_started(const std::string& study, const std::string& attempt, bool manual);
+// relied_on: what peers have said right before, by party: "ready" or "start".
+void attempt_started(const std::string& study, const std::string& attempt, bool manual, const Json& relied_on);
 void attempt_step(const std::string& study, const std::string& attempt, const Json& row);
 void attempt_matched(const std::string& study, const std::string& attempt, std::int64_t records);
 // This node can store the result of the attempt.
