@@ -18,7 +18,7 @@ GRANT EXECUTE ON FUNCTION mpc.export_ledger(boolean, bigint), mpc.compare_ledger
 GRANT EXECUTE ON FUNCTION mpc.draft_study(text, jsonb), mpc.propose_study(text, jsonb), mpc.approve_study(text, text, regclass, text),
   mpc.reject_study(text, text), mpc.withdraw_approval(text), mpc.check_source(text, regclass, text),
   mpc.explain_study(text, regclass, text) TO mpc_study;
-GRANT EXECUTE ON FUNCTION mpc.explain_study(text) TO mpc_study, mpc_reader, mpc_admin;
+GRANT EXECUTE ON FUNCTION mpc.explain_study(text), mpc.explain_text(text) TO mpc_study, mpc_reader, mpc_admin;
 GRANT EXECUTE ON FUNCTION mpc.keep_records(text, regclass, text) TO mpc_study;
 GRANT EXECUTE ON FUNCTION mpc.pending(text) TO mpc_study, mpc_admin;
 GRANT EXECUTE ON FUNCTION mpc.add_reader(text, text), mpc.remove_reader(text, text) TO mpc_study, mpc_admin;

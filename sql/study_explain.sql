@@ -3,6 +3,15 @@ SELECT mpc.propose_study('explained', test_spec()) IS NOT NULL AS proposed;
 SELECT step, name, party, peer, data_status, destroyed FROM mpc.explain_study('explained') WHERE step > 0;
 SELECT name FROM mpc.explain_study('explained') WHERE step = 0;
 SELECT learns FROM mpc.explain_study('explained') WHERE name = 'penalty';
+-- the same in sentences, for the person who signs: this party first, the digest, every party's part
+SELECT party, text LIKE format(E'Study "explained"\nDigest %s\n%%', digest) AS names_the_digest,
+       text LIKE format(E'%%\nWhat %s agrees to\n- %s is %%', party, party) AS speaks_to_the_party
+  FROM mpc.explain_text('explained'), mpc.studies WHERE study = 'explained';
+\pset format unaligned
+\pset tuples_only on
+SELECT text FROM mpc_internal.explain_spec_text((SELECT spec FROM mpc_internal.studies WHERE study = 'explained')) WHERE party = 'regress';
+\pset format aligned
+\pset tuples_only off
 -- without expected_records nothing that depends on the number of records is estimated
 SELECT count(*) FILTER (WHERE step BETWEEN 3 AND 6) AS rows, count(bytes) FILTER (WHERE step BETWEEN 3 AND 6) AS bytes,
        count(records) AS records, count(seconds) AS seconds FROM mpc.explain_study('explained');

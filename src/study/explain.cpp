@@ -15,8 +15,6 @@ namespace {
 
 using Rows = std::vector<ExplainRow>;
 
-constexpr const char* kNothing = "nothing";
-
 // How many records the rows of a party count with.
 struct Counts {
   Count expected;     // what the parties agreed on
@@ -33,66 +31,85 @@ struct Action {
   std::string name;
   int party;  // index
   int peer;   // index, -1 for none or both
-  std::string sends, learns;
+  std::string sends;
+  std::vector<Learning> learned;
 };
+
+std::string in_words(const std::vector<Learning>& learned) {
+  std::string text;
+  for (const Learning& each : learned) text += (text.empty() ? "" : "; ") + each.who + ": " + each.what;
+  return text.empty() ? kNothing : text;
+}
 
 void add(Rows& rows, const Spec& spec, Action action, const StepEstimate& estimate) {
   const bool third = action.party == 2;
   std::vector<std::string> destroyed = destroyed_in(spec, action.name, third);
+  std::string learns = in_words(action.learned);
   rows.push_back({action.step, std::move(action.name), spec.party_name(action.party),
                   action.peer < 0 ? std::string() : spec.party_name(action.peer), std::move(action.sends),
-                  std::move(action.learns), estimate.records, estimate.bytes, estimate.rounds, estimate.seconds,
-                  data_status(action.step, third), std::move(destroyed)});
+                  std::move(learns), std::move(action.learned), estimate.records, estimate.bytes, estimate.rounds,
+                  estimate.seconds, data_status(action.step, third), std::move(destroyed)});
 }
 
 // Steps 1 to 3: each controller on its own, then the joint key.
 void pseudonymise(Rows& rows, const Spec& spec, const Counts& counts, int self) {
   const int other = 1 - self;
-  add(rows, spec, {1, "prepare", self, -1, kNothing, kNothing}, estimate_prepare(counts.pushed(self)));
-  add(rows, spec,
-      {2, "agree_key", self, other, "its half of the joint key, sealed for the peer; a check value", kNothing},
+  add(rows, spec, {1, "prepare", self, -1, kNothing, {}}, estimate_prepare(counts.pushed(self)));
+  add(rows, spec, {2, "agree_key", self, other, "its half of the joint key, sealed for the peer; a check value", {}},
       estimate_agree_key());
-  add(rows, spec, {3, "scramble", self, -1, kNothing, kNothing}, estimate_scramble(spec, self, counts.pushed(self)));
+  add(rows, spec, {3, "scramble", self, -1, kNothing, {}}, estimate_scramble(spec, self, counts.pushed(self)));
 }
 
 void join(Rows& rows, const Spec& spec, const Counts& counts, int self) {
   add(rows, spec,
-      {4, "push", self, 2, "keyed hashes, its public key, a ciphertext block for every record",
-       "third party: how many records were pushed"},
+      {4,
+       "push",
+       self,
+       2,
+       "keyed hashes, its public key, a ciphertext block for every record",
+       {{"third party", {2}, "how many records were pushed"}}},
       estimate_push(spec, self, counts.pushed(self)));
 }
 
 void match(Rows& rows, const Spec& spec, const Counts& counts) {
   add(rows, spec,
-      {4, "match", 2, -1, "the number of matched records, or one bit that refuses",
-       "third party: both sizes and which pushed records pair up, as pseudonyms; controllers: the match count only"},
+      {4,
+       "match",
+       2,
+       -1,
+       "the number of matched records, or one bit that refuses",
+       {{"third party", {2}, "both sizes and which pushed records pair up, as pseudonyms"},
+        {"controllers", {0, 1}, "the match count only"}}},
       estimate_match(counts.expected));
 }
 
 void mask(Rows& rows, const Spec& spec, const Counts& counts, int self) {
   add(rows, spec,
-      {5, "mask", self, 2, "random shares, encrypted under the public key of " + spec.party_name(1 - self), kNothing},
+      {5, "mask", self, 2, "random shares, encrypted under the public key of " + spec.party_name(1 - self), {}},
       estimate_mask(spec, self, counts.matched(self)));
 }
 
 void unmask_third_party(Rows& rows, const Spec& spec, const Counts& counts) {
   for (int controller = 0; controller < 2; ++controller) {
     add(rows, spec,
-        {6, "unmask", 2, controller, "ciphertexts of value minus random share, in an order only the third party knows",
-         kNothing},
+        {6,
+         "unmask",
+         2,
+         controller,
+         "ciphertexts of value minus random share, in an order only the third party knows",
+         {}},
         estimate_send_sums(spec, controller, counts.expected));
   }
 }
 
 void unmask_controller(Rows& rows, const Spec& spec, const Counts& counts, int self) {
-  add(rows, spec, {6, "unmask", self, -1, kNothing, kNothing}, estimate_decrypt(spec, self, counts.matched(self)));
+  add(rows, spec, {6, "unmask", self, -1, kNothing, {}}, estimate_decrypt(spec, self, counts.matched(self)));
 }
 
 void share(Rows& rows, const Spec& spec, const Counts& counts, int party) {
   const bool third = party == 2;
   add(rows, spec,
-      {7, "share", party, third ? -1 : 1 - party, third ? kNothing : "one share of each of its additive shares",
-       kNothing},
+      {7, "share", party, third ? -1 : 1 - party, third ? kNothing : "one share of each of its additive shares", {}},
       estimate_share(spec, party, counts.matched(party)));
 }
 
@@ -103,11 +120,17 @@ std::string names_of(const std::vector<std::string>& names) {
 }
 
 void fit(Rows& rows, const Spec& spec, const Counts& counts, int party) {
+  std::vector<int> recipients;
+  for (const std::string& name : spec.recipients) recipients.push_back(spec.party_index(name));
   add(rows, spec,
-      {8, "lasso", party, -1,
+      {8,
+       "lasso",
+       party,
+       -1,
        spec.comparison == ComparisonKind::fast ? "shares of masked values and keys for comparisons"
                                                : "shares of masked values and truth tables for comparisons",
-       names_of(spec.recipients) + ": coefficients, intercept, measure of fit; all: number of iterations"},
+       {{names_of(spec.recipients), std::move(recipients), "coefficients, intercept, measure of fit"},
+        {"all", {0, 1, 2}, "number of iterations"}}},
       estimate_fit(spec, counts.matched(party)));
 }
 

@@ -16,13 +16,23 @@
 
 namespace pgmpc {
 
+inline constexpr const char* kNothing = "nothing";
+
+// What some of the parties learn in a step.
+struct Learning {
+  std::string who;           // as people read it: "third party", "all", names
+  std::vector<int> parties;  // who that is
+  std::string what;
+};
+
 struct ExplainRow {
-  int step = 0;       // 1 to 8 as in the protocol; 0 for what concerns the study as a whole
-  std::string name;   // prepare, agree_key, scramble, push, match, mask, unmask, share, lasso; for step 0 the subject
-  std::string party;  // who acts; empty: all
-  std::string peer;   // who receives; empty: nobody, or both others
-  std::string sends;
-  std::string learns;  // what others learn; for step 0 the statement
+  int step = 0;        // 1 to 8 as in the protocol; 0 for what concerns the study as a whole
+  std::string name;    // prepare, agree_key, scramble, push, match, mask, unmask, share, lasso; for step 0 the subject
+  std::string party;   // who acts; empty: all
+  std::string peer;    // who receives; empty: nobody, or both others
+  std::string sends;   // kNothing, or what it is
+  std::string learns;  // what others learn, all of learned in words; for step 0 the statement
+  std::vector<Learning> learned;
   std::optional<std::int64_t> records;
   std::optional<std::int64_t> bytes;
   std::optional<std::int64_t> rounds;

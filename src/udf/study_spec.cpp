@@ -8,6 +8,7 @@
 #include "pg/guard.h"
 #include "study/explain.h"
 #include "study/explain_estimate.h"
+#include "study/explain_text.h"
 #include "study/spec.h"
 
 extern "C" {
@@ -22,17 +23,32 @@ PG_FUNCTION_INFO_V1(pg_mpc_study_digest);
 PG_FUNCTION_INFO_V1(pg_mpc_require_feasible);
 PG_FUNCTION_INFO_V1(pg_mpc_spec_difference);
 PG_FUNCTION_INFO_V1(pg_mpc_explain_spec);
+PG_FUNCTION_INFO_V1(pg_mpc_explain_spec_text);
 }
 
 namespace {
 
-constexpr int kExplainColumns = 12;
+constexpr int kExplainColumns = 12, kTextColumns = 2;
 
-// Explanation in plain memory: what is left once C++ has been left. NULL is nullptr.
-struct ExplainTable {
-  int rows;
-  char** cells;  // kExplainColumns per row
+// Rows of an answer in plain memory: what is left once C++ has been left. NULL is nullptr.
+struct CellTable {
+  int rows, columns;
+  char** cells;  // row by row
 };
+
+CellTable empty_cells(std::size_t rows, int columns) {
+  const std::size_t cells = rows * static_cast<std::size_t>(columns);
+  return {static_cast<int>(rows), columns,
+          pg::call([&] { return static_cast<char**>(palloc0((cells + 1) * sizeof(char*))); })};
+}
+
+// Of a function that has materialised its result.
+void put_rows(FunctionCallInfo fcinfo, const CellTable& table) {
+  ReturnSetInfo* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+  AttInMetadata* columns = TupleDescGetAttInMetadata(result->setDesc);
+  for (int i = 0; i < table.rows; ++i)
+    tuplestore_puttuple(result->setResult, BuildTupleFromCStrings(columns, table.cells + i * table.columns));
+}
 
 Datum text_datum(std::string_view text) { return PointerGetDatum(pg::make_varlena(view_of(text))); }
 
@@ -45,7 +61,7 @@ char* number_or_null(const std::optional<std::int64_t>& number) {
 char* seconds_or_null(const std::optional<double>& seconds) {
   if (!seconds) return nullptr;
   char text[40];
-  snprintf(text, sizeof(text), "%.9g", *seconds);
+  snprintf(text, sizeof(text), "%.3g", *seconds);
   return pg::make_cstring(text);
 }
 
@@ -79,14 +95,22 @@ void fill_row(char** cells, const ExplainRow& row) {
   cells[11] = pg::make_cstring(array_literal(row.destroyed));
 }
 
-ExplainTable explain_table(std::string_view spec_text, std::string_view party,
-                           const std::optional<std::int64_t>& own_records) {
+CellTable explain_table(std::string_view spec_text, std::string_view party,
+                        const std::optional<std::int64_t>& own_records) {
   Spec spec = read_spec(spec_text);
   std::vector<ExplainRow> rows = explain(spec, spec.party_index(party), own_records);
-  const std::size_t cells = rows.size() * kExplainColumns;
-  ExplainTable table{static_cast<int>(rows.size()),
-                     pg::call([&] { return static_cast<char**>(palloc0((cells + 1) * sizeof(char*))); })};
+  CellTable table = empty_cells(rows.size(), kExplainColumns);
   for (std::size_t i = 0; i < rows.size(); ++i) fill_row(table.cells + i * kExplainColumns, rows[i]);
+  return table;
+}
+
+CellTable explain_text_table(std::string_view spec_text) {
+  const std::vector<PartyText> texts = explain_text(read_spec(spec_text));
+  CellTable table = empty_cells(texts.size(), kTextColumns);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    table.cells[i * kTextColumns] = text_or_null(texts[i].party);
+    table.cells[i * kTextColumns + 1] = text_or_null(texts[i].text);
+  }
   return table;
 }
 
@@ -137,13 +161,17 @@ Datum pg_mpc_explain_spec(PG_FUNCTION_ARGS) {
   const bool counted = PG_NARGS() > 2;
   const std::int64_t records = counted ? PG_GETARG_INT64(2) : 0;
   InitMaterializedSRF(fcinfo, 0);
-  ReturnSetInfo* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-  AttInMetadata* columns = TupleDescGetAttInMetadata(result->setDesc);
-  ExplainTable table = pg::udf([&] {
-    return explain_table(pg::text_of(spec), pg::text_of(party), counted ? std::optional(records) : std::nullopt);
-  });
-  for (int i = 0; i < table.rows; ++i)
-    tuplestore_puttuple(result->setResult, BuildTupleFromCStrings(columns, table.cells + i * kExplainColumns));
+  put_rows(fcinfo, pg::udf([&] {
+             return explain_table(pg::text_of(spec), pg::text_of(party),
+                                  counted ? std::optional(records) : std::nullopt);
+           }));
+  return static_cast<Datum>(0);
+}
+
+Datum pg_mpc_explain_spec_text(PG_FUNCTION_ARGS) {
+  text* spec = PG_GETARG_TEXT_PP(0);
+  InitMaterializedSRF(fcinfo, 0);
+  put_rows(fcinfo, pg::udf([&] { return explain_text_table(pg::text_of(spec)); }));
   return static_cast<Datum>(0);
 }
 
