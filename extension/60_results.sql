@@ -19,6 +19,7 @@ CREATE TABLE mpc_internal.fits (
   rounds bigint,
   bytes_sent bigint,
   released_at timestamptz NOT NULL DEFAULT now(),
+  r_squared_grid float8,
   CONSTRAINT fits_pkey PRIMARY KEY (study, version, lambda)
 );
 COMMENT ON TABLE mpc_internal.fits IS 'one row per released model';
@@ -33,6 +34,7 @@ CREATE TABLE mpc_internal.coefficients (
   party text,
   coefficient float8 NOT NULL,
   selected boolean NOT NULL,
+  grid float8,
   CONSTRAINT coefficients_pkey PRIMARY KEY (study, version, lambda, place)
 );
 COMMENT ON TABLE mpc_internal.coefficients IS
@@ -58,17 +60,17 @@ CREATE FUNCTION mpc_internal.store_result(study text, version integer, result js
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
   INSERT INTO mpc_internal.fits (study, version, lambda, n, parameters, nonzero, iterations, converged, r_squared,
-                                 adjusted_r_squared, rounds, bytes_sent)
+                                 adjusted_r_squared, rounds, bytes_sent, r_squared_grid)
   SELECT $1, $2, f.lambda, f.n, f.parameters, f.nonzero, f.iterations, f.converged, f.r_squared,
-         f.adjusted_r_squared, f.rounds, f.bytes_sent
+         f.adjusted_r_squared, f.rounds, f.bytes_sent, f.r_squared_grid
     FROM jsonb_to_recordset(coalesce($3 -> 'fits', '[]')) AS f (
            lambda float8, n bigint, parameters integer, nonzero integer, iterations integer, converged boolean,
-           r_squared float8, adjusted_r_squared float8, rounds bigint, bytes_sent bigint);
-  INSERT INTO mpc_internal.coefficients (study, version, lambda, place, attribute, party, coefficient, selected)
+           r_squared float8, adjusted_r_squared float8, rounds bigint, bytes_sent bigint, r_squared_grid float8);
+  INSERT INTO mpc_internal.coefficients (study, version, lambda, place, attribute, party, coefficient, selected, grid)
   SELECT $1, $2, c.lambda, row_number() OVER (PARTITION BY c.lambda ORDER BY c.ordinality), c.attribute,
-         nullif(c.party, ''), c.coefficient, c.selected
+         nullif(c.party, ''), c.coefficient, c.selected, c.grid
     FROM ROWS FROM (jsonb_to_recordset(coalesce($3 -> 'coefficients', '[]')) AS (
-           lambda float8, attribute text, party text, coefficient float8, selected boolean)) WITH ORDINALITY AS c;
+           lambda float8, attribute text, party text, coefficient float8, selected boolean, grid float8)) WITH ORDINALITY AS c;
   INSERT INTO mpc_internal.traffic (study, version, place, phase, rounds, elements, bytes_sent)
   SELECT $1, $2, t.ordinality, t.phase, t.rounds, t.elements, t.bytes_sent
     FROM ROWS FROM (jsonb_to_recordset(coalesce($3 -> 'traffic', '[]')) AS (
@@ -137,7 +139,7 @@ COMMENT ON FUNCTION mpc_internal.one_lambda(text, integer, float8) IS
 -- public functions
 
 CREATE FUNCTION mpc_internal.coefficients(caller oid, study text)
-RETURNS TABLE (lambda float8, attribute text, party text, coefficient float8, selected boolean)
+RETURNS TABLE (lambda float8, attribute text, party text, coefficient float8, selected boolean, version integer)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -145,22 +147,23 @@ DECLARE
   number integer;
 BEGIN
   number := mpc_internal.released_version(caller, study);
-  RETURN QUERY SELECT c.lambda, c.attribute, c.party, c.coefficient, c.selected FROM mpc_internal.coefficients AS c
+  RETURN QUERY SELECT c.lambda, c.attribute, c.party, mpc_internal.released_digits(c.coefficient, c.grid), c.selected, c.version
+                 FROM mpc_internal.coefficients AS c
                 WHERE c.study = coefficients.study AND c.version = number ORDER BY c.lambda, c.place;
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.coefficients(oid, text) IS 'implements mpc.coefficients';
 
 CREATE FUNCTION mpc.coefficients(study text)
-RETURNS TABLE (lambda float8, attribute text, party text, coefficient float8, selected boolean)
+RETURNS TABLE (lambda float8, attribute text, party text, coefficient float8, selected boolean, version integer)
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.coefficients(text) IS
-'coefficients of a released study in original units (outcome units per attribute unit), a row per lambda and attribute; the intercept has attribute "(intercept)" and no party. Of several released versions, here and in mpc.fit, mpc.transcript and mpc.predict, it is the latest that the caller may read; view mpc.models has them all. Errors: 42704 unknown study, 42501 no reader of a released version, 55000 not released';
+'coefficients of a released study in original units (outcome units per attribute unit), a row per lambda and attribute; the intercept has attribute "(intercept)" and no party. Numbers are shown with two decimal places more than the precision needs that they were released with, and with at most nine significant digits; mpc.predict uses them as they were released. version is that of the study. Of several released versions, here and in mpc.fit, mpc.transcript and mpc.predict, it is the latest that the caller may read; view mpc.models has them all. Errors: 42704 unknown study, 42501 no reader of a released version, 55000 not released';
 
 CREATE FUNCTION mpc_internal.fit(caller oid, study text)
 RETURNS TABLE (lambda float8, n bigint, parameters integer, nonzero integer, iterations integer, converged boolean,
-               r_squared float8, adjusted_r_squared float8, rounds bigint, bytes_sent bigint)
+               r_squared float8, adjusted_r_squared float8, rounds bigint, bytes_sent bigint, version integer)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -168,8 +171,10 @@ DECLARE
   number integer;
 BEGIN
   number := mpc_internal.released_version(caller, study);
-  RETURN QUERY SELECT f.lambda, f.n, f.parameters, f.nonzero, f.iterations, f.converged, f.r_squared,
-                      f.adjusted_r_squared, f.rounds, f.bytes_sent FROM mpc_internal.fits AS f
+  RETURN QUERY SELECT f.lambda, f.n, f.parameters, f.nonzero, f.iterations, f.converged,
+                      mpc_internal.released_digits(f.r_squared, f.r_squared_grid),
+                      mpc_internal.released_digits(f.adjusted_r_squared, f.r_squared_grid), f.rounds, f.bytes_sent, f.version
+                 FROM mpc_internal.fits AS f
                 WHERE f.study = fit.study AND f.version = number ORDER BY f.lambda;
 END
 $$;
@@ -177,11 +182,11 @@ COMMENT ON FUNCTION mpc_internal.fit(oid, text) IS 'implements mpc.fit';
 
 CREATE FUNCTION mpc.fit(study text)
 RETURNS TABLE (lambda float8, n bigint, parameters integer, nonzero integer, iterations integer, converged boolean,
-               r_squared float8, adjusted_r_squared float8, rounds bigint, bytes_sent bigint)
+               r_squared float8, adjusted_r_squared float8, rounds bigint, bytes_sent bigint, version integer)
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.fit(text) IS
-'measures of fit of a released study, a row per lambda: n matched records, parameters with the intercept, R squared, and what the run took at this node. Errors: as mpc.coefficients';
+'measures of fit of a released study, a row per lambda: n matched records, parameters with the intercept, R squared, and what the run took at this node; version is that of the study. Errors: as mpc.coefficients';
 
 CREATE FUNCTION mpc_internal.transcript(caller oid, study text)
 RETURNS TABLE (phase text, rounds bigint, elements bigint, bytes_sent bigint)

@@ -1,4 +1,6 @@
 -- What: the views of the public schema.
+-- Terms: wide = what may fill a line of a terminal: digests, attempts, fingerprints, arrays, JSON. Such columns come last, except
+--             in mpc.studies, whose order scripts rely on.
 -- Invariants: a member of mpc_study or mpc_admin sees every study, another role the versions of studies of which it is a
 --             reader (44_readers.sql), also through functions of its own (security_barrier); they show this node's own
 --             counts only; what others may not know is not here (no match count below the agreed minimum, no sizes of
@@ -22,8 +24,8 @@ COMMENT ON VIEW mpc.studies IS
 
 CREATE VIEW mpc.approvals WITH (security_barrier) AS
 SELECT a.study, a.version, a.party, a.decision, coalesce(a.stated_at, a.decided_at) AS decided_at, a.source_name AS source, a.decided_by,
-       a.reason, a.expires_at, a.data_number, a.two_valued, encode(a.commitment, 'hex') AS commitment,
-       CASE WHEN a.decided_by IS NULL THEN a.decided_at END AS heard_at
+       a.expires_at, CASE WHEN a.decided_by IS NULL THEN a.decided_at END AS heard_at, a.data_number, a.two_valued, a.reason,
+       encode(a.commitment, 'hex') AS commitment
   FROM mpc_internal.approvals AS a JOIN mpc_internal.studies AS s
     ON s.study = a.study AND s.version = a.version AND s.digest = a.digest AND a.party = ANY (s.parties)
  WHERE (mpc_internal.sees_every_study() OR (a.study, a.version) IN (SELECT r.study, r.version FROM mpc_internal.readable_versions AS r));
@@ -31,8 +33,8 @@ COMMENT ON VIEW mpc.approvals IS
 'decision of each party on each version (approved, rejected, withdrawn, or void: approved before the data of another party changed) and until when an approval holds; source and decided_by are known for this node only. data_number: which version of its data a controller brings (1 as in earlier studies), two_valued: its columns with at most two values, commitment: what its approval commits to. decided_at: when the party decided, by its own clock; heard_at: when this node heard of it, NULL for its own decisions';
 
 CREATE VIEW mpc.study_history WITH (security_barrier) AS
-SELECT l.study, (l.detail ->> 'version')::integer AS version, l.at, l.event, l.party, l.detail ->> 'by' AS role, l.attempt,
-       l.detail - '{version,by}'::text[] AS detail, l.id
+SELECT l.study, (l.detail ->> 'version')::integer AS version, l.at, l.event, l.party, l.detail ->> 'by' AS role, l.id,
+       l.detail - '{version,by}'::text[] AS detail, l.attempt
   FROM mpc_internal.ledger AS l
  WHERE l.event IN ('drafted', 'proposed', 'approved', 'rejected', 'withdrawn', 'void', 'asked', 'started', 'released', 'failed', 'cancelled')
    AND (mpc_internal.sees_every_study() OR l.id IN (SELECT e.id FROM mpc_internal.entry_versions AS e JOIN mpc_internal.readable_versions AS r USING (study, version)))
@@ -49,32 +51,33 @@ SELECT p.party,
           FROM mpc_internal.studies AS s WHERE p.party = ANY (s.parties)) AS role,
        p.url, p.fingerprint, p.not_after, p.last_seen,
        floor(extract(epoch FROM p.not_after - now()) / 86400)::integer AS days_to_expiry,
-       p.next_fingerprint, p.next_not_after
+       p.next_not_after, p.next_fingerprint
   FROM mpc_internal.peers AS p;
 COMMENT ON VIEW mpc.parties IS 'peers of this node; role as in the studies known here (controller, third_party), NULL before the first; next_fingerprint is accepted too while the peer changes its certificate';
 
 CREATE VIEW mpc.steps WITH (security_barrier) AS
-SELECT s.study, s.attempt, s.party, s.step, s.name, s.peer, s.records, s.bytes, s.seconds, s.data_status, s.destroyed,
-       s.finished_at, s.version, s.cpu_seconds, s.kernel_seconds
+SELECT s.study, s.version, s.party, s.step, s.name, s.peer, s.records, s.bytes, s.seconds, s.data_status, s.finished_at,
+       s.cpu_seconds, s.kernel_seconds, s.destroyed, s.attempt
   FROM mpc_internal.steps AS s WHERE (mpc_internal.sees_every_study() OR (s.study, s.version) IN (SELECT r.study, r.version FROM mpc_internal.readable_versions AS r)) ORDER BY s.id;
 COMMENT ON VIEW mpc.steps IS 'finished steps of this node in the order in which they ended: what the data was then, what was destroyed; processor seconds of the engine, and of them in batch computations (kernels)';
 
 CREATE VIEW mpc.models WITH (security_barrier) AS
-SELECT f.study, f.version, f.lambda, f.n, m.attribute, m.party, m.coefficient, m.intercept, f.nonzero, f.r_squared,
-       f.adjusted_r_squared, f.released_at
+SELECT f.study, f.version, f.lambda, f.n, f.nonzero, mpc_internal.released_digits(f.r_squared, f.r_squared_grid) AS r_squared,
+       mpc_internal.released_digits(f.adjusted_r_squared, f.r_squared_grid) AS adjusted_r_squared, f.released_at, m.intercept,
+       m.attribute, m.party, m.coefficient
   FROM mpc_internal.fits AS f,
        LATERAL (SELECT array_agg(c.attribute ORDER BY c.place) FILTER (WHERE c.party IS NOT NULL) AS attribute,
                        array_agg(c.party ORDER BY c.place) FILTER (WHERE c.party IS NOT NULL) AS party,
-                       array_agg(c.coefficient ORDER BY c.place) FILTER (WHERE c.party IS NOT NULL) AS coefficient,
-                       min(c.coefficient) FILTER (WHERE c.party IS NULL) AS intercept
-                  FROM mpc_internal.coefficients AS c
+                       array_agg(d.coefficient ORDER BY c.place) FILTER (WHERE c.party IS NOT NULL) AS coefficient,
+                       min(d.coefficient) FILTER (WHERE c.party IS NULL) AS intercept
+                  FROM mpc_internal.coefficients AS c, LATERAL (SELECT mpc_internal.released_digits(c.coefficient, c.grid)) AS d (coefficient)
                  WHERE c.study = f.study AND c.version = f.version AND c.lambda = f.lambda) AS m
  WHERE mpc_internal.reads_every_result() OR (f.study, f.version) IN (SELECT r.study, r.version FROM mpc_internal.readable_versions AS r);
 COMMENT ON VIEW mpc.models IS
-'a row per released model: attribute, party and coefficient are arrays in the same order, the intercept stands apart';
+'a row per released model: attribute, party and coefficient are arrays in the same order, the intercept stands apart. Numbers are shown as in mpc.coefficients';
 
 CREATE VIEW mpc.ledger WITH (security_barrier) AS
-SELECT l.id, l.at, l.study, l.attempt, l.event, l.party, l.detail, s.prev_hash, s.hash
+SELECT l.id, l.at, l.study, l.event, l.party, l.detail, l.attempt, s.prev_hash, s.hash
   FROM mpc_internal.ledger AS l LEFT JOIN mpc_internal.ledger_seals AS s USING (id)
  WHERE l.study IS NULL OR mpc_internal.sees_every_study()
     OR l.id IN (SELECT e.id FROM mpc_internal.entry_versions AS e JOIN mpc_internal.readable_versions AS r USING (study, version));
@@ -82,8 +85,8 @@ COMMENT ON VIEW mpc.ledger IS
 'append-only record of this node, an entry per event: peers, proposals, decisions, attempts, steps (what was sent to whom, what was destroyed, data status with the reason per criterion), what was opened, heads of the peers'' ledgers; hash chain, see mpc.verify_ledger() and mpc.export_ledger()';
 
 CREATE VIEW mpc.stat_study_progress WITH (security_barrier) AS
-SELECT p.pid, p.study, p.attempt, p.phase, p.done, p.total, p.step, p.bytes_sent, p.started_at,
-       p.rounds, p.rounds_estimated, p.seconds, p.awaited
+SELECT p.pid, p.study, p.step, p.phase, p.done, p.total, p.seconds, p.awaited, p.rounds, p.rounds_estimated, p.bytes_sent,
+       p.started_at, p.attempt
   FROM mpc_internal.progress() AS p
  WHERE mpc_internal.sees_every_study()
     OR (p.study, p.attempt) IN (SELECT s.study, s.attempt FROM mpc_internal.studies AS s JOIN mpc_internal.readable_versions AS r USING (study, version));

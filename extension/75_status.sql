@@ -37,7 +37,7 @@ BEGIN
   ELSE
     status := CASE WHEN days < 30 THEN 'problem' WHEN own.weakness IS NOT NULL THEN 'warning' ELSE 'ok' END;
     detail := format('fingerprint %s, %s days to expiry on %s', own.fingerprint, days, own.not_after)
-              || coalesce(format('; weak: %s', own.weakness), '');
+              || coalesce('; weak: ' || own.weakness, '');
     hint := CASE WHEN days < 30 THEN 'Renew it in time: all peers have to know the new certificate (mpc.alter_peer).'
                  WHEN own.weakness IS NOT NULL THEN 'Peers whose TLS library has stricter rules refuse it: make another one (docs/operations.md, certificates).' END;
   END IF;
@@ -121,7 +121,7 @@ BEGIN
   END IF;
   status := CASE WHEN NOT answer.ok OR renew THEN 'problem' WHEN weakness IS NOT NULL OR clock IS NOT NULL THEN 'warning' ELSE 'ok' END;
   detail := CASE WHEN answer.ok THEN format('answers at %s; its certificate expires on %s', peer.url, peer.not_after)
-            ELSE answer.cause END || coalesce(format('; its certificate is weak: %s', weakness), '') || coalesce('; ' || clock, '');
+            ELSE answer.cause END || coalesce('; its certificate is weak: ' || weakness, '') || coalesce('; ' || clock, '');
   hint := CASE WHEN answer.cause LIKE 'this node''s own certificate is not loaded%' THEN 'Row "certificate" says what to do.'
                WHEN answer.ok AND renew THEN 'Ask the peer for its next certificate: mpc.alter_peer(..., next_certificate => ...) accepts both.'
                WHEN clock IS NOT NULL THEN 'Both servers need the right time (NTP): certificates, approvals and ledger entries have dates.'

@@ -46,5 +46,6 @@ GRANT SELECT ON mpc.studies, mpc.approvals, mpc.study_history, mpc.steps, mpc.le
   mpc.stat_study_progress TO mpc_reader, mpc_study, mpc_admin;
 -- Views call these as whoever reads them.
 GRANT EXECUTE ON FUNCTION mpc_internal.sees_every_study(), mpc_internal.reads_every_result(),
+  mpc_internal.released_digits(float8, float8),
   mpc_internal.budget_of(oid[], text[], text) TO mpc_reader, mpc_study, mpc_admin;
 GRANT SELECT ON mpc.parties TO mpc_reader, mpc_study, mpc_admin;

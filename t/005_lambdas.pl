@@ -93,7 +93,7 @@ for (@cases) {
 	cmp_ok(violation(\%full, $b), '<=', 1e-7, "$study: the optimum of its penalty");
 	cmp_ok(violation({%full, lambda => 1.001 * $full{lambda}}, $b), '>', 1e-5, "$study: and not that of another lambda");
 	my $predicted = $mpc->ask($insurer, "SELECT mpc.predict('$study', '{\"x1\": 0.5, \"x2\": -1, \"x3\": 2}')");
-	cmp_ok(abs($predicted - ($b->{'(intercept)'} + 0.5 * $b->{x1} - $b->{x2} + 2 * $b->{x3})), '<=', 1e-9, "$study: predict");
+	cmp_ok(abs($predicted - ($b->{'(intercept)'} + 0.5 * $b->{x1} - $b->{x2} + 2 * $b->{x3})), '<=', 1e-7, "$study: predict, from the numbers that mpc.coefficients shows");
 	next if $analysis->{kind} ne 'ridge';
 	is($mpc->ask($hospital, "SELECT bool_and(selected) FROM mpc.coefficients('$study')"), 't', "$study: leaves nothing out");
 	is($mpc->ask($hospital, "SELECT nonzero FROM mpc.fit('$study')"), '3', "$study: all columns count");

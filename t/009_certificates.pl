@@ -15,6 +15,7 @@ $mpc->load_small(200);
 
 is($mpc->ask($hospital, "SELECT days_to_expiry BETWEEN 820 AND 825 AND next_fingerprint IS NULL FROM mpc.parties"),
 	"t\nt", 'days to expiry');
+is($mpc->ask($hospital, "SELECT count(*) FROM mpc.node_status() WHERE detail ~ 'weak'"), '0', 'a good certificate is not called weak');
 
 # A study in the middle of its run: the insurer's engine waits for its source.
 $mpc->prepare_study('rotation', $mpc->small_spec, 'small_a', 'small_b');

@@ -61,6 +61,20 @@ ALTER TABLE mpc_internal.source_uses ADD COLUMN numbers bigint;
 DROP FUNCTION mpc_internal.attempt_started(text, text, boolean);
 DROP FUNCTION mpc_internal.request_ping(text);
 
+-- Wide columns of views are the last ones; results have the version of the study and the precision of each number.
+ALTER TABLE mpc_internal.fits ADD COLUMN r_squared_grid float8;
+ALTER TABLE mpc_internal.coefficients ADD COLUMN grid float8;
+DROP FUNCTION mpc.coefficients(text);
+DROP FUNCTION mpc.fit(text);
+DROP VIEW mpc.approvals;
+DROP VIEW mpc.study_history;
+DROP VIEW mpc.parties;
+DROP VIEW mpc.steps;
+DROP VIEW mpc.models;
+DROP VIEW mpc.ledger;
+DROP VIEW mpc.stat_study_progress;
+DROP VIEW mpc.source_uses;
+
 -- data
 
 -- Whoever could read a study before may read it now, in the versions that there are: all members of mpc_reader, and the

@@ -294,15 +294,20 @@ std::vector<Model> release(const Fixed& fixed, TaskGroup& tasks, const Prepared&
     model.lambda = request.lambdas[k];
     model.iterations = candidates[k].iterations;
     model.received = !opened.empty();
+    const auto grid = [&](std::size_t i) { return std::ldexp(1.0, candidates[k].model.grid[i]); };
     auto value = [&](std::size_t i) {
       return std::ldexp(static_cast<double>(opened[k * (d + 2) + i].to_signed()), -kReleaseBits);
     };
     if (model.received) {
-      for (std::size_t j = 0; j < d; ++j)
-        model.coefficients.push_back(
-            std::ldexp(value(j) * problems[k].unscale[j], outcome - request.described[j].exponent));
+      for (std::size_t j = 0; j < d; ++j) {
+        const int exponent = outcome - request.described[j].exponent;
+        model.coefficients.push_back(std::ldexp(value(j) * problems[k].unscale[j], exponent));
+        model.coefficient_grids.push_back(std::ldexp(grid(j) * problems[k].unscale[j], exponent));
+      }
       model.r_squared = value(d);
+      model.r_squared_grid = grid(d);
       model.intercept = std::ldexp(value(d + 1), outcome);
+      model.intercept_grid = std::ldexp(grid(d + 1), outcome);
     }
     models.push_back(std::move(model));
   }

@@ -66,6 +66,10 @@ struct Model {
   std::vector<double> coefficients;  // original units, in column order
   double intercept = 0;
   double r_squared = 0;
+  // What the numbers are rounded to, in their units.
+  std::vector<double> coefficient_grids;
+  double intercept_grid = 0;
+  double r_squared_grid = 0;
 };
 
 using AnalysisProgress = std::function<void(const char* phase, std::uint64_t done, std::uint64_t total)>;

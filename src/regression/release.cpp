@@ -85,6 +85,7 @@ void round_exactly(const Fixed& fixed, TaskGroup& tasks, const Problem& p, const
       exact_truncate(s, label(Phase::release, p.index, 4), wide, 2 * kProductBits - kReleaseBits, 84);
   tasks.join(coefficients);
   model.values.push_back(intercept[0]);
+  model.grid.assign(model.values.size(), -kReleaseBits);
 }
 
 bool rounds_to_grid(Precision precision) { return precision != Precision::exact && !mutant(Mutant::unrounded_release); }
@@ -96,11 +97,14 @@ class Rounding {
   Rounding(const Fixed& fixed, TaskGroup& tasks, int first_gate, int bits, int bound)
       : fixed_(fixed), tasks_(tasks), first_gate_(first_gate), bits_(bits), bound_(bound) {}
 
-  // Rounds value, which has `bits` fractional bits, to 2^exponent; *out gets kReleaseBits.
-  void add(const Fp& value, int exponent, Fp* out) {
-    Group& group = groups_[std::clamp(bits_ + exponent, bits_ - kReleaseBits, kMostShift)];
+  // Rounds value, which has `bits` fractional bits, to 2^exponent; *out gets kReleaseBits. Returns the exponent that is
+  // used in the limits of what can be rounded.
+  int add(const Fp& value, int exponent, Fp* out) {
+    const int lost = std::clamp(bits_ + exponent, bits_ - kReleaseBits, kMostShift);
+    Group& group = groups_[lost];
     group.values.push_back(value);
     group.out.push_back(out);
+    return lost - bits_;
   }
 
   void start(std::vector<TaskGroup::Handle>& running) {
@@ -150,11 +154,13 @@ void round_to_grid(const Fixed& fixed, TaskGroup& tasks, const ReleaseGrid& grid
     ModelShares& model = *each.model;
     const std::size_t d = each.problem->b.size();
     model.values.resize(d + 2);
+    model.grid.resize(d + 2);
     // A coefficient is its number times unscale, a power of two.
     for (std::size_t j = 0; j < d; ++j)
-      numbers.add(model.wide[j], exponents[at++] - std::ilogb(each.problem->unscale[j]), &model.values[j]);
-    numbers.add(model.wide[d], r_squared_exponent(precision, rows), &model.values[d]);
-    intercepts.add(model.wide_intercept, exponents[at++], &model.values[d + 1]);
+      model.grid[j] =
+          numbers.add(model.wide[j], exponents[at++] - std::ilogb(each.problem->unscale[j]), &model.values[j]);
+    model.grid[d] = numbers.add(model.wide[d], r_squared_exponent(precision, rows), &model.values[d]);
+    model.grid[d + 1] = intercepts.add(model.wide_intercept, exponents[at++], &model.values[d + 1]);
   }
   std::vector<TaskGroup::Handle> running;
   numbers.start(running);

@@ -31,10 +31,11 @@ struct Scaled {
 Scaled unscale(const Fixed& fixed, const Problem& p, const Fp& outcome_sd, const FpVector& u);
 
 struct ModelShares {
-  FpVector values;     // coefficients, R^2, intercept: kReleaseBits
-  FpVector wide;       // coefficients and R^2 before rounding: degree 2, 2F bits
-  Fp wide_intercept;   // degree 2, 2 * kProductBits
-  FpVector exponents;  // of the grids, coefficients and intercept, above ReleaseGrid::lowest
+  FpVector values;        // coefficients, R^2, intercept: kReleaseBits
+  std::vector<int> grid;  // log2 of what each of values is rounded to
+  FpVector wide;          // coefficients and R^2 before rounding: degree 2, 2F bits
+  Fp wide_intercept;      // degree 2, 2 * kProductBits
+  FpVector exponents;     // of the grids, coefficients and intercept, above ReleaseGrid::lowest
 };
 
 inline constexpr int kProductBits = 32;  // of coefficients and of means where they meet

@@ -67,6 +67,7 @@ struct Coefficient {
   std::string party;
   double value = 0;
   bool selected = false;
+  double grid = 0;  // value is a multiple of it
 };
 
 struct FitRow {
@@ -75,6 +76,7 @@ struct FitRow {
   int parameters = 0, nonzero = 0, iterations = 0;
   bool converged = false;
   double r_squared = 0, adjusted_r_squared = 0;
+  double r_squared_grid = 0;
   std::int64_t rounds = 0, bytes_sent = 0;
 };
 

@@ -234,11 +234,12 @@ void Run::record(const std::vector<Model>& models, std::int64_t rounds) {
         const double value = model.coefficients[j];
         const bool selected = all || value != 0;
         fit.nonzero += selected;
-        result_.coefficients.push_back(
-            {model.lambda, columns[j].name, spec_.party_name(columns[j].party), value, selected});
+        result_.coefficients.push_back({model.lambda, columns[j].name, spec_.party_name(columns[j].party), value,
+                                        selected, model.coefficient_grids[j]});
       }
-      result_.coefficients.push_back({model.lambda, "(intercept)", "", model.intercept, true});
+      result_.coefficients.push_back({model.lambda, "(intercept)", "", model.intercept, true, model.intercept_grid});
       fit.r_squared = model.r_squared;
+      fit.r_squared_grid = model.r_squared_grid;
       const double freedom = static_cast<double>(fit.n) - (penalised ? fit.nonzero : fit.parameters - 1) - 1;
       if (freedom > 0) fit.adjusted_r_squared = 1 - (1 - fit.r_squared) * (static_cast<double>(fit.n) - 1) / freedom;
     }

@@ -1,4 +1,6 @@
 // What: SQL functions for running a study by hand, one per step, and those that ask the coordinator about the node.
+#include <cmath>
+
 #include "base/duration.h"
 #include "pg/guc.h"
 #include "udf/run_client.h"
@@ -82,7 +84,7 @@ Datum pg_mpc_ping_peer(PG_FUNCTION_ARGS) {
     bool nulls[5] = {false, false, true, true, true};
     try {
       Json answer = ask_now({{"op", "ping"}, {"peer", std::string(pg::text_of(party))}});
-      values[2] = Float8GetDatum(answer.at("round_trip_ms").get<double>());
+      values[2] = Float8GetDatum(std::round(answer.at("round_trip_ms").get<double>() * 1e3) / 1e3);
       nulls[2] = false;
       if (const Json& ahead = answer.at("clock_ahead_ms"); !ahead.is_null()) {
         values[4] = Float8GetDatum(ahead.get<double>());

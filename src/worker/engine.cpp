@@ -6,6 +6,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <cmath>
+
 #include "base/cleansing_heap.h"
 #include "net/transport_channel.h"
 #include "pg/guc.h"
@@ -23,6 +25,9 @@ constexpr std::chrono::seconds kLocalPatience{30};        // for the coordinator
 constexpr std::chrono::milliseconds kLastWord{100};       // for the coordinator to say why it ended the engine
 constexpr std::chrono::milliseconds kProgressPause{200};  // between two progress events of one phase
 
+// Finer than this, times of a step are noise.
+double in_microseconds(double seconds) { return std::round(seconds * 1e6) / 1e6; }
+
 Json row_json(const StepRow& row) {
   Json json{{"party", row.party},
             {"step", row.step},
@@ -30,11 +35,11 @@ Json row_json(const StepRow& row) {
             {"peer", row.peer.empty() ? Json() : Json(row.peer)},
             {"records", nullptr},
             {"bytes", nullptr},
-            {"seconds", row.seconds},
+            {"seconds", in_microseconds(row.seconds)},
             {"data_status", row.data_status},
             {"destroyed", row.destroyed},
-            {"cpu_seconds", row.cpu_seconds},
-            {"kernel_seconds", row.kernel_seconds}};
+            {"cpu_seconds", in_microseconds(row.cpu_seconds)},
+            {"kernel_seconds", in_microseconds(row.kernel_seconds)}};
   if (row.records) json["records"] = *row.records;
   if (row.bytes) json["bytes"] = *row.bytes;
   return json;
@@ -53,7 +58,8 @@ Json result_json(const StudyResult& result) {
                                     {"attribute", c.attribute},
                                     {"party", c.party.empty() ? Json() : Json(c.party)},
                                     {"coefficient", c.value},
-                                    {"selected", c.selected}});
+                                    {"selected", c.selected},
+                                    {"grid", c.grid}});
   for (const FitRow& f : result.fits)
     json["fits"].push_back({{"lambda", f.lambda},
                             {"n", f.n},
@@ -63,6 +69,7 @@ Json result_json(const StudyResult& result) {
                             {"converged", f.converged},
                             {"r_squared", f.r_squared},
                             {"adjusted_r_squared", f.adjusted_r_squared},
+                            {"r_squared_grid", f.r_squared_grid},
                             {"rounds", f.rounds},
                             {"bytes_sent", f.bytes_sent}});
   return json;

@@ -1,0 +1,16 @@
+-- What: how released numbers are shown.
+-- Terms: grid = what a number was rounded to under MPC before it was released, a power of two times its scale (statistical or
+--             coarse precision: about an eighth or half of its standard error; exact: 28 fractional bits).
+-- Invariants: a number is shown with two decimal places more than its grid needs, so that what is shown is at most 1/200 of the grid
+--             away from what was released, and with at most nine significant digits, which is more than the accuracy of an exact
+--             model. Tables and mpc.predict keep the released number itself.
+
+CREATE FUNCTION mpc_internal.released_digits(value float8, grid float8) RETURNS float8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE WHEN $1 = 0 OR $1 IN ('NaN', 'Infinity', '-Infinity') THEN $1
+         ELSE round($1::numeric, least(8 - floor(log(abs($1))),
+                                       CASE WHEN $2 > 0 THEN greatest(ceil(-log($2)) + 2, 0) END)::integer)::float8 END
+$$;
+COMMENT ON FUNCTION mpc_internal.released_digits(float8, float8) IS
+'a released number with two decimal places more than its grid needs, and at most nine significant digits; without a grid, for models of 0.1, these nine';
