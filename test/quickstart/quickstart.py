@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""A walk through docs/quickstart.md: its own blocks, word for word, on three machines with an ordinary Debian cluster each.
+
+A block is typed on the machines and as the user that its first line names; it fails if a command fails or if it prints
+something else than the answer that the document shows. What the document leaves to people is done here: an empty cluster
+"main" made by pg_createcluster, as Debian's package does; names of hosts; certificates that are sent to the others; waiting
+until a message to another party has arrived, and asking again until what is shown is there.
+Usage: quickstart.py DIR SOURCES MAJOR   (as root; the extension is built in SOURCES for PostgreSQL MAJOR)
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path[:0] = [os.path.join(ROOT, "test", "lib"), os.path.join(ROOT, "tools", "lib")]
+
+import document  # noqa: E402
+from machines import Machine  # noqa: E402
+from namespaces import Namespaces  # noqa: E402
+from processes import CommandError  # noqa: E402
+from verdicts import exit_status, verdict  # noqa: E402
+
+DEADLINE = 60  # of what comes by itself: a message, the result at another node
+PAUSE = 0.2
+CERTIFICATE = "/etc/pg_mpc/{}.crt"
+
+
+class Walk:
+    def __init__(self, directory, sources, major):
+        self.sources, self.major = sources, major
+        self.rows, self.groups = document.read(os.path.join(sources, "docs", "quickstart.md"))
+        self.network = Namespaces([row["what"] for row in self.rows])
+        hosts = {row["host"]: self.network.address(row["what"]) for row in self.rows}
+        self.machines = {}
+        try:
+            for row in self.rows:
+                what = row["what"]
+                self.machines[what] = Machine(os.path.join(directory, row["party"]), self.network.inside(what), sources, hosts)
+        except BaseException:
+            self.end()
+            raise
+
+    def end(self):
+        for machine in self.machines.values():
+            machine.end()
+        self.network.remove()
+
+    # --- what the document takes for granted ---
+
+    def make_clusters(self):
+        def make(what):
+            return self.root(what, f"pg_createcluster {self.major} main --start")
+
+        bad = on_all(self.machines, make)
+        verdict("each machine has an empty cluster, made by pg_createcluster", bad)
+        return not bad
+
+    def root(self, what, text):
+        return complaint(what, self.machines[what].run(["bash", "-eu"], text))
+
+    def send_certificates(self, block, what):
+        """The certificates that the block reads, from the machines of their owners."""
+        for row in self.rows:
+            path = CERTIFICATE.format(row["party"])
+            if row["what"] != what and path in block.text:
+                shutil.copy(self.machines[row["what"]].path(path), self.machines[what].path(path))
+
+    def until_messages_have_arrived(self):
+        def arrive(what):
+            return self.again_until(what, ["psql", "-X", "-A", "-t", "-d", "postgres"],
+                                    "SELECT count(*) FROM mpc_internal.outbox", "0")
+
+        return on_all(self.machines, arrive)
+
+    def again_until(self, what, command, text, answer, role="postgres"):
+        """Asks until the answer is the one that the document shows, as somebody who waits for it does."""
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            told = self.machines[what].run(["runuser", "-u", role, "--", *command], text)
+            if told[0] == 0 and document.same(answer, told[1]):
+                return []
+            if time.monotonic() > deadline:
+                return complaint(what, told) or [lines(f"{what}: it printed\n{told[1]}and the document shows\n{answer}")]
+            threading.Event().wait(PAUSE)
+
+    # --- the blocks ---
+
+    def go(self):
+        for group in self.groups if self.make_clusters() else ():
+            calls = [(block, what) for block in group for what in self.machines if block.is_for(what)]
+            bad = on_all(calls, lambda call: self.type(*call))
+            if not bad and any(block.role == "analyst" for block in group):
+                bad = self.until_messages_have_arrived()
+            verdict("; ".join(block.name() for block in group), bad)
+            if bad:
+                break
+
+    def type(self, block, what):
+        row = next(row for row in self.rows if row["what"] == what)
+        self.send_certificates(block, what)
+        text = document.adapted(block, row, self.major)
+        if block.language == "sh":
+            return self.type_into_shell(what, text)
+        command = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "postgres"]
+        if block.answer is not None:
+            return self.again_until(what, command, text, block.answer, block.role)
+        return complaint(what, self.machines[what].run(["runuser", "-u", block.role, "--", *command], text))
+
+    def type_into_shell(self, what, text):
+        # One build at a time in one checkout (tools/private_pg); servers that are started do not keep the lock.
+        lock = ["flock", "--close", os.path.join(self.sources, ".build.lock")]
+        return complaint(what, self.machines[what].run([*lock, "bash", "-eu"], text, cwd=self.sources))
+
+
+def complaint(what, told):
+    status, output, errors = told
+    return [] if status == 0 else [lines(f"{what}: exit status {status}\n{output[-3000:]}{errors[-3000:]}")]
+
+
+def lines(text):
+    """The text as verdict() prints it: a comment on each line."""
+    return text.rstrip().replace("\n", "\n#     ")
+
+
+def on_all(items, work):
+    """Work on all items at the same time; what was wrong."""
+    bad = []
+    threads = [threading.Thread(target=lambda item=item: bad.extend(work(item))) for item in items]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return bad
+
+
+def packages_are_named(groups, sources):
+    """The document names what tools/check installs before it builds."""
+    script = '. "$1/tools/lib/common.sh"; printf "%s\\n" "${build_packages[@]}"'
+    wanted = subprocess.run(["bash", "-euc", script, "packages", sources], capture_output=True, text=True, check=True)
+    installs = [block.text for group in groups for block in group if re.search(r"^apt-get install", block.text, re.M)]
+    missing = set(wanted.stdout.split()) - set(" ".join(installs).split())
+    verdict("the packages of the document are those of the build", [f"missing: {name}" for name in missing])
+
+
+def main():
+    directory, sources, major = sys.argv[1:]
+    try:
+        walk = Walk(os.path.abspath(directory), os.path.abspath(sources), major)
+    except (CommandError, document.DocumentError) as error:
+        verdict("three machines and a document", [str(error)])
+        return exit_status()
+    try:
+        packages_are_named(walk.groups, walk.sources)
+        walk.go()
+    finally:
+        walk.end()
+    return exit_status()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
