@@ -257,7 +257,7 @@ BEGIN
     PERFORM mpc_internal.require_versions(held.study, held.spec::jsonb, counterpart, pin.data_version);
     PERFORM mpc_internal.require_cohort(held.study, held.spec::jsonb, counterpart, pin.data_version, brought);
     PERFORM mpc_internal.require_union(held.study, held.spec::jsonb, counterpart, pin.data_version);
-    PERFORM mpc_internal.notice_identifiers(held.study, held.spec::jsonb, names, pin.profile::jsonb);
+    PERFORM mpc_internal.notice_identifiers(held.study, held.spec::jsonb, names, pin.profile::jsonb -> 'identifier');
   END IF;
   PERFORM mpc_internal.require_heard(held.study, held.spec::jsonb, a.party, a.columns, mpc_internal.number_at_start(a))
      FROM mpc_internal.approvals AS a

@@ -11,7 +11,7 @@ CREATE FUNCTION mpc_internal.pin_source(
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_pin_source';
 COMMENT ON FUNCTION mpc_internal.pin_source(text, text, oid, text[], oid, text, text, integer) IS
-'reads a source as the role, as an engine would: keyed digest and number of its complete records, the data version that it is for the counterpart (whose records it keeps when it is a new one), a commitment per column, the columns with two values, and what its identifiers look like (identifier_profile)';
+'reads a source as the role, as an engine would: keyed digest and number of its complete records, the data version that it is for the counterpart (whose records it keeps when it is a new one), a commitment per column, the columns with two values, and what it looks like (source_profile)';
 
 CREATE FUNCTION mpc_internal.source_schema(source oid, columns text[]) RETURNS jsonb
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp

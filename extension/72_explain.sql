@@ -82,9 +82,8 @@ BEGIN
   PERFORM mpc_internal.require_source(source, caller);
   keys := mpc_internal.identifier_columns(held.spec, source, identifier);
   PERFORM mpc_internal.require_binding(held.spec, held.party, source, keys, caller);
-  EXECUTE format('SELECT count(*) FROM %s WHERE %s', source,
-                 mpc_internal.complete_rows(keys || mpc_internal.columns_of(held.spec, held.party))) INTO own_records;
-  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  own_records := mpc_internal.source_profile(held.spec::text, held.party, source, keys,
+                                             mpc_internal.columns_of(held.spec, held.party))::jsonb ->> 'kept';
   RETURN QUERY SELECT * FROM mpc_internal.explain_spec(held.spec::text, held.party, own_records);
 END
 $$;

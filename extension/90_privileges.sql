@@ -29,12 +29,9 @@ GRANT USAGE ON SCHEMA mpc_internal TO mpc_study;
 GRANT EXECUTE ON FUNCTION mpc_internal.study_for_check(text), mpc_internal.role_text(oid), mpc_internal.columns_of(jsonb, text),
   mpc_internal.column_problem(oid, text, oid), mpc_internal.identifier_columns(jsonb, oid, text),
   mpc_internal.require_source(oid, oid), mpc_internal.require_binding(jsonb, text, oid, text[], oid),
-  mpc_internal.identifier_profile(text, oid, text[]), mpc_internal.form_of(jsonb, integer), mpc_internal.part_problem(jsonb, text),
-  mpc_internal.required_matches(jsonb),
-  mpc_internal.range_problem(float8, float8, float8, float8, integer), mpc_internal.two_values_problem(float8, float8, integer),
-  mpc_internal.two_valued(regclass, text[], text, float8[]),
-  mpc_internal.check_columns(regclass, text[], text), mpc_internal.base_type(oid, text),
-  mpc_internal.float_of(regclass, text), mpc_internal.complete_rows(text[]),
+  mpc_internal.source_profile(text, text, oid, text[], text[]), mpc_internal.base_type(oid, text),
+  mpc_internal.form_of(jsonb, integer), mpc_internal.part_problem(jsonb, text), mpc_internal.rows_problem(jsonb),
+  mpc_internal.identifier_row(jsonb, text), mpc_internal.source_rows(jsonb, text, oid, text[], oid, jsonb),
   mpc_internal.explain_spec(text, text, bigint) TO mpc_study;
 
 -- readers

@@ -50,6 +50,13 @@ SELECT mpc.propose_study('checked', jsonb_set(test_spec(), '{scale_exponents}', 
 SELECT expression, check_age(expression) FROM unnest(ARRAY['age', 'age * 3', 'age * 10', 'age / 1e6']) AS expression;
 SELECT expression, check_age(expression) FROM unnest(ARRAY['1 + 4 * (age % 2)', '1 + age % 2', '256 * (age % 2)', '257 * (age % 2)', '(age = 50)::integer * 256',
   '5000 + 8 * (age % 2)']) AS expression;
+-- an outcome of 0 and 1 whatever its type; a name that needs no format
+CREATE TABLE outcomes AS SELECT i::text AS bsn, nullif(i, 7) AS age, i <= 3 AS rare, 5.5 AS same, (i % 3 = 0)::integer AS ill FROM generate_series(1, 200) AS i;
+SELECT mpc.propose_study('notices', '{"controllers": {"regress": {"attributes": ["age", "rare", "same"], "outcome": "ill"}, "zilveren_kruis": {"attributes": ["x"]}},
+  "third_party": "zorgttp", "analysis": {"kind": "ridge", "lambda": 0.1}}') AS digest \gset
+SELECT column_name, nulls, problem FROM mpc.check_source('notices', 'outcomes', 'bsn');
+ALTER TABLE outcomes ALTER ill TYPE boolean USING ill = 1;
+SELECT problem FROM mpc.check_source('notices', 'outcomes', 'bsn') WHERE column_name = 'ill';
 \pset format unaligned
 \pset tuples_only on
 SELECT fails($$SELECT * FROM mpc.check_source('checked', 'patients', 'number')$$);
@@ -57,11 +64,11 @@ SELECT fails($$SELECT * FROM mpc.check_source('checked', 'patients', NULL)$$);
 SELECT fails($$SELECT * FROM mpc.check_source('checked', 'no_such_table', 'bsn')$$);
 -- two numbers of 16 digits are two persons, in a float8 too
 CREATE TABLE floats AS SELECT 1234567890123456::float8 + i AS id FROM generate_series(0, 1) AS i;
-SELECT profile ->> 'duplicates', profile -> 'parts' -> 0 ->> 'refused' FROM mpc.studies,
-  LATERAL (SELECT mpc_internal.identifier_profile(jsonb_set(spec::jsonb, '{identifier}', '{"parts": ["number"]}')::text, 'floats'::regclass, '{id}')::jsonb) AS p (profile)
+SELECT profile -> 'identifier' ->> 'duplicates', profile -> 'identifier' -> 'parts' -> 0 ->> 'refused' FROM mpc.studies,
+  LATERAL (SELECT mpc_internal.source_profile(jsonb_set(spec::jsonb, '{identifier}', '{"parts": ["number"]}')::text, mpc_internal.own_party(), 'floats'::regclass, '{id}', '{}')::jsonb) AS p (profile)
  WHERE study = 'formed';
 -- members of mpc_study may call what it is made of: more columns than the spec has forms are no look beyond the forms
-SELECT fails(format('SELECT mpc_internal.identifier_profile(%L, ''looks''::regclass, %L)', spec::text, names))
+SELECT fails(format('SELECT mpc_internal.source_profile(%L, %L, ''looks''::regclass, %L, ''{}'')', spec::text, mpc_internal.own_party(), names))
   FROM mpc.studies, unnest(ARRAY['{written}', '{written, born, written}', '{}']) AS names WHERE study = 'formed';
 -- nothing left the node and nothing was stored
 SELECT count(*) FROM mpc.approvals WHERE study = 'checked';

@@ -30,6 +30,10 @@ DROP FUNCTION mpc_internal.floor_min_matched();
 -- Identifiers are looked at as an engine reads them.
 DROP FUNCTION mpc.check_source(text, regclass, text);
 DROP FUNCTION mpc_internal.check_identifier(regclass, text[], jsonb, text);
+DROP FUNCTION mpc_internal.check_columns(regclass, text[], text);
+DROP FUNCTION mpc_internal.float_of(regclass, text);
+DROP FUNCTION mpc_internal.range_problem(float8, float8, float8, float8, integer);
+DROP FUNCTION mpc_internal.required_matches(jsonb);
 DROP FUNCTION mpc_internal.normalised(text, jsonb);
 DROP FUNCTION mpc_internal.released_version(text);
 

@@ -8,7 +8,7 @@
 // Invariants: |x_int| <= 2^30 + 1; |mu| * 2^-e <= 2^10; e is public, everything else is secret. mu is the rounded mean
 //             throughout, so that x = scaled_mean * 2^(e - 36) + step * x_int * 2^(e - 24) up to half a unit of
 //             x_int; step is 1 for other columns.
-//             Every refusal happens here, before anything is sent, and names the column.
+//             Every refusal (column_summary.h) happens before anything is sent, and names the column.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -39,8 +39,6 @@ struct EncodedColumn {
 EncodedColumn encode_column(const std::string& name, std::span<const double> values, bool binary,
                             std::optional<int> fixed_exponent = std::nullopt);
 
-// At most two distinct values.
-bool has_two_values(std::span<const double> values);
 // Errors as above; a fixed exponent must leave step in [1, 64].
 EncodedColumn encode_two_valued(const std::string& name, std::span<const double> values,
                                 std::optional<int> fixed_exponent = std::nullopt);

@@ -30,6 +30,7 @@ struct SourceColumn {
   std::string name;
   bool binary = false;          // SQL boolean: holds 0 and 1
   SecretVector<double> values;  // one per complete record
+  std::int64_t nulls = 0;       // among all rows
 };
 
 // One controller's complete records (those with a missing value are dropped and counted by the reader).
@@ -39,8 +40,10 @@ struct Source {
   // identifier, already normalised, each as u32 length + bytes.
   SecretBytes identifiers;
   std::vector<std::uint64_t> identifier_ends;
-  std::int64_t dropped = 0;  // a value or a part is missing, or the identifier is refused:
-  std::int64_t refused = 0;  // by its form; among the dropped
+  std::int64_t rows = 0;       // read, whatever became of them
+  std::int64_t with_null = 0;  // of the rows: in a column or a part
+  std::int64_t dropped = 0;    // a value or a part is missing, or the identifier is refused:
+  std::int64_t refused = 0;    // by its form; among the dropped
   // Empty, or 1 per record that has a missing value (NaN), where the reader keeps those.
   std::vector<std::uint8_t> incomplete;
   std::size_t records() const { return identifier_ends.size(); }

@@ -5,19 +5,18 @@
 //   Reads as the role given, with the code that engines read with; only functions of the extension's owner call it.
 //   Records wait in a tuplestore (which may go to disk, like any sort) until the source is closed and the role is the
 //   owner's again.
-#include "udf/identifier_profile.h"
+#include "udf/source_profile.h"
 #include "worker/contents.h"
 #include "worker/engine_source.h"
 
 // After the headers that are free of PostgreSQL.
+#include "pg/arrays.h"
 #include "pg/guard.h"
 #include "pg/row.h"
 
 extern "C" {
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
-#include "utils/array.h"
 #include "utils/tuplestore.h"
 }
 
@@ -30,15 +29,6 @@ PG_FUNCTION_INFO_V1(pg_mpc_commitment);
 }
 
 namespace {
-
-std::vector<std::string> texts_of(ArrayType* array) {
-  Datum* parts;
-  int count;
-  deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &parts, nullptr, &count);
-  std::vector<std::string> out;
-  for (int i = 0; i < count; i++) out.emplace_back(pg::text_of(DatumGetPointer(parts[i])));
-  return out;
-}
 
 // Of plain memory: what the SQL function returns.
 struct Pin {
@@ -164,7 +154,7 @@ struct PinArguments {
 };
 
 PinArguments arguments_of(FunctionCallInfo fcinfo, text* spec, text* party, ArrayType* identifier) {
-  return {spec, party, BoundSource{PG_GETARG_OID(2), texts_of(identifier), PG_GETARG_OID(4)}};
+  return {spec, party, BoundSource{PG_GETARG_OID(2), pg::texts_of(identifier), PG_GETARG_OID(4)}};
 }
 
 }  // namespace
@@ -185,7 +175,7 @@ Datum pg_mpc_pin_source(PG_FUNCTION_ARGS) {
     SourceDigest digest;
     SourceContents contents(std::string(pg::text_of(counterpart)), columns);
     KeptRecords kept;
-    IdentifierProfile profile(given.bound.identifier.size());
+    SourceProfile profile(spec, controller, columns);
     scan_source(
         given.bound, spec.identifier, columns,
         [&](const Source& part) {
@@ -207,7 +197,7 @@ Datum pg_mpc_pin_source(PG_FUNCTION_ARGS) {
             static_cast<std::int64_t>(digest.records()),
             0,
             hash_array(contents.commitments()),
-            text_array(contents.two_valued()),
+            text_array(profile.two_valued()),
             pg::make_varlena(view_of(profile.json(repeated)))};
     const std::int64_t id =
         data_version_of(reinterpret_cast<struct varlena*>(counterpart), reinterpret_cast<struct varlena*>(study),

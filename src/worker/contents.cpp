@@ -1,13 +1,12 @@
 #include "worker/contents.h"
 
-#include <algorithm>
 #include <cmath>
 
 namespace pgmpc {
 
 SourceContents::SourceContents(std::string counterpart, std::vector<std::string> columns)
     : key_(source_key()), hasher_(view_of(key_)), counterpart_(std::move(counterpart)) {
-  for (std::string& name : columns) columns_.push_back({std::move(name), {}, 0, {}});
+  for (std::string& name : columns) columns_.push_back({std::move(name), {}, 0});
 }
 
 void SourceContents::add(const Source& part, const Take& take) {
@@ -23,16 +22,12 @@ void SourceContents::add(const Source& part, const Take& take) {
     // values.
     Hash person;
     hasher_.hash(view_of(identifier), person);
-    const bool complete = part.incomplete.empty() || part.incomplete[r] == 0;
     for (std::size_t c = 0; c < columns_.size(); c++) {
       Column& column = columns_[c];
       values[c] = part.columns[c].values[r];
       if (std::isnan(values[c])) continue;
       adder_.add(column.sum, digest_of_pair(person, values[c]));
       ++column.values;
-      if (complete && column.distinct.size() < 3 &&
-          std::find(column.distinct.begin(), column.distinct.end(), values[c]) == column.distinct.end())
-        column.distinct.push_back(values[c]);
     }
     take({person.data(), kPersonBytes}, {values.data(), values.size()});
     cleanse(person.data(), person.size());
@@ -45,13 +40,6 @@ std::vector<Hash> SourceContents::commitments() const {
     out.push_back(
         keyed_hash_of_sum(view_of(key_), "pg_mpc column 2", {counterpart_, column.name}, column.values, column.sum));
   return out;
-}
-
-std::vector<std::string> SourceContents::two_valued() const {
-  std::vector<std::string> names;
-  for (const Column& column : columns_)
-    if (column.distinct.size() < 3) names.push_back(column.name);
-  return names;
 }
 
 Hash commitment_of(std::string_view text) {

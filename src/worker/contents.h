@@ -31,15 +31,12 @@ class SourceContents {
   using Take = std::function<void(ByteView person, std::span<const double> values)>;
   void add(const Source& part, const Take& take);
   std::vector<Hash> commitments() const;
-  // Columns with at most two distinct values over the complete records.
-  std::vector<std::string> two_valued() const;
 
  private:
   struct Column {
     std::string name;
     Lanes sum{};
     std::uint64_t values = 0;
-    std::vector<double> distinct;  // of complete records, three at most
   };
   SecretBytes key_;
   KeyedHasher hasher_;

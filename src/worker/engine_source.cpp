@@ -3,6 +3,7 @@
 //             SecretVectors. The server's own copies (buffers, tuples) are those of any query on that table.
 #include "worker/engine_source.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "base/cleansing_heap.h"
@@ -10,13 +11,12 @@
 #include "pg/guard.h"
 #include "pg/guarded_role.h"
 #include "study/spec_identifier.h"
+#include "worker/source_query.h"
 
 extern "C" {
 #include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "pgstat.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 }
@@ -73,106 +73,14 @@ class ReadTransaction {
   bool committed_ = false;
 };
 
-std::string relation_name(Oid relation) {
-  const char* name = pg::call([&]() -> const char* {
-    char* table = get_rel_name(relation);
-    if (table == nullptr) return nullptr;
-    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), table);
-  });
-  if (name == nullptr)
-    throw Error(ErrorCode::undefined_object, "the source of the study does not exist any more", "",
-                "Approve the study again with an existing table or view.");
-  return name;
-}
-
-std::string quoted_name(const std::string& column) {
-  return pg::call([&] { return quote_identifier(column.c_str()); });
-}
-
-Oid type_of(Oid relation, const std::string& column) {
-  Oid type = pg::call([&] {
-    AttrNumber number = get_attnum(relation, column.c_str());
-    return number == InvalidAttrNumber ? InvalidOid : get_atttype(relation, number);
-  });
-  if (type == InvalidOid)
-    throw Error(ErrorCode::undefined_object, "column \"" + column + "\" of the source does not exist");
-  return type;
-}
-
-// A numeric that no float8 holds must not fail in the cast, whose message shows the value and not the column: it
-// becomes infinite, which the encoding refuses by the column's name (like NaN); the tiniest become 0.
-std::string float_expression(const std::string& column) {
-  return "CASE WHEN " + column + " OPERATOR(pg_catalog.<) -1e308 OR " + column + " OPERATOR(pg_catalog.>) 1e308 " +
-         "THEN 'infinity' WHEN pg_catalog.abs(" + column + ") OPERATOR(pg_catalog.<) 1e-300 THEN 0 ELSE " + column +
-         "::pg_catalog.float8 END";
-}
-
-// The expression that makes a number of the column, and whether it is a 0/1 column.
-std::string number_expression(Oid relation, SourceColumn& column) {
-  Oid type = type_of(relation, column.name);
-  char category = pg::call([&] {
-    char kind;
-    bool preferred;
-    get_type_category_preferred(getBaseType(type), &kind, &preferred);
-    return kind;
-  });
-  column.binary = category == TYPCATEGORY_BOOLEAN;
-  std::string name = quoted_name(column.name);
-  if (!column.binary && category != TYPCATEGORY_NUMERIC)
-    throw Error(ErrorCode::data_exception,
-                "column \"" + column.name + "\" of the source is neither numeric nor boolean");
-  if (pg::call([&] { return getBaseType(type); }) == NUMERICOID) return float_expression(name);
-  const char* cast = column.binary ? "::pg_catalog.bool::pg_catalog.int4" : "";
-  return name + cast + "::pg_catalog.float8";
-}
-
-// The text of a part, the same under every setting (pg/fixed_settings.h), and what kind of text it is.
-std::string part_expression(Oid relation, const std::string& part, PartType& type) {
-  const Oid declared = type_of(relation, part);
-  const Oid base = pg::call([&] { return getBaseType(declared); });
-  const std::string name = quoted_name(part);
-  type = PartType::text;
-  switch (base) {
-    case INT2OID:
-    case INT4OID:
-    case INT8OID:
-      type = PartType::number;
-      break;
-    case NUMERICOID:
-      type = PartType::number;
-      return "pg_catalog.trim_scale(" + name + "::pg_catalog.numeric)::pg_catalog.text";
-    case FLOAT4OID:
-    case FLOAT8OID:
-      type = PartType::number;
-      // By way of text: the cast from float8 rounds to 15 digits, a number of 16 would become that of another person.
-      return "pg_catalog.trim_scale(" + name + "::pg_catalog.text::pg_catalog.numeric)::pg_catalog.text";
-    case DATEOID:
-    case TIMESTAMPOID:
-    case TIMESTAMPTZOID:
-      type = PartType::date;
-      break;
-    default:
-      break;
-  }
-  return name + "::pg_catalog.text";
-}
-
-std::string query_of(Oid relation, std::vector<SourceColumn>& columns, const std::vector<std::string>& parts,
-                     std::vector<PartType>& types) {
-  std::string list;
-  for (SourceColumn& column : columns) list += number_expression(relation, column) + ", ";
-  for (std::size_t p = 0; p < parts.size(); p++)
-    list += (p > 0 ? ", " : "") + part_expression(relation, parts[p], types[p]);
-  return "SELECT " + list + " FROM " + relation_name(relation);
-}
-
 // One batch of rows as plain memory; valid until release().
 struct Batch {
   std::size_t rows;
-  double* numbers;   // rows * columns
-  text** parts;      // rows * parts
-  bool* complete;    // no NULL at all
-  bool* identified;  // no NULL in the identifier; NULLs of columns are NaN
+  double* numbers;      // rows * columns
+  text** parts;         // rows * parts
+  bool* complete;       // no NULL at all
+  bool* identified;     // no NULL in the identifier; NULLs of columns are NaN
+  std::int64_t* nulls;  // per column
 };
 
 // Every node hashes the same bytes, whatever the encoding of its database.
@@ -193,9 +101,12 @@ text* in_utf8(text* part) {
 Batch fetch(Portal portal, std::size_t columns, std::size_t parts) {
   SPI_cursor_fetch(portal, true, kBatch);
   std::size_t rows = SPI_processed;
-  Batch batch{rows, static_cast<double*>(palloc(sizeof(double) * (rows * columns + 1))),
-              static_cast<text**>(palloc(sizeof(text*) * (rows * parts + 1))), static_cast<bool*>(palloc(rows + 1)),
-              static_cast<bool*>(palloc(rows + 1))};
+  Batch batch{rows,
+              static_cast<double*>(palloc(sizeof(double) * (rows * columns + 1))),
+              static_cast<text**>(palloc(sizeof(text*) * (rows * parts + 1))),
+              static_cast<bool*>(palloc(rows + 1)),
+              static_cast<bool*>(palloc(rows + 1)),
+              static_cast<std::int64_t*>(palloc0(sizeof(std::int64_t) * (columns + 1)))};
   for (std::size_t r = 0; r < rows; r++) {
     bool any_null = false, no_identifier = false;
     for (std::size_t c = 0; c < columns + parts; c++) {
@@ -204,7 +115,10 @@ Batch fetch(Portal portal, std::size_t columns, std::size_t parts) {
       any_null = any_null || null;
       no_identifier = no_identifier || (null && c >= columns);
       if (null) {
-        if (c < columns) batch.numbers[r * columns + c] = std::numeric_limits<double>::quiet_NaN();
+        if (c < columns) {
+          batch.numbers[r * columns + c] = std::numeric_limits<double>::quiet_NaN();
+          batch.nulls[c]++;
+        }
         continue;
       }
       if (c < columns)
@@ -224,6 +138,7 @@ void release(const Batch& batch, std::size_t columns) {
   pfree(batch.parts);
   pfree(batch.complete);
   pfree(batch.identified);
+  pfree(batch.nulls);
   SPI_freetuptable(SPI_tuptable);
 }
 
@@ -243,6 +158,12 @@ std::optional<SecretBytes> identifier_of(Source& source, const Batch& batch, std
     for (std::size_t p = 0; p < types.size(); p++)
       see(p, pg::bytes_of(batch.parts[row * types.size() + p]), refusals[p]);
   return bytes;
+}
+
+void count_rows(Source& source, const Batch& batch) {
+  source.rows += static_cast<std::int64_t>(batch.rows);
+  source.with_null += std::count(batch.complete, batch.complete + batch.rows, false);
+  for (std::size_t c = 0; c < source.columns.size(); c++) source.columns[c].nulls += batch.nulls[c];
 }
 
 void append_record(Source& source, const Batch& batch, std::size_t row, const IdentifierSpec& identifier,
@@ -305,7 +226,7 @@ void fill(Source& source, const BoundSource& bound, const IdentifierSpec& identi
                 "The spec has identifier.parts " + std::to_string(identifier.parts) + ", given are " +
                     std::to_string(bound.identifier.size()) + ".");
   std::vector<PartType> types(bound.identifier.size());
-  std::string sql = query_of(bound.relation, source.columns, bound.identifier, types);
+  std::string sql = source_query(bound.relation, source.columns, bound.identifier, types);
   Portal portal = pg::call([&] {
     SPIPlanPtr plan = SPI_prepare(sql.c_str(), 0, nullptr);
     if (plan == nullptr) elog(ERROR, "SPI failed: %s", SPI_result_code_string(SPI_result));
@@ -315,6 +236,7 @@ void fill(Source& source, const BoundSource& bound, const IdentifierSpec& identi
   for (;;) {
     Batch batch = pg::call([&] { return fetch(portal, source.columns.size(), parts); });
     if (batch.rows == 0) break;
+    count_rows(source, batch);
     for (std::size_t r = 0; r < batch.rows; r++)
       append_record(source, batch, r, identifier, types, keep_incomplete, see);
     pg::call([&] { release(batch, source.columns.size()); });

@@ -1,0 +1,63 @@
+#include "study/column_problems.h"
+
+namespace pgmpc {
+namespace {
+
+std::optional<int> agreed_exponent(const ControllerSpec& controller, const std::string& name) {
+  const auto at = controller.scale_exponents.find(name);
+  if (at == controller.scale_exponents.end()) return std::nullopt;
+  return at->second;
+}
+
+// Of the encoding that a run makes, without a number for every value.
+std::string encoding_problem(const ColumnScale& scale) {
+  const std::string agreed = " for the agreed scale exponent " + std::to_string(scale.exponent);
+  switch (scale.problem) {
+    case ColumnProblem::none:
+    case ColumnProblem::not_finite:
+      return "";
+    case ColumnProblem::not_boolean:
+      return "boolean with values other than 0 and 1";
+    case ColumnProblem::magnitude:
+      return "magnitude that cannot be encoded: choose another unit";
+    case ColumnProblem::mean_too_large:
+      return "mean too large for the spread: subtract a typical value";
+    case ColumnProblem::varies_too_little:
+      return "varies too little" + agreed;
+    case ColumnProblem::value_too_large:
+      return "values too large" + agreed;
+  }
+  return "";
+}
+
+std::string rare_level(const Spec& spec, const ColumnSummary& column) {
+  const std::int64_t least = spec.disclosure.min_level_count;
+  if (!column.two_valued() || column.rarer() >= least) return "";
+  return "rows with the rarer of two values: " + std::to_string(column.rarer()) + " (a run is refused when 1 to " +
+         std::to_string(least - 1) + " matched rows have it)";
+}
+
+std::string binary_outcome(const Spec& spec, const ControllerSpec& controller, const std::string& name,
+                           const ColumnSummary& column) {
+  if (controller.outcome != name || !column.holds_only_0_and_1()) return "";
+  return std::string("outcome with only the values 0 and 1: ") + kind_name(spec.kind) +
+         " fits a linear probability model, no logistic regression";
+}
+
+}  // namespace
+
+std::string column_problem(const Spec& spec, int controller, const std::string& name, bool boolean,
+                           const ColumnSummary& column) {
+  if (column.unusable() > 0)
+    return "values that are NaN, infinite or beyond 1e100: " + std::to_string(column.unusable());
+  if (column.count() == 0) return "";
+  const ControllerSpec& own = spec.controllers.at(static_cast<std::size_t>(controller));
+  const std::string encoding = encoding_problem(source_scale(column, boolean, agreed_exponent(own, name)));
+  if (column.constant()) return "constant" + (encoding.empty() ? "" : "; " + encoding);
+  std::string out;
+  for (const std::string& problem : {encoding, rare_level(spec, column), binary_outcome(spec, own, name, column)})
+    if (!problem.empty()) out += (out.empty() ? "" : "; ") + problem;
+  return out;
+}
+
+}  // namespace pgmpc

@@ -1,0 +1,52 @@
+// What a source looks like while it is scanned as an engine would read it, as JSON for SQL: a dry run of what a run
+// does with its rows, its identifiers and its columns.
+#pragma once
+#include <array>
+#include <string>
+#include <vector>
+
+#include "linkage/column_summary.h"
+#include "linkage/profile.h"
+#include "worker/engine_source.h"
+
+namespace pgmpc {
+
+class SourceProfile {
+ public:
+  // Of a controller of the spec; columns are those that are read, some or all of its own.
+  SourceProfile(const Spec& spec, int controller, const std::vector<std::string>& columns);
+  void add(const Source& part);
+  SeePart see() {
+    return [this](std::size_t part, ByteView text, Refusal refusal) { parts_[part].see(text, refusal); };
+  }
+  // Surplus records of an identifier, incomplete ones included. Sorts what it has of them, 16 bytes a record.
+  std::int64_t duplicates();
+  // Columns with at most two distinct values over the records that a run keeps.
+  std::vector<std::string> two_valued() const;
+  // {"rows", "nulls", "refused", "kept", "required",
+  //  "identifier": {"nulls", "duplicates", "parts": [{"records", "refused", "reasons", "shortest", "longest",
+  //                 "leading_zeros", "blanks", "non_ascii", "shapes"}]},
+  //  "columns": {NAME: {"nulls", "minimum", "maximum", "mean", "sd", "problem"}}}; ASCII. Rows are kept, have a NULL,
+  //  or
+  // are refused by a form; the figures of a column are those of kept rows.
+  std::string json(std::int64_t duplicates) const;
+
+ private:
+  struct Column {
+    std::string name;
+    bool boolean = false;
+    std::int64_t nulls = 0;
+    ColumnSummary summary;
+  };
+  Json identifier_json(std::int64_t duplicates) const;
+  Json column_json(const Column& column) const;
+
+  const Spec& spec_;
+  int controller_;
+  std::vector<PartProfile> parts_;
+  std::vector<Column> columns_;
+  SecretVector<std::array<std::uint8_t, 16>> seen_;  // of a hash
+  std::int64_t rows_ = 0, with_null_ = 0, kept_ = 0, dropped_ = 0, refused_ = 0;
+};
+
+}  // namespace pgmpc

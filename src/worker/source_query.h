@@ -1,0 +1,17 @@
+// The query that reads a source: every column as a float8, every part of the identifier as text, the same under every
+// setting (pg/fixed_settings.h). Everything in it is qualified; names are quoted.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "linkage/forms.h"
+#include "study/protocol.h"
+
+namespace pgmpc {
+
+// Sets which columns are boolean, and what kind of text each part is. Error naming the column that does not exist or is
+// neither numeric nor boolean.
+std::string source_query(unsigned int relation, std::vector<SourceColumn>& columns,
+                         const std::vector<std::string>& parts, std::vector<PartType>& types);
+
+}  // namespace pgmpc
