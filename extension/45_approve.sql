@@ -257,7 +257,7 @@ BEGIN
     PERFORM mpc_internal.require_versions(held.study, held.spec::jsonb, counterpart, pin.data_version);
     PERFORM mpc_internal.require_cohort(held.study, held.spec::jsonb, counterpart, pin.data_version, brought);
     PERFORM mpc_internal.require_union(held.study, held.spec::jsonb, counterpart, pin.data_version);
-    PERFORM mpc_internal.notice_identifiers(held.study, held.spec::jsonb, names, pin.profile::jsonb -> 'identifier');
+    PERFORM mpc_internal.notice_source(held.study, held.spec::jsonb, own, source, names, caller, pin.profile::jsonb);
   END IF;
   PERFORM mpc_internal.require_heard(held.study, held.spec::jsonb, a.party, a.columns, mpc_internal.number_at_start(a))
      FROM mpc_internal.approvals AS a
@@ -299,7 +299,7 @@ CREATE FUNCTION mpc.approve_study(
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.approve_study(text, text, regclass, text) IS
-'this node agrees to exactly this digest. A controller binds its table or view and the column (comma-separated columns) of the identifier; the engine reads them later as the role that approves now. The source is read once now: a study whose source has changed since is refused until it is approved again. All columns that this node ever used with the other controller, and those of this study, must not single out a record (union rule, docs/disclosure.md); the others hear a commitment to the data, and which columns have two values only. The approval holds for pg_mpc.approval_lifetime. Waits up to 10 s for a proposal on its way. Returns the state; a NOTICE names every disclosure rule that the spec relaxes, and every party that brings other data than in earlier studies. Errors: MP005 union rule or disclosure.versions; 22023 another digest, a rule looser than a setting of this node, or data of another party that do not fit; 42704 unknown study, 42703/42501/42804 name the column, 42501 approved by another role, 55000 running, released, expired, too few changed persons, or records forgotten';
+'this node agrees to exactly this digest. A controller binds its table or view and the column (comma-separated columns) of the identifier; the engine reads them later as the role that approves now. The source is read once now: a study whose source has changed since is refused until it is approved again. All columns that this node ever used with the other controller, and those of this study, must not single out a record (union rule, docs/disclosure.md); the others hear a commitment to the data, and which columns have two values only. The approval holds for pg_mpc.approval_lifetime. Waits up to 10 s for a proposal on its way. Returns the state; a NOTICE names every problem of the source that mpc.check_source shows, every disclosure rule that the spec relaxes, and every party that brings other data than in earlier studies. Errors: MP005 union rule or disclosure.versions; 22023 another digest, a rule looser than a setting of this node, or data of another party that do not fit; 42704 unknown study, 42703/42501/42804 name the column, 42501 approved by another role, 55000 running, released, expired, too few changed persons, or records forgotten';
 
 CREATE FUNCTION mpc_internal.study_for_check(study text, OUT spec jsonb, OUT party text) RETURNS record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -103,23 +103,29 @@ $$;
 COMMENT ON FUNCTION mpc_internal.source_rows(jsonb, text, oid, text[], oid, jsonb) IS
 'the rows of mpc.check_source from the source_profile of the source; about: rows, identifier or column. Columns that the profile lacks cannot be read';
 
-CREATE FUNCTION mpc_internal.notice_identifiers(study text, spec jsonb, identifier text[], profile jsonb) RETURNS void
+CREATE FUNCTION mpc_internal.notice_source(study text, spec jsonb, party text, source oid, keys text[], caller oid, profile jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  problem text;
+  seen record;
 BEGIN
-  FOR place IN 0 .. cardinality(identifier) - 1 LOOP
-    problem := mpc_internal.part_problem(profile -> 'parts' -> place, mpc_internal.form_of(spec, place));
-    IF problem IS NOT NULL THEN
-      RAISE NOTICE USING MESSAGE = format('identifier "%s": %s', identifier[place + 1], problem),
-        DETAIL = 'Records that are refused are left out of the run, like those with a NULL; others are not found when the other controller writes them differently.',
-        HINT = format('mpc.check_source(%L, ...) shows what it looks like. A form of identifier.parts that both controllers agree on, such as bsn or number, brings both to the same bytes.', study);
-    END IF;
+  FOR seen IN SELECT r.about, r.column_name, r.problem
+                FROM mpc_internal.source_rows(spec, party, source, keys, caller, profile) AS r WHERE r.problem IS NOT NULL LOOP
+    RAISE NOTICE USING
+      MESSAGE = CASE seen.about WHEN 'rows' THEN format('source %s: %s', source::regclass, seen.problem)
+                ELSE format('%s "%s": %s', seen.about, seen.column_name, seen.problem) END,
+      DETAIL = CASE seen.about
+        WHEN 'rows' THEN 'A run uses the rows without a NULL in a column that it reads, whose identifier its form keeps.'
+        WHEN 'identifier' THEN 'Records that are refused are left out of the run, like those with a NULL; others are not found when the other controller writes them differently.'
+        ELSE 'The column was read as a run reads it. The approval stands.' END,
+      HINT = format('mpc.check_source(%L, ...) shows what it looks like.%s', study, CASE seen.about
+        WHEN 'identifier' THEN ' A form of identifier.parts that both controllers agree on, such as bsn or number, brings both to the same bytes.'
+        ELSE ' To change it, bind a view, or propose the study with other columns or rules.' END);
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.notice_identifiers(text, jsonb, text[], jsonb) IS 'a NOTICE for every part of the identifier by which persons may not be found, as mpc.check_source shows it';
+COMMENT ON FUNCTION mpc_internal.notice_source(text, jsonb, text, oid, text[], oid, jsonb) IS
+'a NOTICE for every problem that mpc.check_source shows of a source, from the source_profile that its approval made';
 
 CREATE FUNCTION mpc_internal.check_source(caller oid, study text, source regclass, identifier text)
 RETURNS TABLE (column_name text, rows bigint, nulls bigint, duplicates bigint, minimum float8, maximum float8,

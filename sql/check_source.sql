@@ -50,13 +50,17 @@ SELECT mpc.propose_study('checked', jsonb_set(test_spec(), '{scale_exponents}', 
 SELECT expression, check_age(expression) FROM unnest(ARRAY['age', 'age * 3', 'age * 10', 'age / 1e6']) AS expression;
 SELECT expression, check_age(expression) FROM unnest(ARRAY['1 + 4 * (age % 2)', '1 + age % 2', '256 * (age % 2)', '257 * (age % 2)', '(age = 50)::integer * 256',
   '5000 + 8 * (age % 2)']) AS expression;
--- an outcome of 0 and 1 whatever its type; a name that needs no format
+-- every problem is a notice of the approval, and nothing else is; an outcome of 0 and 1 whatever its type; a name that needs no format
 CREATE TABLE outcomes AS SELECT i::text AS bsn, nullif(i, 7) AS age, i <= 3 AS rare, 5.5 AS same, (i % 3 = 0)::integer AS ill FROM generate_series(1, 200) AS i;
 SELECT mpc.propose_study('notices', '{"controllers": {"regress": {"attributes": ["age", "rare", "same"], "outcome": "ill"}, "zilveren_kruis": {"attributes": ["x"]}},
   "third_party": "zorgttp", "analysis": {"kind": "ridge", "lambda": 0.1}}') AS digest \gset
 SELECT column_name, nulls, problem FROM mpc.check_source('notices', 'outcomes', 'bsn');
+BEGIN;
+UPDATE mpc_internal.source_uses SET counterpart = NULL, data_version = NULL;
+SELECT mpc.approve_study('notices', :'digest', 'outcomes', 'bsn');
 ALTER TABLE outcomes ALTER ill TYPE boolean USING ill = 1;
 SELECT problem FROM mpc.check_source('notices', 'outcomes', 'bsn') WHERE column_name = 'ill';
+ROLLBACK;
 \pset format unaligned
 \pset tuples_only on
 SELECT fails($$SELECT * FROM mpc.check_source('checked', 'patients', 'number')$$);
