@@ -307,7 +307,7 @@ BEGIN
   PERFORM mpc_internal.peer(party);
   SELECT string_agg(quote_ident(s.study), ', ' ORDER BY s.study) INTO used
     FROM mpc_internal.current_studies AS s
-   WHERE remove_peer.party = ANY (s.parties) AND s.state IN ('proposed', 'approved', 'running');
+   WHERE remove_peer.party = ANY (s.parties) AND s.state IN ('proposed', 'approved', 'running', 'rehearsed');
   IF used IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = '55006', MESSAGE = format('peer "%s" takes part in unfinished studies', party),
       DETAIL = format('Studies: %s.', used),

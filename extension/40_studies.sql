@@ -20,7 +20,7 @@ CREATE TABLE mpc_internal.studies (
   proposer text NOT NULL,
   proposed_at timestamptz NOT NULL DEFAULT now(),
   expires_at timestamptz NOT NULL DEFAULT now() + mpc_internal.lifetime(),
-  run_state text CHECK (run_state IN ('running', 'released', 'failed', 'cancelled')),
+  run_state text CHECK (run_state IN ('running', 'released', 'rehearsed', 'failed', 'cancelled')),
   attempt text,
   manual boolean,
   started_at timestamptz,

@@ -62,7 +62,7 @@ DECLARE
   draft text := (SELECT d.spec FROM mpc_internal.drafts AS d WHERE d.study = spec_to_read.study);
 BEGIN
   SELECT * INTO held FROM mpc_internal.current_studies AS s WHERE s.study = spec_to_read.study;
-  IF draft IS NULL OR held.state IN ('proposed', 'approved', 'running') THEN
+  IF draft IS NULL OR held.state IN ('proposed', 'approved', 'running', 'rehearsed') THEN
     held := mpc_internal.find_study(study);
     RETURN held.spec;
   END IF;

@@ -211,7 +211,7 @@ COMMENT ON FUNCTION mpc_internal.control_decision(text, jsonb, text) IS 'stores 
 
 CREATE FUNCTION mpc_internal.startable(state text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT state IN ('proposed', 'approved', 'running', 'failed', 'cancelled') $$;
+AS $$ SELECT state IN ('proposed', 'approved', 'running', 'rehearsed', 'failed', 'cancelled') $$;
 COMMENT ON FUNCTION mpc_internal.startable(text) IS
 'whether an attempt can begin, or go on, in this state of a study; whether all have approved is asked apart';
 

@@ -14,7 +14,8 @@ $$;
 COMMENT ON FUNCTION mpc_internal.record_request(text, text, oid) IS
 'a role of this node asked for a start, a cancellation or the first step by hand; what comes of it has entries of its own';
 
-CREATE FUNCTION mpc_internal.attempt_started(study text, attempt text, manual boolean, relied_on jsonb DEFAULT '{}') RETURNS void
+CREATE FUNCTION mpc_internal.attempt_started(
+  study text, attempt text, manual boolean, rehearsal boolean DEFAULT false, relied_on jsonb DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
 DECLARE
@@ -41,12 +42,13 @@ BEGIN
       SELECT jsonb_object_agg(a.party, a.decided_at) FROM mpc_internal.approvals AS a
        WHERE a.study = held.study AND a.version = held.version AND a.digest = held.digest AND a.decision = 'approved')));
   PERFORM mpc_internal.record_event(study, attempt, 'started', mpc_internal.own_party(),
-                                    jsonb_build_object('version', held.version, 'digest', held.digest, 'manual', manual));
+                                    jsonb_strip_nulls(jsonb_build_object(
+                                      'version', held.version, 'digest', held.digest, 'manual', manual, 'rehearsal', nullif(rehearsal, false))));
   PERFORM mpc_internal.send_head(study, held.version, attempt);
   PERFORM mpc_internal.announce(study);
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.attempt_started(text, text, boolean, jsonb) IS 'the attempt is in force; relied_on: what each peer said right before, ready or start; the study is running, its models reserved. Errors: 55000 withdrawn meanwhile or an id that was used before, MP005 budget';
+COMMENT ON FUNCTION mpc_internal.attempt_started(text, text, boolean, boolean, jsonb) IS 'the attempt, or the rehearsal, is in force; relied_on: what each peer said right before, ready or start; the study is running, its models reserved. Errors: 55000 withdrawn meanwhile or an id that was used before, MP005 budget';
 
 CREATE FUNCTION mpc_internal.status_reasons(data_status text, step integer) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp

@@ -108,7 +108,7 @@ BEGIN
   END IF;
   RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" has no result', study),
     DETAIL = format('Its state is %s.', held.state),
-    HINT = CASE WHEN held.state IN ('proposed', 'approved', 'running') THEN 'Run it with mpc.run_study, or wait for it with mpc.wait_for_study.'
+    HINT = CASE WHEN held.state IN ('proposed', 'approved', 'running', 'rehearsed') THEN 'Run it with mpc.run_study, or wait for it with mpc.wait_for_study.'
            WHEN held.state IN ('failed', 'cancelled') THEN 'View mpc.studies says why in last_error; mpc.run_study may run it again.'
            ELSE 'Propose it again: a new version needs new approvals.' END;
 END

@@ -20,7 +20,7 @@ SELECT d.study, coalesce((SELECT max(s.version) FROM mpc_internal.studies AS s W
        'draft', NULL, NULL, NULL, NULL, NULL, NULL, d.spec::jsonb
   FROM mpc_internal.drafts AS d WHERE mpc_internal.sees_every_study();
 COMMENT ON VIEW mpc.studies IS
-'latest version of each study known here (for a reader of some versions: the latest of them), and drafts of this node; state: draft, proposed, approved, running, released, rejected, withdrawn, cancelled, failed or expired';
+'latest version of each study known here (for a reader of some versions: the latest of them), and drafts of this node; state: draft, proposed, approved, running, released, rejected, withdrawn, rehearsed, cancelled, failed or expired';
 
 CREATE VIEW mpc.approvals WITH (security_barrier) AS
 SELECT a.study, a.version, a.party, a.decision, coalesce(a.stated_at, a.decided_at) AS decided_at, a.source_name AS source, a.decided_by,
@@ -36,7 +36,7 @@ CREATE VIEW mpc.study_history WITH (security_barrier) AS
 SELECT l.study, (l.detail ->> 'version')::integer AS version, l.at, l.event, l.party, l.detail ->> 'by' AS role, l.id,
        l.detail - '{version,by}'::text[] AS detail, l.attempt
   FROM mpc_internal.ledger AS l
- WHERE l.event IN ('drafted', 'proposed', 'approved', 'rejected', 'withdrawn', 'void', 'asked', 'started', 'released', 'failed', 'cancelled')
+ WHERE l.event IN ('drafted', 'proposed', 'approved', 'rejected', 'withdrawn', 'void', 'asked', 'started', 'released', 'rehearsed', 'failed', 'cancelled')
    AND (mpc_internal.sees_every_study() OR l.id IN (SELECT e.id FROM mpc_internal.entry_versions AS e JOIN mpc_internal.readable_versions AS r USING (study, version)))
 UNION ALL
 SELECT s.study, s.version, least(s.expires_at, s.approvals_expire_at), 'expired', NULL, NULL, NULL, '{}', NULL

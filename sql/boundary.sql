@@ -61,6 +61,7 @@ INSERT INTO escapes (statement) VALUES
   ($$SELECT mpc.propose_study('escaped', '{}')$$), ($$SELECT mpc.approve_study('boundary', current_setting('test.digest'), 'trap.t', 'id')$$),
   ($$SELECT mpc.withdraw_approval('boundary')$$), ($$SELECT mpc.reject_study('boundary')$$), ($$SELECT mpc.start_study('boundary')$$),
   ($$SELECT mpc.cancel_study('boundary')$$), ($$SELECT * FROM mpc.prepare('boundary')$$), ($$CALL mpc.run('boundary')$$),
+  ($$SELECT mpc.rehearse('boundary')$$),
   ($$SELECT mpc.add_reader('boundary', 'regress_clerk')$$), ($$SELECT * FROM mpc.check_source('boundary', 'trap.t', 'id')$$),
   ($$SELECT mpc_internal.record_event('boundary', NULL, 'forged', NULL, '{}')$$),
   ('ALTER ROLE regress_trudy SUPERUSER'), ('SET LOCAL search_path = trap'), ('SET search_path = trap');

@@ -10,6 +10,7 @@ SELECT mpc.start_study('nowhere');
 SELECT * FROM mpc.run_study('nowhere');
 CALL mpc.run('nowhere');
 CALL mpc.run(NULL);
+SELECT mpc.rehearse('nowhere');
 SELECT mpc.wait_for_study('nowhere');
 SELECT mpc.wait_for_study('nowhere', '-1 s');
 SELECT mpc.cancel_study('nowhere');

@@ -72,6 +72,24 @@ is($mpc->ended($insurer, 'end'), 'cancelled', 'the end is recorded when it can b
 $mpc->release($source);
 $mpc->finish($job);
 
+# --- the end of a rehearsal: the count is known, so nothing else ends it ---
+$mpc->prepare_study('rehearsal', $mpc->small_spec, 'small_a', 'small_b');
+$source = $mpc->hold($hospital, 'small_a');
+$job = $mpc->start_sql($hospital, "SELECT mpc.rehearse('rehearsal')");
+$mpc->become($insurer, "SELECT state = 'running' FROM mpc.studies WHERE study = 'rehearsal'");
+$from = log_end();
+$held = locked('source_uses');
+$mpc->release($source);
+tries('the end of the rehearsal of study rehearsal', $from);
+($code, $out, $err) = $mpc->finish($job);
+is("$code $out", '0 200', 'the hospital has the number of matched records') or diag($err);
+is($mpc->state($insurer, 'rehearsal'), 'running', 'the insurer has not recorded the end');
+$mpc->refuses($insurer, "SELECT mpc.cancel_study('rehearsal')", '55000', qr/the match of study "rehearsal" is opened/,
+	'what is opened cannot be cancelled');
+$mpc->release($held);
+is($mpc->ended($insurer, 'rehearsal'), 'rehearsed', 'recorded in the end');
+is($mpc->ask($insurer, "SELECT outcome, models FROM mpc.source_uses WHERE study = 'rehearsal'"), 'ended|1', 'and charged');
+
 # --- for longer than the others wait: the attempt ends before anything is opened, for a reason that is named ---
 for my $node ($mpc->nodes) {
 	$node->append_conf('postgresql.conf', "pg_mpc.step_timeout = '5s'");

@@ -37,6 +37,12 @@ DROP FUNCTION mpc_internal.required_matches(jsonb);
 DROP FUNCTION mpc_internal.normalised(text, jsonb);
 DROP FUNCTION mpc_internal.released_version(text);
 
+-- Rehearsals.
+ALTER TABLE mpc_internal.studies DROP CONSTRAINT studies_run_state_check;
+ALTER TABLE mpc_internal.studies ADD CONSTRAINT studies_run_state_check
+  CHECK (run_state IN ('running', 'released', 'rehearsed', 'failed', 'cancelled'));
+DROP FUNCTION mpc_internal.attempt_started(text, text, boolean);
+
 DROP FUNCTION mpc_internal.check_peer_url(text);
 DROP FUNCTION mpc_internal.certificate_details(text);
 DROP FUNCTION mpc_internal.own_certificate();
@@ -62,7 +68,6 @@ ALTER TABLE mpc_internal.source_uses ADD COLUMN columns text[];
 ALTER TABLE mpc_internal.source_uses ADD COLUMN modelled text;
 ALTER TABLE mpc_internal.source_uses ADD COLUMN numbers bigint;
 
-DROP FUNCTION mpc_internal.attempt_started(text, text, boolean);
 DROP FUNCTION mpc_internal.request_ping(text);
 
 -- Wide columns of views are the last ones; results have the version of the study and the precision of each number.

@@ -40,6 +40,7 @@ enum class Mutant {
   sql_type_decides,                // F11: only columns of SQL type boolean count as two-valued
   signed_faults,                   // F11: violations of a rule that is off count as less than none
   join_masks_reused,               // F2: the same masks in two attempts
+  rehearsal_makes_keys,            // a rehearsal makes key pairs, and sends the public keys
   reads_past_block,                // for the sanitizers: an engine reads behind a block of its heap
   overflows,                       // for the sanitizers: an engine adds one to the largest int
   races,                           // for the sanitizers: two threads of an engine write the same number

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/mutants.h"
 #include "base/witness.h"
 #include "crypto/background_key.h"
 #include "crypto/paillier.h"
@@ -21,11 +22,9 @@ namespace pgmpc {
 namespace {
 class Controller : public Run {
  public:
-  Controller(const StudyContext& context, Source source)
-      : Run(context),
-        source_(std::move(source)),
-        other_(1 - self_),
-        own_key_(std::in_place, spec_.key_bits, context.rng) {}
+  Controller(const StudyContext& context, Source source) : Run(context), source_(std::move(source)), other_(1 - self_) {
+    if (makes_key_pair()) own_key_.emplace(spec_.key_bits, context.rng);
+  }
 
   StudyResult run() {
     return naming_the_sender([&] { return run_steps(); });
@@ -35,6 +34,10 @@ class Controller : public Run {
   StudyResult run_steps() {
     step(1, "prepare", [&](StepRow& row) { prepare(row); });
     step(2, "agree_key", [&](StepRow& row) { agree_key(row); });
+    if (context_.rehearsal) {
+      step(4, "push", [&](StepRow& row) { rehearse_push(row); });
+      return rehearsed_match(matched_);
+    }
     step(3, "scramble", [&](StepRow& row) { scramble(row); });
     step(4, "push", [&](StepRow& row) { push(row); });
     step(5, "mask", [&](StepRow& row) { mask(row); });
@@ -42,6 +45,8 @@ class Controller : public Run {
     share_and_analyse(matched_, joined_summands(), summands(), described());
     return take_result();
   }
+
+  bool makes_key_pair() const { return !context_.rehearsal || mutant(Mutant::rehearsal_makes_keys); }
 
   void prepare(StepRow& row) {
     const ControllerSpec& own = spec_.controllers[self_];
@@ -70,6 +75,10 @@ class Controller : public Run {
       column.values.wipe();
     }
     row.records = static_cast<std::int64_t>(source_.records());
+    if (context_.rehearsal) {
+      columns_.clear();  // wiped: they were looked at, and nobody gets them
+      destroyed(row);
+    }
     first_word_ = context_.began + next_power(PaceClock::now() - context_.began, kSmallestStart);
   }
 
@@ -131,7 +140,8 @@ class Controller : public Run {
     destroyed(row);
   }
 
-  void push(StepRow& row) {
+  // The hash part of step 4: sets the number of matched records, or throws what the third party refused.
+  void push_hashes(StepRow& row) {
     const std::size_t records = pseudonyms_.rows.size();
     row.peer = spec_.third_party;
     row.records = static_cast<std::int64_t>(records);
@@ -152,6 +162,20 @@ class Controller : public Run {
     if (announcement.matched > records) throw Error(ErrorCode::protocol_violation, "impossible match count");
     matched_ = announcement.matched;
     context_.observer.matched(static_cast<std::int64_t>(matched_));
+  }
+
+  // Nothing follows the match: no public key, no ciphertext.
+  void rehearse_push(StepRow& row) {
+    push_hashes(row);
+    if (mutant(Mutant::rehearsal_makes_keys))
+      channel().send(kThirdParty, 4, own_key_->take(context_.cancel).key.public_key().encode());
+    channel().flush();
+    rehearsed(row);
+  }
+
+  void push(StepRow& row) {
+    push_hashes(row);
+    const std::size_t records = ciphertexts_.size() / record_bytes_;
     check_released_numbers(spec_, static_cast<std::int64_t>(matched_), context_.numbers);
     const Bytes public_key = key_->public_key().encode();
     channel().send(other_, 4, public_key);

@@ -17,6 +17,7 @@
 #include "base/rng.h"
 #include "base/secret.h"
 #include "base/thread_pool.h"
+#include "crypto/keyed_hash.h"
 #include "crypto/paillier.h"
 #include "study/disclosure.h"
 #include "study/spec.h"
@@ -89,7 +90,8 @@ struct TrafficRow {
   std::int64_t rounds = 0, elements = 0, bytes_sent = 0;
 };
 
-// What a party holds after step 8. Empty coefficients where the party is not a recipient.
+// What a party holds after step 8. Empty coefficients where the party is not a recipient. After a rehearsal: matched
+// only.
 struct StudyResult {
   std::int64_t matched = 0;
   std::vector<Coefficient> coefficients;
@@ -124,11 +126,17 @@ struct StudyContext {
   std::size_t table_memory = kPaillierTableBytes;  // bytes of the tables and records under way of one encryptor
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();  // before the source was read
   ReleasedNumbers numbers{};                                                       // of a controller
+  // Ends after the match count: no key pair, no ciphertext, no share. All parties of an attempt rehearse, or none.
+  bool rehearsal = false;
 };
 
 // party index from the transport's self(). The source is consumed (wiped after encoding).
 StudyResult run_controller(const StudyContext& context, Source source);
 StudyResult run_third_party(const StudyContext& context);
+
+// What the parties of a rehearsal agree on in place of the digest of a study: none of them finds common keys with a
+// party that runs the study.
+Hash rehearsal_digest(ByteView digest);
 
 // Names of the steps of a role in the order in which they run by hand.
 const std::vector<std::pair<int, std::string>>& steps_of(bool third_party);

@@ -104,7 +104,16 @@ void Run::finish_row(StepRow& row) {
   context_.observer.after_step(row);
 }
 
-void Run::destroyed(StepRow& row) const { row.destroyed = destroyed_in(spec_, row.name, self_ == kThirdParty); }
+void Run::destroyed(StepRow& row) const {
+  row.destroyed = context_.rehearsal ? destroyed_in_rehearsal(row.name, self_ == kThirdParty)
+                                     : destroyed_in(spec_, row.name, self_ == kThirdParty);
+}
+
+void Run::rehearsed(StepRow& row) {
+  sealed_->wipe();
+  row.data_status = "none";
+  destroyed(row);
+}
 
 void Run::check_memory(std::uint64_t records, std::uint64_t bytes_per_record) const {
   const std::uint64_t limit = context_.memory_limit;
@@ -116,10 +125,17 @@ void Run::check_memory(std::uint64_t records, std::uint64_t bytes_per_record) co
               "raise pg_mpc.memory on this node and reload its configuration");
 }
 
+Hash rehearsal_digest(ByteView digest) {
+  Bytes agreed;
+  Writer(agreed).sized(view_of("pg_mpc rehearsal 1")).raw(digest);
+  return sha256(agreed);
+}
+
 void Run::shake_hands() {
   const Bytes digest = from_hex(study_digest(context_.study, spec_));
   Hash hash;
   std::copy(digest.begin(), digest.end(), hash.begin());
+  if (context_.rehearsal) hash = rehearsal_digest(hash);
   sealed_ = std::make_unique<SealedChannel>(context_.transport, hash, context_.rng);
 }
 

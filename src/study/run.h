@@ -29,6 +29,8 @@ class Run {
   void finish_row(StepRow& row);
   // The last thing that a step's body does: everything in its list (step_facts.h) has been destroyed.
   void destroyed(StepRow& row) const;
+  // The same for the last step of a rehearsal, after which this party holds no data of the study.
+  void rehearsed(StepRow& row);
 
   // Error(limit_exceeded) when so many records of this size do not fit the memory limit.
   void check_memory(std::uint64_t records, std::uint64_t bytes_per_record) const;
@@ -42,6 +44,11 @@ class Run {
   // own columns.
   void share_and_analyse(std::size_t rows, std::vector<FpVector> additive, ColumnInputs inputs,
                          std::vector<AnalysisColumn> own);
+  static StudyResult rehearsed_match(std::size_t matched) {
+    StudyResult result;
+    result.matched = static_cast<std::int64_t>(matched);
+    return result;
+  }
   StudyResult take_result() { return std::move(result_); }
   // Runs a party's steps; an error about what a peer sent names that peer.
   StudyResult naming_the_sender(const std::function<StudyResult()>& steps) const;

@@ -31,6 +31,10 @@ class ThirdParty : public Run {
     step(1, "prepare", [](StepRow&) {});
     shake_hands();
     receive_hashes();
+    if (context_.rehearsal) {
+      step(4, "match", [&](StepRow& row) { rehearse_match(row); });
+      return rehearsed_match(matched_);
+    }
     step(4, "match", [&](StepRow& row) { match(row); });
     receive_masks();
     step(6, "unmask", [&](StepRow& row) { unmask(row); });
@@ -118,7 +122,8 @@ class ThirdParty : public Run {
            (!spec_.expect_matched || (found >= spec_.expect_matched->first && found <= spec_.expect_matched->second));
   }
 
-  void match(StepRow& row) {
+  // Matches the hashes and announces the count; throws what it refuses.
+  void match_hashes(StepRow& row) {
     const auto begin = PaceClock::now();
     const bool too_many = sides_[0].too_many || sides_[1].too_many;
     const std::size_t found = too_many ? 0 : table_.match(context_.rng);
@@ -130,6 +135,19 @@ class ThirdParty : public Run {
       throw disclosure_refusal(spec_);
     }
     matched_ = found;
+    row.records = static_cast<std::int64_t>(matched_);
+  }
+
+  void rehearse_match(StepRow& row) {
+    match_hashes(row);
+    table_.wipe();
+    context_.observer.matched(static_cast<std::int64_t>(matched_));
+    channel().flush();
+    rehearsed(row);
+  }
+
+  void match(StepRow& row) {
+    match_hashes(row);
     std::uint64_t record_bytes = 32 * joined_columns(spec_).size();
     for (int side = 0; side < 2; ++side)
       record_bytes +=
@@ -137,7 +155,6 @@ class ThirdParty : public Run {
     check_memory(matched_, record_bytes);
     context_.observer.matched(static_cast<std::int64_t>(matched_));
     for (int side = 0; side < 2; ++side) receive_ciphertexts(side);
-    row.records = static_cast<std::int64_t>(matched_);
     destroyed(row);
   }
 

@@ -18,6 +18,7 @@ PG_FUNCTION_INFO_V1(pg_mpc_wait_for_study);
 PG_FUNCTION_INFO_V1(pg_mpc_cancel_study);
 PG_FUNCTION_INFO_V1(pg_mpc_run_study);
 PG_FUNCTION_INFO_V1(pg_mpc_run);
+PG_FUNCTION_INFO_V1(pg_mpc_rehearse);
 }
 
 namespace {
@@ -93,7 +94,7 @@ Datum pg_mpc_run_study(PG_FUNCTION_ARGS) {
   Oid caller = caller_argument(fcinfo, 1);
   pgmpc::StepRowSink sink(fcinfo);
   return pg::udf(fcinfo, [&] {
-    run_client::run(std::string(pg::text_of(study)), caller, [&](const Json& row) {
+    run_client::run(std::string(pg::text_of(study)), false, caller, [&](const Json& row) {
       pgmpc::notice_step(row);
       sink.put(row);
     });
@@ -109,7 +110,18 @@ Datum pg_mpc_run(PG_FUNCTION_ARGS) {
   char* study = text_to_cstring(PG_GETARG_TEXT_PP(0));
   release_snapshot();
   return pg::udf(fcinfo, [&] {
-    run_client::run(study, caller, [](const Json& row) { pgmpc::notice_step(row); });
+    run_client::run(study, false, caller, [](const Json& row) { pgmpc::notice_step(row); });
     return Datum(0);
+  });
+}
+
+// study, role: the number of matched records.
+Datum pg_mpc_rehearse(PG_FUNCTION_ARGS) {
+  text* study = PG_GETARG_TEXT_PP(0);
+  Oid caller = PG_GETARG_OID(1);
+  return pg::udf(fcinfo, [&] {
+    const Json end = run_client::run(std::string(pg::text_of(study)), true, caller,
+                                     [](const Json& row) { pgmpc::notice_step(row); });
+    return Int64GetDatum(end.at("matched").get<std::int64_t>());
   });
 }

@@ -42,12 +42,12 @@ std::optional<Json> ask(const Json& request, pg::Rpc::Timeout timeout) {
   return value_of(parse(*frame));
 }
 
-void run(const std::string& study, unsigned int role, const OnRow& on_row) {
+Json run(const std::string& study, bool rehearsal, unsigned int role, const OnRow& on_row) {
   pg::Rpc rpc;
-  rpc.send(Json{{"op", "start"}, {"study", study}, {"role", role}, {"owner", true}}.dump());
+  rpc.send(Json{{"op", "start"}, {"study", study}, {"rehearsal", rehearsal}, {"role", role}, {"owner", true}}.dump());
   Json started = value_of(parse(*rpc.receive(std::nullopt)));
   rpc.send(Json{{"op", "wait"}, {"study", study}, {"attempt", text_member(started, "attempt")}}.dump());
-  answer_after_events(rpc, std::nullopt, on_row);
+  return *answer_after_events(rpc, std::nullopt, on_row);
 }
 
 std::optional<std::string> wait(const std::string& study, pg::Rpc::Timeout timeout) {

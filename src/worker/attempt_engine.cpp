@@ -40,6 +40,8 @@ void AttemptBook::engine_event(ConnectionId connection, const Json& event) {
     record_promise(*attempt);
   } else if (kind == "result") {
     computed(*attempt, event.at("result"));
+  } else if (kind == "rehearsed") {
+    rehearsed(*attempt);
   } else if (kind == "failed") {
     if (attempt->left.empty()) attempt->left = text_member_or(event, "left", "");
     finish(*attempt, Attempt::State::failed, fault_of_json(event));
@@ -61,7 +63,11 @@ void AttemptBook::record_step(Attempt& attempt, const Json& row) {
 void AttemptBook::record_match(Attempt& attempt, std::int64_t records) {
   const std::string study = attempt.study, id = attempt.id;
   record(id, {"the match of study " + study, [study, id, records] { tables::attempt_matched(study, id, records); },
-              [this, id] { recorded(id, "matched"); }, [this, id](const pg::Fault& fault) { end_for(id, fault); }});
+              [this, id, records] {
+                if (Attempt* known = find(id)) known->matched = records;
+                recorded(id, "matched");
+              },
+              [this, id](const pg::Fault& fault) { end_for(id, fault); }});
 }
 
 void AttemptBook::record_promise(Attempt& attempt) {
@@ -137,6 +143,19 @@ void AttemptBook::released(Attempt& attempt, const Json& result) {
   record(id, {"the result of study " + study, [study, id, result] { tables::attempt_released(study, id, result); },
               [this, id] {
                 if (Attempt* known = find(id)) finish(*known, Attempt::State::released, std::nullopt);
+              },
+              [this, id](const pg::Fault& fault) { end_for(id, fault); }});
+}
+
+// The count is recorded; so is the end, before anybody is told of it.
+void AttemptBook::rehearsed(Attempt& attempt) {
+  if (!attempt.rehearsal || !attempt.matched)
+    throw Error(ErrorCode::protocol_violation, "an engine says that it rehearsed, and did not");
+  const std::string study = attempt.study, id = attempt.id;
+  attempt.opened = true;
+  record(id, {"the end of the rehearsal of study " + study, [study, id] { tables::attempt_rehearsed(study, id); },
+              [this, id] {
+                if (Attempt* known = find(id)) finish(*known, Attempt::State::rehearsed, std::nullopt);
               },
               [this, id](const pg::Fault& fault) { end_for(id, fault); }});
 }

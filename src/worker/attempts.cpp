@@ -23,6 +23,8 @@ const char* name_of(Attempt::State state) {
       return "running";
     case Attempt::State::released:
       return "released";
+    case Attempt::State::rehearsed:
+      return "rehearsed";
     case Attempt::State::failed:
       return "failed";
     case Attempt::State::cancelled:
@@ -32,6 +34,19 @@ const char* name_of(Attempt::State state) {
 }
 
 }  // namespace
+
+Error runs_otherwise(const std::string& study, RunKind running) {
+  if (running.manual)
+    return Error(ErrorCode::wrong_state, "study \"" + study + "\" is being run by hand",
+                 "Its parties do the steps one by one.", "Go on with its next step, or end it with mpc.cancel_study.");
+  if (running.rehearsal)
+    return Error(ErrorCode::wrong_state, "study \"" + study + "\" is being rehearsed",
+                 "A rehearsal ends with the match.",
+                 "Start the study when it has ended, or end it with mpc.cancel_study.");
+  return Error(ErrorCode::wrong_state, "study \"" + study + "\" is already running",
+               "It was started with mpc.run_study, mpc.run or mpc.start_study.",
+               "Wait for it with mpc.wait_for_study, or end it with mpc.cancel_study.");
+}
 
 void require_same_data(const std::string& study, const Json& one, const Json& other) {
   if (text_member_or(one, "data", "") == text_member_or(other, "data", "")) return;
@@ -122,23 +137,28 @@ Attempt& AttemptBook::form(const std::string& study, const std::string& id) {
   return *attempt;
 }
 
-Attempt& AttemptBook::launch(const std::string& study, const std::string& id, bool manual, Json job,
+Attempt& AttemptBook::launch(const std::string& study, const std::string& id, RunKind kind, Json job,
                              const Json& relied_on, const std::string& started_by) {
-  if (Attempt* known = find(id); known != nullptr && known->state != Attempt::State::forming) return *known;
+  if (Attempt* known = find(id); known != nullptr && known->state != Attempt::State::forming) {
+    if (known->kind() != kind) throw runs_otherwise(study, known->kind());
+    return *known;
+  }
   if (running() >= static_cast<std::size_t>(guc::max_studies()))
     throw Error(ErrorCode::limit_exceeded, "too many studies run on this node",
                 "pg_mpc.max_studies is " + std::to_string(guc::max_studies()),
                 "Wait for a study to end, or raise pg_mpc.max_studies and restart the server.");
   Attempt& attempt = find(id) != nullptr ? *find(id) : form(study, id);
-  attempt.manual = manual;
+  attempt.manual = kind.manual;
+  attempt.rehearsal = kind.rehearsal;
   attempt.started_by = started_by;
   attempt.job = std::move(job);
   attempt.job["attempt"] = id;
-  attempt.job["manual"] = manual;
+  attempt.job["manual"] = kind.manual;
+  attempt.job["rehearsal"] = kind.rehearsal;
   attempt.started_at = std::time(nullptr);
   attempt.permits.insert("prepare");
   try {
-    tables::attempt_started(study, id, manual, relied_on);
+    tables::attempt_started(study, id, kind.manual, kind.rehearsal, relied_on);
     // Other studies of this source may have started or ended since the job was made; from here on they see this one.
     const Json now = tables::start_job(study);
     // The SQL of version 0.1.0, which a node may have until ALTER EXTENSION pg_mpc UPDATE, counts no numbers and knows
@@ -165,7 +185,9 @@ Attempt& AttemptBook::launch(const std::string& study, const std::string& id, bo
 }
 
 void AttemptBook::finish(Attempt& attempt, Attempt::State state, std::optional<pg::Fault> fault) {
-  if (!attempt.in_force() || (attempt.opened && state != Attempt::State::released)) return;
+  if (!attempt.in_force() ||
+      (attempt.opened && (state == Attempt::State::failed || state == Attempt::State::cancelled)))
+    return;
   bool recorded = attempt.job.is_object();  // a forming attempt was never written to the tables
   attempt.state = state;
   ended_.push_back(attempt.id);
@@ -200,7 +222,10 @@ void AttemptBook::finish(Attempt& attempt, Attempt::State state, std::optional<p
 }
 
 void AttemptBook::answer_end(const Attempt& attempt, ConnectionId waiter) {
-  hooks_.send(waiter, attempt.fault ? error_reply(*attempt.fault) : ok_reply({{"state", name_of(attempt.state)}}));
+  if (attempt.fault) return void(hooks_.send(waiter, error_reply(*attempt.fault)));
+  Json end{{"state", name_of(attempt.state)}};
+  if (attempt.matched) end["matched"] = *attempt.matched;
+  hooks_.send(waiter, ok_reply(end));
 }
 
 void AttemptBook::peer_stopped(Attempt& attempt, const std::string& sender, const std::string& reason,

@@ -4,6 +4,7 @@
 //        permit = in manual mode the SQL call of a step allows the engine to begin it;
 //        waiter = a socket connection that waits for the end of an attempt or of one step;
 //        life = one run of a coordinator, a random id: what its party entered in a former life is lost.
+//        rehearsal = an attempt that ends with the match, without a result; never by hand.
 //        record = what an attempt writes into tables: a step, the match, the result, its end.
 // Invariants: records are written in their order; one that the tables do not take now (a lock, a full disk) is tried
 //             again, and the engine waits for it; after pg_mpc.step_timeout the attempt ends, unless its result is
@@ -31,15 +32,24 @@ namespace pgmpc {
 
 using ConnectionId = LocalServer::ConnectionId;
 
+// How an attempt runs: all its parties agree on it.
+struct RunKind {
+  bool manual = false, rehearsal = false;
+  bool operator==(const RunKind&) const = default;
+};
+
+// Why nothing of another kind can be started while this runs.
+Error runs_otherwise(const std::string& study, RunKind running);
+
 struct Attempt {
-  enum class State { forming, running, released, failed, cancelled };
+  enum class State { forming, running, released, rehearsed, failed, cancelled };
   struct Waiter {
     ConnectionId connection;
     std::string step;  // empty: waits for the end and gets every step row
   };
 
   std::string study, id;
-  bool manual = false;
+  bool manual = false, rehearsal = false;
   State state = State::forming;
   Json job;                                  // null while forming
   std::set<std::string> joined;              // third party: who has asked for this id and got it
@@ -54,6 +64,7 @@ struct Attempt {
   std::optional<ConnectionId> connection;  // of the engine
   std::vector<Json> rows;                  // steps that are recorded
   std::vector<Waiter> waiters;
+  std::optional<std::int64_t> matched;  // as announced and recorded
   // The engine has ended well, so nothing else ends the attempt: a recipient has its result still to store, another
   // party waits until a recipient says that it has (unconfirmed).
   bool opened = false, unconfirmed = false;
@@ -71,6 +82,7 @@ struct Attempt {
   // Peers that take part, as far as this node knows: while forming, those that have been given the id.
   std::set<std::string> members() const;
   bool has_member(const std::string& party) const { return members().contains(party); }
+  RunKind kind() const { return {manual, rehearsal}; }
   bool in_force() const { return state == State::forming || state == State::running; }
   // Name of the first step of this node that has no row yet; empty when all are done.
   std::string next_step() const;
@@ -102,7 +114,7 @@ class AttemptBook {
   // Starts this node's engine; no effect when that attempt has an engine already. Throws when it cannot.
   // relied_on: what peers have said right before (tables.h); started_by: the peer that starts the attempt; empty: this
   // node.
-  Attempt& launch(const std::string& study, const std::string& id, bool manual, Json job, const Json& relied_on,
+  Attempt& launch(const std::string& study, const std::string& id, RunKind kind, Json job, const Json& relied_on,
                   const std::string& started_by = "");
   void finish(Attempt& attempt, Attempt::State state, std::optional<pg::Fault> fault);
   // A peer says that the attempt is over for it.
@@ -152,6 +164,7 @@ class AttemptBook {
   void computed(Attempt& attempt, const Json& result);
   void await_recipients(Attempt& attempt);
   void released(Attempt& attempt, const Json& result);
+  void rehearsed(Attempt& attempt);
   void answer_end(const Attempt& attempt, ConnectionId waiter);
   void engine_gone(const std::string& id);
 

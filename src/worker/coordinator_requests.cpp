@@ -48,7 +48,8 @@ std::string progress_of(const Attempt& attempt) {
 void Coordinator::note_request(const std::string& op, const Json& request) {
   if (!request.contains("role")) return;
   std::string what = op == "step" ? text_member(request, "name") : op;
-  if (what == "start" || what == "cancel" || what == "prepare")
+  if (what == "start" && request.value("rehearsal", false)) what = "rehearse";
+  if (what == "start" || what == "rehearse" || what == "cancel" || what == "prepare")
     tables::record_request(text_member(request, "study"), what, request.at("role").get<std::int64_t>());
 }
 
@@ -56,7 +57,7 @@ void Coordinator::start(ConnectionId connection, const Json& request) {
   std::string study = text_member(request, "study");
   if (request.value("owner", false)) owners_[connection] = {study, ""};
   try {
-    starter_.start(study, [this, connection](const Json& reply) {
+    starter_.start(study, request.value("rehearsal", false), [this, connection](const Json& reply) {
       if (auto owner = owners_.find(connection); owner != owners_.end()) {
         if (reply.contains("error"))
           owners_.erase(owner);
@@ -96,7 +97,9 @@ void Coordinator::wait_by_table(ConnectionId connection, const std::string& stud
   auto found = tables::study_state(study);
   if (!found) throw unknown_study(study);
   if (found->state == "released") return send(connection, ok_reply({{"state", found->state}}));
-  if (found->state == "proposed" || found->state == "approved") return book_.wait_for_study(study, connection);
+  // A rehearsal is no outcome of its study, which can still be started.
+  if (found->state == "proposed" || found->state == "approved" || found->state == "rehearsed")
+    return book_.wait_for_study(study, connection);
   if (found->state == "failed" || found->state == "cancelled")
     return send(connection, error_reply({found->sqlstate.empty() ? "XX000" : found->sqlstate,
                                          found->last_error.empty() ? "the study has failed" : found->last_error, "",
@@ -174,7 +177,8 @@ void Coordinator::cancel(ConnectionId connection, const std::string& study) {
     throw not_running(study);
   }
   if (attempt != nullptr && attempt->opened)
-    throw Error(ErrorCode::wrong_state, "the result of study \"" + study + "\" is opened",
+    throw Error(ErrorCode::wrong_state,
+                std::string(attempt->rehearsal ? "the match" : "the result") + " of study \"" + study + "\" is opened",
                 attempt->unconfirmed ? "This node waits until a recipient has stored it."
                                      : "This node has it, and its tables do not take it at the moment.",
                 attempt->unconfirmed ? "Look at the state of the study on the nodes of the recipients."

@@ -84,12 +84,13 @@ std::array<std::uint8_t, N> bytes_of_hex(const std::string& hex) {
   return out;
 }
 
-// Digest of the spec and of what the controllers committed to: parties that do not mean the same data find no common
-// keys.
+// Digest of the spec and of what the controllers committed to, and whether it is a rehearsal: parties that do not mean
+// the same find no common keys.
 Hash agreed_digest(const Json& job) {
   Bytes agreed;
   Writer(agreed).raw(bytes_of_hex<32>(text_member(job, "digest"))).sized(view_of(text_member_or(job, "data", "")));
-  return sha256(agreed);
+  const Hash digest = sha256(agreed);
+  return job.value("rehearsal", false) ? rehearsal_digest(digest) : digest;
 }
 
 TransportConfig transport_of(const Json& job, const std::string& attempt, bool manual) {
@@ -214,6 +215,7 @@ Engine::Engine(std::string attempt, CancelToken& cancel, std::uint64_t (*progres
   spec_ = read_spec(text_member(job_, "spec"));
   third_party_ = text_member(job_, "role") == "third_party";
   manual_ = job_.value("manual", false);
+  rehearsal_ = job_.value("rehearsal", false);
 }
 
 Engine::~Engine() {
@@ -253,7 +255,10 @@ bool Engine::join() {
 void Engine::run() noexcept {
   try {
     Json result = run_protocol();
-    send({{"event", "result"}, {"result", std::move(result)}});
+    if (rehearsal_)
+      send({{"event", "rehearsed"}});
+    else
+      send({{"event", "result"}, {"result", std::move(result)}});
     released_ = true;
   } catch (...) {
     report_failure(pg::current_fault(), left_);
@@ -298,6 +303,7 @@ Json Engine::run_protocol() {
     const Json& source = job_.at("source");
     context.numbers = {source.at("numbers_before").get<std::int64_t>(), source.at("numbers").get<std::int64_t>()};
   }
+  context.rehearsal = rehearsal_;
   StudyResult result = third_party_ ? run_third_party(context) : run_controller(context, std::move(source_));
   return result_json(result);
 }

@@ -52,9 +52,9 @@ class Engine {
   const PaceClock::time_point begun_ = PaceClock::now();
   Json job_;
   Spec spec_;
-  std::string
-      left_;  // the peer because of which the attempt ends, as the coordinator or the channel says; protocol thread
-  bool third_party_ = false, manual_ = false, released_ = false;
+  // The peer because of which the attempt ends, as the coordinator or the channel says; protocol thread.
+  std::string left_;
+  bool third_party_ = false, manual_ = false, rehearsal_ = false, released_ = false;
   Source source_;
   std::thread thread_;
 };

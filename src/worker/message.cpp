@@ -35,6 +35,10 @@ bool flag_member(const Json& object, const char* key) {
   return found->get<bool>();
 }
 
+bool flag_member_or(const Json& object, const char* key, bool otherwise) {
+  return object.contains(key) ? flag_member(object, key) : otherwise;
+}
+
 Json ok_reply(Json value) { return Json{{"ok", std::move(value)}}; }
 
 Json error_reply(const pg::Fault& fault) {

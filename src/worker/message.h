@@ -22,6 +22,7 @@ std::string text_member(const Json& object, const char* key);
 // The same for a member that may be missing, and for a boolean one.
 std::string text_member_or(const Json& object, const char* key, const char* otherwise);
 bool flag_member(const Json& object, const char* key);
+bool flag_member_or(const Json& object, const char* key, bool otherwise);
 
 Json ok_reply(Json value = true);
 Json error_reply(const pg::Fault& fault);

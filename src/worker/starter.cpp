@@ -34,11 +34,6 @@ std::string attempt_of(const Json& message) {
   return id;
 }
 
-Error by_hand(const std::string& study) {
-  return Error(ErrorCode::wrong_state, "study \"" + study + "\" is being run by hand",
-               "Its parties do the steps one by one.", "Go on with its next step, or end it with mpc.cancel_study.");
-}
-
 // A message without a version comes from a node that speaks version 1. Told before anything else: what the other node
 // says may mean something else in its version.
 void require_same_protocol(const std::string& party, const Json& message) {
@@ -82,7 +77,8 @@ Starter::Starter(EventLoop& loop, AttemptBook& book, PeerClient& peers)
 
 struct Starter::Operation {
   std::string study, digest, data;
-  bool manual = false, given_up = false;
+  RunKind kind;
+  bool given_up = false;
   Json job;
   Clock::time_point deadline;
   std::map<std::string, bool> ready;  // the peers that must be ready first
@@ -104,40 +100,38 @@ struct Starter::Operation {
   }
 };
 
-void Starter::start(const std::string& study, Done done) {
+void Starter::start(const std::string& study, bool rehearsal, Done done) {
+  const RunKind kind{false, rehearsal};
   if (Attempt* attempt = book_.in_force(study)) {
-    if (attempt->manual) throw by_hand(study);
+    if (attempt->kind() != kind) throw runs_otherwise(study, attempt->kind());
     return done(ok_reply(started(attempt->id)));
   }
-  begin(study, false, std::move(done));
+  begin(study, kind, std::move(done));
 }
 
 void Starter::prepare(const std::string& study, Done done) {
   Attempt* attempt = book_.in_force(study);
   if (attempt != nullptr && attempt->state == Attempt::State::running) {
-    if (!attempt->manual)
-      throw Error(ErrorCode::wrong_state, "study \"" + study + "\" is already running",
-                  "It was started with mpc.run_study, mpc.run or mpc.start_study.",
-                  "Wait for it with mpc.wait_for_study, or end it with mpc.cancel_study.");
+    if (!attempt->manual) throw runs_otherwise(study, attempt->kind());
     return done(ok_reply(started(attempt->id)));
   }
-  begin(study, true, std::move(done));
+  begin(study, {true, false}, std::move(done));
 }
 
-void Starter::begin(const std::string& study, bool manual, Done done) {
+void Starter::begin(const std::string& study, RunKind kind, Done done) {
   if (auto known = operations_.find(study); known != operations_.end()) {
-    if (known->second->manual != manual) throw by_hand(study);
+    if (known->second->kind != kind) throw runs_otherwise(study, known->second->kind);
     known->second->callers.push_back(std::move(done));
     return;
   }
   auto operation = std::make_shared<Operation>();
   operation->study = study;
-  operation->manual = manual;
+  operation->kind = kind;
   operation->take(tables::start_job(study));
   operation->deadline = Clock::now() + kReadyPatience;
   // By hand, a controller needs the third party (it gives out the attempt), the third party needs nobody.
   for (const Json& peer : operation->job.at("peers"))
-    if (!manual || (!operation->third_party() && peer.at("index") == 2))
+    if (!kind.manual || (!operation->third_party() && peer.at("index") == 2))
       operation->ready[text_member(peer, "party")] = false;
   operation->callers.push_back(std::move(done));
   operations_[study] = operation;
@@ -173,6 +167,7 @@ void Starter::ask_ready(OperationPtr operation) {
                 {"study", operation->study},
                 {"digest", operation->digest},
                 {"data", operation->data},
+                {"rehearsal", operation->kind.rehearsal},
                 {"protocol", kProtocolVersion}};
   std::vector<std::string> asked;
   for (const auto& [party, ready] : operation->ready)
@@ -223,18 +218,19 @@ void Starter::round_over(OperationPtr operation) {
 void Starter::arbitrate(OperationPtr operation) {
   Attempt* known = book_.in_force(operation->study);  // a peer may have started it meanwhile
   if (known != nullptr && known->state == Attempt::State::running) {
-    if (known->manual != operation->manual) throw by_hand(operation->study);
+    if (known->kind() != operation->kind) throw runs_otherwise(operation->study, known->kind());
     return end(operation, ok_reply(started(known->id)));
   }
   if (operation->third_party()) return launch(operation, known != nullptr ? known->id : random_id());
-  Json request{{"type", operation->manual ? "join" : "start"},
+  Json request{{"type", operation->kind.manual ? "join" : "start"},
                {"protocol", kProtocolVersion},
                {"study", operation->study},
                {"digest", operation->digest},
                {"data", operation->data},
                {"attempt", random_id()},
                {"life", life_},
-               {"manual", operation->manual}};
+               {"manual", operation->kind.manual},
+               {"rehearsal", operation->kind.rehearsal}};
   if (Attempt* before = book_.latest(operation->study)) request["ended"] = before->id;
   peers_.control(operation->third_party_name(), request, kCallTimeout, [this, operation](const Json& reply) {
     guarded(operation, [&] {
@@ -252,14 +248,14 @@ void Starter::launch(OperationPtr operation, const std::string& attempt) {
   try {
     Json relied_on = Json::object();
     for (const auto& [party, ready] : operation->ready) relied_on[party] = "ready";
-    book_.launch(operation->study, attempt, operation->manual, operation->job, relied_on);
+    book_.launch(operation->study, attempt, operation->kind, operation->job, relied_on);
   } catch (...) {
     withdraw(*operation, attempt);
     throw;
   }
   Attempt& launched = *book_.find(attempt);
   launched.joined.insert(text_member(operation->job, "party"));
-  if (operation->manual) return end(operation, ok_reply(started(attempt)));
+  if (operation->kind.manual) return end(operation, ok_reply(started(attempt)));
   start_controllers(operation, attempt);
 }
 
@@ -279,7 +275,8 @@ void Starter::start_controllers(OperationPtr operation, const std::string& attem
              {"data", operation->data},
              {"attempt", attempt},
              {"life", life_},
-             {"manual", false}};
+             {"manual", false},
+             {"rehearsal", operation->kind.rehearsal}};
   operation->unanswered = 0;
   std::vector<std::string> controllers;
   for (const Json& peer : operation->job.at("peers"))
@@ -344,13 +341,14 @@ Json Starter::peer_starts(const std::string& party, const Json& message) {
   std::string study = text_member(message, "study"), id = attempt_of(message), life = text_member(message, "life");
   Json job = agreed_job(party, message);
   Attempt* known = book_.in_force(study);
-  if (known != nullptr && known->manual) throw by_hand(study);
+  const RunKind kind{false, flag_member_or(message, "rehearsal", false)};
+  if (known != nullptr && known->kind() != kind) throw runs_otherwise(study, known->kind());
   bool arbiter = text_member(job, "role") == "third_party";
   if (arbiter && known != nullptr && known->id != id && !lost(*known, party, message)) {
     return entered(*known, party, life);
   }
   Attempt& launched = hide_reason(study, [&]() -> Attempt& {
-    return book_.launch(study, id, false, std::move(job), {{party, "start"}}, party);
+    return book_.launch(study, id, kind, std::move(job), {{party, "start"}}, party);
   });
   return entered(launched, party, life);
 }
@@ -361,8 +359,7 @@ Json Starter::peer_joins(const std::string& party, const Json& message) {
   if (text_member(job, "role") != "third_party")
     throw Error(ErrorCode::wrong_state, "only the third party gives out attempts");
   Attempt* known = book_.in_force(study);
-  if (known != nullptr && !known->manual)
-    throw Error(ErrorCode::wrong_state, "study \"" + study + "\" is already running");
+  if (known != nullptr && !known->manual) throw runs_otherwise(study, known->kind());
   if (known == nullptr || (known->id != id && lost(*known, party, message))) known = &book_.form(study, id);
   return entered(*known, party, life);
 }

@@ -27,8 +27,9 @@ class Starter {
   // Of this coordinator (attempts.h).
   const std::string& life() const { return life_; }
 
-  // For a backend of this node. `done` gets {"ok":{"attempt": ...}} or an error, perhaps later.
-  void start(const std::string& study, Done done);
+  // For a backend of this node: a study, or its rehearsal. `done` gets {"ok":{"attempt": ...}} or an error, perhaps
+  // later.
+  void start(const std::string& study, bool rehearsal, Done done);
   // First step by hand: `done` as above once this node's engine has been started.
   void prepare(const std::string& study, Done done);
   // True when there was an operation to give up; its callers get 57014.
@@ -42,7 +43,7 @@ class Starter {
   struct Operation;
   using OperationPtr = std::shared_ptr<Operation>;
 
-  void begin(const std::string& study, bool manual, Done done);
+  void begin(const std::string& study, RunKind kind, Done done);
   void ask_ready(OperationPtr operation);
   void take_answer(OperationPtr operation, const std::string& party, bool ready, const pg::Fault& reason);
   void round_over(OperationPtr operation);

@@ -2,6 +2,7 @@
 #include "worker/tables.h"
 
 #include "pg/spi.h"
+#include "pg/version.h"
 
 namespace pgmpc::tables {
 namespace {
@@ -50,7 +51,7 @@ std::vector<std::pair<std::string, std::vector<std::string>>> parties_to_tell_of
   std::vector<std::pair<std::string, std::vector<std::string>>> parties;
   for (auto& row : query("SELECT p, CASE s.run_state WHEN 'running' THEN s.attempt END "
                          "FROM mpc_internal.current_studies AS s, pg_catalog.unnest(s.parties) AS p "
-                         "WHERE s.state IN ('proposed', 'approved', 'running', 'failed', 'cancelled') "
+                         "WHERE s.state IN ('proposed', 'approved', 'running', 'rehearsed', 'failed', 'cancelled') "
                          "AND p <> mpc_internal.own_party() ORDER BY 1")) {
     const std::string party = text_of(row[0]);
     if (parties.empty() || parties.back().first != party) parties.push_back({party, {}});
@@ -91,13 +92,16 @@ void record_request(const std::string& study, const std::string& what, std::int6
   query("SELECT mpc_internal.record_request($1, $2, $3::pg_catalog.oid)", {study, what, std::to_string(role)});
 }
 
-void attempt_started(const std::string& study, const std::string& attempt, bool manual, const Json& relied_on) {
-  const std::string by_hand = manual ? "true" : "false";
-  if (has_function("mpc_internal.attempt_started(text,text,boolean,jsonb)"))
-    query("SELECT mpc_internal.attempt_started($1, $2, $3::pg_catalog.bool, $4::pg_catalog.jsonb)",
-          {study, attempt, by_hand, dump(relied_on)});
-  else
-    query("SELECT mpc_internal.attempt_started($1, $2, $3::pg_catalog.bool)", {study, attempt, by_hand});
+void attempt_started(const std::string& study, const std::string& attempt, bool manual, bool rehearsal,
+                     const Json& relied_on) {
+  if (has_function("mpc_internal.attempt_started(text,text,boolean,boolean,jsonb)")) {
+    query("SELECT mpc_internal.attempt_started($1, $2, $3::pg_catalog.bool, $4::pg_catalog.bool, $5::pg_catalog.jsonb)",
+          {study, attempt, manual ? "true" : "false", rehearsal ? "true" : "false", dump(relied_on)});
+    return;
+  }
+  if (rehearsal) throw Error(ErrorCode::wrong_state, "the extension knows no rehearsals", {}, pg::kVersionHint);
+  query("SELECT mpc_internal.attempt_started($1, $2, $3::pg_catalog.bool)",
+        {study, attempt, manual ? "true" : "false"});
 }
 
 void attempt_step(const std::string& study, const std::string& attempt, const Json& row) {
@@ -117,6 +121,10 @@ void attempt_computed(const std::string& attempt) { query("SELECT mpc_internal.a
 
 void attempt_released(const std::string& study, const std::string& attempt, const Json& result) {
   query("SELECT mpc_internal.attempt_released($1, $2, $3::pg_catalog.jsonb)", {study, attempt, dump(result)});
+}
+
+void attempt_rehearsed(const std::string& study, const std::string& attempt) {
+  query("SELECT mpc_internal.attempt_rehearsed($1, $2)", {study, attempt});
 }
 
 void attempt_failed(const std::string& study, const std::string& attempt, const pg::Fault& fault, bool cancelled) {

@@ -41,7 +41,8 @@ std::optional<StudyState> study_state(const std::string& study);
 // Who asked this node for a start, a cancellation or (by hand) a first step. Unknown studies are left out.
 void record_request(const std::string& study, const std::string& what, std::int64_t role);
 // relied_on: what peers have said right before, by party: "ready" or "start".
-void attempt_started(const std::string& study, const std::string& attempt, bool manual, const Json& relied_on);
+void attempt_started(const std::string& study, const std::string& attempt, bool manual, bool rehearsal,
+                     const Json& relied_on);
 void attempt_step(const std::string& study, const std::string& attempt, const Json& row);
 void attempt_matched(const std::string& study, const std::string& attempt, std::int64_t records);
 // This node can store the result of the attempt.
@@ -49,6 +50,7 @@ void attempt_promised(const std::string& study, const std::string& attempt);
 // The engine of this node, which is no recipient, has ended well.
 void attempt_computed(const std::string& attempt);
 void attempt_released(const std::string& study, const std::string& attempt, const Json& result);
+void attempt_rehearsed(const std::string& study, const std::string& attempt);
 // The peers that started and ended an attempt, if it was an early one (53_early_attempts.sql); empty: this node,
 // unknown.
 void charge_early_attempt(const std::string& attempt, const std::string& started_by, const std::string& ended_by);

@@ -1,5 +1,7 @@
 // What: a whole study between three parties in one process, over the loopback network.
 #pragma once
+#include <array>
+#include <atomic>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -63,6 +65,20 @@ class Recorder : public StudyObserver {
   bool rounds_in_order = true;
 };
 
+// Counts what is drawn from another one.
+class CountingRng final : public Rng {
+ public:
+  CountingRng(Rng& source, std::atomic<std::uint64_t>& bytes) : source_(source), bytes_(bytes) {}
+  void fill(std::span<std::uint8_t> out) override {
+    bytes_ += out.size();
+    source_.fill(out);
+  }
+
+ private:
+  Rng& source_;
+  std::atomic<std::uint64_t>& bytes_;
+};
+
 class StudyHarness {
  public:
   StudyHarness(const std::string& spec_json, Records a, Records b, bool record = false, std::uint64_t seed = 1)
@@ -77,17 +93,19 @@ class StudyHarness {
   void run() {
     run_parties(*network_, [&](Channel& channel) {
       const int party = channel.self();
-      TestRng rng(seed_ * 100 + static_cast<std::uint64_t>(party));
+      TestRng source(seed_ * 100 + static_cast<std::uint64_t>(party));
+      CountingRng rng(source, random_bytes[party]);
       ThreadPool pool(1);
       CancelToken cancel;
-      const StudyContext context{spec_,
-                                 "study",
-                                 channel,
-                                 rng,
-                                 pool,
-                                 cancel,
-                                 observers[party],
-                                 party == kThirdParty && third_party_memory != 0 ? third_party_memory : memory_limit};
+      StudyContext context{spec_,
+                           "study",
+                           channel,
+                           rng,
+                           pool,
+                           cancel,
+                           observers[party],
+                           party == kThirdParty && third_party_memory != 0 ? third_party_memory : memory_limit};
+      context.rehearsal = rehearsal[static_cast<std::size_t>(party)];
       try {
         results[party] = party == kThirdParty ? run_third_party(context)
                                               : run_controller(context, make_source(party == 0 ? a_ : b_));
@@ -103,6 +121,8 @@ class StudyHarness {
   const Spec& spec() const { return spec_; }
   LoopbackNetwork& network() { return *network_; }
   std::uint64_t memory_limit = 0, third_party_memory = 0;
+  std::array<bool, kParties> rehearsal{};               // who rehearses: all or nobody, unless they disagree
+  std::atomic<std::uint64_t> random_bytes[kParties]{};  // drawn in the run
   Recorder observers[kParties];
   StudyResult results[kParties];
   std::unique_ptr<Error> failures[kParties];
