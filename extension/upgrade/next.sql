@@ -68,7 +68,6 @@ ALTER TABLE mpc_internal.source_uses ADD COLUMN columns text[];
 ALTER TABLE mpc_internal.source_uses ADD COLUMN modelled text;
 ALTER TABLE mpc_internal.source_uses ADD COLUMN numbers bigint;
 
-DROP FUNCTION mpc_internal.request_ping(text);
 
 -- Wide columns of views are the last ones; results have the version of the study and the precision of each number.
 ALTER TABLE mpc_internal.fits ADD COLUMN r_squared_grid float8;
