@@ -61,7 +61,7 @@ sub traces {
 		FROM (SELECT attempt FROM mpc.ledger WHERE study = '$study' AND event = 'released') AS a");
 }
 my $count = 0;
-sub prepared { my $study = 'study' . ++$count; $mpc->prepare_study($study, $mpc->small_spec, 'small_a', 'small_b'); return $study }
+sub prepared { my $study = 'study' . ++$count; $mpc->prepare_study($study, $mpc->small_spec(disclosure => {model_budget => 1000}), 'small_a', 'small_b'); return $study }
 # All messages of the approvals are delivered: what follows are writes of the study.
 sub quiet {
 	$mpc->become($_, 'SELECT count(*) = 0 FROM mpc_internal.outbox') for $mpc->nodes;
