@@ -101,16 +101,20 @@ class PartyWriter {
       if (is_receiver(row)) sentence(in_step(row) + row.party + " sends it: " + row.sends);
   }
 
-  // Once per step and fact, whoever's row has it: what all parties do together stands in the row of each.
+  // What several rows say is one sentence: a row per receiver, or per party that does the same.
+  void sentence_once(std::vector<std::string>& said, const std::string& words) {
+    if (std::find(said.begin(), said.end(), words) != said.end()) return;
+    said.push_back(words);
+    sentence(words);
+  }
+
   void learned_by(int party) {
     std::vector<std::string> said;
     for (const ExplainRow& row : rows_)
       for (const Learning& each : row.learned) {
         if (std::find(each.parties.begin(), each.parties.end(), party) == each.parties.end()) continue;
-        const std::string words = in_step(row) + spec_.party_name(party) + " learns: " + each.what;
-        if (std::find(said.begin(), said.end(), words) == said.end()) said.push_back(words);
+        sentence_once(said, in_step(row) + spec_.party_name(party) + " learns: " + each.what);
       }
-    for (const std::string& words : said) sentence(words);
   }
 
   void learned() {
@@ -122,10 +126,11 @@ class PartyWriter {
   }
 
   void destroyed_at(int party) {
+    std::vector<std::string> said;
     for (const ExplainRow& row : rows_)
       if (row.party == spec_.party_name(party) && !row.destroyed.empty())
-        sentence("At the end of step " + std::to_string(row.step) + " (" + row.name + ") " + row.party +
-                 " destroys: " + listed(row.destroyed));
+        sentence_once(said, "At the end of step " + std::to_string(row.step) + " (" + row.name + ") " + row.party +
+                                " destroys: " + listed(row.destroyed));
   }
 
   void destroyed() {

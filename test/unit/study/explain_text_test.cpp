@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+#include <sstream>
+
 #include "study/explain.h"
 
 namespace pgmpc {
@@ -76,6 +79,16 @@ TEST(ExplainText, SaysTheStatusOfTheData) {
   EXPECT_EQ(chapter(text_of("a"), title), title +
                                               "\n- In step 1: personal.\n- From step 2 to step 3: pseudonymised."
                                               "\n- From step 4 to step 7: anonymous.\n- In step 8: aggregate.\n");
+}
+
+// The third party unmasks for two controllers, in two rows that destroy the same.
+TEST(ExplainText, SaysEverythingOnce) {
+  for (const PartyText& each : explain_text(study())) {
+    std::set<std::string> seen;
+    std::istringstream lines(each.text);
+    for (std::string line; std::getline(lines, line);)
+      if (line.starts_with("- ")) EXPECT_TRUE(seen.insert(line).second) << each.party << ": " << line;
+  }
 }
 
 // Every statement about the study as a whole but those about estimates is in every text.
