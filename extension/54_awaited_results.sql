@@ -137,7 +137,7 @@ BEGIN
                                FROM jsonb_to_recordset(result -> 'coefficients') AS c (lambda float8, attribute text, party text)
                               WHERE c.lambda = l.lambda ORDER BY 1) <> names)
      OR jsonb_array_length(result -> 'coefficients') IS DISTINCT FROM cardinality(lambdas) * cardinality(names) THEN
-    RAISE EXCEPTION USING ERRCODE = 'MP004', MESSAGE = format('party %s sent a result that is none of this study', party),
+    RAISE EXCEPTION USING ERRCODE = 'MP004', MESSAGE = format('party %s sent a result that does not belong to this study', party),
       DETAIL = 'Its lambdas, its attributes or its number of records are not those of the spec and of the match.',
       HINT = 'The nodes may run different versions of pg_mpc.';
   END IF;
@@ -214,7 +214,7 @@ BEGIN
     RETURN 'failed';
   END IF;
   RAISE EXCEPTION USING ERRCODE = 'MP004', MESSAGE = format('party %s sent an answer that the protocol does not allow', party),
-    DETAIL = 'It is asked what became of an attempt.', HINT = 'The nodes may run different versions of pg_mpc.';
+    DETAIL = 'The question was what became of an attempt.', HINT = 'The nodes may run different versions of pg_mpc.';
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.outcome_told(text, text, jsonb, jsonb) IS

@@ -1,5 +1,5 @@
 -- What: the rehearsal of a study: steps 1 and 2 and the match of step 4, between the real nodes.
--- Terms: rehearsal = an attempt that ends when the number of matched records was told; all its parties know that it is one.
+-- Terms: rehearsal = an attempt that ends when the number of matched records is announced; all its parties know that it is one.
 -- Invariants: it is charged like an attempt that ended after the match, and what is refused at the match is refused alike; no key
 --             pair, ciphertext or share is made; the study can be started afterwards.
 

@@ -38,7 +38,7 @@ ColumnProblem place(ColumnScale& scale, int exponent, long double mean) {
   return ColumnProblem::none;
 }
 
-// What no scale helps.
+// Problems that a column has on every scale.
 ColumnProblem unusable(const ColumnSummary& column) {
   if (column.not_finite() != 0) return ColumnProblem::not_finite;
   return column.beyond() != 0 ? ColumnProblem::magnitude : ColumnProblem::none;

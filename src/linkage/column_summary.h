@@ -1,4 +1,4 @@
-// What one pass over the values of a column says of it, and whether and how they can be encoded (encoding.h).
+// Summary of a column after one pass over its values, and whether and how they can be encoded (encoding.h).
 //
 // Invariants
 //   Memory does not grow with the values. An engine that encodes a column, the approval that pins its source and
@@ -28,7 +28,7 @@ class ColumnSummary {
  public:
   void add(double value);
 
-  // Of all values; the figures are those of the others.
+  // Values that are NaN, infinite or beyond kLargestValue. All figures below leave them out.
   std::int64_t not_finite() const { return not_finite_; }
   std::int64_t beyond() const { return beyond_; }
   std::int64_t unusable() const { return not_finite_ + beyond_; }

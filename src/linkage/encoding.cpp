@@ -1,4 +1,4 @@
-// What: the bodies of linkage/encoding.h.
+// Implements linkage/encoding.h.
 #include "linkage/encoding.h"
 
 #include <cmath>

@@ -12,7 +12,7 @@ extern "C" {
 
 namespace pgmpc::pg {
 
-// Of an array without NULLs; ServerError for one with them.
+// The elements of a text array. ServerError when one of them is NULL.
 inline std::vector<std::string> texts_of(ArrayType* array) {
   Datum* parts = nullptr;
   int count = 0;

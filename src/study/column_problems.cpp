@@ -9,7 +9,7 @@ std::optional<int> agreed_exponent(const ControllerSpec& controller, const std::
   return at->second;
 }
 
-// Of the encoding that a run makes, without a number for every value.
+// Why a run cannot encode the column. NaN and infinity are counted before.
 std::string encoding_problem(const ColumnScale& scale) {
   const std::string agreed = " for the agreed scale exponent " + std::to_string(scale.exponent);
   switch (scale.problem) {
@@ -41,7 +41,7 @@ std::string binary_outcome(const Spec& spec, const ControllerSpec& controller, c
                            const ColumnSummary& column) {
   if (controller.outcome != name || !column.holds_only_0_and_1()) return "";
   return std::string("outcome with only the values 0 and 1: ") + kind_name(spec.kind) +
-         " fits a linear probability model, no logistic regression";
+         " fits a linear probability model, not a logistic regression";
 }
 
 }  // namespace

@@ -26,9 +26,8 @@ class SourceProfile {
   // {"rows", "nulls", "refused", "kept", "required",
   //  "identifier": {"nulls", "duplicates", "parts": [{"records", "refused", "reasons", "shortest", "longest",
   //                 "leading_zeros", "blanks", "non_ascii", "shapes"}]},
-  //  "columns": {NAME: {"nulls", "minimum", "maximum", "mean", "sd", "problem"}}}; ASCII. Rows are kept, have a NULL,
-  //  or
-  // are refused by a form; the figures of a column are those of kept rows.
+  //  "columns": {NAME: {"nulls", "minimum", "maximum", "mean", "sd", "problem"}}}; ASCII.
+  // A row is kept, has a NULL, or is refused by a form. Figures of a column are those of the kept rows.
   std::string json(std::int64_t duplicates) const;
 
  private:

@@ -1,9 +1,8 @@
 // What: asks recipients what became of attempts whose result this node may have missed, or has to hear of
 //       (extension/54_awaited_results.sql).
 // Terms: turn = the questions to one peer, one after the other.
-// Invariants: what has to be asked is in the tables and read again each time. What a turn has not settled is asked
-// again
-//             in the next one, after 50 ms at first, at least every 15 s.
+// Invariants: what has to be asked is in the tables and read again each time. What a turn has not settled is asked in
+//             the next one, after 50 ms at first, at least every 15 s.
 #pragma once
 #include <functional>
 #include <map>
