@@ -24,13 +24,13 @@ COMMENT ON VIEW mpc.studies IS
 
 CREATE VIEW mpc.approvals WITH (security_barrier) AS
 SELECT a.study, a.version, a.party, a.decision, coalesce(a.stated_at, a.decided_at) AS decided_at, a.source_name AS source, a.decided_by,
-       a.expires_at, CASE WHEN a.decided_by IS NULL THEN a.decided_at END AS heard_at, a.data_number, a.two_valued, a.reason,
+       a.expires_at, CASE WHEN a.decided_by IS NULL THEN a.decided_at END AS received_at, a.data_number, a.two_valued, a.reason,
        encode(a.commitment, 'hex') AS commitment
   FROM mpc_internal.approvals AS a JOIN mpc_internal.studies AS s
     ON s.study = a.study AND s.version = a.version AND s.digest = a.digest AND a.party = ANY (s.parties)
  WHERE (mpc_internal.sees_every_study() OR (a.study, a.version) IN (SELECT r.study, r.version FROM mpc_internal.readable_versions AS r));
 COMMENT ON VIEW mpc.approvals IS
-'decision of each party on each version (approved, rejected, withdrawn, or void: approved before the data of another party changed) and until when an approval holds; source and decided_by are known for this node only. data_number: which version of its data a controller brings (1 as in earlier studies), two_valued: its columns with at most two values, commitment: what its approval commits to. decided_at: when the party decided, by its own clock; heard_at: when this node heard of it, NULL for its own decisions';
+'decision of each party on each version (approved, rejected, withdrawn, or void: approved before the data of another party changed) and until when an approval holds; source and decided_by are known for this node only. data_number: which version of its data a controller brings (1 as in earlier studies), two_valued: its columns with at most two values, commitment: what its approval commits to. decided_at: when the party decided, by its own clock; received_at: when this node received it, NULL for its own decisions';
 
 CREATE VIEW mpc.study_history WITH (security_barrier) AS
 SELECT l.study, (l.detail ->> 'version')::integer AS version, l.at, l.event, l.party, l.detail ->> 'by' AS role, l.id,

@@ -122,11 +122,11 @@ is($mpc->ask($hospital, $relied), '{"zorgttp": "ready", "zilveren_kruis": "ready
 is($mpc->ask($insurer, $relied), '{"erasmus_mc": "start"}|t|f|t', 'and what a party relied on that was told to start');
 $third->safe_psql('postgres', "UPDATE mpc_internal.outbox SET held_until = NULL; SELECT mpc_internal.wake_coordinator('outbox')");
 $mpc->become($hospital, "SELECT count(*) = 3 FROM mpc.approvals WHERE study = 'late'");
-is($mpc->ask($hospital, "SELECT a.decided_at < l.at, a.heard_at > l.at FROM mpc.approvals AS a, mpc.ledger AS l
+is($mpc->ask($hospital, "SELECT a.decided_at < l.at, a.received_at > l.at FROM mpc.approvals AS a, mpc.ledger AS l
 	WHERE a.study = 'late' AND a.party = 'zorgttp' AND l.study = 'late' AND l.event = 'started'"), 't|t', 'when it was decided, and when heard');
 is($mpc->ask($hospital, "SELECT decided_at FROM mpc.approvals WHERE study = 'late' AND party = 'zorgttp'"),
 	$mpc->ask($third, "SELECT decided_at FROM mpc.approvals WHERE study = 'late' AND party = 'zorgttp'"), 'by the clock of the party');
-is($mpc->ask($_, "SELECT heard_at IS NULL FROM mpc.approvals WHERE study = 'late' AND party = '" . $mpc->party($_) . "'"), 't', 'own decisions are not heard')
+is($mpc->ask($_, "SELECT received_at IS NULL FROM mpc.approvals WHERE study = 'late' AND party = '" . $mpc->party($_) . "'"), 't', 'own decisions are not heard')
 	for $mpc->nodes;
 is($mpc->ask($_, "SELECT bool_and(detail ?& '{place,head,decided_at}') FROM mpc.ledger WHERE study = 'late' AND event = 'approved' AND party <> '"
 	. $mpc->party($_) . "'"), 't', 'with the head of the ledger of the party, at ' . $mpc->party($_)) for $mpc->nodes;
