@@ -49,6 +49,32 @@ $$;
 COMMENT ON FUNCTION mpc_internal.column_problem(oid, text, oid) IS
 'why a column cannot be an attribute: SQLSTATE 42703 unknown, 42501 not readable by the role, 42804 neither numeric nor boolean; NULL when it can';
 
+CREATE FUNCTION mpc_internal.identifier_column(source oid, named text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  exact text := (SELECT a.attname FROM pg_attribute AS a
+                  WHERE a.attrelid = source AND a.attname = btrim(named) AND a.attnum > 0 AND NOT a.attisdropped);
+  parsed text[];
+BEGIN
+  IF exact IS NULL THEN
+    BEGIN
+      parsed := parse_ident(named);
+    EXCEPTION WHEN invalid_parameter_value THEN
+      parsed := NULL;
+    END;
+    IF cardinality(parsed) IS DISTINCT FROM 1 THEN
+      RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('identifier %L is not the name of a column', btrim(named)),
+        DETAIL = 'A name is written as the column is called, or as in SQL.',
+        HINT = 'Separate the columns of several parts by commas; they are columns of the source, without its name.';
+    END IF;
+  END IF;
+  RETURN coalesce(exact, parsed[1]);
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.identifier_column(oid, text) IS
+'the column that a name means: the one with exactly this name, else the name folded as an SQL identifier; error 22023 when it is none';
+
 CREATE FUNCTION mpc_internal.identifier_columns(spec jsonb, source oid, identifier text) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -60,14 +86,11 @@ BEGIN
   IF identifier IS NULL OR btrim(identifier) = '' THEN
     RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'a controller names the column of its identifier',
       DETAIL = 'The identifier is missing or empty.',
-      HINT = 'Pass identifier => ''column'', or column names separated by commas when identifier.parts of the spec is above 1.';
+      HINT = 'Pass identifier => ''column'', or one column per part of identifier.parts, separated by commas.';
   END IF;
   IF NOT EXISTS (SELECT FROM pg_attribute AS a
                   WHERE a.attrelid = source AND a.attname = names[1] AND a.attnum > 0 AND NOT a.attisdropped) THEN
-    names := ARRAY(SELECT coalesce((SELECT a.attname FROM pg_attribute AS a
-                                     WHERE a.attrelid = source AND a.attname = btrim(part) AND a.attnum > 0
-                                       AND NOT a.attisdropped),
-                                   (parse_ident(part, false))[1])
+    names := ARRAY(SELECT mpc_internal.identifier_column(source, part)
                      FROM unnest(string_to_array(identifier, ',')) WITH ORDINALITY AS p (part, place)
                     ORDER BY place);
   END IF;

@@ -120,7 +120,7 @@ $$;
 COMMENT ON FUNCTION mpc_internal.control_outcome(text, jsonb) IS
 'what became of an attempt here, to a party of the study: open (it has not ended), released, with the result for a recipient, or ended without a result, which is final';
 
-CREATE FUNCTION mpc_internal.check_told_result(party text, spec jsonb, n_matched bigint, result jsonb) RETURNS void
+CREATE FUNCTION mpc_internal.belongs(spec jsonb, n_matched bigint, result jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -128,22 +128,36 @@ DECLARE
   names text[] := ARRAY(SELECT format('%s.%s', c.key, n) FROM jsonb_each(spec -> 'controllers') AS c,
                                 jsonb_array_elements_text(c.value -> 'attributes') AS n UNION ALL SELECT '.(intercept)' ORDER BY 1);
 BEGIN
-  IF (result ->> 'matched')::bigint IS DISTINCT FROM n_matched
-     OR ARRAY(SELECT f.lambda FROM jsonb_to_recordset(result -> 'fits') AS f (lambda float8) ORDER BY 1) <> lambdas
-     OR EXISTS (SELECT FROM jsonb_to_recordset(result -> 'fits') AS f (n bigint, parameters integer)
-                 WHERE f.n IS DISTINCT FROM n_matched OR f.parameters IS DISTINCT FROM cardinality(names))
-     OR EXISTS (SELECT FROM unnest(lambdas) AS l (lambda)
-                 WHERE ARRAY(SELECT format('%s.%s', c.party, c.attribute)
-                               FROM jsonb_to_recordset(result -> 'coefficients') AS c (lambda float8, attribute text, party text)
-                              WHERE c.lambda = l.lambda ORDER BY 1) <> names)
-     OR jsonb_array_length(result -> 'coefficients') IS DISTINCT FROM cardinality(lambdas) * cardinality(names) THEN
+  RETURN coalesce((result ->> 'matched')::bigint = n_matched, false)
+     AND ARRAY(SELECT f.lambda FROM jsonb_to_recordset(result -> 'fits') AS f (lambda float8) ORDER BY 1) = lambdas
+     AND NOT EXISTS (SELECT FROM jsonb_to_recordset(result -> 'fits') AS f (n bigint, parameters integer)
+                      WHERE f.n IS DISTINCT FROM n_matched OR f.parameters IS DISTINCT FROM cardinality(names))
+     AND NOT EXISTS (SELECT FROM unnest(lambdas) AS l (lambda)
+                      WHERE ARRAY(SELECT format('%s.%s', c.party, c.attribute)
+                                    FROM jsonb_to_recordset(result -> 'coefficients') AS c (lambda float8, attribute text, party text)
+                                   WHERE c.lambda = l.lambda ORDER BY 1) <> names)
+     AND NOT EXISTS (SELECT FROM jsonb_to_recordset(result -> 'coefficients') AS c (coefficient float8, selected boolean)
+                      WHERE c.coefficient IS NULL OR c.selected IS NULL)
+     AND coalesce(jsonb_array_length(result -> 'coefficients') = cardinality(lambdas) * cardinality(names), false);
+EXCEPTION WHEN data_exception THEN
+  RETURN false;  -- a text where a number is expected, an object where a list is
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.belongs(jsonb, bigint, jsonb) IS
+'whether a result has the models, attributes and records of the study with this spec';
+
+CREATE FUNCTION mpc_internal.require_own_result(party text, spec jsonb, n_matched bigint, result jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF NOT mpc_internal.belongs(spec, n_matched, result) THEN
     RAISE EXCEPTION USING ERRCODE = 'MP004', MESSAGE = format('party %s sent a result that does not belong to this study', party),
       DETAIL = 'Its lambdas, its attributes or its number of records are not those of the spec and of the match.',
       HINT = 'The nodes may run different versions of pg_mpc.';
   END IF;
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.check_told_result(text, jsonb, bigint, jsonb) IS
+COMMENT ON FUNCTION mpc_internal.require_own_result(text, jsonb, bigint, jsonb) IS
 'error MP004 unless a result that a peer gives has the models, attributes and records of the study';
 
 CREATE FUNCTION mpc_internal.settle_release(study text, version integer, attempt text, result jsonb, models integer, giver text) RETURNS void
@@ -169,7 +183,7 @@ $$;
 COMMENT ON FUNCTION mpc_internal.settle_release(text, integer, text, jsonb, integer, text) IS
 'what follows from a released attempt at this node: the result, if it is a recipient, the budget, the ledger; giver = the party whose copy it is, NULL: the own engine''s';
 
-CREATE FUNCTION mpc_internal.outcome_told(attempt text, party text, answer jsonb, own_result jsonb) RETURNS text
+CREATE FUNCTION mpc_internal.outcome_received(attempt text, party text, answer jsonb, own_result jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
 DECLARE
@@ -178,7 +192,7 @@ DECLARE
   spec jsonb;
   own boolean;
 BEGIN
-  SELECT a.* INTO awaited FROM mpc_internal.awaited_results AS a WHERE a.attempt = outcome_told.attempt AND a.asking FOR UPDATE;
+  SELECT a.* INTO awaited FROM mpc_internal.awaited_results AS a WHERE a.attempt = outcome_received.attempt AND a.asking FOR UPDATE;
   SELECT s.* INTO held FROM mpc_internal.studies AS s WHERE s.study = awaited.study AND s.version = awaited.version FOR UPDATE;
   spec := held.spec::jsonb;
   own := mpc_internal.is_recipient(spec, mpc_internal.own_party());
@@ -191,7 +205,7 @@ BEGIN
       RETURN NULL;
     END IF;
     IF own THEN
-      PERFORM mpc_internal.check_told_result(party, spec, held.n_matched, answer -> 'result');
+      PERFORM mpc_internal.require_own_result(party, spec, held.n_matched, answer -> 'result');
     END IF;
     UPDATE mpc_internal.studies AS s
        SET run_state = 'released', attempt = awaited.attempt, finished_at = clock_timestamp(),
@@ -217,5 +231,5 @@ BEGIN
     DETAIL = 'The question was what became of an attempt.', HINT = 'The nodes may run different versions of pg_mpc.';
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.outcome_told(text, text, jsonb, jsonb) IS
+COMMENT ON FUNCTION mpc_internal.outcome_received(text, text, jsonb, jsonb) IS
 'a recipient has said what became of an attempt that this node awaits the result of: returns released or failed when that is decided, NULL while it is not. own_result = what the engine of this node, which is no recipient, knows itself';

@@ -120,14 +120,15 @@ my %wrong = (
 my $stub = "jsonb_set(jsonb_set('$good'::jsonb, '{matched}', '$matched'), '{fits,0,n}', '$matched')";
 for my $name (sort keys %wrong) {
 	my ($stdout, $stderr) = ('', '');
-	my $status = $insurer->psql('postgres', "SELECT mpc_internal.outcome_told(attempt, 'erasmus_mc', jsonb_build_object('state', 'released', "
+	my $status = $insurer->psql('postgres', "SELECT mpc_internal.outcome_received(attempt, 'erasmus_mc', jsonb_build_object('state', 'released', "
 		. "'result', $wrong{$name}), NULL) FROM (SELECT $stub AS r) AS g, ($version) AS s", stdout => \$stdout, stderr => \$stderr);
 	isnt($status, 0, "$name is refused");
+	like($stderr, qr/party erasmus_mc sent a result that does not belong to this study/, '… as what it is');
 }
-is($insurer->safe_psql('postgres', "SELECT mpc_internal.outcome_told(attempt, 'zorgttp', '{\"state\": \"released\"}', NULL) FROM ($version) AS s"),
+is($insurer->safe_psql('postgres', "SELECT mpc_internal.outcome_received(attempt, 'zorgttp', '{\"state\": \"released\"}', NULL) FROM ($version) AS s"),
 	'', 'no result is none');
 is($mpc->state($insurer, 'full'), 'failed', 'the study has its state');
-is($insurer->safe_psql('postgres', "SELECT mpc_internal.outcome_told(attempt, 'erasmus_mc', jsonb_build_object('state', 'released', 'result', r), NULL) "
+is($insurer->safe_psql('postgres', "SELECT mpc_internal.outcome_received(attempt, 'erasmus_mc', jsonb_build_object('state', 'released', 'result', r), NULL) "
 	. "FROM (SELECT $stub AS r) AS g, ($version) AS s"), 'released', 'and a result that fits is taken');
 
 $mpc->stop;

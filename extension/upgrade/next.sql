@@ -68,7 +68,6 @@ ALTER TABLE mpc_internal.source_uses ADD COLUMN columns text[];
 ALTER TABLE mpc_internal.source_uses ADD COLUMN modelled text;
 ALTER TABLE mpc_internal.source_uses ADD COLUMN numbers bigint;
 
-
 -- Wide columns of views are the last ones; results have the version of the study and the precision of each number.
 ALTER TABLE mpc_internal.fits ADD COLUMN r_squared_grid float8;
 ALTER TABLE mpc_internal.coefficients ADD COLUMN grid float8;

@@ -53,7 +53,7 @@ void Outcomes::answered(const std::string& party, const std::string& attempt, co
   try {
     if (PeerClient::unreachable(reply)) return end_turn(party);
     const std::string outcome = read_answer(party, reply, [&](const Json& answer) {
-      return tables::outcome_told(attempt, party, answer, hooks_.own_result(attempt));
+      return tables::outcome_received(attempt, party, answer, hooks_.own_result(attempt));
     });
     if (!outcome.empty()) hooks_.decided(attempt, outcome == "released");
   } catch (...) {

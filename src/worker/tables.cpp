@@ -144,9 +144,9 @@ std::vector<OutboxEntry> awaited_results() {
   return entries_of("SELECT attempt, party, message FROM mpc_internal.awaited_results()");
 }
 
-std::string outcome_told(const std::string& attempt, const std::string& party, const Json& answer,
-                         const Json& own_result) {
-  return text_of(query("SELECT mpc_internal.outcome_told($1, $2, $3::pg_catalog.jsonb, $4::pg_catalog.jsonb)",
+std::string outcome_received(const std::string& attempt, const std::string& party, const Json& answer,
+                             const Json& own_result) {
+  return text_of(query("SELECT mpc_internal.outcome_received($1, $2, $3::pg_catalog.jsonb, $4::pg_catalog.jsonb)",
                        {attempt, party, dump(answer), own_result.is_null() ? pg::SqlValue() : dump(own_result)})[0][0]);
 }
 

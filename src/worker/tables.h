@@ -60,8 +60,8 @@ void attempt_failed(const std::string& study, const std::string& attempt, const 
 std::vector<OutboxEntry> awaited_results();
 // What a peer answers: how the attempt ended, empty while that is not decided. own_result: of this node's engine, null
 // where it knows none.
-std::string outcome_told(const std::string& attempt, const std::string& party, const Json& answer,
-                         const Json& own_result);
+std::string outcome_received(const std::string& attempt, const std::string& party, const Json& answer,
+                             const Json& own_result);
 
 std::vector<OutboxEntry> outbox_pending();
 void outbox_delivered(const std::string& id);
