@@ -115,10 +115,13 @@ CREATE FUNCTION mpc_internal.settle_use(study text, attempt text, outcome text) 
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  told boolean := (SELECT s.n_matched IS NOT NULL FROM mpc_internal.studies AS s
-                    WHERE s.study = settle_use.study AND s.attempt = settle_use.attempt);
+  -- An attempt in doubt keeps its use while later ones have the row of the study.
+  told boolean := EXISTS (SELECT FROM mpc_internal.studies AS s
+                           WHERE s.study = settle_use.study AND s.attempt = settle_use.attempt AND s.n_matched IS NOT NULL)
+               OR EXISTS (SELECT FROM mpc_internal.source_uses AS u
+                           WHERE u.study = settle_use.study AND u.attempt = settle_use.attempt AND u.match_told);
 BEGIN
-  IF outcome = 'ended' AND NOT coalesce(told, false) THEN
+  IF outcome = 'ended' AND NOT told THEN
     DELETE FROM mpc_internal.source_uses AS u
      WHERE u.study = settle_use.study AND u.attempt = settle_use.attempt AND u.outcome = 'running';
     RETURN;

@@ -14,11 +14,12 @@ CREATE TABLE mpc_internal.awaited_results (
   since timestamptz NOT NULL DEFAULT clock_timestamp(),
   asking boolean NOT NULL DEFAULT false,
   without text[] NOT NULL DEFAULT '{}',
-  room bytea
+  room bytea,
+  matched bigint
 );
 ALTER TABLE mpc_internal.awaited_results ALTER COLUMN room SET STORAGE EXTERNAL;
 COMMENT ON TABLE mpc_internal.awaited_results IS
-'attempts whose result this node promised to store and has not; asking = its engine has ended, recipients are asked; without = those that have no result; room = zeros, as many bytes as the result may take';
+'attempts whose result this node promised to store and has not; asking = its engine has ended, recipients are asked; without = those that have no result; room = zeros, as many bytes as the result may take; matched = records of the attempt';
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.awaited_results', '');
 
 CREATE FUNCTION mpc_internal.result_lifetime() RETURNS interval
@@ -39,8 +40,8 @@ COMMENT ON FUNCTION mpc_internal.result_bytes(jsonb) IS 'what the rows of a resu
 CREATE FUNCTION mpc_internal.attempt_promised(study text, attempt text) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
-  INSERT INTO mpc_internal.awaited_results (attempt, study, version, room)
-  SELECT s.attempt, s.study, s.version, decode(repeat('00', mpc_internal.result_bytes(s.spec::jsonb)), 'hex')
+  INSERT INTO mpc_internal.awaited_results (attempt, study, version, room, matched)
+  SELECT s.attempt, s.study, s.version, decode(repeat('00', mpc_internal.result_bytes(s.spec::jsonb)), 'hex'), s.n_matched
     FROM mpc_internal.studies AS s WHERE s.study = $1 AND s.attempt = $2 AND s.run_state = 'running'
   ON CONFLICT DO NOTHING
 $$;
@@ -74,7 +75,7 @@ AS $$
   SELECT a.attempt, r.party, jsonb_build_object('type', 'outcome', 'study', s.study, 'version', s.version,
                                                 'digest', s.digest, 'attempt', a.attempt)
     FROM mpc_internal.awaited_results AS a JOIN mpc_internal.studies AS s USING (study, version),
-         jsonb_array_elements_text(s.spec::jsonb -> 'recipients') AS r (party)
+         jsonb_array_elements_text(s.spec::jsonb -> 'recipients') AS r (party) JOIN mpc_internal.peers AS p USING (party)
    WHERE a.asking AND r.party <> mpc_internal.own_party() AND r.party <> ALL (a.without)
    ORDER BY a.since, a.attempt, r.party
 $$;
@@ -204,11 +205,16 @@ BEGIN
     IF own AND answer -> 'result' IS NULL THEN
       RETURN NULL;
     END IF;
+    IF held.run_state = 'released' THEN
+      -- By a later attempt, which an honest holder of this one would have refused. What is released stays.
+      DELETE FROM mpc_internal.awaited_results AS a WHERE a.attempt = awaited.attempt;
+      RETURN NULL;
+    END IF;
     IF own THEN
-      PERFORM mpc_internal.require_own_result(party, spec, held.n_matched, answer -> 'result');
+      PERFORM mpc_internal.require_own_result(party, spec, awaited.matched, answer -> 'result');
     END IF;
     UPDATE mpc_internal.studies AS s
-       SET run_state = 'released', attempt = awaited.attempt, finished_at = clock_timestamp(),
+       SET run_state = 'released', attempt = awaited.attempt, n_matched = awaited.matched, finished_at = clock_timestamp(),
            sqlstate = NULL, last_error = NULL, error_detail = NULL, error_hint = NULL
      WHERE s.study = held.study AND s.version = held.version;
     PERFORM mpc_internal.settle_release(held.study, held.version, awaited.attempt, CASE WHEN own THEN answer -> 'result' ELSE own_result END,

@@ -106,7 +106,8 @@ is(budget($_, 'full'), 'ended|1', 'counted at ' . $mpc->party($_)) for $hospital
 
 # --- an answer that is no result of the study changes nothing ---
 my $version = "SELECT study, version, digest, attempt FROM mpc_internal.studies WHERE study = 'full'";
-$insurer->safe_psql('postgres', "INSERT INTO mpc_internal.awaited_results (attempt, study, version, asking) SELECT attempt, study, version, true FROM ($version) AS s");
+$insurer->safe_psql('postgres', "INSERT INTO mpc_internal.awaited_results (attempt, study, version, asking, matched) "
+	. "SELECT attempt, study, version, true, n_matched FROM mpc_internal.studies WHERE study = 'full'");
 my $good = $hospital->safe_psql('postgres', "SELECT mpc_internal.result_of('lost', 1) || jsonb_build_object('matched', 0)");
 my $matched = $insurer->safe_psql('postgres', "SELECT n_matched FROM mpc_internal.studies WHERE study = 'full'");
 my %wrong = (
@@ -128,8 +129,33 @@ for my $name (sort keys %wrong) {
 is($insurer->safe_psql('postgres', "SELECT mpc_internal.outcome_received(attempt, 'zorgttp', '{\"state\": \"released\"}', NULL) FROM ($version) AS s"),
 	'', 'no result is none');
 is($mpc->state($insurer, 'full'), 'failed', 'the study has its state');
+# Another attempt has begun and ended before its match: what is known of the one in doubt is kept with it.
+my $attempt = $insurer->safe_psql('postgres', "SELECT attempt FROM ($version) AS s");
+$insurer->safe_psql('postgres', "UPDATE mpc_internal.studies SET attempt = repeat('0', 32), n_matched = NULL WHERE study = 'full'");
+$version =~ s/attempt/'$attempt' AS attempt/;
 is($insurer->safe_psql('postgres', "SELECT mpc_internal.outcome_received(attempt, 'erasmus_mc', jsonb_build_object('state', 'released', 'result', r), NULL) "
 	. "FROM (SELECT $stub AS r) AS g, ($version) AS s"), 'released', 'and a result that fits is taken');
+is($insurer->safe_psql('postgres', "SELECT attempt, n_matched FROM mpc_internal.studies WHERE study = 'full'"), "$attempt|$matched", 'with its attempt and count');
+
+# A recipient that says later that an attempt before the released one was released too changes nothing.
+my $doubt = "INSERT INTO mpc_internal.awaited_results (attempt, study, version, asking, matched) "
+	. "SELECT repeat('0', 32), study, version, true, n_matched FROM mpc_internal.studies WHERE study = '%s'";
+$third->safe_psql('postgres', sprintf $doubt, 'gone');
+my $kept = "SELECT attempt, finished_at, (SELECT count(*) FROM mpc_internal.ledger AS l WHERE l.study = s.study) FROM mpc_internal.studies AS s WHERE study = 'gone'";
+my $before = $third->safe_psql('postgres', $kept);
+is($third->safe_psql('postgres', "SELECT mpc_internal.outcome_received(repeat('0', 32), 'erasmus_mc', '{\"state\": \"released\"}', '{}')"), '', 'a second release is none');
+is($third->safe_psql('postgres', $kept), $before, 'what is released stays');
+is($third->safe_psql('postgres', $awaited), '0', 'and nothing more is asked');
+
+# --- while the tables cannot be read nobody can be asked; afterwards the recipients are, without another cause ---
+$insurer->safe_psql('postgres', sprintf $doubt, 'lost');
+$held = locked($insurer, 'awaited_results');
+$from = -s $insurer->logfile;
+$insurer->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'pg_mpc coordinator'");
+$insurer->wait_for_log(qr/could not read which results this node awaits/, $from);
+$mpc->release($held);
+$mpc->become($insurer, "SELECT ($awaited) = 0");
+is($mpc->state($insurer, 'lost'), 'released', 'what is released stays');
 
 $mpc->stop;
 done_testing();

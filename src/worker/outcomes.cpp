@@ -13,6 +13,10 @@ namespace {
 constexpr std::chrono::milliseconds kTimeout{15000};
 constexpr std::chrono::milliseconds kFirstPause{50}, kLastPause{15000};
 
+std::chrono::milliseconds pause_after(int& failures) {
+  return std::min(kLastPause, kFirstPause * (1 << std::min(failures++, 9)));
+}
+
 }  // namespace
 
 void Outcomes::wake() {
@@ -40,9 +44,15 @@ void Outcomes::ask() {
                        answered(party, attempt, reply);
                      });
     }
+    failures_ = 0;
   } catch (...) {
     pg::log_warning("could not read which results this node awaits: " + pg::current_fault().message);
-    for (const auto& [party, lane] : lanes_) left.insert(party);
+    // Whom to ask is not known, so no turn of a peer would come back to it.
+    if (retry_ == 0)
+      retry_ = loop_.after(pause_after(failures_), [this] {
+        retry_ = 0;
+        ask();
+      });
   }
   for (const std::string& party : left)
     if (const Lane& lane = lanes_[party]; !lane.busy && lane.retry == 0) end_turn(party);
@@ -66,8 +76,7 @@ void Outcomes::answered(const std::string& party, const std::string& attempt, co
 void Outcomes::end_turn(const std::string& party) {
   Lane& lane = lanes_[party];
   lane.asked.clear();
-  const auto pause = std::min(kLastPause, kFirstPause * (1 << std::min(lane.failures++, 9)));
-  lane.retry = loop_.after(pause, [this, party] {
+  lane.retry = loop_.after(pause_after(lane.failures), [this, party] {
     lanes_[party].retry = 0;
     ask();
   });

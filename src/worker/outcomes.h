@@ -41,6 +41,8 @@ class Outcomes {
   PeerClient& peers_;
   Hooks hooks_;
   std::map<std::string, Lane> lanes_;  // by peer
+  int failures_ = 0;                   // of reading the tables
+  EventLoop::TimerId retry_ = 0;       // the same
 };
 
 }  // namespace pgmpc
