@@ -204,7 +204,8 @@ BEGIN
   IF NOT EXISTS (SELECT FROM mpc_internal.ledger AS l WHERE NOT EXISTS (SELECT FROM mpc_internal.ledger_seals AS s WHERE s.id = l.id)) THEN
     SELECT * INTO last FROM mpc_internal.ledger_seals AS s ORDER BY s.place DESC LIMIT 1;
   END IF;
-  RETURN jsonb_strip_nulls(jsonb_build_object('decided_at', extract(epoch FROM queued_at), 'place', last.place, 'head', encode(last.hash, 'hex')));
+  -- The time as text: a JSON number is a double on its way, which may show as another one with more digits.
+  RETURN jsonb_strip_nulls(jsonb_build_object('decided_at', extract(epoch FROM queued_at)::text, 'place', last.place, 'head', encode(last.hash, 'hex')));
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.stated_with(text, timestamptz) IS

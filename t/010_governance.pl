@@ -112,8 +112,11 @@ my $digest = $mpc->propose('late', $mpc->small_spec);
 $mpc->ask($hospital, $mpc->approval('late', $digest, 'hospital', 'small_a'));
 $mpc->ask($insurer, $mpc->approval('late', $digest, 'insurer', 'small_b'));
 $mpc->become($_, "SELECT count(*) = 2 FROM mpc.approvals WHERE study = 'late'") for $mpc->nodes;
+# A time that has more digits as the nearest double.
+my $time = "'2023-11-14 22:13:20.000193+00'";
 $third->safe_psql('postgres', "BEGIN; SET SESSION AUTHORIZATION analyst; " . $mpc->approval('late', $digest, 'third')
-	. "; RESET SESSION AUTHORIZATION; UPDATE mpc_internal.outbox SET held_until = 'infinity' WHERE message ->> 'type' = 'approve'; COMMIT");
+	. "; RESET SESSION AUTHORIZATION; UPDATE mpc_internal.outbox SET held_until = 'infinity', queued_at = $time WHERE message ->> 'type' = 'approve'"
+	. "; UPDATE mpc_internal.approvals SET decided_at = $time WHERE study = 'late' AND party = 'zorgttp'; COMMIT");
 $mpc->ask($hospital, "SELECT * FROM mpc.run_study('late')");
 is($mpc->ended($hospital, 'late'), 'released', 'it runs: the third party was asked');
 my $relied = "SELECT detail ->> 'said', detail -> 'approvals' ?& '{erasmus_mc,zilveren_kruis}', detail -> 'approvals' ? 'zorgttp',
