@@ -104,6 +104,20 @@ $mpc->become($_, "SELECT count(*) = 0 FROM mpc_internal.awaited_results") for $m
 is($mpc->ask($_, "SELECT count(*) FROM mpc.models WHERE study = 'full'"), '0', 'nothing released at ' . $mpc->party($_)) for $mpc->nodes;
 is(budget($_, 'full'), 'ended|1', 'counted at ' . $mpc->party($_)) for $hospital, $insurer;
 
+# --- the only recipient takes longer than the others wait: a new start does not cost what is opened ---
+($job, $held) = begin('slow', $alone, [[$hospital, 'coefficients']]);
+$mpc->become($_, "SELECT state = 'failed' FROM mpc.studies WHERE study = 'slow'") for $insurer, $third;
+my ($text) = $mpc->refused($insurer, "SELECT mpc.start_study('slow')");
+like($text, qr/erasmus_mc cannot start study .slow./, 'the recipient does not begin anew');
+$mpc->release($held);
+($code, $out, $err) = $mpc->finish($job);
+is($code, 0, 'it has its result') or diag($err);
+$mpc->become($_, "SELECT state = 'released' FROM mpc.studies WHERE study = 'slow'") for $mpc->nodes;
+is($hospital->safe_psql('postgres', "SELECT count(*) FROM mpc_internal.ledger WHERE study = 'slow' AND event = 'started'"), '1', 'of its one attempt');
+is($mpc->ask($_, "SELECT n_matched FROM mpc.studies WHERE study = 'slow'"), $mpc->ask($hospital, "SELECT n_matched FROM mpc.studies WHERE study = 'slow'"),
+	'with its count at ' . $mpc->party($_)) for $insurer, $third;
+$mpc->become($_, "SELECT count(*) = 0 FROM mpc_internal.awaited_results") for $mpc->nodes;
+
 # --- an answer that is no result of the study changes nothing ---
 my $version = "SELECT study, version, digest, attempt FROM mpc_internal.studies WHERE study = 'full'";
 $insurer->safe_psql('postgres', "INSERT INTO mpc_internal.awaited_results (attempt, study, version, asking, matched) "

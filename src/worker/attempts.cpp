@@ -98,12 +98,17 @@ std::size_t AttemptBook::running() const {
                        [](const auto& entry) { return entry.second->engine != nullptr; });
 }
 
-// Makes the attempt the study's latest and forgets the one before, unless its engine is still on its way out.
+// Makes the attempt the study's latest and forgets the one before, unless its engine is still on its way out. Throws
+// while that one keeps something that is opened.
 void AttemptBook::replace_latest(const std::string& study, const std::string& id) {
   if (Attempt* before = latest(study); before != nullptr && before->id != id) {
     if (before->in_force())
       finish(*before, Attempt::State::failed,
              pg::Fault{"MP002", "the attempt was replaced by a newer one", "", "Wait for the newer attempt."});
+    if (before->in_force())  // opened: a newer attempt would take the row of the study from it
+      throw Error(ErrorCode::wrong_state,
+                  std::string(before->rehearsal ? "the match" : "the result") + " of study \"" + study + "\" is opened",
+                  "This node has not recorded the end of its attempt yet.", "Wait for it with mpc.wait_for_study.");
     if (before->engine == nullptr) attempts_.erase(before->id);
   }
   latest_[study] = id;
