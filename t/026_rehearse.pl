@@ -29,6 +29,8 @@ sub everywhere {
 
 # --- the count, its records, and the study afterwards ---
 $mpc->prepare_study('heart', $mpc->small_spec, 'small_a', 'small_b');
+my $waiting = $mpc->start_sql($hospital, "SELECT mpc.wait_for_study('heart')");
+$mpc->become($hospital, "SELECT count(*) = 1 FROM pg_stat_activity WHERE state = 'active' AND query ~ '^SELECT mpc.wait_for_study'");
 my $found = $mpc->ask($hospital, "SELECT n_matched FROM mpc.rehearse('heart')");
 cmp_ok($found, '>', 100, 'the number of matched records');
 everywhere('heart', 'rehearsed');
@@ -54,6 +56,8 @@ $mpc->refuses($hospital, "SELECT * FROM mpc.coefficients('heart')", '55000', qr/
 is($mpc->ask($insurer, "SELECT n_matched FROM mpc.rehearse('heart')"), $found, 'once more, from the insurer');
 is(($mpc->refused($third, "SELECT * FROM mpc.run_study('heart')"))[0], '', 'the study runs after it');
 everywhere('heart', 'released');
+my ($waited, $outcome) = $mpc->finish($waiting);
+is("$waited $outcome", '0 released', 'who waits for the study waits for its release');
 is($mpc->ask($hospital, "SELECT n_matched FROM mpc.studies WHERE study = 'heart'"), $found, 'with as many records');
 $mpc->refuses($hospital, "SELECT mpc.rehearse('heart')", '55000', qr/study "heart" is released/, 'a released study has nothing to rehearse');
 is($mpc->ask($_, 'SELECT intact FROM mpc.verify_ledger()'), 't', 'the ledger is intact at ' . $mpc->party($_)) for $mpc->nodes;

@@ -184,6 +184,7 @@ Attempt& AttemptBook::launch(const std::string& study, const std::string& id, Ru
     throw;
   }
   attempt.state = Attempt::State::running;
+  if (kind.rehearsal) return attempt;  // they wait for the study
   for (ConnectionId waiter : std::exchange(early_waiters_[study], {})) wait_for_end(attempt, waiter);
   early_waiters_.erase(study);
   return attempt;

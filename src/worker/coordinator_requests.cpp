@@ -89,7 +89,8 @@ void Coordinator::owner_left(ConnectionId connection) {
 void Coordinator::wait(ConnectionId connection, const Json& request) {
   std::string study = text_member(request, "study");
   Attempt* attempt = request.contains("attempt") ? book_.find(text_member(request, "attempt")) : book_.in_force(study);
-  if (attempt != nullptr) return book_.wait_for_end(*attempt, connection);
+  if (attempt != nullptr && (request.contains("attempt") || !attempt->rehearsal))
+    return book_.wait_for_end(*attempt, connection);
   wait_by_table(connection, study);
 }
 
@@ -98,7 +99,9 @@ void Coordinator::wait_by_table(ConnectionId connection, const std::string& stud
   if (!found) throw unknown_study(study);
   if (found->state == "released") return send(connection, ok_reply({{"state", found->state}}));
   // A rehearsal is no outcome of its study, which can still be started.
-  if (found->state == "proposed" || found->state == "approved" || found->state == "rehearsed")
+  const Attempt* running = book_.in_force(study);
+  const bool rehearsing = running != nullptr && running->rehearsal;
+  if (rehearsing || found->state == "proposed" || found->state == "approved" || found->state == "rehearsed")
     return book_.wait_for_study(study, connection);
   if (found->state == "failed" || found->state == "cancelled")
     return send(connection, error_reply({found->sqlstate.empty() ? "XX000" : found->sqlstate,
