@@ -115,13 +115,10 @@ CREATE FUNCTION mpc_internal.settle_use(study text, attempt text, outcome text) 
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  -- An attempt in doubt keeps its use while later ones have the row of the study.
-  told boolean := EXISTS (SELECT FROM mpc_internal.studies AS s
-                           WHERE s.study = settle_use.study AND s.attempt = settle_use.attempt AND s.n_matched IS NOT NULL)
-               OR EXISTS (SELECT FROM mpc_internal.source_uses AS u
-                           WHERE u.study = settle_use.study AND u.attempt = settle_use.attempt AND u.match_told);
+  told boolean := (SELECT s.n_matched IS NOT NULL FROM mpc_internal.studies AS s
+                    WHERE s.study = settle_use.study AND s.attempt = settle_use.attempt);
 BEGIN
-  IF outcome = 'ended' AND NOT told THEN
+  IF outcome = 'ended' AND NOT coalesce(told, false) THEN
     DELETE FROM mpc_internal.source_uses AS u
      WHERE u.study = settle_use.study AND u.attempt = settle_use.attempt AND u.outcome = 'running';
     RETURN;
@@ -134,8 +131,7 @@ BEGIN
          records = coalesce((SELECT p.records FROM mpc_internal.steps AS p
                               WHERE p.study = u.study AND p.version = u.version AND p.attempt = u.attempt
                                 AND p.name = 'prepare' AND p.party = mpc_internal.own_party()), u.records)
-   WHERE u.study = settle_use.study AND u.attempt = settle_use.attempt
-     AND (u.outcome = 'running' OR u.outcome = 'released' AND settle_use.outcome = 'ended');
+   WHERE u.study = settle_use.study AND u.attempt = settle_use.attempt AND u.outcome = 'running';
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.settle_use(text, text, text) IS

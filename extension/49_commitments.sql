@@ -217,6 +217,11 @@ $$;
 COMMENT ON FUNCTION mpc_internal.committed_data(text, integer) IS
 'what the controllers committed to as this node knows it: a study starts only when all nodes know the same, whatever is still on its way';
 
+CREATE FUNCTION mpc_internal.data_hash(study text, version integer) RETURNS bytea
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT sha256(convert_to(mpc_internal.committed_data($1, $2), 'UTF8')) $$;
+COMMENT ON FUNCTION mpc_internal.data_hash(text, integer) IS 'SHA-256 of committed_data';
+
 CREATE FUNCTION mpc_internal.keep_heard_data(study text, version integer) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$

@@ -37,7 +37,7 @@ BEGIN
          sqlstate = NULL, last_error = NULL, error_detail = NULL, error_hint = NULL
    WHERE s.study = held.study AND s.version = held.version;
   PERFORM mpc_internal.record_event(study, attempt, 'relied_on', mpc_internal.own_party(), jsonb_build_object(
-    'version', held.version, 'digest', held.digest, 'data', encode(sha256(convert_to(mpc_internal.committed_data(held.study, held.version), 'UTF8')), 'hex'),
+    'version', held.version, 'digest', held.digest, 'data', encode(mpc_internal.data_hash(held.study, held.version), 'hex'),
     'said', relied_on, 'approvals', (
       SELECT jsonb_object_agg(a.party, a.decided_at) FROM mpc_internal.approvals AS a
        WHERE a.study = held.study AND a.version = held.version AND a.digest = held.digest AND a.decision = 'approved')));
@@ -143,13 +143,13 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout
 AS $$
 DECLARE
   number integer;
-  in_doubt boolean := mpc_internal.doubt(attempt, sqlstate);
+  result record := mpc_internal.doubt(attempt, sqlstate);
 BEGIN
   UPDATE mpc_internal.studies AS s
      SET run_state = CASE WHEN attempt_failed.cancelled THEN 'cancelled' ELSE 'failed' END,
          finished_at = clock_timestamp(), sqlstate = attempt_failed.sqlstate, last_error = attempt_failed.message,
          error_detail = nullif(attempt_failed.detail, ''),
-         error_hint = CASE WHEN in_doubt THEN 'Another recipient may have the result. This node asks for it, for 30 days: look at the state again later.'
+         error_hint = CASE WHEN result.in_doubt THEN 'Another recipient may have the result. This node asks for it, for 30 days: look at the state again later.'
                       ELSE nullif(attempt_failed.hint, '') END
    WHERE s.study = attempt_failed.study AND s.attempt = attempt_failed.attempt AND s.run_state = 'running'
   RETURNING s.version INTO number;
@@ -159,8 +159,8 @@ BEGIN
   IF sqlstate = 'MP005' THEN
     PERFORM mpc_internal.record_event(study, attempt, 'opened', NULL, '{"what": ["one bit: a rule of the spec refused"]}');
     PERFORM mpc_internal.settle_use(study, attempt, 'refused');
-  ELSIF in_doubt THEN
-    PERFORM mpc_internal.settle_use(study, attempt, 'released');  -- until it is known that nobody has the result
+  ELSIF result.counts THEN
+    PERFORM mpc_internal.settle_use(study, attempt, 'released');
   ELSE
     PERFORM mpc_internal.settle_use(study, attempt, 'ended');
     PERFORM mpc_internal.note_early_attempt(study, number, attempt);

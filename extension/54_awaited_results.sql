@@ -4,7 +4,8 @@
 --        holder = a recipient that has stored the result.
 -- Invariants: an attempt is released when a recipient has stored its result, and then at all parties in the end. A node in
 --             doubt asks the recipients. One whose attempt has ended without the result gets it from a holder only, so when no
---             other recipient is one, nobody ever will be: then the attempt has failed. Who is no recipient is never given
+--             other recipient is one, nobody ever will be: then the attempt has failed. From the promise on the budget
+--             counts the release, also of an attempt that has failed in the end. Who is no recipient is never given
 --             the numbers. A holder gives them to another recipient for 30 days.
 
 CREATE TABLE mpc_internal.awaited_results (
@@ -15,11 +16,12 @@ CREATE TABLE mpc_internal.awaited_results (
   asking boolean NOT NULL DEFAULT false,
   without text[] NOT NULL DEFAULT '{}',
   room bytea,
-  matched bigint
+  matched bigint,
+  data bytea
 );
 ALTER TABLE mpc_internal.awaited_results ALTER COLUMN room SET STORAGE EXTERNAL;
 COMMENT ON TABLE mpc_internal.awaited_results IS
-'attempts whose result this node promised to store and has not; asking = its engine has ended, recipients are asked; without = those that have no result; room = zeros, as many bytes as the result may take; matched = records of the attempt';
+'attempts whose result this node promised to store and has not; asking = its engine has ended, recipients are asked; without = those that have no result; room = zeros, as many bytes as the result may take; matched = records of the attempt; data = data_hash of what it runs on';
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.awaited_results', '');
 
 CREATE FUNCTION mpc_internal.result_lifetime() RETURNS interval
@@ -40,8 +42,9 @@ COMMENT ON FUNCTION mpc_internal.result_bytes(jsonb) IS 'what the rows of a resu
 CREATE FUNCTION mpc_internal.attempt_promised(study text, attempt text) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
-  INSERT INTO mpc_internal.awaited_results (attempt, study, version, room, matched)
-  SELECT s.attempt, s.study, s.version, decode(repeat('00', mpc_internal.result_bytes(s.spec::jsonb)), 'hex'), s.n_matched
+  INSERT INTO mpc_internal.awaited_results (attempt, study, version, room, matched, data)
+  SELECT s.attempt, s.study, s.version, decode(repeat('00', mpc_internal.result_bytes(s.spec::jsonb)), 'hex'), s.n_matched,
+         mpc_internal.data_hash(s.study, s.version)
     FROM mpc_internal.studies AS s WHERE s.study = $1 AND s.attempt = $2 AND s.run_state = 'running'
   ON CONFLICT DO NOTHING
 $$;
@@ -54,19 +57,22 @@ AS $$ UPDATE mpc_internal.awaited_results AS a SET asking = true, room = NULL WH
 COMMENT ON FUNCTION mpc_internal.attempt_computed(text) IS
 'the engine of this node, which is no recipient, has ended well: the study is released when a recipient says that it has stored the result';
 
-CREATE FUNCTION mpc_internal.doubt(attempt text, sqlstate text) RETURNS boolean
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION mpc_internal.doubt(attempt text, sqlstate text, OUT counts boolean, OUT in_doubt boolean) RETURNS record
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-  -- A refusal and a solver that does not converge are outcomes that all three reach before anything is opened.
-  -- Where no other party is a recipient, nobody else has it either.
-  DELETE FROM mpc_internal.awaited_results AS a USING mpc_internal.studies AS s
-   WHERE a.attempt = $1 AND s.study = a.study AND s.version = a.version
-     AND ($2 IN ('MP005', 'MP006') OR s.spec::jsonb -> 'recipients' = jsonb_build_array(mpc_internal.own_party()));
-  UPDATE mpc_internal.awaited_results AS a SET asking = true, room = NULL WHERE a.attempt = $1;
-  SELECT EXISTS (SELECT FROM mpc_internal.awaited_results AS a WHERE a.attempt = $1)
+BEGIN
+  SELECT count(r.party) > 0, count(r.party) FILTER (WHERE r.party <> ALL (a.without)) > 0 INTO counts, in_doubt
+    FROM mpc_internal.awaited_results AS a JOIN mpc_internal.studies AS s USING (study, version),
+         jsonb_array_elements_text(s.spec::jsonb -> 'recipients') AS r (party)
+   WHERE a.attempt = doubt.attempt AND r.party <> mpc_internal.own_party()
+     -- A refusal and a solver that does not converge are outcomes that all three reach before anything is opened.
+     AND doubt.sqlstate NOT IN ('MP005', 'MP006');
+  DELETE FROM mpc_internal.awaited_results AS a WHERE a.attempt = doubt.attempt AND NOT in_doubt;
+  UPDATE mpc_internal.awaited_results AS a SET asking = true, room = NULL WHERE a.attempt = doubt.attempt;
+END
 $$;
 COMMENT ON FUNCTION mpc_internal.doubt(text, text) IS
-'called when an attempt ends without its result: whether another party may hold it';
+'called when an attempt ends without its result at this node. counts: the result may have been opened to another party, so the budget counts it, whatever that party says of it; in_doubt: a recipient has not said yet whether it has the result';
 
 CREATE FUNCTION mpc_internal.awaited_results(OUT attempt text, OUT party text, OUT message jsonb) RETURNS SETOF record
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
@@ -164,13 +170,18 @@ COMMENT ON FUNCTION mpc_internal.require_own_result(text, jsonb, bigint, jsonb) 
 CREATE FUNCTION mpc_internal.settle_release(study text, version integer, attempt text, result jsonb, models integer, giver text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  agreed bytea;
 BEGIN
-  DELETE FROM mpc_internal.awaited_results AS a WHERE a.attempt = settle_release.attempt;
+  DELETE FROM mpc_internal.awaited_results AS a WHERE a.attempt = settle_release.attempt RETURNING a.data INTO agreed;
   IF result IS NOT NULL THEN
     PERFORM mpc_internal.store_result(study, version, result);
   END IF;
   PERFORM mpc_internal.settle_use(study, attempt, 'released');
-  PERFORM mpc_internal.pass_heard_data(study, version);
+  -- A party may have approved with other data since an attempt that was in doubt: those have passed no rule.
+  IF agreed IS NULL OR agreed = mpc_internal.data_hash(study, version) THEN
+    PERFORM mpc_internal.pass_heard_data(study, version);
+  END IF;
   PERFORM mpc_internal.record_event(study, attempt, 'opened', NULL, (
     SELECT jsonb_build_object('what', '["iterations", "coefficients", "intercept", "r_squared"]'::jsonb,
                               'to', s.spec::jsonb -> 'recipients', 'models', mpc_internal.models_in(s.spec::jsonb))
@@ -227,9 +238,11 @@ BEGIN
                 WHERE r.party <> mpc_internal.own_party() AND r.party <> ALL (awaited.without)) THEN
       RETURN NULL;
     END IF;
-    DELETE FROM mpc_internal.awaited_results AS a WHERE a.attempt = awaited.attempt;
-    IF held.run_state <> 'running' THEN
-      PERFORM mpc_internal.settle_use(held.study, awaited.attempt, 'ended');
+    -- The budget goes on counting the release: a recipient that has the result may say that it has not.
+    IF held.run_state = 'running' THEN
+      UPDATE mpc_internal.awaited_results AS a SET asking = false WHERE a.attempt = awaited.attempt;
+    ELSE
+      DELETE FROM mpc_internal.awaited_results AS a WHERE a.attempt = awaited.attempt;
     END IF;
     RETURN 'failed';
   END IF;

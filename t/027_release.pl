@@ -85,7 +85,8 @@ $mpc->release($held);
 $hospital->start;
 is($mpc->ended($_, 'gone'), 'failed', 'failed at ' . $mpc->party($_)) for $mpc->nodes;
 $mpc->become($_, "SELECT count(*) = 0 FROM mpc_internal.awaited_results") for $mpc->nodes;
-is(budget($_, 'gone'), 'ended|1', 'counted at ' . $mpc->party($_)) for $hospital, $insurer;
+is(budget($hospital, 'gone'), 'ended|1', 'counted at the hospital, which had promised nobody else a result');
+is(budget($insurer, 'gone'), 'released|1', 'counted as released at the insurer: it has only the word of the recipient');
 $mpc->ask($hospital, "SELECT count(*) FROM mpc.run_study('gone')");
 is($mpc->ended($_, 'gone'), 'released', 'the same study runs afterwards') for $mpc->nodes;
 
@@ -102,7 +103,7 @@ $mpc->release($held);
 is($mpc->ended($_, 'full'), 'failed', 'failed at ' . $mpc->party($_)) for $mpc->nodes;
 $mpc->become($_, "SELECT count(*) = 0 FROM mpc_internal.awaited_results") for $mpc->nodes;
 is($mpc->ask($_, "SELECT count(*) FROM mpc.models WHERE study = 'full'"), '0', 'nothing released at ' . $mpc->party($_)) for $mpc->nodes;
-is(budget($_, 'full'), 'ended|1', 'counted at ' . $mpc->party($_)) for $hospital, $insurer;
+is(budget($_, 'full'), 'released|1', 'counted as released at ' . $mpc->party($_)) for $hospital, $insurer;
 
 # --- the only recipient takes longer than the others wait: a new start does not cost what is opened ---
 ($job, $held) = begin('slow', $alone, [[$hospital, 'coefficients']]);
