@@ -9,7 +9,7 @@ tap_environment() {
   tests=$(dirname "$(dirname "$("$private_dir/pg_config" --pgxs)")")/test
   (cd "$scratch/tap" && as_unprivileged env PATH="$private_bin:$PATH" PG_REGRESS="$tests/regress/pg_regress" \
     TESTDIR="$run" TESTDATADIR="$run/tmp_check" TESTLOGDIR="$run/tmp_check/log" PG_TEST_PORT_DIR="$scratch/tap/run/ports" \
-    PG_MPC_FULL="${PG_MPC_FULL:-}" PGPORT=65432 LC_ALL=C.UTF-8 PERL5LIB="$tests/perl:$scratch/tap/t/lib" "$@")
+    ${PG_MPC_FROM:+"PG_MPC_FROM=$PG_MPC_FROM"} PG_MPC_FULL="${PG_MPC_FULL:-}" PGPORT=65432 LC_ALL=C.UTF-8 PERL5LIB="$tests/perl:$scratch/tap/t/lib" "$@")
 }
 
 prepare_tap() {
