@@ -117,7 +117,8 @@ for my $node ($mpc->nodes) {
 		WHERE l.lanname = 'c' AND p.pronamespace IN ('mpc'::regnamespace, 'mpc_internal'::regnamespace)"), 't',
 		'the library has every function that the released SQL calls');
 }
-my $digest = $mpc->prepare_study('before', $mpc->small_spec(analysis => {kind => 'lasso', lambda => [0.01, 0.02]}), 'small_a', 'small_b');
+my $digest = $mpc->prepare_study('before', $mpc->small_spec(analysis => {kind => 'lasso', lambda => [0.01, 0.02]},
+	recipients => ['erasmus_mc', 'zilveren_kruis']), 'small_a', 'small_b');
 $mpc->ask($hospital, "SELECT * FROM mpc.run_study('before')");
 my $approved = $mpc->prepare_study('approved', $mpc->small_spec, 'small_a', 'small_b');
 $mpc->ask($hospital, "SELECT mpc.draft_study('drafted', '" . $mpc->small_spec . "')");

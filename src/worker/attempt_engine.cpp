@@ -50,31 +50,46 @@ void AttemptBook::engine_event(ConnectionId connection, const Json& event) {
   }
 }
 
+// What an attempt cannot do without: it ends when the tables refuse it for good.
+void AttemptBook::record_or_end(const std::string& id, std::string what, std::function<void()> write,
+                                std::function<void()> done) {
+  record(id, {std::move(what), std::move(write), std::move(done),
+              [this, id](const pg::Fault& fault) { end_for(id, fault); }});
+}
+
+// The end of an attempt that has ended well: in the tables first.
+void AttemptBook::record_end(const std::string& id, std::string what, Attempt::State state,
+                             std::function<void()> write) {
+  record_or_end(id, std::move(what), std::move(write), [this, id, state] {
+    if (Attempt* known = find(id)) finish(*known, state, std::nullopt);
+  });
+}
+
 void AttemptBook::record_step(Attempt& attempt, const Json& row) {
   const std::string study = attempt.study, id = attempt.id, step = text_member(row, "name");
-  record(id, {"step " + step + " of study " + study, [study, id, row] { tables::attempt_step(study, id, row); },
-              [this, id, row] {
-                if (Attempt* known = find(id)) step_done(*known, row);
-                recorded(id, "step");
-              },
-              [this, id](const pg::Fault& fault) { end_for(id, fault); }});
+  record_or_end(
+      id, "step " + step + " of study " + study, [study, id, row] { tables::attempt_step(study, id, row); },
+      [this, id, row] {
+        if (Attempt* known = find(id)) step_done(*known, row);
+        recorded(id, "step");
+      });
 }
 
 void AttemptBook::record_match(Attempt& attempt, std::int64_t records) {
   const std::string study = attempt.study, id = attempt.id;
-  record(id, {"the match of study " + study, [study, id, records] { tables::attempt_matched(study, id, records); },
-              [this, id, records] {
-                if (Attempt* known = find(id)) known->matched = records;
-                recorded(id, "matched");
-              },
-              [this, id](const pg::Fault& fault) { end_for(id, fault); }});
+  record_or_end(
+      id, "the match of study " + study, [study, id, records] { tables::attempt_matched(study, id, records); },
+      [this, id, records] {
+        if (Attempt* known = find(id)) known->matched = records;
+        recorded(id, "matched");
+      });
 }
 
 void AttemptBook::record_promise(Attempt& attempt) {
   const std::string study = attempt.study, id = attempt.id;
-  record(id,
-         {"that this node can store the result of study " + study, [study, id] { tables::attempt_promised(study, id); },
-          [this, id] { recorded(id, "before_release"); }, [this, id](const pg::Fault& fault) { end_for(id, fault); }});
+  record_or_end(
+      id, "that this node can store the result of study " + study, [study, id] { tables::attempt_promised(study, id); },
+      [this, id] { recorded(id, "before_release"); });
 }
 
 void AttemptBook::end_for(const std::string& id, const pg::Fault& fault) {
@@ -106,7 +121,7 @@ void AttemptBook::step_done(Attempt& attempt, const Json& row) {
 
 void AttemptBook::computed(Attempt& attempt, const Json& result) {
   attempt.opened = true;
-  if (!result.at("coefficients").empty()) return released(attempt, result);
+  if (!result.at("coefficients").empty() || !tables::knows_outcomes()) return released(attempt, result);
   attempt.unconfirmed = true;
   attempt.result = result;
   await_recipients(attempt);
@@ -115,8 +130,9 @@ void AttemptBook::computed(Attempt& attempt, const Json& result) {
 // No recipient itself: the study is released when a recipient has stored the result.
 void AttemptBook::await_recipients(Attempt& attempt) {
   const std::string id = attempt.id;
-  record(id, {"that the engine of study " + attempt.study + " has ended", [id] { tables::attempt_computed(id); },
-              [this] { hooks_.ask_outcomes(); }, [this, id](const pg::Fault& fault) { end_for(id, fault); }});
+  record_or_end(
+      id, "that the engine of study " + attempt.study + " has ended", [id] { tables::attempt_computed(id); },
+      [this] { hooks_.ask_outcomes(); });
   loop_.after(std::chrono::milliseconds(guc::step_timeout_ms()), [this, id] {
     if (Attempt* late = find(id); late != nullptr && late->unconfirmed)
       end_for(id, {"MP001", "no recipient has said that it has stored the result",
@@ -140,24 +156,18 @@ void AttemptBook::outcome_decided(const std::string& id, bool released_there) {
 
 void AttemptBook::released(Attempt& attempt, const Json& result) {
   const std::string study = attempt.study, id = attempt.id;
-  record(id, {"the result of study " + study, [study, id, result] { tables::attempt_released(study, id, result); },
-              [this, id] {
-                if (Attempt* known = find(id)) finish(*known, Attempt::State::released, std::nullopt);
-              },
-              [this, id](const pg::Fault& fault) { end_for(id, fault); }});
+  record_end(id, "the result of study " + study, Attempt::State::released,
+             [study, id, result] { tables::attempt_released(study, id, result); });
 }
 
 // The count is recorded; so is the end, before anybody is told of it.
 void AttemptBook::rehearsed(Attempt& attempt) {
-  if (!attempt.rehearsal || !attempt.matched)
+  if (!attempt.kind.rehearsal || !attempt.matched)
     throw Error(ErrorCode::protocol_violation, "an engine says that it rehearsed, and did not");
   const std::string study = attempt.study, id = attempt.id;
   attempt.opened = true;
-  record(id, {"the end of the rehearsal of study " + study, [study, id] { tables::attempt_rehearsed(study, id); },
-              [this, id] {
-                if (Attempt* known = find(id)) finish(*known, Attempt::State::rehearsed, std::nullopt);
-              },
-              [this, id](const pg::Fault& fault) { end_for(id, fault); }});
+  record_end(id, "the end of the rehearsal of study " + study, Attempt::State::rehearsed,
+             [study, id] { tables::attempt_rehearsed(study, id); });
 }
 
 void AttemptBook::connection_closed(ConnectionId connection) {

@@ -65,7 +65,7 @@ void AttemptBook::write_again() {
 // The engine waits as long as a peer would wait for it. Its end is one more record, behind this one.
 void AttemptBook::give_up_waiting(const std::string& id, const Record& record, const pg::Fault& fault) {
   Attempt* attempt = find(id);
-  if (attempt == nullptr || !attempt->in_force() || attempt->opened || attempt->manual) return;
+  if (attempt == nullptr || !attempt->in_force() || attempt->opened || attempt->kind.manual) return;
   if (Clock::now() - record.since < std::chrono::milliseconds(guc::step_timeout_ms())) return;
   const std::string what = record.what;
   loop_.after(std::chrono::milliseconds(0), [this, id, what, fault] {

@@ -48,6 +48,13 @@ Error runs_otherwise(const std::string& study, RunKind running) {
                "Wait for it with mpc.wait_for_study, or end it with mpc.cancel_study.");
 }
 
+Error is_opened(const Attempt& attempt, std::string detail, std::string hint) {
+  return Error(ErrorCode::wrong_state,
+               std::string(attempt.kind.rehearsal ? "the match" : "the result") + " of study \"" + attempt.study +
+                   "\" is opened",
+               std::move(detail), std::move(hint));
+}
+
 void require_same_data(const std::string& study, const Json& one, const Json& other) {
   if (text_member_or(one, "data", "") == text_member_or(other, "data", "")) return;
   throw Error(ErrorCode::wrong_state, "the data of study \"" + study + "\" changed while it was being started",
@@ -106,9 +113,8 @@ void AttemptBook::replace_latest(const std::string& study, const std::string& id
       finish(*before, Attempt::State::failed,
              pg::Fault{"MP002", "the attempt was replaced by a newer one", "", "Wait for the newer attempt."});
     if (before->in_force())  // opened: a newer attempt would take the row of the study from it
-      throw Error(ErrorCode::wrong_state,
-                  std::string(before->rehearsal ? "the match" : "the result") + " of study \"" + study + "\" is opened",
-                  "This node has not recorded the end of its attempt yet.", "Wait for it with mpc.wait_for_study.");
+      throw is_opened(*before, "This node has not recorded the end of its attempt yet.",
+                      "Wait for it with mpc.wait_for_study.");
     if (before->engine == nullptr) attempts_.erase(before->id);
   }
   latest_[study] = id;
@@ -138,14 +144,14 @@ Attempt& AttemptBook::form(const std::string& study, const std::string& id) {
   attempt = std::make_unique<Attempt>();
   attempt->study = study;
   attempt->id = id;
-  attempt->manual = true;
+  attempt->kind.manual = true;
   return *attempt;
 }
 
 Attempt& AttemptBook::launch(const std::string& study, const std::string& id, RunKind kind, Json job,
                              const Json& relied_on, const std::string& started_by) {
   if (Attempt* known = find(id); known != nullptr && known->state != Attempt::State::forming) {
-    if (known->kind() != kind) throw runs_otherwise(study, known->kind());
+    if (known->kind != kind) throw runs_otherwise(study, known->kind);
     return *known;
   }
   if (running() >= static_cast<std::size_t>(guc::max_studies()))
@@ -153,8 +159,7 @@ Attempt& AttemptBook::launch(const std::string& study, const std::string& id, Ru
                 "pg_mpc.max_studies is " + std::to_string(guc::max_studies()),
                 "Wait for a study to end, or raise pg_mpc.max_studies and restart the server.");
   Attempt& attempt = find(id) != nullptr ? *find(id) : form(study, id);
-  attempt.manual = kind.manual;
-  attempt.rehearsal = kind.rehearsal;
+  attempt.kind = kind;
   attempt.started_by = started_by;
   attempt.job = std::move(job);
   attempt.job["attempt"] = id;

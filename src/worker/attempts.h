@@ -49,7 +49,7 @@ struct Attempt {
   };
 
   std::string study, id;
-  bool manual = false, rehearsal = false;
+  RunKind kind;
   State state = State::forming;
   Json job;                                  // null while forming
   std::set<std::string> joined;              // third party: who has asked for this id and got it
@@ -82,12 +82,14 @@ struct Attempt {
   // Peers that take part, as far as this node knows: while forming, those that have been given the id.
   std::set<std::string> members() const;
   bool has_member(const std::string& party) const { return members().contains(party); }
-  RunKind kind() const { return {manual, rehearsal}; }
   bool in_force() const { return state == State::forming || state == State::running; }
   // Name of the first step of this node that has no row yet; empty when all are done.
   std::string next_step() const;
   std::vector<Json> rows_of(const std::string& step) const;
 };
+
+// Why an attempt whose result, or match, is opened neither ends nor makes room for another one.
+Error is_opened(const Attempt& attempt, std::string detail, std::string hint);
 
 // Error(wrong_state) unless two jobs, or a job and a message, name the same commitments to the data ("data").
 void require_same_data(const std::string& study, const Json& one, const Json& other);
@@ -156,6 +158,8 @@ class AttemptBook {
 
   void replace_latest(const std::string& study, const std::string& id);
   void forget_oldest();
+  void record_or_end(const std::string& id, std::string what, std::function<void()> write, std::function<void()> done);
+  void record_end(const std::string& id, std::string what, Attempt::State state, std::function<void()> write);
   void record_step(Attempt& attempt, const Json& row);
   void record_match(Attempt& attempt, std::int64_t records);
   void record_promise(Attempt& attempt);

@@ -89,7 +89,7 @@ void Coordinator::owner_left(ConnectionId connection) {
 void Coordinator::wait(ConnectionId connection, const Json& request) {
   std::string study = text_member(request, "study");
   Attempt* attempt = request.contains("attempt") ? book_.find(text_member(request, "attempt")) : book_.in_force(study);
-  if (attempt != nullptr && (request.contains("attempt") || !attempt->rehearsal))
+  if (attempt != nullptr && (request.contains("attempt") || !attempt->kind.rehearsal))
     return book_.wait_for_end(*attempt, connection);
   wait_by_table(connection, study);
 }
@@ -100,7 +100,7 @@ void Coordinator::wait_by_table(ConnectionId connection, const std::string& stud
   if (found->state == "released") return send(connection, ok_reply({{"state", found->state}}));
   // A rehearsal is no outcome of its study, which can still be started.
   const Attempt* running = book_.in_force(study);
-  const bool rehearsing = running != nullptr && running->rehearsal;
+  const bool rehearsing = running != nullptr && running->kind.rehearsal;
   if (rehearsing || found->state == "proposed" || found->state == "approved" || found->state == "rehearsed")
     return book_.wait_for_study(study, connection);
   if (found->state == "failed" || found->state == "cancelled")
@@ -131,7 +131,7 @@ void Coordinator::step(ConnectionId connection, const Json& request) {
   if (running) return step_in(*attempt, name, connection);
   if (name != "prepare") {
     Attempt* ended = book_.latest(study);
-    if (ended != nullptr && ended->manual && ended->fault)
+    if (ended != nullptr && ended->kind.manual && ended->fault)
       throw Error(ErrorCode::wrong_state, "the attempt of study \"" + study + "\" has ended: " + ended->fault->message,
                   ended->fault->detail, "A new attempt begins with mpc.prepare('" + study + "').");
     tables::start_job(study);  // unknown or unapproved studies are named before the order of steps
@@ -150,7 +150,7 @@ void Coordinator::step(ConnectionId connection, const Json& request) {
 
 // A step of an attempt whose engine runs: only the next one, perhaps again after an earlier call timed out.
 void Coordinator::step_in(Attempt& attempt, const std::string& name, ConnectionId connection) {
-  if (!attempt.manual)
+  if (!attempt.kind.manual)
     throw Error(ErrorCode::wrong_state, "study \"" + attempt.study + "\" runs by itself",
                 "It was started with mpc.run_study, mpc.run or mpc.start_study.",
                 "Wait for it with mpc.wait_for_study.");
@@ -180,12 +180,10 @@ void Coordinator::cancel(ConnectionId connection, const std::string& study) {
     throw not_running(study);
   }
   if (attempt != nullptr && attempt->opened)
-    throw Error(ErrorCode::wrong_state,
-                std::string(attempt->rehearsal ? "the match" : "the result") + " of study \"" + study + "\" is opened",
-                attempt->unconfirmed ? "This node waits until a recipient has stored it."
-                                     : "This node has it, and its tables do not take it at the moment.",
-                attempt->unconfirmed ? "Look at the state of the study on the nodes of the recipients."
-                                     : "The server log says why; it is stored as soon as that has passed.");
+    throw attempt->unconfirmed ? is_opened(*attempt, "This node waits until a recipient has stored it.",
+                                           "Look at the state of the study on the nodes of the recipients.")
+                               : is_opened(*attempt, "This node has it, and its tables do not take it at the moment.",
+                                           "The server log says why; it is stored as soon as that has passed.");
   if (attempt != nullptr)
     book_.finish(*attempt, Attempt::State::cancelled,
                  pg::Fault{"57014", "study \"" + study + "\" was cancelled on this node", "", ""});

@@ -103,7 +103,7 @@ struct Starter::Operation {
 void Starter::start(const std::string& study, bool rehearsal, Done done) {
   const RunKind kind{false, rehearsal};
   if (Attempt* attempt = book_.in_force(study)) {
-    if (attempt->kind() != kind) throw runs_otherwise(study, attempt->kind());
+    if (attempt->kind != kind) throw runs_otherwise(study, attempt->kind);
     return done(ok_reply(started(attempt->id)));
   }
   begin(study, kind, std::move(done));
@@ -112,7 +112,7 @@ void Starter::start(const std::string& study, bool rehearsal, Done done) {
 void Starter::prepare(const std::string& study, Done done) {
   Attempt* attempt = book_.in_force(study);
   if (attempt != nullptr && attempt->state == Attempt::State::running) {
-    if (!attempt->manual) throw runs_otherwise(study, attempt->kind());
+    if (!attempt->kind.manual) throw runs_otherwise(study, attempt->kind);
     return done(ok_reply(started(attempt->id)));
   }
   begin(study, {true, false}, std::move(done));
@@ -218,7 +218,7 @@ void Starter::round_over(OperationPtr operation) {
 void Starter::arbitrate(OperationPtr operation) {
   Attempt* known = book_.in_force(operation->study);  // a peer may have started it meanwhile
   if (known != nullptr && known->state == Attempt::State::running) {
-    if (known->kind() != operation->kind) throw runs_otherwise(operation->study, known->kind());
+    if (known->kind != operation->kind) throw runs_otherwise(operation->study, known->kind);
     return end(operation, ok_reply(started(known->id)));
   }
   if (operation->third_party()) return launch(operation, known != nullptr ? known->id : random_id());
@@ -342,7 +342,7 @@ Json Starter::peer_starts(const std::string& party, const Json& message) {
   Json job = agreed_job(party, message);
   Attempt* known = book_.in_force(study);
   const RunKind kind{false, flag_member_or(message, "rehearsal", false)};
-  if (known != nullptr && known->kind() != kind) throw runs_otherwise(study, known->kind());
+  if (known != nullptr && known->kind != kind) throw runs_otherwise(study, known->kind);
   bool arbiter = text_member(job, "role") == "third_party";
   if (arbiter && known != nullptr && known->id != id && !lost(*known, party, message)) {
     return entered(*known, party, life);
@@ -359,7 +359,7 @@ Json Starter::peer_joins(const std::string& party, const Json& message) {
   if (text_member(job, "role") != "third_party")
     throw Error(ErrorCode::wrong_state, "only the third party gives out attempts");
   Attempt* known = book_.in_force(study);
-  if (known != nullptr && !known->manual) throw runs_otherwise(study, known->kind());
+  if (known != nullptr && !known->kind.manual) throw runs_otherwise(study, known->kind);
   if (known == nullptr || (known->id != id && lost(*known, party, message))) known = &book_.form(study, id);
   return entered(*known, party, life);
 }

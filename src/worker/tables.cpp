@@ -113,8 +113,7 @@ void attempt_matched(const std::string& study, const std::string& attempt, std::
 }
 
 void attempt_promised(const std::string& study, const std::string& attempt) {
-  if (has_function("mpc_internal.attempt_promised(text,text)"))
-    query("SELECT mpc_internal.attempt_promised($1, $2)", {study, attempt});
+  if (knows_outcomes()) query("SELECT mpc_internal.attempt_promised($1, $2)", {study, attempt});
 }
 
 void attempt_computed(const std::string& attempt) { query("SELECT mpc_internal.attempt_computed($1)", {attempt}); }
@@ -139,8 +138,10 @@ void charge_early_attempt(const std::string& attempt, const std::string& started
         {attempt, text_or_null(started_by), text_or_null(ended_by)});
 }
 
+bool knows_outcomes() { return has_function("mpc_internal.awaited_results()"); }
+
 std::vector<OutboxEntry> awaited_results() {
-  if (!has_function("mpc_internal.awaited_results()")) return {};
+  if (!knows_outcomes()) return {};
   return entries_of("SELECT attempt, party, message FROM mpc_internal.awaited_results()");
 }
 

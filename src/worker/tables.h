@@ -56,6 +56,8 @@ void attempt_rehearsed(const std::string& study, const std::string& attempt);
 void charge_early_attempt(const std::string& attempt, const std::string& started_by, const std::string& ended_by);
 void attempt_failed(const std::string& study, const std::string& attempt, const pg::Fault& fault, bool cancelled);
 
+// False: the SQL of version 0.1.0, under which nobody promises to store a result, and nobody is asked for one.
+bool knows_outcomes();
 // What this node has to ask peers about attempts whose result it may have missed; id = the attempt.
 std::vector<OutboxEntry> awaited_results();
 // What a peer answers: how the attempt ended, empty while that is not decided. own_result: of this node's engine, null
