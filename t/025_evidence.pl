@@ -14,7 +14,7 @@ my ($hospital, $insurer, $third) = $mpc->nodes;
 $mpc->load_small(200);
 
 # locked(TABLE): nobody else reads or writes it at the insurer until it is released.
-sub locked { return $mpc->hold_by($insurer, 'postgres', "LOCK TABLE mpc_internal.$_[0] IN ACCESS EXCLUSIVE MODE") }
+sub locked { return $mpc->hold_internal($insurer, $_[0]) }
 # tries(TEXT): the insurer has tried to record it in vain.
 sub tries {
 	my ($what, $from) = @_;

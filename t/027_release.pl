@@ -13,14 +13,10 @@ my $mpc = ThreeParties->new;
 my ($hospital, $insurer, $third) = $mpc->nodes;
 $mpc->load_small(200);
 
-sub locked {
-	my ($node, $table) = @_;
-	return $mpc->hold_by($node, 'postgres', "LOCK TABLE mpc_internal.$table IN ACCESS EXCLUSIVE MODE");
-}
 sub begin {
 	my ($study, $spec, $tables) = @_;
 	$mpc->prepare_study($study, $spec, 'small_a', 'small_b');
-	my @held = map { locked(@$_) } @$tables;
+	my @held = map { $mpc->hold_internal(@$_) } @$tables;
 	return ($mpc->start_sql($hospital, "SELECT count(*) FROM mpc.run_study('$study')"), @held);
 }
 my $numbers = "SELECT md5(string_agg(c::text, '|' ORDER BY attribute)) FROM mpc.coefficients('%s') AS c";
@@ -164,7 +160,7 @@ is($third->safe_psql('postgres', $awaited), '0', 'and nothing more is asked');
 
 # --- while the tables cannot be read nobody can be asked; afterwards the recipients are, without another cause ---
 $insurer->safe_psql('postgres', sprintf $doubt, 'lost');
-$held = locked($insurer, 'awaited_results');
+$held = $mpc->hold_internal($insurer, 'awaited_results');
 $from = -s $insurer->logfile;
 $insurer->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'pg_mpc coordinator'");
 $insurer->wait_for_log(qr/could not read which results this node awaits/, $from);

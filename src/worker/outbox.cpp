@@ -1,7 +1,6 @@
 // What: the outbox (outbox.h).
 #include "worker/outbox.h"
 
-#include <algorithm>
 #include <optional>
 
 #include "pg/workers.h"
@@ -25,17 +24,14 @@ std::optional<std::int64_t> held_version(const Json& reply) {
 }  // namespace
 
 void Outbox::wake() {
-  for (auto& [party, lane] : lanes_) {
-    loop_.cancel(std::exchange(lane.retry, 0));
-    lane.failures = 0;
-  }
+  for (auto& [party, lane] : lanes_) lane.backoff.reset(loop_);
   deliver();
 }
 
 void Outbox::deliver() {
   for (tables::OutboxEntry& entry : tables::outbox_pending()) {
     Lane& lane = lanes_[entry.party];
-    if (lane.busy || lane.retry != 0) continue;  // the entries of a peer are answered one by one
+    if (lane.busy || lane.backoff.is_pausing()) continue;  // the entries of a peer are answered one by one
     lane.busy = true;
     peers_.control(entry.party, entry.message, kTimeout,
                    [this, party = entry.party, id = entry.id](const Json& reply) { answered(party, id, reply); });
@@ -57,7 +53,7 @@ void Outbox::answered(const std::string& party, const std::string& id, const Jso
     } else {
       tables::outbox_delivered(id);
     }
-    lane.failures = 0;
+    lane.backoff.succeeded();
     deliver();
   } catch (...) {
     pg::log_warning("could not update the outbox: " + pg::current_fault().message);
@@ -66,10 +62,7 @@ void Outbox::answered(const std::string& party, const std::string& id, const Jso
 }
 
 void Outbox::retry_later(const std::string& party) {
-  Lane& lane = lanes_[party];
-  auto pause = std::min(kLastRetry, kFirstRetry * (1 << std::min(lane.failures++, 7)));
-  lane.retry = loop_.after(pause, [this, party] {
-    lanes_[party].retry = 0;
+  lanes_[party].backoff.pause(loop_, kFirstRetry, kLastRetry, [this, party] {
     try {
       deliver();
     } catch (...) {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "net/event_loop.h"
+#include "worker/backoff.h"
 #include "worker/peer_client.h"
 
 namespace pgmpc {
@@ -24,8 +25,7 @@ class Outbox {
  private:
   struct Lane {  // one per peer
     bool busy = false;
-    int failures = 0;
-    EventLoop::TimerId retry = 0;
+    Backoff backoff;
   };
 
   void deliver();

@@ -1,8 +1,6 @@
 // What: asking recipients what became of an attempt (outcomes.h).
 #include "worker/outcomes.h"
 
-#include <algorithm>
-
 #include "pg/workers.h"
 #include "worker/peer_answer.h"
 #include "worker/tables.h"
@@ -13,16 +11,11 @@ namespace {
 constexpr std::chrono::milliseconds kTimeout{15000};
 constexpr std::chrono::milliseconds kFirstPause{50}, kLastPause{15000};
 
-std::chrono::milliseconds pause_after(int& failures) {
-  return std::min(kLastPause, kFirstPause * (1 << std::min(failures++, 9)));
-}
-
 }  // namespace
 
 void Outcomes::wake() {
   for (auto& [party, lane] : lanes_) {
-    loop_.cancel(std::exchange(lane.retry, 0));
-    lane.failures = 0;
+    lane.backoff.reset(loop_);
     lane.asked.clear();
   }
   ask();
@@ -33,7 +26,7 @@ void Outcomes::ask() {
   try {
     for (const tables::OutboxEntry& question : tables::awaited_results()) {
       Lane& lane = lanes_[question.party];
-      if (lane.busy || lane.retry != 0) continue;
+      if (lane.busy || lane.backoff.is_pausing()) continue;
       if (!lane.asked.insert(question.id).second) {
         left.insert(question.party);
         continue;
@@ -44,18 +37,14 @@ void Outcomes::ask() {
                        answered(party, attempt, reply);
                      });
     }
-    failures_ = 0;
+    reading_.succeeded();
   } catch (...) {
     pg::log_warning("could not read which results this node awaits: " + pg::current_fault().message);
     // Whom to ask is not known, so no turn of a peer would come back to it.
-    if (retry_ == 0)
-      retry_ = loop_.after(pause_after(failures_), [this] {
-        retry_ = 0;
-        ask();
-      });
+    reading_.pause(loop_, kFirstPause, kLastPause, [this] { ask(); });
   }
   for (const std::string& party : left)
-    if (const Lane& lane = lanes_[party]; !lane.busy && lane.retry == 0) end_turn(party);
+    if (const Lane& lane = lanes_[party]; !lane.busy && !lane.backoff.is_pausing()) end_turn(party);
 }
 
 void Outcomes::answered(const std::string& party, const std::string& attempt, const Json& reply) {
@@ -76,10 +65,7 @@ void Outcomes::answered(const std::string& party, const std::string& attempt, co
 void Outcomes::end_turn(const std::string& party) {
   Lane& lane = lanes_[party];
   lane.asked.clear();
-  lane.retry = loop_.after(pause_after(lane.failures), [this, party] {
-    lanes_[party].retry = 0;
-    ask();
-  });
+  lane.backoff.pause(loop_, kFirstPause, kLastPause, [this] { ask(); });
 }
 
 }  // namespace pgmpc

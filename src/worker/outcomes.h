@@ -10,6 +10,7 @@
 #include <string>
 
 #include "net/event_loop.h"
+#include "worker/backoff.h"
 #include "worker/peer_client.h"
 
 namespace pgmpc {
@@ -29,8 +30,7 @@ class Outcomes {
  private:
   struct Lane {  // one per peer
     bool busy = false;
-    int failures = 0;
-    EventLoop::TimerId retry = 0;
+    Backoff backoff;
     std::set<std::string> asked;  // attempts of this turn
   };
   void ask();
@@ -41,8 +41,7 @@ class Outcomes {
   PeerClient& peers_;
   Hooks hooks_;
   std::map<std::string, Lane> lanes_;  // by peer
-  int failures_ = 0;                   // of reading the tables
-  EventLoop::TimerId retry_ = 0;       // the same
+  Backoff reading_;                    // of the tables
 };
 
 }  // namespace pgmpc

@@ -352,6 +352,12 @@ sub hold {
 	return $self->hold_by($node, 'analyst', "LOCK TABLE $relation");
 }
 
+# hold_internal(NODE, TABLE): nobody else reads or writes this table of mpc_internal; see release.
+sub hold_internal {
+	my ($self, $node, $table) = @_;
+	return $self->hold_by($node, 'postgres', "LOCK TABLE mpc_internal.$table IN ACCESS EXCLUSIVE MODE");
+}
+
 # hold_by(NODE, USER, SQL): a session in whose transaction the statement has been done; see release.
 sub hold_by {
 	my ($self, $node, $user, $sql) = @_;

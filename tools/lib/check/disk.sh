@@ -2,10 +2,7 @@
 # shellcheck shell=bash
 
 check_disk() {
-  if [ "$(id -u)" -ne 0 ] && ! sudo -n true 2>/dev/null; then
-    skip "mounting a file system needs root"
-    return 0
-  fi
+  root_or_skip "mounting a file system needs root" || return 0
   tree || return 0
   run_python_test disk full_disk "$private_bin"
 }

@@ -37,10 +37,7 @@ no_shared_memory() {
 
 check_erasure() {
   local test
-  if [ "$(id -u)" -ne 0 ] && ! sudo -n true 2>/dev/null; then
-    skip "the erasure test reads the memory of engines and needs root"
-    return 0
-  fi
+  root_or_skip "the erasure test reads the memory of engines and needs root" || return 0
   witness_tree || return 0
   check "the scanner builds" g++ -std=c++20 -O2 -Wall -Wextra -o "$scratch/scan" test/erasure/scan.cpp
   check "the module that users get has no witness" no_witness_in_production

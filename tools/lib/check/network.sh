@@ -2,10 +2,7 @@
 # shellcheck shell=bash
 
 check_network() {
-  if [ "$(id -u)" -ne 0 ] && ! sudo -n true 2>/dev/null; then
-    skip "network namespaces need root"
-    return 0
-  fi
+  root_or_skip "network namespaces need root" || return 0
   need_packages iproute2
   tree || return 0
   run_python_test network partition "$private_bin"

@@ -3,10 +3,7 @@
 # shellcheck shell=bash
 
 check_quickstart() {
-  if [ "$(id -u)" -ne 0 ] && ! sudo -n true 2>/dev/null; then
-    skip "namespaces of mounts, processes and networks need root"
-    return 0
-  fi
+  root_or_skip "namespaces of mounts, processes and networks need root" || return 0
   if ! as_root unshare --mount --propagation unchanged true 2>/dev/null; then
     skip "this system lets root make no mount namespace"
     return 0
