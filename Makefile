@@ -1,4 +1,4 @@
-# PGXS build of the extension. The core (src/base .. src/study) is built by CMake into static libraries that know
+# PGXS build of the extension. The core (src/base .. src/protocol) is built by CMake into static libraries that know
 # nothing of PostgreSQL; this file compiles the glue (src/module.cpp, src/pg, src/udf, src/worker) and links both.
 #   make [PG_CONFIG=...]        the module, the install script and the upgrade script
 #   make install [DESTDIR=...]

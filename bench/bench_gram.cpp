@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/rng.h"
-#include "regression/gram.h"
-#include "regression/matrix.h"
+#include "algebra/gram.h"
+#include "algebra/matrix.h"
 #include "report.h"
 
 namespace {

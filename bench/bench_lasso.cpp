@@ -16,7 +16,7 @@
 #include "lasso_counts.h"
 #include "lasso_data.h"
 #include "lasso_parties.h"
-#include "regression/fixed.h"
+#include "algebra/fixed.h"
 #include "report.h"
 
 namespace {

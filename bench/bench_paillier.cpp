@@ -16,7 +16,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "crypto/kernel.h"
+#include "bignum/kernel.h"
 #include "crypto/paillier.h"
 #include "report.h"
 

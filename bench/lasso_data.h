@@ -9,7 +9,7 @@
 
 #include "base/rng.h"
 #include "linkage/encoding.h"
-#include "regression/analysis.h"
+#include "support/penalised_request.h"
 #include "sharing/shamir.h"
 
 namespace pgmpc::bench {

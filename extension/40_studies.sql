@@ -135,7 +135,7 @@ COMMENT ON VIEW mpc_internal.current_studies IS 'the latest version of each stud
 
 CREATE FUNCTION mpc_internal.parse_spec(spec text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'pg_mpc_parse_spec';
+AS 'MODULE_PATHNAME', 'pg_mpc_fill_spec';
 COMMENT ON FUNCTION mpc_internal.parse_spec(text) IS
 'canonical JSON (RFC 8785) of a proposed spec in the current format, with all defaults filled in; error 22023 with the JSON pointer of what is wrong. Stored specs are never filled again: study_digest and explain read them in their own format';
 

@@ -137,39 +137,39 @@ $$;
 COMMENT ON FUNCTION mpc_internal.settle_use(text, text, text) IS
 'called at the end of an attempt of this node: its reservation becomes the models that it released, or one for an attempt without any, or nothing when the number of matched records was not told';
 
-CREATE FUNCTION mpc_internal.lambdas_in(spec jsonb) RETURNS SETOF jsonb
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT jsonb_path_query(coalesce(spec -> 'analysis', jsonb_path_query_first(spec, '$.analyses.*')), '$.lambda[*]')
-$$;
-COMMENT ON FUNCTION mpc_internal.lambdas_in(jsonb) IS 'lambdas of a study; a spec of format 1 has "analysis", a later one "analyses"';
-
 CREATE FUNCTION mpc_internal.models_in(spec jsonb) RETURNS integer
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT count(*)::integer FROM mpc_internal.lambdas_in($1) $$;
-COMMENT ON FUNCTION mpc_internal.models_in(jsonb) IS 'models that a study releases, one per lambda';
+LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$ SELECT sum(r.models)::integer FROM mpc_internal.releases_of($1::text) AS r $$;
+COMMENT ON FUNCTION mpc_internal.models_in(jsonb) IS 'models that a study releases';
 
 CREATE FUNCTION mpc_internal.numbers_of_model(spec jsonb) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$ SELECT 2 + sum(jsonb_array_length(c.value -> 'attributes')) FROM jsonb_each(spec -> 'controllers') AS c $$;
-COMMENT ON FUNCTION mpc_internal.numbers_of_model(jsonb) IS 'numbers of one model: coefficients, intercept, R squared';
+COMMENT ON FUNCTION mpc_internal.numbers_of_model(jsonb) IS 'numbers of one model of all attributes: coefficients, intercept, R squared; so many a refused attempt is charged';
 
 CREATE FUNCTION mpc_internal.outcome_of(spec jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
-AS $$ SELECT format('%s.%s', c.key, c.value ->> 'outcome') FROM jsonb_each(spec -> 'controllers') AS c WHERE c.value ? 'outcome' AND c.value ->> 'outcome' IS NOT NULL $$;
-COMMENT ON FUNCTION mpc_internal.outcome_of(jsonb) IS 'party.column of the outcome';
+AS $$ SELECT string_agg(DISTINCT r.outcome, ',') FROM mpc_internal.releases_of($1::text) AS r $$;
+COMMENT ON FUNCTION mpc_internal.outcome_of(jsonb) IS 'the outcomes of the analyses as party.column, separated by commas; NULL: none has one';
 
 CREATE FUNCTION mpc_internal.charged_numbers(spec jsonb, counterpart text, study text) RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT mpc_internal.numbers_of_model($1) * CASE $1 -> 'release' ->> 'precision' WHEN 'exact' THEN 4 ELSE 1 END
-         * (mpc_internal.models_in($1) - CASE WHEN EXISTS (
-              SELECT FROM mpc_internal.source_uses AS u
-               WHERE u.counterpart = $2 AND (u.outcome = 'released' OR u.outcome = 'running' AND u.study <> $3)
-                 AND split_part(u.modelled, '.', 1) = split_part(mpc_internal.outcome_of($1), '.', 1)) THEN 0 ELSE 1 END)
+  WITH released AS (
+    SELECT r.models, r.numbers, split_part(r.outcome, '.', 1) AS owner FROM mpc_internal.releases_of($1::text) AS r
+  ), free AS (
+    SELECT max(r.numbers) AS numbers FROM released AS r
+     WHERE r.owner <> '' AND NOT EXISTS (
+             SELECT FROM mpc_internal.source_uses AS u, unnest(string_to_array(u.modelled, ',')) AS o (outcome)
+              WHERE u.counterpart = $2 AND (u.outcome = 'released' OR u.outcome = 'running' AND u.study <> $3)
+                AND split_part(o.outcome, '.', 1) = r.owner)
+     GROUP BY r.owner
+  )
+  SELECT (((SELECT sum(r.models * r.numbers) FROM released AS r) - coalesce((SELECT sum(f.numbers) FROM free AS f), 0))
+          * CASE $1 -> 'release' ->> 'precision' WHEN 'exact' THEN 4 ELSE 1 END)::bigint
 $$;
 COMMENT ON FUNCTION mpc_internal.charged_numbers(jsonb, text, text) IS
-'released numbers that a study counts against disclosure.released_numbers: all of its models but the first one that models an outcome of its owner, because a controller''s columns, each in turn the outcome, tell all second moments of its records that matched; exact ones count four times';
+'released numbers that a study counts against disclosure.released_numbers: all of its models but, per controller, the largest first one of an outcome of that controller, because a controller''s columns, each in turn the outcome, tell all second moments of its records that matched; exact ones count four times';
 
 CREATE FUNCTION mpc_internal.numbers_before(counterpart text, study text) RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

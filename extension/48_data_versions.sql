@@ -55,7 +55,7 @@ CREATE FUNCTION mpc_internal.design_figures(
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_design_figures';
 COMMENT ON FUNCTION mpc_internal.design_figures(text) IS
-'leverage and variance inflation of the design whose records a query gives, one float8[] per row (src/study/design.h)';
+'leverage and variance inflation of the design whose records a query gives, one float8[] per row (src/disclosure/own_design.h)';
 
 CREATE FUNCTION mpc_internal.commitment(committed text) RETURNS bytea
 LANGUAGE c STABLE STRICT

@@ -132,7 +132,7 @@ BEGIN
   IF NOT FOUND THEN
     RETURN;
   END IF;
-  PERFORM mpc_internal.settle_release(study, number, attempt, result, jsonb_array_length(coalesce(result -> 'fits', '[]')), NULL);
+  PERFORM mpc_internal.settle_release(study, number, attempt, result, NULL);
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.attempt_released(text, text, jsonb) IS 'the result is stored and the study released';

@@ -87,19 +87,6 @@ AS $$
 $$;
 COMMENT ON FUNCTION mpc_internal.awaited_results() IS 'whom this node has to ask about which attempt';
 
-CREATE FUNCTION mpc_internal.result_of(study text, version integer) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT jsonb_build_object(
-    'matched', (SELECT s.n_matched FROM mpc_internal.studies AS s WHERE s.study = $1 AND s.version = $2),
-    'fits', (SELECT jsonb_agg(to_jsonb(f) - '{study,version,released_at,bytes_sent}'::text[] ORDER BY f.lambda)
-               FROM mpc_internal.fits AS f WHERE f.study = $1 AND f.version = $2),
-    'coefficients', (SELECT jsonb_agg(to_jsonb(c) - '{study,version,place}'::text[] ORDER BY c.lambda, c.place)
-                       FROM mpc_internal.coefficients AS c WHERE c.study = $1 AND c.version = $2))
-$$;
-COMMENT ON FUNCTION mpc_internal.result_of(text, integer) IS
-'a stored result as mpc_internal.store_result takes it, without what is this node''s own (traffic, bytes sent)';
-
 CREATE FUNCTION mpc_internal.control_outcome(party text, message jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -127,47 +114,21 @@ $$;
 COMMENT ON FUNCTION mpc_internal.control_outcome(text, jsonb) IS
 'what became of an attempt here, to a party of the study: open (it has not ended), released, with the result for a recipient, or ended without a result, which is final';
 
-CREATE FUNCTION mpc_internal.belongs(spec jsonb, n_matched bigint, result jsonb) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  lambdas float8[] := ARRAY(SELECT l::float8 FROM mpc_internal.lambdas_in(spec) AS l ORDER BY 1);
-  names text[] := ARRAY(SELECT format('%s.%s', c.key, n) FROM jsonb_each(spec -> 'controllers') AS c,
-                                jsonb_array_elements_text(c.value -> 'attributes') AS n UNION ALL SELECT '.(intercept)' ORDER BY 1);
-BEGIN
-  RETURN coalesce((result ->> 'matched')::bigint = n_matched, false)
-     AND ARRAY(SELECT f.lambda FROM jsonb_to_recordset(result -> 'fits') AS f (lambda float8) ORDER BY 1) = lambdas
-     AND NOT EXISTS (SELECT FROM jsonb_to_recordset(result -> 'fits') AS f (n bigint, parameters integer)
-                      WHERE f.n IS DISTINCT FROM n_matched OR f.parameters IS DISTINCT FROM cardinality(names))
-     AND NOT EXISTS (SELECT FROM unnest(lambdas) AS l (lambda)
-                      WHERE ARRAY(SELECT format('%s.%s', c.party, c.attribute)
-                                    FROM jsonb_to_recordset(result -> 'coefficients') AS c (lambda float8, attribute text, party text)
-                                   WHERE c.lambda = l.lambda ORDER BY 1) <> names)
-     AND NOT EXISTS (SELECT FROM jsonb_to_recordset(result -> 'coefficients') AS c (coefficient float8, selected boolean)
-                      WHERE c.coefficient IS NULL OR c.selected IS NULL)
-     AND coalesce(jsonb_array_length(result -> 'coefficients') = cardinality(lambdas) * cardinality(names), false);
-EXCEPTION WHEN data_exception THEN
-  RETURN false;  -- a text where a number is expected, an object where a list is
-END
-$$;
-COMMENT ON FUNCTION mpc_internal.belongs(jsonb, bigint, jsonb) IS
-'whether a result has the models, attributes and records of the study with this spec';
-
-CREATE FUNCTION mpc_internal.require_own_result(party text, spec jsonb, n_matched bigint, result jsonb) RETURNS void
+CREATE FUNCTION mpc_internal.require_own_result(party text, spec text, n_matched bigint, result jsonb) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  IF NOT mpc_internal.belongs(spec, n_matched, result) THEN
+  IF NOT mpc_internal.accepts_result(spec, n_matched, result::text) THEN
     RAISE EXCEPTION USING ERRCODE = 'MP004', MESSAGE = format('party %s sent a result that does not belong to this study', party),
-      DETAIL = 'Its lambdas, its attributes or its number of records are not those of the spec and of the match.',
+      DETAIL = 'Its analyses, its attributes or its number of records are not those of the spec and of the match.',
       HINT = 'The nodes may run different versions of pg_mpc.';
   END IF;
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.require_own_result(text, jsonb, bigint, jsonb) IS
-'error MP004 unless a result that a peer gives has the models, attributes and records of the study';
+COMMENT ON FUNCTION mpc_internal.require_own_result(text, text, bigint, jsonb) IS
+'error MP004 unless a result that a peer gives has the analyses, attributes and records of the study';
 
-CREATE FUNCTION mpc_internal.settle_release(study text, version integer, attempt text, result jsonb, models integer, giver text) RETURNS void
+CREATE FUNCTION mpc_internal.settle_release(study text, version integer, attempt text, result jsonb, giver text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -183,16 +144,18 @@ BEGIN
     PERFORM mpc_internal.pass_heard_data(study, version);
   END IF;
   PERFORM mpc_internal.record_event(study, attempt, 'opened', NULL, (
-    SELECT jsonb_build_object('what', '["iterations", "coefficients", "intercept", "r_squared"]'::jsonb,
+    SELECT jsonb_build_object('what', (SELECT jsonb_agg(DISTINCT o) FROM mpc_internal.releases_of(s.spec) AS r, unnest(r.opened) AS o),
                               'to', s.spec::jsonb -> 'recipients', 'models', mpc_internal.models_in(s.spec::jsonb))
       FROM mpc_internal.studies AS s WHERE s.study = settle_release.study AND s.version = settle_release.version));
   PERFORM mpc_internal.record_event(study, attempt, 'released', mpc_internal.own_party(), jsonb_strip_nulls(jsonb_build_object(
-    'version', version, 'models', models, 'from', giver)));
+    'version', version, 'from', giver,
+    'models', (SELECT mpc_internal.models_in(s.spec::jsonb) FROM mpc_internal.studies AS s
+                WHERE s.study = settle_release.study AND s.version = settle_release.version))));
   PERFORM mpc_internal.send_head(study, version, attempt);
   PERFORM mpc_internal.announce(study);
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.settle_release(text, integer, text, jsonb, integer, text) IS
+COMMENT ON FUNCTION mpc_internal.settle_release(text, integer, text, jsonb, text) IS
 'what follows from a released attempt at this node: the result, if it is a recipient, the budget, the ledger; giver = the party whose copy it is, NULL: the own engine''s';
 
 CREATE FUNCTION mpc_internal.outcome_received(attempt text, party text, answer jsonb, own_result jsonb) RETURNS text
@@ -222,14 +185,13 @@ BEGIN
       RETURN NULL;
     END IF;
     IF own THEN
-      PERFORM mpc_internal.require_own_result(party, spec, awaited.matched, answer -> 'result');
+      PERFORM mpc_internal.require_own_result(party, held.spec, awaited.matched, answer -> 'result');
     END IF;
     UPDATE mpc_internal.studies AS s
        SET run_state = 'released', attempt = awaited.attempt, n_matched = awaited.matched, finished_at = clock_timestamp(),
            sqlstate = NULL, last_error = NULL, error_detail = NULL, error_hint = NULL
      WHERE s.study = held.study AND s.version = held.version;
-    PERFORM mpc_internal.settle_release(held.study, held.version, awaited.attempt, CASE WHEN own THEN answer -> 'result' ELSE own_result END,
-                                        mpc_internal.models_in(spec), party);
+    PERFORM mpc_internal.settle_release(held.study, held.version, awaited.attempt, CASE WHEN own THEN answer -> 'result' ELSE own_result END, party);
     RETURN 'released';
   ELSIF answer ->> 'state' = 'ended' THEN
     UPDATE mpc_internal.awaited_results AS a SET without = a.without || party

@@ -64,14 +64,14 @@ COMMENT ON VIEW mpc.steps IS 'finished steps of this node in the order in which 
 CREATE VIEW mpc.models WITH (security_barrier) AS
 SELECT f.study, f.version, f.lambda, f.n, f.nonzero, mpc_internal.released_digits(f.r_squared, f.r_squared_grid) AS r_squared,
        mpc_internal.released_digits(f.adjusted_r_squared, f.r_squared_grid) AS adjusted_r_squared, f.released_at, m.intercept,
-       m.attribute, m.party, m.coefficient
-  FROM mpc_internal.fits AS f,
+       m.attribute, m.party, m.coefficient, f.analysis
+  FROM mpc_internal.fit_rows AS f,
        LATERAL (SELECT array_agg(c.attribute ORDER BY c.place) FILTER (WHERE c.party IS NOT NULL) AS attribute,
                        array_agg(c.party ORDER BY c.place) FILTER (WHERE c.party IS NOT NULL) AS party,
                        array_agg(d.coefficient ORDER BY c.place) FILTER (WHERE c.party IS NOT NULL) AS coefficient,
                        min(d.coefficient) FILTER (WHERE c.party IS NULL) AS intercept
-                  FROM mpc_internal.coefficients AS c, LATERAL (SELECT mpc_internal.released_digits(c.coefficient, c.grid)) AS d (coefficient)
-                 WHERE c.study = f.study AND c.version = f.version AND c.lambda = f.lambda) AS m
+                  FROM mpc_internal.coefficient_rows AS c, LATERAL (SELECT mpc_internal.released_digits(c.coefficient, c.grid)) AS d (coefficient)
+                 WHERE c.study = f.study AND c.version = f.version AND c.analysis = f.analysis AND c.lambda = f.lambda) AS m
  WHERE mpc_internal.reads_every_result() OR (f.study, f.version) IN (SELECT r.study, r.version FROM mpc_internal.readable_versions AS r);
 COMMENT ON VIEW mpc.models IS
 'a row per released model: attribute, party and coefficient are arrays in the same order, the intercept stands apart. Numbers are shown as in mpc.coefficients';

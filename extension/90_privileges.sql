@@ -36,7 +36,8 @@ GRANT EXECUTE ON FUNCTION mpc_internal.study_for_check(text), mpc_internal.role_
 
 -- readers
 
-GRANT EXECUTE ON FUNCTION mpc.coefficients(text), mpc.fit(text), mpc.transcript(text), mpc.predict(text, jsonb, float8)
+GRANT EXECUTE ON FUNCTION mpc.results(text), mpc.coefficients(text), mpc.coefficients(text, text), mpc.fit(text),
+  mpc.fit(text, text), mpc.transcript(text), mpc.predict(text, jsonb, float8), mpc.predict(text, jsonb, float8, text)
   TO mpc_reader, mpc_study, mpc_admin;
 GRANT SELECT ON mpc.models TO mpc_reader, mpc_study, mpc_admin;
 GRANT SELECT ON mpc.studies, mpc.approvals, mpc.study_history, mpc.steps, mpc.ledger, mpc.source_uses,

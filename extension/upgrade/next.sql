@@ -2,3 +2,10 @@
 --       dumps of new and of upgraded nodes fit each other), removed objects, data. Functions, views, comments and rights
 --       follow by themselves (tools/lib/upgrade_script.py); t/013_upgrade.pl compares the result with a fresh install.
 -- Invariants: what parties decided and what the ledger holds is never rewritten.
+
+-- Rows of fits and coefficients stay where they are (58_old_results.sql).
+DROP FUNCTION mpc_internal.belongs(jsonb, bigint, jsonb);
+DROP FUNCTION mpc_internal.require_own_result(text, jsonb, bigint, jsonb);
+DROP FUNCTION mpc_internal.settle_release(text, integer, text, jsonb, integer, text);
+DROP FUNCTION mpc_internal.lambdas_in(jsonb);
+DROP FUNCTION mpc_internal.one_lambda(text, integer, float8);

@@ -59,7 +59,7 @@ class PaillierPrivateKey {
 };
 
 // What an encryptor may use: bytes for tables and records under way, and how many records it will encrypt in all, which
-// decides how its tables are made (crypto/fixed_base.h). More memory makes encryption of many records faster.
+// decides how its tables are made (bignum/fixed_base.h). More memory makes encryption of many records faster.
 inline constexpr std::size_t kPaillierTableBytes = 64'000'000;
 struct EncryptorSize {
   std::size_t table_bytes = kPaillierTableBytes;

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/thread_pool.h"
-#include "crypto/square_modulus.h"
+#include "bignum/square_modulus.h"
 
 namespace pgmpc {
 

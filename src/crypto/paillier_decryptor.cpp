@@ -2,15 +2,15 @@
 //       h_p = (-q)^-1 mod p, the same for q, then the number below N with both residues.
 // The exponent is p-1, not (p-1)/2, so that ciphertexts of other libraries, which need not be squares, decrypt as well.
 // Both residues are always used: decryption modulo p^2 alone would hand out m mod p for an m above p.
-// The powers are taken 8 at a time in pair form (crypto/kernel.h), where L is free: u = u0 + p * u1 with u0 = 1.
+// The powers are taken 8 at a time in pair form (bignum/kernel.h), where L is free: u = u0 + p * u1 with u0 = 1.
 // Everything that touches p and q is in constant time: the kernels' constant timing, SecretPower and SecretModulus
 // (test/ctime shows it). Set-up from the key is not.
 #include <algorithm>
 
 #include "base/constant_time.h"
 #include "crypto/paillier.h"
-#include "crypto/secret_power.h"
-#include "crypto/square_modulus.h"
+#include "bignum/secret_power.h"
+#include "bignum/square_modulus.h"
 
 namespace pgmpc {
 

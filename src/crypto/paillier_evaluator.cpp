@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "crypto/paillier.h"
-#include "crypto/residue_base.h"
-#include "crypto/square_modulus.h"
+#include "bignum/residue_base.h"
+#include "bignum/square_modulus.h"
 
 namespace pgmpc {
 

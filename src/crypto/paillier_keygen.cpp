@@ -2,10 +2,10 @@
 #include <string>
 
 #include "base/error.h"
-#include "crypto/mpz.h"
+#include "bignum/mpz.h"
 #include "crypto/paillier.h"
-#include "crypto/residue_base.h"
-#include "crypto/safe_prime.h"
+#include "bignum/residue_base.h"
+#include "bignum/safe_prime.h"
 
 namespace pgmpc {
 

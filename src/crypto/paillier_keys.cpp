@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "base/error.h"
-#include "crypto/mpz.h"
+#include "bignum/mpz.h"
 #include "crypto/paillier.h"
-#include "crypto/safe_prime.h"
+#include "bignum/safe_prime.h"
 
 namespace pgmpc {
 

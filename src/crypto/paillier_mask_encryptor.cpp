@@ -10,11 +10,11 @@
 //           masking controller's and the third party's, leave less of it; proving the form of N would leave nothing.
 #include "base/mutants.h"
 #include "base/witness.h"
-#include "crypto/fixed_base.h"
+#include "bignum/fixed_base.h"
 #include "crypto/paillier.h"
 #include "crypto/paillier_chunks.h"
-#include "crypto/residue_base.h"
-#include "crypto/square_modulus.h"
+#include "bignum/residue_base.h"
+#include "bignum/square_modulus.h"
 
 namespace pgmpc {
 

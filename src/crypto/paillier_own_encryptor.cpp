@@ -8,10 +8,10 @@
 
 #include "base/mutants.h"
 #include "base/witness.h"
-#include "crypto/fixed_base.h"
+#include "bignum/fixed_base.h"
 #include "crypto/paillier.h"
 #include "crypto/paillier_chunks.h"
-#include "crypto/square_modulus.h"
+#include "bignum/square_modulus.h"
 
 namespace pgmpc {
 

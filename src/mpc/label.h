@@ -1,8 +1,8 @@
 // What: structural labels of everything drawn from pairwise keys (security rule F1).
 // Terms: purpose = what the randomness is for; gate label = where in the computation (phase, iteration, gate);
-//        coordinate = position inside the vector of that gate.
-// Invariants: (sid, purpose, sender, receiver) selects a subkey, (phase, iteration, gate, coordinate) the 16-byte AES
-//             input block, one block per field element: two different positions never share a block, and nothing
+//        scope = which of several computations it belongs to; coordinate = position inside the vector of that gate.
+// Invariants: (sid, purpose, sender, receiver) selects a subkey, (phase, iteration, gate, scope, coordinate) the
+//             16-byte AES input block, one block per field element: two different positions never share a block, and nothing
 //             depends on the order in which gates run.
 #pragma once
 #include <array>
@@ -25,13 +25,14 @@ struct GateLabel {
   std::uint16_t phase = 0;
   std::uint32_t iteration = 0;
   std::uint16_t gate = 0;
+  std::uint16_t scope = 0;  // computations that run side by side, such as the analyses of a study, have one each
   bool operator==(const GateLabel&) const = default;
   auto operator<=>(const GateLabel&) const = default;
 };
 
 using LabelBlock = std::array<std::uint8_t, 16>;
 
-// phase 2 | iteration 4 | gate 2 | part 2 | 0 2 | coordinate 4 bytes, big-endian. part tells several vectors of one
+// phase 2 | iteration 4 | gate 2 | part 2 | scope 2 | coordinate 4 bytes, big-endian. part tells several vectors of one
 // gate and purpose apart (0 where there is one).
 inline void set_coordinate(std::uint8_t* block, std::uint32_t coordinate) {
   const std::uint32_t swapped = std::endian::native == std::endian::little ? __builtin_bswap32(coordinate) : coordinate;
@@ -47,6 +48,8 @@ inline LabelBlock label_block(const GateLabel& label, std::uint16_t part, std::u
   b[7] = static_cast<std::uint8_t>(label.gate);
   b[8] = static_cast<std::uint8_t>(part >> 8);
   b[9] = static_cast<std::uint8_t>(part);
+  b[10] = static_cast<std::uint8_t>(label.scope >> 8);
+  b[11] = static_cast<std::uint8_t>(label.scope);
   set_coordinate(b.data(), coordinate);
   return b;
 }

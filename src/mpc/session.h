@@ -17,6 +17,7 @@
 
 #include "base/cancel.h"
 #include "base/channel.h"
+#include "base/limits.h"
 #include "base/rng.h"
 #include "mpc/comparison_kind.h"
 #include "mpc/label.h"
@@ -30,7 +31,6 @@ namespace pgmpc {
 inline constexpr int kValueBits = 83;
 inline constexpr int kMaskBits = 125;
 inline constexpr int kMaxBound = 90;
-inline constexpr double kMostExposure = 0x1p-24;  // per attempt; more is refused (rule F13)
 
 struct SessionKeys {
   // Pairwise 32-byte keys; the entry of the party itself is unused.

@@ -16,7 +16,7 @@ constexpr int kNobody = -1;
 }  // namespace
 
 struct TaskGroup::Task {
-  enum class Status { runnable, in_round, joining, watching, finished };
+  enum class Status { runnable, in_round, joining, watching, promised, finished };
   int id = 0;
   Status status = Status::runnable;
   Exchange* round = nullptr;  // while in_round
@@ -194,6 +194,14 @@ bool TaskGroup::done(const Handle& task) {
 void TaskGroup::join(const Handle& task) {
   if (task->status != Task::Status::finished) state_->wait_for(task, Task::Status::joining);
 }
+
+TaskGroup::Handle TaskGroup::promise() {
+  auto promised = std::make_shared<Task>();
+  promised->status = Task::Status::promised;
+  return promised;
+}
+
+void TaskGroup::fulfil(const Handle& promise) { promise->status = Task::Status::finished; }
 
 void TaskGroup::cancel(const Handle& task) { state_->unwind(*task); }
 

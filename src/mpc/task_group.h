@@ -32,6 +32,9 @@ class TaskGroup {
   bool done(const Handle& task);
   // Waits until the task has finished; other tasks and rounds go on meanwhile.
   void join(const Handle& task);
+  // What some task brings about: join() waits until it has been fulfilled.
+  Handle promise();
+  void fulfil(const Handle& promise);
   // Unwinds the task now. Its messages of the coming round are not sent, by any party.
   void cancel(const Handle& task);
 

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "net/event_loop.h"
+#include "ipc/event_loop.h"
 
 namespace pgmpc {
 

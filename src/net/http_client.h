@@ -12,7 +12,7 @@
 #include <memory>
 #include <string>
 
-#include "net/event_loop.h"
+#include "ipc/event_loop.h"
 #include "net/tls.h"
 
 namespace pgmpc {

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "net/body_budget.h"
-#include "net/event_loop.h"
+#include "ipc/event_loop.h"
 #include "net/http_request.h"
 #include "net/tls.h"
 

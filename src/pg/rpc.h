@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "net/local_socket.h"
+#include "ipc/local_socket.h"
 #include "pg/fault.h"
 
 namespace pgmpc::pg {

@@ -1,5 +1,7 @@
 #include "study/column_problems.h"
 
+#include "study/columns.h"
+
 namespace pgmpc {
 namespace {
 
@@ -37,11 +39,16 @@ std::string rare_level(const Spec& spec, const ColumnSummary& column) {
          std::to_string(least - 1) + " matched rows have it)";
 }
 
-std::string binary_outcome(const Spec& spec, const ControllerSpec& controller, const std::string& name,
-                           const ColumnSummary& column) {
-  if (controller.outcome != name || !column.holds_only_0_and_1()) return "";
-  return std::string("outcome with only the values 0 and 1: ") + kind_name(spec.kind) +
-         " fits a linear probability model, not a logistic regression";
+// What the analyses of this outcome say of one with two values.
+std::string two_valued_outcome(const Spec& spec, int controller, const std::string& name, const ColumnSummary& column) {
+  if (!column.holds_only_0_and_1()) return "";
+  const std::vector<JoinedColumn> columns = joined_columns(spec);
+  for (const AnalysisEntry& entry : spec.analyses) {
+    if (!entry.columns.outcome) continue;
+    const JoinedColumn& outcome = columns[*entry.columns.outcome];
+    if (outcome.party == controller && outcome.name == name) return entry.analysis->two_valued_outcome();
+  }
+  return "";
 }
 
 }  // namespace
@@ -55,7 +62,7 @@ std::string column_problem(const Spec& spec, int controller, const std::string& 
   const std::string encoding = encoding_problem(source_scale(column, boolean, agreed_exponent(own, name)));
   if (column.constant()) return "constant" + (encoding.empty() ? "" : "; " + encoding);
   std::string out;
-  for (const std::string& problem : {encoding, rare_level(spec, column), binary_outcome(spec, own, name, column)})
+  for (const std::string& problem : {encoding, rare_level(spec, column), two_valued_outcome(spec, controller, name, column)})
     if (!problem.empty()) out += (out.empty() ? "" : "; ") + problem;
   return out;
 }

@@ -1,7 +1,7 @@
 #include "study/disclosure.h"
 
-#include "regression/analysis.h"
-#include "study/canonical_json.h"
+#include "disclosure/row_rules.h"
+#include "json/canonical_json.h"
 
 namespace pgmpc {
 
@@ -128,6 +128,18 @@ Error disclosure_refusal(const Spec& spec) {
                "attributes, no rare two-valued columns, no extreme values and no attribute that follows from others "
                "need no other threshold. Few records match when the two sides write identifiers differently: "
                "mpc.check_source shows at each node what they look like.");
+}
+
+RowRules row_rules(const Spec& spec) {
+  const Error refusal = disclosure_refusal(spec);
+  RowRules rules;
+  rules.min_level_count = spec.disclosure.min_level_count;
+  rules.max_dominance = spec.disclosure.max_dominance;
+  rules.max_leverage = spec.disclosure.max_leverage;
+  rules.max_vif = spec.disclosure.max_vif.value_or(0);
+  rules.refusal_detail = refusal.detail();
+  rules.refusal_hint = refusal.hint();
+  return rules;
 }
 
 void check_released_numbers(const Spec& spec, std::int64_t matched, const ReleasedNumbers& numbers) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "disclosure/row_rules.h"
 #include "study/spec.h"
 
 namespace pgmpc {
@@ -19,8 +20,11 @@ struct DisclosureRule {
   bool relaxed = false;
 };
 
-// All rules, in the order of DESIGN.md A.4.
+// All rules, in the order of docs/disclosure.md.
 std::vector<DisclosureRule> disclosure_rules(const Spec& spec);
+
+// Those over the joined records, as the analyses apply them.
+RowRules row_rules(const Spec& spec);
 
 // What every party throws when the joined records break a rule: at the match or before the first iteration.
 Error disclosure_refusal(const Spec& spec);

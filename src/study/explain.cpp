@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "study/canonical_json.h"
+#include "json/canonical_json.h"
 #include "study/disclosure.h"
 #include "study/explain_estimate.h"
 #include "study/step_facts.h"
@@ -119,33 +119,19 @@ std::string names_of(const std::vector<std::string>& names) {
   return text;
 }
 
-void fit(Rows& rows, const Spec& spec, const Counts& counts, int party) {
+// Step 8. With several analyses, each is named.
+void analyse(Rows& rows, const Spec& spec, const Counts& counts, int party) {
   std::vector<int> recipients;
   for (const std::string& name : spec.recipients) recipients.push_back(spec.party_index(name));
-  add(rows, spec,
-      {8,
-       "lasso",
-       party,
-       -1,
-       spec.comparison == ComparisonKind::fast ? "shares of masked values and keys for comparisons"
-                                               : "shares of masked values and truth tables for comparisons",
-       {{names_of(spec.recipients), std::move(recipients), "coefficients, intercept, measure of fit"},
-        {"all", {0, 1, 2}, "number of iterations"}}},
-      estimate_fit(spec, counts.matched(party)));
-}
-
-// What the fit minimises, in words: the numbers of the spec with the unit of each.
-std::string penalty_of(const Spec& spec) {
-  const std::string lambdas = spec.lambdas.size() == 1 ? canonical_number(spec.lambdas[0])
-                                                       : "each of " + std::to_string(spec.lambdas.size()) + " lambdas";
-  const std::string alpha = canonical_number(spec.alpha);
-  const std::string scale = spec.standardize ? "coefficients times the deviation of their column" : "coefficients";
-  std::string text = std::string(kind_name(spec.kind)) + ": least squares";
-  if (spec.alpha > 0)
-    text += " + " + lambdas + (spec.alpha < 1 ? " * " + alpha : "") + " * sum of the absolute " + scale;
-  if (spec.alpha < 1)
-    text += " + " + lambdas + (spec.alpha > 0 ? " * (1 - " + alpha + ")" : "") + " / 2 * sum of the squared " + scale;
-  return text;
+  std::vector<Learning> learned;
+  for (const AnalysisEntry& entry : spec.analyses) {
+    const AnalysisWords words = entry.analysis->words();
+    const std::string of = spec.analyses.size() == 1 ? "" : entry.name + ": ";
+    learned.push_back({names_of(spec.recipients), recipients, of + words.received});
+    if (!words.opened_to_all.empty()) learned.push_back({"all", {0, 1, 2}, of + words.opened_to_all});
+  }
+  add(rows, spec, {8, "lasso", party, -1, spec.analyses[0].analysis->words().sends, std::move(learned)},
+      estimate_analyses(spec, counts.matched(party)));
 }
 
 void note(Rows& rows, std::string subject, std::string statement) {
@@ -153,6 +139,10 @@ void note(Rows& rows, std::string subject, std::string statement) {
   row.name = std::move(subject);
   row.learns = std::move(statement);
   rows.push_back(std::move(row));
+}
+
+std::string of_analysis(const Spec& spec, const AnalysisEntry& entry, const std::string& subject) {
+  return spec.analyses.size() == 1 ? subject : subject + " of " + entry.name;
 }
 
 // "2^-29.4": rounded towards the larger distance.
@@ -169,23 +159,24 @@ void note_exposure(Rows& rows, const Spec& spec) {
            " of values that depend on the result only; the engine refuses above 2^-24");
   note(rows, "statistical distance of the join",
        join_part ? "masked values are within " + power_of_two(*join_part) + " of uniform at expected_records"
-                 : "masked values are within records * " + std::to_string(spec.attribute_count() + 1) +
+                 : "masked values are within records * " + std::to_string(spec.column_count()) +
                        " * 2^-80 of uniform");
 }
 
 void note_public(Rows& rows, const Spec& spec) {
   const std::size_t fixed = spec.controllers[0].scale_exponents.size() + spec.controllers[1].scale_exponents.size();
-  const std::size_t columns = spec.attribute_count() + 1;
+  const std::size_t columns = spec.column_count();
   if (fixed < columns) {
     note(rows, "public: order of magnitude",
          "all parties learn the binary order of magnitude of " + std::to_string(columns - fixed) + " of " +
              std::to_string(columns) + " columns; scale_exponents in the spec fixes it instead");
   }
   note(rows, "public: match count", "all parties learn how many records matched, or that they were too few");
-  note(rows, "public: iterations", "all parties learn how many iterations each fit took");
-  note(rows, "public: result",
-       names_of(spec.recipients) + " learn the coefficients, the intercept, R2 and the number of records of " +
-           std::to_string(spec.lambdas.size()) + (spec.lambdas.size() == 1 ? " fit" : " fits"));
+  for (const AnalysisEntry& entry : spec.analyses) {
+    const AnalysisWords words = entry.analysis->words();
+    for (const Statement& fact : words.public_facts) note(rows, of_analysis(spec, entry, fact.subject), fact.text);
+    note(rows, of_analysis(spec, entry, "public: result"), names_of(spec.recipients) + " learn " + words.opened);
+  }
   note(rows, "public: two-valued columns",
        "all parties learn which columns have at most two distinct values in their owner's source, whatever their type");
   if (spec.precision == Precision::exact) return;
@@ -193,8 +184,9 @@ void note_public(Rows& rows, const Spec& spec) {
       rows, "public: precision",
       "all parties learn to which power of two each released number is rounded, the order of magnitude of its standard "
       "error");
-  note(rows, "public: lambdas",
-       "lambdas lie on the grid 2^(k/16): the spec holds the nearest point of each one that was proposed");
+  for (const AnalysisEntry& entry : spec.analyses)
+    for (const Statement& each : entry.analysis->words().notes)
+      note(rows, of_analysis(spec, entry, each.subject), each.text);
 }
 
 void note_trust(Rows& rows, const Spec& spec) {
@@ -259,9 +251,12 @@ std::vector<ExplainRow> explain(const Spec& spec, int own_party, const std::opti
   for (int self = 0; self < 2; ++self) unmask_controller(rows, spec, counts, self);
   for (int party = 0; party < 3; ++party) {
     share(rows, spec, counts, party);
-    fit(rows, spec, counts, party);
+    analyse(rows, spec, counts, party);
   }
-  note(rows, "penalty", penalty_of(spec));
+  for (const AnalysisEntry& entry : spec.analyses) {
+    const Statement method = entry.analysis->words().method;
+    note(rows, of_analysis(spec, entry, method.subject), method.text);
+  }
   note_public(rows, spec);
   note_trust(rows, spec);
   note_rules(rows, spec);

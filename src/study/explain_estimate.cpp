@@ -2,13 +2,14 @@
 //       the times come from measurements on two cores and only feed explain.
 #include "study/explain_estimate.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "linkage/packing.h"
-#include "mpc/session.h"
-#include "regression/plan.h"
+#include "study/disclosure.h"
 #include "study/explain.h"
 
 namespace pgmpc {
@@ -28,23 +29,37 @@ constexpr double kRecordSeconds = 1e-6;  // everything that touches a record wit
 constexpr double kRoundSeconds = 8e-4;       // between processes of one machine
 constexpr std::int64_t kMostRows = 1000000;  // where the spec does not say how many records to expect
 
-PlannedAnalysis plan_of(const Spec& spec) {
-  return {spec.attribute_count() + 1,
-          static_cast<std::size_t>(spec.expected_records.value_or(kMostRows)),
-          spec.lambdas,
-          spec.alpha,
-          spec.standardize,
-          spec.max_iterations,
-          spec.disclosure.max_dominance,
-          spec.comparison,
-          spec.precision,
-          spec.disclosure.max_leverage,
-          spec.disclosure.max_vif.value_or(0)};
+PlannedStudy plan_of(const Spec& spec) {
+  PlannedStudy plan;
+  plan.attributes = spec.attribute_count();
+  plan.outcomes = spec.outcome_count();
+  plan.rows = static_cast<std::size_t>(spec.expected_records.value_or(kMostRows));
+  plan.problems = 0;
+  for (const AnalysisEntry& entry : spec.analyses) plan.problems += entry.analysis->problems();
+  plan.rules = row_rules(spec);
+  plan.comparison = spec.analyses.at(0).analysis->comparison();
+  plan.precision = spec.precision;
+  return plan;
+}
+
+// All analyses run in the same rounds.
+Cost cost_of(const Spec& spec) {
+  const PlannedStudy plan = plan_of(spec);
+  Cost total = shared_cost(plan);
+  std::int64_t longest = 0;
+  for (const AnalysisEntry& entry : spec.analyses) {
+    const Cost own = entry.analysis->cost(plan, entry.columns.attributes.size());
+    total.exposure += own.exposure;
+    total.bytes += own.bytes;
+    longest = std::max(longest, own.rounds);
+  }
+  total.rounds += longest;
+  return total;
 }
 
 std::int64_t ciphertext_bytes(const Spec& spec) { return 2 * spec.key_bits / 8; }
 
-std::int64_t columns_of(const Spec& spec) { return static_cast<std::int64_t>(spec.attribute_count()) + 1; }
+std::int64_t columns_of(const Spec& spec) { return static_cast<std::int64_t>(spec.column_count()); }
 
 double slower(const Spec& spec) { return std::pow(spec.key_bits / 3072.0, 3); }
 
@@ -110,14 +125,15 @@ StepEstimate estimate_share(const Spec& spec, int party, const Count& records) {
   return {records, bytes, 1, work(records, kRecordSeconds * static_cast<double>(columns_of(spec)))};
 }
 
-StepEstimate estimate_fit(const Spec& spec, const Count& records) {
-  const std::int64_t pairs = columns_of(spec) * (columns_of(spec) + 1) / 2, rounds = typical_rounds(plan_of(spec));
+StepEstimate estimate_analyses(const Spec& spec, const Count& records) {
+  const std::int64_t pairs = columns_of(spec) * (columns_of(spec) + 1) / 2;
+  const Cost cost = cost_of(spec);
   Seconds seconds = work(records, kRecordSeconds * static_cast<double>(pairs) / 250);
-  if (seconds) *seconds += static_cast<double>(rounds) * kRoundSeconds;
-  return {records, typical_bytes_per_party(plan_of(spec)), rounds, seconds};
+  if (seconds) *seconds += static_cast<double>(cost.rounds) * kRoundSeconds;
+  return {records, cost.bytes, cost.rounds, seconds};
 }
 
-double planned_exposure_log2(const Spec& spec) { return std::log2(planned_exposure(plan_of(spec))); }
+double planned_exposure_log2(const Spec& spec) { return std::log2(cost_of(spec).exposure); }
 
 void require_feasible(const Spec& spec) {
   const double planned = planned_exposure_log2(spec);

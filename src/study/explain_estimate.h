@@ -27,7 +27,7 @@ StepEstimate estimate_mask(const Spec& spec, int controller, const Count& record
 StepEstimate estimate_send_sums(const Spec& spec, int controller, const Count& records);  // third party to this one
 StepEstimate estimate_decrypt(const Spec& spec, int controller, const Count& records);
 StepEstimate estimate_share(const Spec& spec, int party, const Count& records);
-StepEstimate estimate_fit(const Spec& spec, const Count& records);
+StepEstimate estimate_analyses(const Spec& spec, const Count& records);
 
 // Base-2 logarithm of records * columns * 2^-80; nullopt without expected_records.
 std::optional<double> join_exposure_log2(const Spec& spec);

@@ -9,8 +9,6 @@
 namespace pgmpc {
 namespace {
 
-constexpr int kParties = 3;
-
 std::string listed(const std::vector<std::string>& items) {
   std::string text;
   for (std::size_t i = 0; i < items.size(); ++i)
@@ -66,14 +64,17 @@ class PartyWriter {
     if (!controller.attributes.empty())
       brings =
           (controller.attributes.size() == 1 ? "the attribute " : "the attributes ") + listed(controller.attributes);
-    if (controller.outcome) brings += (brings.empty() ? "the outcome " : ", and the outcome ") + *controller.outcome;
+    const std::vector<std::string>& outcomes = controller.outcomes;
+    if (!outcomes.empty())
+      brings += std::string(brings.empty() ? "" : ", and ") + (outcomes.size() == 1 ? "the outcome " : "the outcomes ") +
+                listed(outcomes);
     return name + " is a controller. It brings " + brings;
   }
 
   void roles() {
     text_ = "What " + name_ + " agrees to\n";
     sentence(role_of(party_));
-    for (int other = 0; other < kParties; ++other)
+    for (int other = 0; other < spec_.party_count(); ++other)
       if (other != party_) sentence(role_of(other));
   }
 
@@ -121,7 +122,7 @@ class PartyWriter {
     chapter("What " + name_ + " learns");
     learned_by(party_);
     chapter("What the others learn");
-    for (int other = 0; other < kParties; ++other)
+    for (int other = 0; other < spec_.party_count(); ++other)
       if (other != party_) learned_by(other);
   }
 
@@ -137,7 +138,7 @@ class PartyWriter {
     chapter("What " + name_ + " destroys, and when");
     destroyed_at(party_);
     chapter("What the others destroy, and when");
-    for (int other = 0; other < kParties; ++other)
+    for (int other = 0; other < spec_.party_count(); ++other)
       if (other != party_) destroyed_at(other);
   }
 
@@ -176,7 +177,7 @@ class PartyWriter {
 std::vector<PartyText> explain_text(const Spec& spec) {
   const std::vector<ExplainRow> rows = explain(spec, -1);
   std::vector<PartyText> texts;
-  for (int party = 0; party < kParties; ++party)
+  for (int party = 0; party < spec.party_count(); ++party)
     texts.push_back({spec.party_name(party), PartyWriter(spec, rows, party).text()});
   return texts;
 }

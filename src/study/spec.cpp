@@ -10,11 +10,11 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "crypto/keyed_hash.h"
-#include "study/canonical_json.h"
-#include "study/spec_analysis.h"
+#include "json/canonical_json.h"
+#include "study/spec_analyses.h"
 #include "study/spec_fill.h"
 #include "study/spec_identifier.h"
-#include "study/spec_reader.h"
+#include "json/spec_reader.h"
 
 namespace pgmpc {
 namespace {
@@ -28,6 +28,7 @@ constexpr double kMaxParameterRatio = 1000;
 constexpr double kMaxVif = 1000;  // what the precision of an inverse on shares can tell from more
 constexpr std::int64_t kMaxVersions = 1000;
 constexpr std::int64_t kRecordsPerColumn = 10;
+constexpr std::size_t kMaxOutcomes = 20;  // of a controller
 constexpr const char* kDocument = "study spec";
 
 // Names of an array, each once.
@@ -45,16 +46,25 @@ std::vector<std::string> read_names(const json& value, const std::string& pointe
   return names;
 }
 
+void read_outcomes(ControllerSpec& controller, const SpecReader& reader) {
+  if (!reader.has("outcome")) return;
+  const json& value = reader.required("outcome");
+  if (value.is_array())
+    controller.outcomes = read_names(value, reader.at("outcome"), 1, kMaxOutcomes, "column");
+  else
+    controller.outcomes.push_back(spec_name(value, reader.at("outcome"), "column"));
+}
+
 void read_controller(ControllerSpec& controller, const json& value, const std::string& pointer) {
   const SpecReader reader(value, pointer, {"attributes", "outcome"});
-  if (reader.has("outcome")) controller.outcome = spec_name(reader.required("outcome"), reader.at("outcome"), "column");
-  const std::size_t fewest = controller.outcome ? 0 : 1;
+  read_outcomes(controller, reader);
+  const std::size_t fewest = controller.outcomes.empty() ? 1 : 0;
   controller.attributes =
       read_names(reader.required("attributes"), reader.at("attributes"), fewest, kMaxAttributes, "column");
   const auto& attributes = controller.attributes;
-  if (controller.outcome && std::count(attributes.begin(), attributes.end(), *controller.outcome) > 0) {
-    refuse_spec("outcome is also an attribute in study spec", reader.at("outcome"), "\"" + *controller.outcome + "\"");
-  }
+  for (const std::string& outcome : controller.outcomes)
+    if (std::count(attributes.begin(), attributes.end(), outcome) > 0)
+      refuse_spec("outcome is also an attribute in study spec", reader.at("outcome"), "\"" + outcome + "\"");
 }
 
 // Keys of a JSON object come in byte order here, which is the order of the parties.
@@ -69,12 +79,6 @@ void read_controllers(Spec& spec, const SpecReader& root) {
     ControllerSpec& controller = spec.controllers[index++];
     controller.party = spec_name(json(item.key()), reader.at(item.key()), "party");
     read_controller(controller, item.value(), reader.at(item.key()));
-  }
-  const auto holders = std::count_if(spec.controllers.begin(), spec.controllers.end(),
-                                     [](const ControllerSpec& c) { return c.outcome.has_value(); });
-  if (holders != 1) {
-    refuse_spec("exactly one controller must hold the outcome", root.at("controllers"),
-                std::to_string(holders) + " controllers name an outcome");
   }
   const std::size_t attributes = spec.attribute_count();
   if (attributes < 1 || attributes > kMaxAttributes) {
@@ -114,7 +118,7 @@ void read_release(Spec& spec, const SpecReader& root) {
               "one of statistical, coarse, exact");
 }
 
-// There is one analysis: whether it is refused or the study comes to the same.
+// One bit for the study, or one per analysis.
 void read_refusal(Spec& spec, const SpecReader& root) {
   if (!root.has("refusal")) return;
   spec.refusal = spec_string(root.required("refusal"), root.at("refusal"));
@@ -132,7 +136,7 @@ void read_recipients(Spec& spec, const SpecReader& root) {
     refuse_spec("recipient does not take part in the study", pointer_to(root.at("recipients"), std::to_string(i)),
                 "\"" + named[i] + "\"");
   }
-  for (int party = 0; party < 3; ++party) {
+  for (int party = 0; party < spec.party_count(); ++party) {
     const std::string& name = spec.party_name(party);
     if (named.empty() || std::count(named.begin(), named.end(), name) > 0) spec.recipients.push_back(name);
   }
@@ -194,17 +198,14 @@ void read_disclosure(Spec& spec, const SpecReader& root) {
   rules.own_moments = reader.boolean("own_moments", rules.own_moments);
 }
 
-void check_together(const Spec& spec, const SpecReader& root) {
+void check_together(const Spec& spec) {
+  if (spec.refusal == "each" && spec.analyses.size() > 1)
+    throw Error(ErrorCode::not_supported, "refusal of each analysis by itself is not supported", "/refusal: each",
+                "leave it out: a rule that one analysis breaks refuses the study");
   const DisclosureSpec& rules = spec.disclosure;
   if (rules.max_columns && static_cast<std::int64_t>(spec.attribute_count()) > *rules.max_columns)
     refuse_spec("more attributes than the agreed maximum in study spec", "/disclosure/max_columns",
                 std::to_string(*rules.max_columns), std::to_string(spec.attribute_count()) + " attributes");
-  if (!rules.min_lambda) return;
-  for (const double lambda : spec.lambdas) {
-    if (lambda >= *rules.min_lambda) continue;
-    refuse_spec("lambda is below the agreed minimum", pointer_to(analysis_pointer(spec, root), "lambda"),
-                canonical_number(lambda), "disclosure.min_lambda is " + canonical_number(*rules.min_lambda));
-  }
 }
 
 // Keys that came later are as if there were no such rule.
@@ -241,39 +242,27 @@ Spec parse(const json& document, bool stored) {
   read_identifier(spec, root, !stored);
   if (!old) read_release(spec, root);
   read_disclosure(spec, root);
-  read_analysis(spec, root);
+  read_analyses(spec, root);
   read_recipients(spec, root);
   if (root.has_value("expected_records")) spec.expected_records = root.integer("expected_records", 0, 1, kMaxRecords);
   read_scale_exponents(spec, root);
   spec.keep_shares = root.boolean("keep_shares", spec.keep_shares);
   if (!old) read_refusal(spec, root);
-  check_together(spec, root);
+  check_together(spec);
   spec.canonical_json = filled_spec(spec);
   return spec;
 }
 
 }  // namespace
 
-const char* kind_name(AnalysisKind kind) {
-  switch (kind) {
-    case AnalysisKind::lasso:
-      return "lasso";
-    case AnalysisKind::ridge:
-      return "ridge";
-    case AnalysisKind::elastic_net:
-      return "elastic_net";
-  }
-  return "";
-}
-
 std::vector<std::string> ControllerSpec::columns() const {
   std::vector<std::string> result = attributes;
-  if (outcome) result.push_back(*outcome);
+  result.insert(result.end(), outcomes.begin(), outcomes.end());
   return result;
 }
 
 int Spec::party_index(std::string_view party) const {
-  for (int index = 0; index < 3; ++index) {
+  for (int index = 0; index < party_count(); ++index) {
     if (party_name(index) == party) return index;
   }
   return -1;
@@ -302,13 +291,6 @@ std::string study_digest(std::string_view study, const Spec& spec) {
   std::string message = "pg_mpc study 1\n";
   message.append(study).append("\n").append(spec.canonical_json);
   return to_hex(sha256(view_of(message)));
-}
-
-bool valid_name(std::string_view name) {
-  constexpr std::size_t kMaxNameBytes = 63;
-  if (name.empty() || name.size() > kMaxNameBytes || name[0] < 'a' || name[0] > 'z') return false;
-  return std::all_of(name.begin(), name.end(),
-                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
 }
 
 std::string first_difference(std::string_view canonical_a, std::string_view canonical_b) {

@@ -12,15 +12,16 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "analysis/analysis.h"
+#include "disclosure/precision_kind.h"
 #include "linkage/forms.h"
-#include "mpc/comparison_kind.h"
-#include "regression/precision_kind.h"
 
 namespace pgmpc {
 
@@ -28,15 +29,12 @@ inline constexpr std::size_t kMaxSpecBytes = 64 * 1024;
 inline constexpr std::size_t kMaxAttributes = 200;
 inline constexpr int kSpecFormat = 2;
 
-enum class AnalysisKind { lasso, ridge, elastic_net };
-const char* kind_name(AnalysisKind kind);
-
 struct ControllerSpec {
   std::string party;
   std::vector<std::string> attributes;
-  std::optional<std::string> outcome;
+  std::vector<std::string> outcomes;
   std::map<std::string, int> scale_exponents;  // column name -> fixed e; absent columns take it from the data
-  // attributes, then the outcome if this controller holds it: the order of its columns everywhere
+  // attributes, then outcomes: the order of its columns everywhere
   std::vector<std::string> columns() const;
 };
 
@@ -68,19 +66,23 @@ struct IdentifierSpec {
   std::vector<IdentifierExample> examples;
 };
 
+// One entry of "analyses".
+struct AnalysisEntry {
+  std::string name;
+  std::shared_ptr<const Analysis> analysis;
+  // As the spec names them; nothing: all attributes, the only outcome.
+  std::optional<std::vector<std::string>> attributes;
+  std::optional<std::string> outcome;
+  AnalysisColumns columns;  // among joined_columns (study/columns.h)
+};
+
 struct Spec {
   int format = kSpecFormat;
   std::array<ControllerSpec, 2> controllers;
   std::string third_party;
   int key_bits = 3072;
   IdentifierSpec identifier;
-  std::string analysis;  // its name
-  AnalysisKind kind = AnalysisKind::lasso;
-  std::vector<double> lambdas;
-  double alpha = 1;  // what runs: 1 for the lasso, 0 for ridge
-  bool standardize = true;
-  ComparisonKind comparison = ComparisonKind::fast;
-  int max_iterations = 200;
+  std::vector<AnalysisEntry> analyses;  // by name
   std::vector<std::string> recipients;
   std::optional<std::int64_t> expected_records;
   std::optional<std::pair<std::int64_t, std::int64_t>> expect_matched;  // fewest, most; outside it the match is refused
@@ -92,7 +94,9 @@ struct Spec {
   std::string canonical_json;  // of the filled spec
 
   std::size_t attribute_count() const { return controllers[0].attributes.size() + controllers[1].attributes.size(); }
-  int outcome_holder() const { return controllers[0].outcome ? 0 : 1; }
+  std::size_t outcome_count() const { return controllers[0].outcomes.size() + controllers[1].outcomes.size(); }
+  std::size_t column_count() const { return attribute_count() + outcome_count(); }
+  int party_count() const { return static_cast<int>(controllers.size()) + 1; }
   // 0, 1, 2, or -1 when the party does not take part.
   int party_index(std::string_view party) const;
   const std::string& party_name(int index) const;
@@ -106,7 +110,6 @@ Spec parse_spec(std::string_view json);
 // A stored spec, of its own format.
 Spec read_spec(std::string_view json);
 std::string study_digest(std::string_view study, const Spec& spec);  // 64 hex digits
-bool valid_name(std::string_view name);
 // JSON pointer of the first difference between two canonical specs, "" when equal.
 std::string first_difference(std::string_view canonical_a, std::string_view canonical_b);
 

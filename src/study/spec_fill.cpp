@@ -2,7 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "study/canonical_json.h"
+#include "json/canonical_json.h"
+#include "study/spec_analyses.h"
 #include "study/spec_identifier.h"
 
 namespace pgmpc {
@@ -15,15 +16,8 @@ json or_null(const std::optional<T>& value) {
   return value ? json(*value) : json();
 }
 
-json filled_analysis(const Spec& spec) {
-  // One lambda is written as a number, so that the common spec keeps the form in which people write it.
-  const json lambda = spec.lambdas.size() == 1 ? json(spec.lambdas.front()) : json(spec.lambdas);
-  return {{"kind", kind_name(spec.kind)},
-          {"lambda", lambda},
-          {"alpha", spec.alpha},
-          {"standardize", spec.standardize},
-          {"comparison", comparison_name(spec.comparison)},
-          {"max_iterations", spec.max_iterations}};
+json filled_outcome(const ControllerSpec& controller) {
+  return controller.outcomes.size() == 1 ? json(controller.outcomes.front()) : json(controller.outcomes);
 }
 
 json filled_disclosure(const Spec& spec) {
@@ -49,7 +43,7 @@ std::string filled_spec(const Spec& spec) {
   json exponents = json::object();
   for (const ControllerSpec& controller : spec.controllers) {
     json& entry = controllers[controller.party] = {{"attributes", controller.attributes}};
-    if (controller.outcome) entry["outcome"] = *controller.outcome;
+    if (!controller.outcomes.empty()) entry["outcome"] = filled_outcome(controller);
     if (!controller.scale_exponents.empty()) exponents[controller.party] = controller.scale_exponents;
   }
   json out = {{"controllers", controllers},
@@ -62,11 +56,11 @@ std::string filled_spec(const Spec& spec) {
               {"keep_shares", spec.keep_shares},
               {"disclosure", filled_disclosure(spec)}};
   if (spec.format == 1) {
-    out["analysis"] = filled_analysis(spec);
+    out["analysis"] = filled_analysis(spec.analyses.at(0));
   } else {
     out["format"] = spec.format;
     out["analyses"] = json::object();
-    out["analyses"][spec.analysis] = filled_analysis(spec);
+    for (const AnalysisEntry& entry : spec.analyses) out["analyses"][entry.name] = filled_analysis(entry);
     out["release"] = {{"precision", precision_name(spec.precision)}};
     out["refusal"] = spec.refusal;
     if (spec.expect_matched) out["expect_matched"] = {spec.expect_matched->first, spec.expect_matched->second};

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "linkage/identifiers.h"
-#include "study/canonical_json.h"
+#include "json/canonical_json.h"
 
 namespace pgmpc {
 namespace {

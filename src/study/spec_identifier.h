@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "study/spec.h"
-#include "study/spec_reader.h"
+#include "json/spec_reader.h"
 
 namespace pgmpc {
 

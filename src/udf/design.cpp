@@ -1,6 +1,6 @@
-// Figures of the design matrix that a query gives, one float8[] per row (study/design.h). Only functions of the
+// Figures of the design matrix that a query gives, one float8[] per row (disclosure/own_design.h). Only functions of the
 // extension's owner call it.
-#include "study/design.h"
+#include "disclosure/own_design.h"
 
 #include <limits>
 #include <optional>

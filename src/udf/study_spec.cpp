@@ -1,14 +1,18 @@
 // What: the core's knowledge of specs for SQL: canonical form, digest, first difference, explanation.
 // Invariants: these functions see specs only, never data or tables.
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "pg/encoding.h"
 #include "pg/guard.h"
+#include "pg/version.h"
+#include "study/columns.h"
 #include "study/explain.h"
 #include "study/explain_estimate.h"
 #include "study/explain_text.h"
+#include "study/result_check.h"
 #include "study/spec.h"
 
 extern "C" {
@@ -18,7 +22,10 @@ extern "C" {
 namespace pgmpc {
 
 extern "C" {
+PG_FUNCTION_INFO_V1(pg_mpc_fill_spec);
 PG_FUNCTION_INFO_V1(pg_mpc_parse_spec);
+PG_FUNCTION_INFO_V1(pg_mpc_releases_of);
+PG_FUNCTION_INFO_V1(pg_mpc_accepts_result);
 PG_FUNCTION_INFO_V1(pg_mpc_study_digest);
 PG_FUNCTION_INFO_V1(pg_mpc_require_feasible);
 PG_FUNCTION_INFO_V1(pg_mpc_spec_difference);
@@ -28,7 +35,7 @@ PG_FUNCTION_INFO_V1(pg_mpc_explain_spec_text);
 
 namespace {
 
-constexpr int kExplainColumns = 12, kTextColumns = 2;
+constexpr int kExplainColumns = 12, kTextColumns = 2, kReleaseColumns = 6;
 
 // Rows of an answer in plain memory: what is left once C++ has been left. NULL is nullptr.
 struct CellTable {
@@ -114,6 +121,33 @@ CellTable explain_text_table(std::string_view spec_text) {
   return table;
 }
 
+CellTable release_table(std::string_view spec_text) {
+  const Spec spec = read_spec(spec_text);
+  const std::vector<JoinedColumn> columns = joined_columns(spec);
+  CellTable table = empty_cells(spec.analyses.size(), kReleaseColumns);
+  char** cells = table.cells;
+  for (const AnalysisEntry& entry : spec.analyses) {
+    cells[0] = pg::make_cstring(entry.name);
+    cells[1] = pg::make_cstring(entry.analysis->kind());
+    if (entry.columns.outcome) {
+      const JoinedColumn& outcome = columns[*entry.columns.outcome];
+      cells[2] = pg::make_cstring(spec.party_name(outcome.party) + "." + outcome.name);
+    }
+    cells[3] = pg::make_cstring(std::to_string(entry.analysis->models()));
+    cells[4] = pg::make_cstring(std::to_string(entry.analysis->numbers_of_model(entry.columns.attributes.size())));
+    cells[5] = pg::make_cstring(array_literal(entry.analysis->opened()));
+    cells += kReleaseColumns;
+  }
+  return table;
+}
+
+// What the SQL of version 0.2.0 and before can store.
+void require_old_result(const Spec& spec) {
+  if (spec.analyses.size() == 1 && !spec.analyses[0].attributes && spec.outcome_count() == 1) return;
+  throw Error(ErrorCode::not_supported, "the extension in this database is too old for this study",
+              "It has several analyses or outcomes, or an analysis of some attributes.", pg::kVersionHint);
+}
+
 void require_encodable(const std::string& canonical) {
   if (GetDatabaseEncoding() == PG_UTF8 || pg_is_ascii(canonical.c_str())) return;
   throw Error(ErrorCode::invalid_parameter, "study spec has characters beyond ASCII",
@@ -121,16 +155,43 @@ void require_encodable(const std::string& canonical) {
               "Write codes and examples without accents, or use databases in UTF8 on all nodes.");
 }
 
+Datum canonical_text(const char* spec, bool old) {
+  const Spec filled = parse_spec(spec);
+  if (old) require_old_result(filled);
+  require_encodable(filled.canonical_json);
+  return text_datum(filled.canonical_json);
+}
+
 }  // namespace
 
+// Specs are UTF-8 everywhere; what a database in another encoding can hold of them without loss is ASCII.
+Datum pg_mpc_fill_spec(PG_FUNCTION_ARGS) {
+  const char* utf8 = pg::from_server(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+  return pg::udf(fcinfo, [&] { return canonical_text(utf8, false); });
+}
+
+// Called by the SQL of version 0.2.0 and before.
 Datum pg_mpc_parse_spec(PG_FUNCTION_ARGS) {
+  const char* utf8 = pg::from_server(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+  return pg::udf(fcinfo, [&] { return canonical_text(utf8, true); });
+}
+
+Datum pg_mpc_releases_of(PG_FUNCTION_ARGS) {
   text* spec = PG_GETARG_TEXT_PP(0);
-  // Specs are UTF-8 everywhere; what a database in another encoding can hold of them without loss is ASCII.
-  const char* utf8 = pg::from_server(text_to_cstring(spec));
+  InitMaterializedSRF(fcinfo, 0);
+  put_rows(fcinfo, pg::udf([&] { return release_table(pg::text_of(spec)); }));
+  return static_cast<Datum>(0);
+}
+
+// NULL records or a NULL result: false.
+Datum pg_mpc_accepts_result(PG_FUNCTION_ARGS) {
+  if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2)) PG_RETURN_BOOL(false);
+  text* spec = PG_GETARG_TEXT_PP(0);
+  const std::int64_t matched = PG_GETARG_INT64(1);
+  text* result = PG_GETARG_TEXT_PP(2);
   return pg::udf(fcinfo, [&] {
-    const std::string canonical = parse_spec(utf8).canonical_json;
-    require_encodable(canonical);
-    return text_datum(canonical);
+    const auto json = nlohmann::json::parse(pg::text_of(result), nullptr, false);
+    return BoolGetDatum(accepts_result(read_spec(pg::text_of(spec)), matched, json));
   });
 }
 

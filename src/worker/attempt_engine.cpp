@@ -121,7 +121,7 @@ void AttemptBook::step_done(Attempt& attempt, const Json& row) {
 
 void AttemptBook::computed(Attempt& attempt, const Json& result) {
   attempt.opened = true;
-  if (!result.at("coefficients").empty() || !tables::knows_outcomes()) return released(attempt, result);
+  if (result.at("received").get<bool>() || !tables::knows_outcomes()) return released(attempt, result);
   attempt.unconfirmed = true;
   attempt.result = result;
   await_recipients(attempt);

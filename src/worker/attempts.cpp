@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "pg/guc.h"
-#include "study/protocol.h"
+#include "protocol/protocol.h"
 #include "worker/tables.h"
 
 namespace pgmpc {

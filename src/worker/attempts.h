@@ -24,7 +24,7 @@
 #include <string>
 #include <vector>
 
-#include "net/local_socket.h"
+#include "ipc/local_socket.h"
 #include "pg/workers.h"
 #include "worker/message.h"
 

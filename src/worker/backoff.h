@@ -5,7 +5,7 @@
 #include <functional>
 #include <utility>
 
-#include "net/event_loop.h"
+#include "ipc/event_loop.h"
 
 namespace pgmpc {
 

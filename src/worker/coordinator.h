@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "net/event_loop.h"
-#include "net/local_socket.h"
+#include "ipc/event_loop.h"
+#include "ipc/local_socket.h"
 #include "worker/attempts.h"
 #include "worker/outbox.h"
 #include "worker/outcomes.h"

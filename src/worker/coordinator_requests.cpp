@@ -1,7 +1,7 @@
 // What: what each request to the coordinator means (coordinator.h): waiting, steps by hand, cancelling, status, and the
 //       messages of peers.
 #include "pg/guc.h"
-#include "study/protocol.h"
+#include "protocol/protocol.h"
 #include "worker/coordinator.h"
 #include "worker/tables.h"
 

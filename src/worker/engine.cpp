@@ -9,10 +9,10 @@
 #include <cmath>
 
 #include "base/cleansing_heap.h"
-#include "net/transport_channel.h"
+#include "transport/transport_channel.h"
 #include "pg/guc.h"
 #include "study/disclosure.h"
-#include "study/pace.h"
+#include "protocol/pace.h"
 #include "worker/engine_source.h"
 #include "worker/source_digest.h"
 
@@ -46,32 +46,15 @@ Json row_json(const StepRow& row) {
 }
 
 Json result_json(const StudyResult& result) {
-  Json json{{"matched", result.matched},
-            {"coefficients", Json::array()},
-            {"fits", Json::array()},
-            {"traffic", Json::array()}};
+  Json json{{"matched", result.matched},       {"received", result.received},    {"rounds", result.rounds},
+            {"bytes_sent", result.bytes_sent}, {"relations", Json::array()}, {"traffic", Json::array()}};
   for (const TrafficRow& row : result.traffic)
     json["traffic"].push_back(
         {{"phase", row.phase}, {"rounds", row.rounds}, {"elements", row.elements}, {"bytes_sent", row.bytes_sent}});
-  for (const Coefficient& c : result.coefficients)
-    json["coefficients"].push_back({{"lambda", c.lambda},
-                                    {"attribute", c.attribute},
-                                    {"party", c.party.empty() ? Json() : Json(c.party)},
-                                    {"coefficient", c.value},
-                                    {"selected", c.selected},
-                                    {"grid", c.grid}});
-  for (const FitRow& f : result.fits)
-    json["fits"].push_back({{"lambda", f.lambda},
-                            {"n", f.n},
-                            {"parameters", f.parameters},
-                            {"nonzero", f.nonzero},
-                            {"iterations", f.iterations},
-                            {"converged", f.converged},
-                            {"r_squared", f.r_squared},
-                            {"adjusted_r_squared", f.adjusted_r_squared},
-                            {"r_squared_grid", f.r_squared_grid},
-                            {"rounds", f.rounds},
-                            {"bytes_sent", f.bytes_sent}});
+  for (const AnalysisResult& each : result.analyses)
+    for (const Relation& relation : each.relations)
+      json["relations"].push_back(
+          {{"analysis", each.analysis}, {"relation", relation.name}, {"rows", relation.rows}});
   return json;
 }
 

@@ -1,5 +1,5 @@
 // What: the engine: this node's part of one attempt, from the job to the result.
-// Terms: protocol thread = the one thread that runs study/protocol.h; main thread = the worker's, the only one that
+// Terms: protocol thread = the one thread that runs protocol/protocol.h; main thread = the worker's, the only one that
 //        calls the server (reading the source) and takes signals.
 // Invariants: after read_source the server is not called any more; every secret lives in the protocol thread's
 //             objects and is destroyed by their destructors before join() returns; the outcome goes to the coordinator
@@ -11,9 +11,9 @@
 #include <thread>
 
 #include "base/cancel.h"
-#include "net/local_socket.h"
-#include "study/pace.h"
-#include "study/protocol.h"
+#include "ipc/local_socket.h"
+#include "protocol/pace.h"
+#include "protocol/protocol.h"
 #include "worker/message.h"
 
 namespace pgmpc {

@@ -5,7 +5,7 @@
 #pragma once
 #include <functional>
 
-#include "study/protocol.h"
+#include "protocol/protocol.h"
 #include "worker/message.h"
 
 namespace pgmpc {

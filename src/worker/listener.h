@@ -6,9 +6,9 @@
 #include <memory>
 #include <string>
 
-#include "net/event_loop.h"
+#include "ipc/event_loop.h"
 #include "net/http_server.h"
-#include "net/router.h"
+#include "transport/router.h"
 #include "pg/fault.h"
 
 namespace pgmpc {

@@ -9,7 +9,7 @@
 #include <set>
 #include <string>
 
-#include "net/event_loop.h"
+#include "ipc/event_loop.h"
 #include "worker/backoff.h"
 #include "worker/peer_client.h"
 

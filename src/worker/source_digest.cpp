@@ -8,7 +8,7 @@
 #include <bit>
 
 #include "base/rng.h"
-#include "net/local_socket.h"
+#include "ipc/local_socket.h"
 
 namespace pgmpc {
 namespace {

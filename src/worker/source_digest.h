@@ -8,7 +8,7 @@
 //           it binds its owner, who knows the key, like the commitments do.
 #pragma once
 #include "crypto/multiset_hash.h"
-#include "study/protocol.h"
+#include "protocol/protocol.h"
 #include "worker/message.h"
 
 namespace pgmpc {

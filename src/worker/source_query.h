@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "linkage/forms.h"
-#include "study/protocol.h"
+#include "protocol/protocol.h"
 
 namespace pgmpc {
 

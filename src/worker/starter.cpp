@@ -3,7 +3,7 @@
 
 #include "base/rng.h"
 #include "pg/guc.h"
-#include "study/protocol.h"
+#include "protocol/protocol.h"
 #include "worker/peer_answer.h"
 #include "worker/tables.h"
 

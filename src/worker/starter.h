@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "net/event_loop.h"
+#include "ipc/event_loop.h"
 #include "worker/attempts.h"
 #include "worker/peer_client.h"
 

@@ -118,8 +118,24 @@ void attempt_promised(const std::string& study, const std::string& attempt) {
 
 void attempt_computed(const std::string& attempt) { query("SELECT mpc_internal.attempt_computed($1)", {attempt}); }
 
+// As the SQL of version 0.2.0 and before takes it, which knows studies with one penalised analysis only.
+static Json old_result(const Json& result) {
+  Json old{{"matched", result.at("matched")},
+           {"coefficients", Json::array()},
+           {"fits", Json::array()},
+           {"traffic", result.at("traffic")}};
+  for (const Json& relation : result.at("relations"))
+    old[relation.at("relation") == "fit" ? "fits" : "coefficients"] = relation.at("rows");
+  for (Json& fit : old["fits"]) {
+    fit["rounds"] = result.at("rounds");
+    fit["bytes_sent"] = result.at("bytes_sent");
+  }
+  return old;
+}
+
 void attempt_released(const std::string& study, const std::string& attempt, const Json& result) {
-  query("SELECT mpc_internal.attempt_released($1, $2, $3::pg_catalog.jsonb)", {study, attempt, dump(result)});
+  query("SELECT mpc_internal.attempt_released($1, $2, $3::pg_catalog.jsonb)", 
+        {study, attempt, dump(has_function("mpc_internal.results(oid,text)") ? result : old_result(result))});
 }
 
 void attempt_rehearsed(const std::string& study, const std::string& attempt) {

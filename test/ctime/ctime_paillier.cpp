@@ -11,7 +11,7 @@
 
 #include "base/constant_time.h"
 #include "crypto/paillier.h"
-#include "crypto/secret_power.h"
+#include "bignum/secret_power.h"
 #include "support/test_keys.h"
 
 #ifndef PG_MPC_CTIME_MSAN

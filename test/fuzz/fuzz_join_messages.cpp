@@ -4,7 +4,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
-#include "study/join.h"
+#include "protocol/join.h"
 
 namespace {
 using namespace pgmpc;

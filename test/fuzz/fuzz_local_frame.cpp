@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
-#include "net/local_stream.h"
+#include "ipc/local_stream.h"
 
 namespace {
 using namespace pgmpc;

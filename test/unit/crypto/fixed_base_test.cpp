@@ -1,6 +1,6 @@
 // What: powers against GMP's mpz functions, fixed-base and with a secret exponent, and the length of the
 //       mask exponent (a shorter one would leave the randomness recognisable to the key owner).
-#include "crypto/fixed_base.h"
+#include "bignum/fixed_base.h"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "crypto/paillier.h"
-#include "crypto/secret_power.h"
+#include "bignum/secret_power.h"
 #include "support/test_keys.h"
 #include "support/test_rng.h"
 

@@ -1,6 +1,6 @@
 // What: the kernels against GMP's mpz functions: products and squares of pairs, conversions, table access and Fermat
 //       tests, for random operands and for those that make carries run through all limbs.
-#include "crypto/kernel.h"
+#include "bignum/kernel.h"
 
 #include <gtest/gtest.h>
 

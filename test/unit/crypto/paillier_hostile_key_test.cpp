@@ -10,7 +10,7 @@
 #include <numeric>
 
 #include "base/mutants.h"
-#include "crypto/mpz.h"
+#include "bignum/mpz.h"
 #include "crypto/paillier.h"
 #include "support/test_keys.h"
 #include "support/test_rng.h"

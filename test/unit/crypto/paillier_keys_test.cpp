@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "crypto/background_key.h"
-#include "crypto/mpz.h"
+#include "bignum/mpz.h"
 #include "crypto/paillier.h"
 #include "support/test_keys.h"
 #include "support/test_rng.h"

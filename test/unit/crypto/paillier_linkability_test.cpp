@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/mutants.h"
-#include "crypto/mpz.h"
+#include "bignum/mpz.h"
 #include "crypto/paillier.h"
 #include "support/test_keys.h"
 #include "support/test_rng.h"

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "crypto/mpz.h"
+#include "bignum/mpz.h"
 #include "support/message_of.h"
 #include "support/test_keys.h"
 #include "support/test_rng.h"

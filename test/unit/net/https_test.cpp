@@ -13,7 +13,7 @@
 #include <mutex>
 
 #include "base/error.h"
-#include "loop_thread.h"
+#include "support/loop_thread.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "support/test_certificates.h"

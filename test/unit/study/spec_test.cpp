@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "json/spec_reader.h"
 
 namespace pgmpc {
 namespace {
@@ -44,6 +45,14 @@ Error refusal(const std::string& text) {
   return Error(ErrorCode::internal, "");
 }
 
+// What the only analysis of a spec has for a key.
+json of_analysis(const Spec& spec, const char* key) { return spec.analyses.at(0).analysis->filled().at(key); }
+
+std::vector<double> lambdas_of(const Spec& spec) {
+  const json value = of_analysis(spec, "lambda");
+  return value.is_array() ? value.get<std::vector<double>>() : std::vector<double>{value.get<double>()};
+}
+
 // Of format 1, as nodes hold it from before there was a format.
 constexpr const char* kStoredExample =
     R"({"analysis":{"alpha":1,"comparison":"fast","kind":"lasso","lambda":0.1,"max_iterations":200,)"
@@ -72,7 +81,7 @@ TEST(Spec, FillsDefaults) {
   const Spec spec = parse_spec(example().dump());
   EXPECT_EQ(spec.canonical_json, kFilledExample);
   EXPECT_EQ(spec.attribute_count(), 5U);
-  EXPECT_EQ(spec.outcome_holder(), 1);
+  EXPECT_EQ(spec.analyses.at(0).columns.outcome, 5U);
   EXPECT_EQ(spec.controllers[1].columns(), (std::vector<std::string>{"claims", "visits", "hospital_days"}));
   EXPECT_EQ(spec.party_index("erasmus_mc"), 0);
   EXPECT_EQ(spec.party_index("zorgttp"), 2);
@@ -90,7 +99,7 @@ TEST(Spec, StoredSpecsOfFormat1StayAsTheyAre) {
   EXPECT_EQ(spec.canonical_json, kStoredExample);
   EXPECT_EQ(spec.format, 1);
   EXPECT_EQ(spec.precision, Precision::exact);
-  EXPECT_EQ(spec.lambdas, std::vector<double>{0.1});
+  EXPECT_EQ(lambdas_of(spec), std::vector<double>{0.1});
   EXPECT_EQ(spec.disclosure.max_leverage, 1);
   EXPECT_FALSE(spec.disclosure.max_vif.has_value());
   EXPECT_EQ(spec.required_matches(), 100);
@@ -110,11 +119,8 @@ TEST(Spec, OneAnalysisHasAShortForm) {
   EXPECT_EQ(parse_spec(document.dump()).canonical_json, kFilledExample);
   document["analyses"] = {{"main", {{"kind", "ridge"}, {"lambda", 2}}}};
   const Spec spec = parse_spec(document.dump());
-  EXPECT_EQ(spec.analysis, "main");
+  EXPECT_EQ(spec.analyses.at(0).name, "main");
   EXPECT_EQ(read_spec(spec.canonical_json).canonical_json, spec.canonical_json);
-  document["analyses"]["other"] = {{"lambda", 1}};
-  EXPECT_EQ(refusal(document.dump()).code(), ErrorCode::not_supported);
-  EXPECT_EQ(refusal(document.dump()).detail(), "/analyses: 2 entries");
   document["analyses"] = {{"main", {{"kind", "glm"}, {"lambda", 1}}}};
   EXPECT_EQ(refusal(document.dump()).code(), ErrorCode::not_supported);
   document["analyses"] = {{"main", {{"lambda", -1}}}};
@@ -123,27 +129,70 @@ TEST(Spec, OneAnalysisHasAShortForm) {
   EXPECT_EQ(refusal(document.dump()).code(), ErrorCode::invalid_parameter);
 }
 
+TEST(Spec, SeveralAnalysesShareAJoin) {
+  json document = example();
+  document["controllers"]["erasmus_mc"]["outcome"] = json::array({"los", "cost"});
+  document.erase("analysis");
+  document["analyses"] = {
+      {"short", {{"lambda", 1}, {"outcome", "los"}, {"attributes", {"zilveren_kruis.visits", "age"}}}},
+      {"days", {{"kind", "ridge"}, {"lambda", 2}, {"outcome", "hospital_days"}}},
+      {"money", {{"lambda", {1, 2}}, {"outcome", "erasmus_mc.cost"}}}};
+  const Spec spec = parse_spec(document.dump());
+  ASSERT_EQ(spec.analyses.size(), 3U);
+  // Joined order: age, sbp, ldl, claims, visits; los, cost; hospital_days.
+  EXPECT_EQ(spec.column_count(), 8U);
+  EXPECT_EQ(spec.analyses[0].name, "days");
+  EXPECT_EQ(spec.analyses[0].columns.outcome, 7U);
+  EXPECT_EQ(spec.analyses[0].columns.attributes.size(), 5U);
+  EXPECT_EQ(spec.analyses[1].columns.outcome, 6U);
+  EXPECT_EQ(spec.analyses[2].columns.outcome, 5U);
+  EXPECT_EQ(spec.analyses[2].columns.attributes, (std::vector<std::size_t>{0, 4}));
+  EXPECT_EQ(spec.analyses[2].columns.names.at(1).party, "zilveren_kruis");
+  EXPECT_EQ(spec.controllers[0].columns(), (std::vector<std::string>{"age", "sbp", "ldl", "los", "cost"}));
+  EXPECT_EQ(read_spec(spec.canonical_json).canonical_json, spec.canonical_json);
+  const auto refused = [&](const char* pointer, const json& value) {
+    json changed = document;
+    changed[json::json_pointer(pointer)] = value;
+    return refusal(changed.dump());
+  };
+  EXPECT_EQ(refused("/analyses/days/outcome", "nobody").message(), "analysis names an outcome that no controller has");
+  EXPECT_EQ(refused("/analyses/days/attributes", {"age", "erasmus_mc.age"}).message(),
+            "duplicate attribute in study spec");
+  EXPECT_EQ(refused("/analyses/days/attributes", {"hospital_days"}).message(),
+            "analysis names an attribute that no controller has");
+  EXPECT_EQ(refused("/controllers/zilveren_kruis/attributes", {"age", "visits"}).detail(),
+            "/analyses/short/attributes/1: \"age\"");
+  EXPECT_EQ(refused("/analyses/money/comparison", "compact").message(),
+            "analyses of one study compare in different ways");
+  EXPECT_EQ(refused("/analyses/money/outcome", "los").detail(), "/analyses: erasmus_mc.cost");
+  EXPECT_EQ(refused("/refusal", "each").code(), ErrorCode::not_supported);
+  document["analyses"]["days"].erase("outcome");
+  EXPECT_EQ(refusal(document.dump()).message(), "analysis does not say which outcome it is about");
+  EXPECT_EQ(refusal(document.dump()).detail(),
+            "/analyses/days: the outcomes are erasmus_mc.los, erasmus_mc.cost, zilveren_kruis.hospital_days");
+}
+
 TEST(Spec, LambdasLieOnAGridUnlessTheReleaseIsExact) {
   json document = example();
   document["analysis"]["lambda"] = {0, 0.1, 1, 2.5, 1e-9, 4e7};
   const Spec rounded = parse_spec(document.dump());
-  EXPECT_EQ(rounded.lambdas[0], 0);
-  EXPECT_EQ(rounded.lambdas[2], 1);
+  EXPECT_EQ(lambdas_of(rounded)[0], 0);
+  EXPECT_EQ(lambdas_of(rounded)[2], 1);
   for (std::size_t k = 1; k < 6; ++k) {
     const double given = document["analysis"]["lambda"][k];
-    EXPECT_NEAR(rounded.lambdas[k] / given, 1, 0.0220);
-    const double steps = std::log2(rounded.lambdas[k]) * 16;
+    EXPECT_NEAR(lambdas_of(rounded)[k] / given, 1, 0.0220);
+    const double steps = std::log2(lambdas_of(rounded)[k]) * 16;
     EXPECT_NEAR(steps, std::round(steps), 2e-4);
   }
-  EXPECT_EQ(read_spec(rounded.canonical_json).lambdas, rounded.lambdas);
+  EXPECT_EQ(lambdas_of(read_spec(rounded.canonical_json)), lambdas_of(rounded));
   document["release"] = {{"precision", "exact"}};
-  EXPECT_EQ(parse_spec(document.dump()).lambdas[1], 0.1);
+  EXPECT_EQ(lambdas_of(parse_spec(document.dump()))[1], 0.1);
   document["release"] = {{"precision", "coarse"}};
   document["analysis"]["lambda"] = {1, 1.01};
   EXPECT_EQ(refusal(document.dump()).message(), "duplicate lambda in study spec");
   document["analysis"]["lambda"] = 0.099;
   document["disclosure"] = {{"min_lambda", 0.0985}};
-  EXPECT_GE(parse_spec(document.dump()).lambdas[0], 0.0985) << "never rounded below the agreed minimum";
+  EXPECT_GE(lambdas_of(parse_spec(document.dump()))[0], 0.0985) << "never rounded below the agreed minimum";
 }
 
 TEST(Spec, OrdersControllersByName) {
@@ -151,7 +200,7 @@ TEST(Spec, OrdersControllersByName) {
     {"z":{"attributes":["a"]},"a":{"attributes":[],"outcome":"y"}}})");
   EXPECT_EQ(spec.party_name(0), "a");
   EXPECT_EQ(spec.party_name(1), "z");
-  EXPECT_EQ(spec.outcome_holder(), 0);
+  EXPECT_EQ(spec.controllers[0].outcomes, std::vector<std::string>{"y"});
 }
 
 TEST(Spec, CanonicalTextIsItsOwnCanonicalText) {
@@ -171,8 +220,8 @@ TEST(Spec, CanonicalTextIsItsOwnCanonicalText) {
   const Spec spec = parse_spec(full.dump(2));
   EXPECT_EQ(parse_spec(spec.canonical_json).canonical_json, spec.canonical_json);
   EXPECT_EQ(spec.key_bits, 2048);
-  EXPECT_EQ(spec.kind, AnalysisKind::elastic_net);
-  EXPECT_EQ(spec.lambdas, (std::vector<double>{1, 0.5, 0}));
+  EXPECT_EQ(of_analysis(spec, "kind"), "elastic_net");
+  EXPECT_EQ(lambdas_of(spec), (std::vector<double>{1, 0.5, 0}));
   EXPECT_EQ(spec.recipients, (std::vector<std::string>{"erasmus_mc", "zorgttp"}));
   EXPECT_EQ(spec.identifier.normalise, (std::vector<std::string>{"digits", "trim"}));
   EXPECT_EQ(spec.controllers[1].scale_exponents.at("hospital_days"), -3);
@@ -229,7 +278,7 @@ TEST(Spec, EveryKindHasItsAlpha) {
     document["analysis"] = analysis;
     const Spec spec = parse_spec(document.dump());
     EXPECT_EQ(parse_spec(spec.canonical_json).canonical_json, spec.canonical_json);
-    return spec.alpha;
+    return of_analysis(spec, "alpha").get<double>();
   };
   EXPECT_EQ(alpha_of({{"lambda", 1}}), 1);
   EXPECT_EQ(alpha_of({{"kind", "ridge"}, {"lambda", 1}}), 0);
@@ -251,7 +300,7 @@ TEST(Spec, NullStandsForADefaultOfNull) {
 
 TEST(Spec, OneLambdaInAnArrayIsTheSameSpec) {
   EXPECT_EQ(parse_spec(with("/analysis/lambda", {0.1})).canonical_json, kFilledExample);
-  EXPECT_EQ(parse_spec(with("/analysis/lambda", -0.0)).lambdas, std::vector<double>{0});
+  EXPECT_EQ(lambdas_of(parse_spec(with("/analysis/lambda", -0.0))), std::vector<double>{0});
 }
 
 TEST(Spec, ControllersMayUseTheSameName) {
@@ -406,7 +455,7 @@ constexpr BadValue kBadValues[] = {
     {"/controllers/erasmus_mc/attributes", R"(["age","ldl","age"])", "duplicate column in study spec",
      "/controllers/erasmus_mc/attributes/2"},
     {"/controllers/erasmus_mc/attributes", "[1]", kType, "/controllers/erasmus_mc/attributes/0"},
-    {"/controllers/erasmus_mc/outcome", "\"days\"", "exactly one controller must hold the outcome", "/controllers"},
+    {"/controllers/erasmus_mc/outcome", "\"days\"", "analysis does not say which outcome it is about", "/analysis"},
     {"/controllers/erasmus_mc/outcome", "null", kType, nullptr},
     {"/controllers/zilveren_kruis/outcome", "\"visits\"", "outcome is also an attribute in study spec", nullptr},
     {"/third_party", "\"erasmus_mc\"", "third party is also a controller in study spec", nullptr},
@@ -438,7 +487,7 @@ TEST(Spec, RefusesMissingKeys) {
     EXPECT_EQ(error.detail(), std::string(parent) + "/" + key);
   }
   EXPECT_EQ(refusal(without("/controllers/zilveren_kruis", "outcome")).message(),
-            "exactly one controller must hold the outcome");
+            "analysis needs an outcome");
   EXPECT_EQ(refusal(without("/controllers", "erasmus_mc")).message(), "study spec needs exactly two controllers");
 }
 
@@ -471,7 +520,7 @@ TEST(Spec, BoundsAttributesAndLambdas) {
             "wrong number of attributes in study spec");
   json lambdas = json::array();
   for (int i = 0; i < 100; ++i) lambdas.push_back(std::exp2(-0.1 * i));
-  EXPECT_EQ(parse_spec(with("/analysis/lambda", lambdas)).lambdas.size(), 100U);
+  EXPECT_EQ(lambdas_of(parse_spec(with("/analysis/lambda", lambdas))).size(), 100U);
   lambdas.push_back(0);
   EXPECT_EQ(refusal(with("/analysis/lambda", lambdas)).message(), kSize);
 }

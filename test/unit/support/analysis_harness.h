@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "linkage/encoding.h"
-#include "regression/analysis.h"
+#include "support/penalised_request.h"
 #include "support/mpc_harness.h"
 #include "support/plain_lasso.h"
 
@@ -18,7 +18,7 @@ namespace pgmpc::test {
 struct EncodedRows {
   std::vector<std::vector<i128>> columns;
   std::vector<i128> means, steps, inverse_steps;
-  std::vector<AnalysisColumn> described;
+  std::vector<ColumnDescription> described;
 };
 
 inline EncodedRows encode_rows(const PlainTable& table, const std::vector<std::size_t>& binary = {}) {

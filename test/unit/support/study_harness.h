@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -10,7 +11,7 @@
 #include "base/error.h"
 #include "linkage/identifiers.h"
 #include "mpc/registry.h"
-#include "study/protocol.h"
+#include "protocol/protocol.h"
 #include "support/loopback_channel.h"
 #include "support/plain_lasso.h"
 #include "support/test_rng.h"
@@ -40,6 +41,43 @@ inline Source make_source(const Records& records) {
   }
   return source;
 }
+
+// Rows of the relations of a penalised analysis.
+struct CoefficientRow {
+  double lambda = 0;
+  std::string attribute, party;  // "(intercept)" without a party
+  double value = 0;
+  bool selected = false;
+};
+struct FitRow {
+  double lambda = 0, r_squared = 0, adjusted_r_squared = 0;
+  int nonzero = 0;
+};
+
+// The result of a party, and the rows of its first analysis.
+struct HarnessResult : StudyResult {
+  std::vector<CoefficientRow> coefficients;
+  std::vector<FitRow> fits;
+
+  HarnessResult& operator=(StudyResult result) {
+    static_cast<StudyResult&>(*this) = std::move(result);
+    coefficients.clear();
+    fits.clear();
+    if (analyses.empty()) return *this;
+    const auto number = [](const nlohmann::json& value) { return value.is_null() ? std::nan("") : value.get<double>(); };
+    for (const Relation& relation : analyses[0].relations)
+      for (const auto& row : relation.rows) {
+        if (relation.name == "coefficients")
+          coefficients.push_back({row.at("lambda"), row.at("attribute"),
+                                  row.at("party").is_null() ? "" : row.at("party").get<std::string>(),
+                                  row.at("coefficient"), row.at("selected")});
+        if (relation.name == "fit")
+          fits.push_back({row.at("lambda"), number(row.at("r_squared")), number(row.at("adjusted_r_squared")),
+                          row.at("nonzero")});
+      }
+    return *this;
+  }
+};
 
 // Collects what one party's observer sees.
 class Recorder : public StudyObserver {
@@ -124,7 +162,7 @@ class StudyHarness {
   std::array<bool, kParties> rehearsal{};               // who rehearses: all or nobody, unless they disagree
   std::atomic<std::uint64_t> random_bytes[kParties]{};  // drawn in the run
   Recorder observers[kParties];
-  StudyResult results[kParties];
+  HarnessResult results[kParties];
   std::unique_ptr<Error> failures[kParties];
 
  private:

@@ -1,9 +1,9 @@
-"""What a study releases, in the clear: the penalised model of docs/concepts.md, rounded as src/regression/precision.h says."""
+"""What a study releases, in the clear: the penalised model of docs/concepts.md, rounded as src/disclosure/precision.h says."""
 import math
 
 import numpy as np
 
-LAMBDA_STEPS = 16  # points per factor of 2 (src/study/lambda_grid.h)
+LAMBDA_STEPS = 16  # points per factor of 2 (src/analysis/penalised/lambda_grid.h)
 
 
 def power(value):

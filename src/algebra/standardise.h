@@ -1,0 +1,88 @@
+// What: from shares of the joined rows to shares of their correlation matrix (docs/protocol.md, step 8).
+// Terms: columns = the attributes, then the outcomes, in the owners' local units (24 fractional bits);
+//        root = 1/sd of a column over the joined rows, 0 for a column without variance; population variance (1/n).
+// Invariants: nothing but openings masked under MPC; one Gram matrix, then nothing depends on n;
+//             |x| <= 2^6 local units (2^30 + 1 in units of 2^-24), checked by the owners: see moment_bits.
+#pragma once
+#include <algorithm>
+#include <functional>
+#include <vector>
+
+#include "algebra/fixed.h"
+#include "algebra/matrix.h"
+
+namespace pgmpc {
+
+struct Moments {
+  std::size_t rows = 0;
+  int log_rows = 0;      // L = ceil(log2 rows)
+  FpVector second;       // upper triangle of sum x_i x_j / 2^L, F bits
+  FpVector mean;         // F bits
+  FpVector coarse_mean;  // the same, kDataBits
+  FpVector counts;       // degree 2, exact: upper triangle of sum x_i x_j, 48 fractional bits (for count rules)
+};
+
+// The columns that enter as 0 and 1: step = what the 1 stands for in local units, [1, 64]; kStepBits.
+struct TwoValued {
+  std::vector<std::size_t> columns;
+  FpVector step, inverse_step;
+};
+
+// In local units, of two-valued columns too.
+struct Standardised {
+  Matrix correlation;        // of all columns, F bits, ones on the diagonal
+  FpVector root;             // 1/sd in local units, F bits
+  FpVector sd;               // sd in local units, F bits
+  FpVector covariance;       // upper triangle, F bits
+  FpVector varies;           // 0/1 per column: it has a variance
+  FpVector variance_faults;  // 0/1 per column: variance in no-man's-land or above the range (see standardise.cpp)
+};
+
+// 1/sqrt of secret values in [2^-12, 2^10), 0 below.
+struct InverseRoots {
+  FpVector root;
+  FpVector varies;   // 0/1: at least 2^-12
+  FpVector between;  // 0/1: below that, and still not the 0 of a constant column
+  FpVector above;    // 0/1: at least 2^10, where the root is not valid
+};
+
+// Bits of a sum of so many products of two values |x_int| <= 2^30 + 1.
+int moment_bits(std::size_t rows);
+// Bits of n / 2^L times a mean while it is opened: 31 + L of the sum and up to 36 of the factor, fewer from 2^20 rows.
+inline int mean_bound(int log_rows) { return std::min(67 + log_rows, 87); }
+
+// One round. products: their Gram matrix, where it is known.
+Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, const CancelToken& cancel);
+Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, FpVector products);
+
+// 11 rounds. id: a number no other call of this analysis uses.
+InverseRoots inverse_roots(const Fixed& fixed, std::uint32_t id, std::span<const Fp> values);
+
+// Told the covariance and roots that are within 2.3 % of themselves, 8 rounds before the correlations are there.
+using NearRoots = std::function<void(const FpVector& covariance, const FpVector& root)>;
+
+// 12 rounds. Its bounds follow from |x| <= 2^6; the precheck may run at the same time. Moments of two-valued columns
+// are those of 0 and 1, and so is what near_roots is told; correlations do not depend on the step.
+Standardised standardise(const Fixed& fixed, const Moments& moments, const TwoValued& two_valued = {},
+                         const NearRoots& near_roots = {});
+
+// Means over the joined rows in local units, kMeanBits: the owner's plus the joined one. At most one round.
+FpVector joined_means(const Fixed& fixed, const Moments& moments, const FpVector& owners, const TwoValued& two_valued);
+
+// Covariances of the attributes times two such roots: correlations within 5 %, as if the columns had other units. Their
+// eigenvalues are below near_most.
+struct NearCorrelation {
+  Matrix matrix;           // F bits
+  FpVector root_products;  // upper triangle, kRootProductBits
+};
+inline constexpr int kRootProductBits = 28;
+inline double near_most(std::size_t attributes) { return 1.05 * static_cast<double>(attributes); }
+// Of the first `attributes` columns. Two rounds.
+NearCorrelation near_correlation(const Fixed& fixed, const FpVector& covariance, const FpVector& root,
+                                 std::size_t attributes);
+
+// The figures of some of the columns, in the order given.
+Standardised selected(const Standardised& all, std::span<const std::size_t> columns);
+
+
+}  // namespace pgmpc

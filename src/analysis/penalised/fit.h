@@ -1,0 +1,51 @@
+// Penalised least squares on shares: from the shared figures to models of which nothing is opened yet, and their release.
+//
+// Terms
+// model = the coefficients of one lambda, the intercept and R^2; all lambdas of an analysis are solved in the same rounds.
+//
+// Invariants
+// Opened (docs/security_model.md, "What is opened"): per lambda the coefficients, the intercept, R^2 and the number of
+// iterations; where they are rounded also the exponents of their grids; one stop bit per check.
+// Errors: not_converged.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "analysis/computation.h"
+
+namespace pgmpc {
+
+enum class PenaltyKind { lasso, ridge, elastic_net };
+
+struct PenalisedSettings {
+  PenaltyKind kind = PenaltyKind::lasso;
+  std::vector<double> lambdas;
+  double alpha = 1;  // what runs: 1 for the lasso, 0 for ridge
+  bool standardize = true;
+  ComparisonKind comparison = ComparisonKind::fast;
+  int max_iterations = 200;
+};
+
+struct Model {
+  double lambda = 0;
+  int iterations = 0;
+  bool received = false;             // false: this party is no recipient, the rest is empty
+  std::vector<double> coefficients;  // original units, in column order
+  double intercept = 0;
+  double r_squared = 0;
+  // What the numbers are rounded to, in their units.
+  std::vector<double> coefficient_grids;
+  double intercept_grid = 0;
+  double r_squared_grid = 0;
+};
+
+inline constexpr const char* kInterceptName = "(intercept)";  // of the coefficient that belongs to no party
+
+std::unique_ptr<Computed> fit_penalised(const AnalysisRun& run, const PenalisedSettings& settings);
+
+// The relations "coefficients" and "fit" (docs/sql_reference.md, mpc.coefficients and mpc.fit).
+Relations model_relations(const std::vector<Model>& models, const AnalysisColumns& columns, std::size_t rows,
+                          double alpha, Precision precision);
+
+}  // namespace pgmpc

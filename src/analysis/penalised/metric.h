@@ -1,0 +1,44 @@
+// What: one metric of SAM-ADMM on shares: the diagonal R and everything an iteration needs of it.
+// Invariants: R and 1/R are small secret integers in units of 1/64 and 1/16, exact; computed without touching the
+//             iteration's state, so a metric can be made in the background. All products are of the same near inverse
+//             M of G + R (inverse.h): the fixed point of an iteration, M (b - G z + R (z - w)) = 0, is that of the
+//             exact one.
+#pragma once
+#include "algebra/fixed.h"
+#include "algebra/matrix.h"
+
+namespace pgmpc {
+
+struct Metric {
+  FpVector weight;            // 64 R
+  Matrix gram;                // M G, F bits
+  Matrix scaled;              // M R, F bits
+  FpVector offset;            // M b, F bits
+  FpVector scaled_threshold;  // t / R, F bits
+  // From the metric before, R_old, for the first iteration with this one; empty for the first metric.
+  Matrix before;   // M R_old, F bits
+  FpVector ratio;  // 1024 R_old / R, exact
+};
+
+inline constexpr double kLeastMetric = 1.0 / 64, kMostMetric = 16;
+
+// Bits of the products, 2F or F of them fractional. |M R| <= (1 + kNear) sqrt(kMostMetric / kLeastMetric), because
+// R^1/2 (G + R)^-1 R^1/2 has no eigenvalue above 1; hence |M G| <= 34; |M| <= 64.25, and |b| <= sqrt(d).
+inline int gram_bound(int fixed_bits) { return 2 * fixed_bits + 6; }
+inline int scaled_bound(int fixed_bits) { return fixed_bits + 12; }
+inline int before_bound(int fixed_bits) { return fixed_bits + 17; }
+inline int offset_bound(int fixed_bits, std::size_t d) {
+  return 2 * fixed_bits + 7 + static_cast<int>(std::ceil(std::log2(static_cast<double>(d)) / 2));
+}
+inline int threshold_bound(int fixed_bits) { return fixed_bits + 11; }  // t <= 1.5 times 1024; 2^20 of the ratios
+
+// The first metric, 1/2 everywhere, from its inverse. One round. id: see inverse.h.
+Metric start_metric(const Fixed& fixed, std::uint32_t id, const Matrix& inverse, const Matrix& gram, const FpVector& b,
+                    const FpVector& thresholds);
+
+// R = 1/64 where one of the two gates of a coordinate is open (opened: 2 d bits), 16 elsewhere. About 11 rounds.
+Metric support_metric(const Fixed& fixed, std::uint32_t id, const Matrix& gram, const FpVector& b,
+                      const FpVector& thresholds, const FpVector& gates, const FpVector& old_weight,
+                      const CancelToken& cancel);
+
+}  // namespace pgmpc

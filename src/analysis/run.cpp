@@ -1,0 +1,86 @@
+#include "analysis/run.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "analysis/computation.h"
+#include "base/error.h"
+#include "base/mutants.h"
+#include "disclosure/precheck.h"
+
+namespace pgmpc {
+namespace {
+
+// The outcomes of models, each once.
+std::vector<std::size_t> outcomes_of(const std::vector<AnalysisTask>& tasks) {
+  std::vector<std::size_t> out;
+  for (const AnalysisTask& task : tasks)
+    if (task.columns.outcome) out.push_back(*task.columns.outcome);
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+// The bit needs messages of all three parties: who sends them has promised to store the result, so that nothing is opened
+// before all have.
+void open_validity_bit(const Fixed& fixed, const std::vector<std::unique_ptr<Computed>>& computed,
+                       const std::function<void()>& promise) {
+  Fp violations;
+  for (const auto& each : computed) violations += each->violations();
+  if (promise && !mutant(Mutant::promises_late)) promise();
+  if (!no_faults(fixed, Phase::validity, 0, 2, violations))
+    throw Error(ErrorCode::refused, "the result failed its validity check and was not opened",
+                "checked together under MPC: the outcome varies over the joined rows (in ridge every column does), the "
+                "variance of every column is in range, the coefficients and R^2 are plausible; which one failed is not "
+                "known to any party",
+                "leave out columns that are constant or almost so or hold extreme values, then propose a new version");
+}
+
+}  // namespace
+
+std::vector<AnalysisResult> run_analyses(Session& session, AnalysesRequest request, const CancelToken& cancel,
+                                         const AnalysisProgress& progress) {
+  const std::size_t count = request.tasks.size();
+  std::size_t problems = 0;
+  bool needs_near = false;
+  for (const AnalysisTask& task : request.tasks) {
+    problems += task.analysis->problems();
+    needs_near = needs_near || task.analysis->needs_near();
+  }
+  session.set_comparison(request.tasks.at(0).analysis->comparison());
+  const Fixed fixed{session,
+                    Fixed::bits_for(request.records.columns.size(), request.records.columns.at(0).size(), problems)};
+  request.rules.must_vary = outcomes_of(request.tasks);
+  if (progress) progress("standardise", 0, 1);
+
+  // What the tasks refer to is older than the group, which unwinds them first.
+  std::optional<SharedFigures> shared;
+  std::vector<Fixed> scopes;
+  std::vector<AnalysisRun> runs;
+  std::vector<std::unique_ptr<Computed>> computed(count);
+  std::vector<AnalysisResult> results(count);
+  scopes.reserve(count);
+  runs.reserve(count);
+  TaskGroup tasks(session);
+  shared.emplace(fixed, tasks, std::move(request.records), request.rules, needs_near, cancel);
+  std::vector<TaskGroup::Handle> running;
+  for (std::size_t k = 0; k < count; ++k) {
+    scopes.push_back({session, fixed.bits, static_cast<std::uint16_t>(k + 1)});
+    runs.push_back({scopes[k], tasks, *shared, request.tasks[k].columns, request.precision, request.recipients, cancel,
+                    k == 0 ? progress : AnalysisProgress()});
+    running.push_back(tasks.spawn([&, k] { computed[k] = request.tasks[k].analysis->compute(runs[k]); }));
+  }
+  for (const auto& task : running) tasks.join(task);
+  tasks.join(shared->rules());
+  if (progress) progress("release", 0, 1);
+  open_validity_bit(fixed, computed, request.before_release);
+  running.clear();
+  for (std::size_t k = 0; k < count; ++k)
+    running.push_back(
+        tasks.spawn([&, k] { results[k] = {request.tasks[k].name, computed[k]->release()}; }));
+  for (const auto& task : running) tasks.join(task);
+  if (request.before_release && mutant(Mutant::promises_late)) request.before_release();
+  return results;
+}
+
+}  // namespace pgmpc

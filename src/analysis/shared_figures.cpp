@@ -1,0 +1,178 @@
+#include "analysis/shared_figures.h"
+
+#include "disclosure/joint_design.h"
+#include "disclosure/precheck.h"
+
+namespace pgmpc {
+
+namespace {
+
+TwoValued two_valued_columns(const JoinedRecords& records) {
+  TwoValued out;
+  for (std::size_t j = 0; j < records.described.size(); ++j) {
+    if (!records.described[j].binary) continue;
+    out.columns.push_back(j);
+    out.step.push_back(records.inputs.steps[j]);
+    out.inverse_step.push_back(records.inputs.inverse_steps[j]);
+  }
+  return out;
+}
+
+// What is known of the rows once they are gone.
+struct RowSums {
+  Moments moments;
+  GroupSums groups;
+  StretchSums stretches;
+};
+
+RowSums sums_of_rows(const Fixed& fixed, JoinedRecords& records, const RowRules& rules, const CancelToken& cancel) {
+  RowSums out;
+  const std::size_t rows = records.columns[0].size();
+  if (checks_leverage(rules)) {
+    out.stretches = stretch_sums(records.columns, design_stretches(records.attributes, rows), cancel);
+    out.moments = joined_moments(fixed, records.columns, out.stretches.total.clone());
+  } else {
+    out.moments = joined_moments(fixed, records.columns, cancel);
+  }
+  out.groups = group_sums(records.columns, dominance_groups(rules.max_dominance, rows), cancel);
+  records.columns.clear();
+  return out;
+}
+
+}  // namespace
+
+// The one bit of all disclosure rules, made beside the standardisation and the first iterations. It is open before
+// anything else is: stop bits wait for it, and so do the exponents, the validity bit and the release. Until then nothing
+// leaves a party but masked values, whose distance from uniform is booked, and pseudorandom shares and keys, none of them
+// of a size that depends on the data.
+class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
+ public:
+  Precheck(const Fixed& fixed, TaskGroup& tasks, RowSums sums, const std::vector<ColumnDescription>& described,
+           std::size_t attributes, const RowRules& rules, const CancelToken& cancel)
+      : fixed_(fixed),
+        tasks_(tasks),
+        sums_(std::move(sums)),
+        described_(described),
+        attributes_(attributes),
+        rules_(rules),
+        cancel_(cancel) {}
+  const Moments& moments() const { return sums_.moments; }
+
+  void start() {
+    rows_ = tasks_.spawn([self = shared_from_this()] {
+      self->of_rows_ =
+          row_violations(self->fixed_, self->sums_.moments, self->sums_.groups, self->described_, self->rules_);
+    });
+    if (checks_leverage(rules_))
+      centring_ = tasks_.spawn([self = shared_from_this()] {
+        self->central_ = central_moments(self->fixed_, self->sums_.moments, self->sums_.stretches, self->attributes_);
+      });
+  }
+
+  // near: ready when nearing has ended.
+  void check_design(TaskGroup::Handle nearing, std::shared_ptr<const NearCorrelation> near) {
+    design_ = tasks_.spawn([self = shared_from_this(), nearing = std::move(nearing), near = std::move(near)] {
+      if (self->centring_) self->tasks_.join(self->centring_);
+      self->tasks_.join(nearing);
+      self->of_design_ = design_violations(self->fixed_, self->sums_.moments, self->sums_.stretches, self->central_,
+                                           *near, self->rules_, self->cancel_);
+    });
+  }
+
+  // The task that throws Error(refused) where a rule is broken.
+  TaskGroup::Handle finish() {
+    return tasks_.spawn([self = shared_from_this()] {
+      self->tasks_.join(self->rows_);
+      if (self->design_) self->tasks_.join(self->design_);
+      precheck(self->fixed_, concatenate(self->of_rows_, self->of_design_), self->rules_);
+    });
+  }
+
+ private:
+  const Fixed& fixed_;
+  TaskGroup& tasks_;
+  RowSums sums_;
+  const std::vector<ColumnDescription>& described_;
+  std::size_t attributes_;
+  const RowRules& rules_;
+  const CancelToken& cancel_;
+  std::vector<FpVector> central_;
+  FpVector of_rows_, of_design_;
+  TaskGroup::Handle rows_, centring_, design_;
+};
+
+struct SharedFigures::State {
+  const Fixed& fixed;
+  TaskGroup& tasks;
+  JoinedRecords records;
+  RowRules row_rules;
+  bool needs_near;
+  TwoValued two_valued{};
+  std::shared_ptr<Precheck> precheck{};
+  std::shared_ptr<NearCorrelation> near = std::make_shared<NearCorrelation>();
+  Standardised standard{};
+  FpVector means{};
+  TaskGroup::Handle averaging{}, standardising{}, rules{};
+  TaskGroup::Handle near_known = tasks.promise();
+
+  void have_near_roots(const FpVector& covariance, const FpVector& root) {
+    const bool design = checks_design(row_rules);
+    if (!needs_near && !design) return;
+    const auto values = std::make_shared<std::array<FpVector, 2>>(std::array{covariance.clone(), root.clone()});
+    tasks.spawn([this, values] {
+      *near = near_correlation(fixed, (*values)[0], (*values)[1], records.attributes);
+      tasks.fulfil(near_known);
+    });
+    if (!design) return;
+    precheck->check_design(near_known, near);
+    rules = precheck->finish();
+  }
+};
+
+SharedFigures::SharedFigures(const Fixed& fixed, TaskGroup& tasks, JoinedRecords records, RowRules rules,
+                             bool needs_near, const CancelToken& cancel)
+    : state_(new State{fixed, tasks, std::move(records), std::move(rules), needs_near}) {
+  State& s = *state_;
+  RowSums sums = sums_of_rows(fixed, s.records, s.row_rules, cancel);
+  s.precheck = std::make_shared<Precheck>(fixed, tasks, std::move(sums), s.records.described, s.records.attributes,
+                                          s.row_rules, cancel);
+  const Moments& moments = s.precheck->moments();
+  s.precheck->start();
+  s.two_valued = two_valued_columns(s.records);
+  s.averaging =
+      tasks.spawn([&s, &moments] { s.means = joined_means(s.fixed, moments, s.records.inputs.means, s.two_valued); });
+  if (!checks_design(s.row_rules)) s.rules = s.precheck->finish();
+  s.standardising = tasks.spawn([&s, &moments] {
+    s.standard =
+        standardise(s.fixed, moments, s.two_valued, [&s](const FpVector& covariance, const FpVector& root) {
+          s.have_near_roots(covariance, root);
+        });
+  });
+}
+
+SharedFigures::~SharedFigures() = default;
+
+std::size_t SharedFigures::rows() const { return state_->precheck->moments().rows; }
+
+std::size_t SharedFigures::attributes() const { return state_->records.attributes; }
+
+const std::vector<ColumnDescription>& SharedFigures::described() const { return state_->records.described; }
+
+const NearCorrelation& SharedFigures::near() {
+  state_->tasks.join(state_->near_known);
+  return *state_->near;
+}
+
+const Standardised& SharedFigures::standardised() {
+  state_->tasks.join(state_->standardising);
+  return state_->standard;
+}
+
+const FpVector& SharedFigures::means() {
+  state_->tasks.join(state_->averaging);
+  return state_->means;
+}
+
+const TaskGroup::Handle& SharedFigures::rules() const { return state_->rules; }
+
+}  // namespace pgmpc

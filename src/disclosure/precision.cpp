@@ -1,0 +1,77 @@
+#include "disclosure/precision.h"
+
+#include "mpc/comparison.h"
+
+namespace pgmpc {
+
+namespace {
+// sd_y / sd_j in local units lies in [2^-12, 2^11] (standardise.h), sd_y in [2^-7, 2^5].
+constexpr int kLowest = -13, kOctaves = 26;
+
+// The part of a standard error that is taken, over the square root of the number of rows.
+double unit(Precision precision, std::size_t rows) {
+  return (precision == Precision::coarse ? 1.0 / 2 : 1.0 / 8) / std::sqrt(static_cast<double>(rows));
+}
+}  // namespace
+
+int r_squared_exponent(Precision precision, std::size_t rows) { return std::ilogb(unit(precision, rows)); }
+
+ExponentRange grid_exponents(Precision precision, std::size_t rows) {
+  const int lowest = std::ilogb(unit(precision, rows)) + kLowest;
+  return {lowest - 2, lowest + kOctaves};
+}
+
+ReleaseGrid release_grid(const Fixed& fixed, const Standardised& standard, std::size_t rows, Precision precision) {
+  Session& s = fixed.session;
+  const std::size_t d = standard.root.size() - 1, numbers = d + 1;
+  const double scale = unit(precision, rows);
+  ReleaseGrid grid;
+  grid.lowest = std::ilogb(scale) + kLowest;
+  FpVector ratio(d);
+  const Fp outcome_sd = standard.sd.back();
+  for (std::size_t j = 0; j < d; ++j)
+    ratio[j] = (standard.root[j] + fixed.one() - shifted(standard.varies[j], fixed.bits)) * outcome_sd;
+  ratio = truncate(s, fixed.label(Phase::grid, 0, 1), ratio, fixed.bits, 2 * fixed.bits + 12);
+  ratio.push_back(outcome_sd);
+  // Compared with all powers of the square root of two.
+  std::vector<i128> edges;
+  for (int i = 0; i <= 2 * kOctaves; ++i)
+    edges.push_back(std::llround(std::ldexp(std::exp2(grid.lowest + 0.5 * i) / scale, fixed.bits)));
+  const std::size_t points = edges.size();
+  const FpVector bits = at_least(s, fixed.label(Phase::grid, 0, 2), ratio, edges);
+  FpVector values(numbers);
+  grid.count.resize(numbers);
+  grid.settled.resize(numbers);
+  for (std::size_t j = 0; j < numbers; ++j) {
+    const Fp* bit = &bits[j * points];
+    Fp factor;
+    for (std::size_t i = 0; i < points; ++i) {
+      if (i % 2 == 0) grid.count[j] += bit[i];
+      if (i + 1 == points) break;
+      const Fp inside = bit[i] - bit[i + 1];
+      if (i % 2 == 1) grid.settled[j] += inside;
+      factor += inside * fixed.constant(scale * std::exp2(-grid.lowest - static_cast<int>(i / 2)));
+    }
+    values[j] = factor * ratio[j];
+  }
+  const FpVector above = truncate(s, fixed.label(Phase::grid, 0, 3), values, fixed.bits, 2 * fixed.bits + 2);
+  for (std::size_t j = 0; j < numbers; ++j) values[j] = above[j] * above[j];
+  grid.square =
+      truncate(s, fixed.label(Phase::grid, 0, 4), values, 2 * fixed.bits - square_bits(fixed.bits), 2 * fixed.bits + 3);
+  return grid;
+}
+
+FpVector exponents(const Fixed& fixed, std::uint32_t problem, const ReleaseGrid& grid, const Fp& r_squared) {
+  // The largest power stays where square (1 - R^2) >= 1 or square >= 2.
+  const int bits = square_bits(fixed.bits) + fixed.bits;
+  FpVector room(grid.count.size());
+  const Fp rest = fixed.one() - r_squared;
+  for (std::size_t j = 0; j < room.size(); ++j)
+    room[j] = grid.square[j] * rest - shifted(Fp::from_int(1), bits) + shifted(grid.settled[j], bits + 1);
+  const std::vector<i128> zero = {0};
+  FpVector out = at_least(fixed.session, fixed.label(Phase::grid, 1 + problem, 5), room, zero);
+  for (std::size_t j = 0; j < out.size(); ++j) out[j] += grid.count[j] - Fp::from_int(2);
+  return out;
+}
+
+}  // namespace pgmpc

@@ -1,0 +1,23 @@
+#include "study/columns.h"
+
+namespace pgmpc {
+
+std::vector<JoinedColumn> joined_columns(const Spec& spec) {
+  std::vector<JoinedColumn> out;
+  for (const bool outcome : {false, true})
+    for (std::size_t party = 0; party < spec.controllers.size(); ++party) {
+      const ControllerSpec& controller = spec.controllers[party];
+      const std::size_t first = outcome ? controller.attributes.size() : 0;
+      const std::vector<std::string>& names = outcome ? controller.outcomes : controller.attributes;
+      for (std::size_t j = 0; j < names.size(); ++j)
+        out.push_back({static_cast<int>(party), first + j, names[j], outcome});
+    }
+  return out;
+}
+
+std::size_t column_count(const Spec& spec, int controller) {
+  const ControllerSpec& own = spec.controllers.at(static_cast<std::size_t>(controller));
+  return own.attributes.size() + own.outcomes.size();
+}
+
+}  // namespace pgmpc

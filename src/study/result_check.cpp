@@ -1,0 +1,24 @@
+#include "study/result_check.h"
+
+#include <map>
+
+#include "analysis/relation.h"
+
+namespace pgmpc {
+
+bool accepts_result(const Spec& spec, std::int64_t matched, const nlohmann::json& result) try {
+  if (result.at("matched") != matched) return false;
+  std::map<std::string, Relations> of;
+  for (const auto& each : result.at("relations"))
+    of[each.at("analysis").get<std::string>()].push_back({each.at("relation").get<std::string>(), each.at("rows")});
+  if (of.size() != spec.analyses.size()) return false;
+  for (const AnalysisEntry& entry : spec.analyses) {
+    const auto relations = of.find(entry.name);
+    if (relations == of.end() || !entry.analysis->accepts(relations->second, entry.columns, matched)) return false;
+  }
+  return true;
+} catch (const nlohmann::json::exception&) {
+  return false;  // a text where a number is expected, an object where a list is
+}
+
+}  // namespace pgmpc
