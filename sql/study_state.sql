@@ -86,20 +86,29 @@ SELECT mpc_internal.attempt_failed('heart', repeat('2', 32), '57014', 'cancelled
 SELECT mpc_internal.attempt_started('heart', repeat('3', 32), false);
 SELECT mpc_internal.recover(), state_of('heart');
 
+-- A result in tests: coefficients, fits and traffic as one analysis named lasso releases them.
+CREATE FUNCTION as_relations(result jsonb) RETURNS jsonb LANGUAGE sql AS $$
+SELECT jsonb_build_object('matched', result -> 'matched', 'rounds', result -> 'fits' -> 0 -> 'rounds', 'bytes_sent', result -> 'fits' -> 0 -> 'bytes_sent',
+  'traffic', coalesce(result -> 'traffic', '[]'), 'relations', jsonb_build_array(
+    jsonb_build_object('analysis', 'lasso', 'relation', 'coefficients', 'rows',
+      (SELECT jsonb_agg(c || jsonb_build_object('party', nullif(c ->> 'party', ''))) FROM jsonb_array_elements(result -> 'coefficients') AS c)),
+    jsonb_build_object('analysis', 'lasso', 'relation', 'fit', 'rows',
+      (SELECT jsonb_agg(f - 'rounds' - 'bytes_sent') FROM jsonb_array_elements(result -> 'fits') AS f))))
+$$;
 -- release
 SELECT fails($$SELECT * FROM mpc.coefficients('heart')$$);
 SELECT mpc_internal.attempt_started('heart', repeat('4', 32), false);
 SELECT mpc_internal.attempt_step('heart', repeat('4', 32), '{"party": "regress", "step": 1, "name": "prepare", "peer": "", "records": 200, "bytes": null, "seconds": 0.5, "data_status": "personal", "destroyed": []}');
 SELECT mpc_internal.attempt_step('heart', repeat('4', 32), '{"party": "regress", "step": 2, "name": "agree_key", "peer": "zilveren_kruis", "bytes": 120, "seconds": 0.1, "data_status": "pseudonymised", "destroyed": ["key halves"]}');
 SELECT mpc_internal.attempt_matched('heart', repeat('4', 32), 150);
-SELECT mpc_internal.attempt_released('heart', repeat('4', 32), '{"matched": 150, "coefficients": [
+SELECT mpc_internal.attempt_released('heart', repeat('4', 32), as_relations('{"matched": 150, "coefficients": [
   {"lambda": 0.1, "attribute": "(intercept)", "party": "", "coefficient": 1.5, "selected": true},
   {"lambda": 0.1, "attribute": "age", "party": "regress", "coefficient": 0.25, "selected": true},
   {"lambda": 0.1, "attribute": "smoker", "party": "regress", "coefficient": 2, "selected": true},
   {"lambda": 0.1, "attribute": "claims", "party": "zilveren_kruis", "coefficient": 0, "selected": false},
   {"lambda": 0.1, "attribute": "age", "party": "zilveren_kruis", "coefficient": -0.5, "selected": true}],
   "fits": [{"lambda": 0.1, "n": 150, "parameters": 5, "nonzero": 4, "iterations": 40, "converged": true,
-            "r_squared": 0.5, "adjusted_r_squared": 0.48, "rounds": 90, "bytes_sent": 100000}]}');
+            "r_squared": 0.5, "adjusted_r_squared": 0.48, "rounds": 90, "bytes_sent": 100000}]}'));
 SELECT state_of('heart'), n_matched FROM mpc.studies WHERE study = 'heart';
 SELECT attempt, party, step, name, peer, records, bytes, seconds, data_status, destroyed FROM mpc.steps WHERE study = 'heart';
 SELECT peer_says('zorgttp', 'ready', 'heart');
