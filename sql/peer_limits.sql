@@ -1,5 +1,5 @@
--- What an approved peer can make this node keep (review, B9): decisions, heads, refusals and versions have an end, a name
--- cannot be used up, versions come in order, text of a peer is shown as its own. Test from attacks/d7.py.
+-- What an approved peer can make this node keep (rule B9): decisions, heads, refusals and versions have an end, a name
+-- cannot be used up, versions come in order, text of a peer is shown as its own.
 \set SHOW_CONTEXT never
 \pset format unaligned
 \pset tuples_only on

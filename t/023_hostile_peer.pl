@@ -1,4 +1,4 @@
-# What an approved peer that does not keep to the rules can do to a node (review, B9 and B10; from attacks/d7.py and d16.py):
+# What an approved peer that does not keep to the rules can do to a node (rules B9 and B10):
 # its answers are checked and its text is shown as its own, its messages cannot fill the ledger, versions of a study come in
 # order, and who restarts tells the parties of its studies only.
 use strict;

@@ -1,4 +1,4 @@
-// Step 8 of PROTOCOL.md: the analyses of a study on shares of the joined records.
+// Step 8 of docs/protocol.md: the analyses of a study on shares of the joined records.
 //
 // Invariants
 // What is opened, in this order: one bit for all disclosure rules, stop bits, one validity bit for all results; then, and

@@ -1,4 +1,4 @@
-// What: the dominance rule (security review F11 d): no record holds more than the agreed part of the variation of a
+// What: the dominance rule (rule F11; docs/design/release_rules.md): no record holds more than the agreed part of the variation of a
 //       numeric column or of the outcome over the joined rows; and the outcome varies at all.
 // Terms: z = distance of a value from the joined mean; group = a stretch of the joined rows, whose order is the third
 //        party's secret uniform draw, so that nobody can choose who shares a group;

@@ -1,7 +1,7 @@
 // What: rules over the joint design of a study, the attribute columns of both owners over the joined rows: no record
 //       has too much leverage, the design as a whole is not made of few records, and no column follows from the others.
 // Terms: leverage of a record = z' (n C)^-1 z, z = its distances from the joined means, C = the covariance;
-//        stretch = neighbouring rows in the secret order that the third party drew (PROTOCOL.md, step 4);
+//        stretch = neighbouring rows in the secret order that the third party drew (docs/protocol.md, step 4);
 //        T = the sum of the leverages in a stretch = trace(C^-1 S) / n, S = second moments of the stretch;
 //        VIF of a column = its entry on the diagonal of the inverse correlation matrix.
 // The rules, for d columns, m rows and G stretches:

@@ -1,4 +1,4 @@
-// What: the rules over single rows, and the ONE opened bit of all disclosure rules (security review F11, F14, F25).
+// What: the rules over single rows, and the ONE opened bit of all disclosure rules (rules F11, F14, F25).
 // Rules: every second moment is below 2^10 local units (range of what is released); every two-valued column has both
 //        levels in at least min_level_count joined rows, or one of them in none; every two such columns differ, and
 //        agree, in at least min_level_count rows or in none; no record dominates a numeric column or the outcome, and

@@ -1,4 +1,4 @@
-// What: steps 1-6 of a data controller (PROTOCOL.md), then the common steps 7-8.
+// What: steps 1-6 of a data controller (docs/protocol.md), then the common steps 7-8.
 // Invariants: data errors are found in step 1, before anything is sent (F8); what each step destroys is destroyed in
 // it:
 //             the joint key after hashing, clear values after encryption, hashed identifiers and ciphertexts after the

@@ -1,4 +1,4 @@
-// What: steps 4-6 of the independent third party (PROTOCOL.md), then the common steps 7-8.
+// What: steps 4-6 of the independent third party (docs/protocol.md), then the common steps 7-8.
 // Invariants: hashes live in memory only and die in match(); ciphertexts of unmatched records are dropped block by
 //             block, every block treated alike (F6); one secret order for both directions (F20); the match count below
 //             the minimum leaves this class in no form (F7); masks and fresh randomness are only multiplied in, nothing

@@ -1,6 +1,6 @@
 // What: the coordinator of a node: takes requests of SQL backends, engines, the listener and peers' coordinators, turns
 //       them into short transactions and messages, and starts and ends engines.
-// Terms: request = one JSON object on the coordinator's socket ({"op": ...}); see DESIGN and message.h.
+// Terms: request = one JSON object on the coordinator's socket ({"op": ...}); see docs/architecture.md and message.h.
 // Invariants: single-threaded inside one EventLoop; every request is answered once (wait streams events before); an
 //             exception ends the request that caused it, never the coordinator; nothing that must survive a restart is
 //             kept here only: recover() in the tables ends studies whose attempts were lost.

@@ -1,5 +1,4 @@
-"""Counts that nobody decided on: the number of matches with a source swapped under a standing approval (B4,
-attacks/d8.py), and the size of the other's table from the third party's memory limit (B5, attacks/d4.py).
+"""Counts that nobody decided on: the number of matches with a source swapped under a standing approval (B4), and the size of the other's table from the third party's memory limit (B5).
 """
 import re
 

@@ -1,4 +1,4 @@
-"""Which of a controller's own records matched, from a path of lasso models (B2; attacks/d1.py).
+"""Which of a controller's own records matched, from a path of lasso models (B2).
 
 For every lambda and every column j in the model, sum over the joined records of x_j (y - b0 - x b) is m lambda sign(b_j).
 With w = 1 for the own records that joined, that is linear in w and in the sums over y and over the victim's column,

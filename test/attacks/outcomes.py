@@ -1,5 +1,5 @@
-"""Outcomes of chosen persons from one model: columns that only one person has (B3, attacks/d2.py), and constant columns
-beside an outlier (B7, attacks/d3.py). Error: root mean square over the chosen persons, in standard deviations of the outcome;
+"""Outcomes of chosen persons from one model: columns that only one person has (B3), and constant columns
+beside an outlier (B7). Error: root mean square over the chosen persons, in standard deviations of the outcome;
 guessing the mean has error 1.
 """
 import numpy as np

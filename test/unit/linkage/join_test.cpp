@@ -92,7 +92,7 @@ Pseudonyms pseudonyms_of(const Controller& controller, const JointKey& key) {
   return pseudonymise(key, view_of(bytes), ends, pool, CancelToken());
 }
 
-// The table of PROTOCOL.md, with the second controller's attribute and one record of its own.
+// The table of docs/protocol.md, "Example", with the second controller's attribute and one record of its own.
 TEST(Join, TheSourcesExample) {
   TestRng rng(21);
   const Controller a{{"234567", "123456", "345678"}, {{1.2, 4.1, 2.1}, {3.2, 7.2, 4.1}}};

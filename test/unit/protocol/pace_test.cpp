@@ -1,4 +1,4 @@
-// When a party may be heard before the match count is announced (protocol/pace.h; review, B5 and B12): neither messages,
+// When a party may be heard before the match count is announced (protocol/pace.h; rules B5 and B12): neither messages,
 // nor limits, nor times depend on the other side's data, but for binary orders of magnitude.
 #include "protocol/pace.h"
 

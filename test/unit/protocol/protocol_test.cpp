@@ -272,7 +272,7 @@ TEST(Study, NothingIsOpenedBeforeAllCanStoreIt) {
     }
 }
 
-// Table 1 of the source with its second controller: two matched records are enough to see the join (PROTOCOL.md).
+// Table 1 of the source with its second controller: two matched records are enough to see the join (docs/protocol.md, "Example").
 TEST(Study, BelowTheMinimumEverybodyLearnsOnlyTheRefusal) {
   auto message_sizes = [](std::size_t common) {
     Records a{{"x"}, {}, {{}}, {}}, b{{"y"}, {}, {{}}, {}};
@@ -357,7 +357,7 @@ TEST(Study, AColumnThatIsConstantAfterTheJoinGetsZero) {
   EXPECT_FALSE(h.results[0].coefficients[1].selected);
 }
 
-// Non-interference (security review, test 10): what A's node shows and receives before the match count does not depend
+// Non-interference (rules F5, F6): what A's node shows and receives before the match count does not depend
 // on B's size or on which records match.
 TEST(Study, BeforeTheMatchCountNothingAtADependsOnB) {
   auto view = [](int b_records, const std::string& prefix) {

@@ -126,7 +126,7 @@ TEST(Shamir, ImpossibleArgumentsAreErrors) {
   EXPECT_THROW(shamir_combine(few, 2), Error);
 }
 
-// PROTOCOL.md, test vectors of the source: shares of step 6 in units of 0.1.
+// docs/protocol.md, "Example", test vectors of the source: shares of step 6 in units of 0.1.
 TEST(Shamir, AdditiveSharesOfTheSourceBecomeShamirShares) {
   TestRng rng(7);
   const std::int64_t mine[] = {877854839, 57894712, -163547265, 840539066, 67690730, -9645437803};

@@ -216,7 +216,7 @@ TEST(Explain, OwnRecordsChangeNoRowOfOthers) {
   }
 }
 
-// That it bounds what a run really books is tested with the analysis (test/unit/regression).
+// That it bounds what a run really books is tested with the analysis (test/unit/analysis).
 TEST(Explain, ExposureGrowsWithTheStudy) {
   const double small = planned_exposure_log2(spec_of(15, 15));
   EXPECT_GT(small, -31);

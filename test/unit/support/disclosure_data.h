@@ -1,5 +1,5 @@
-// What: data sets in which a chosen column singles out one record, and honest ones that no rule may refuse (security
-//       review F11). Five numeric columns, then the columns chosen by the attacker; outcome: days in hospital, skewed.
+// What: data sets in which a chosen column singles out one record, and honest ones that no rule may refuse (rule
+//       F11). Five numeric columns, then the columns chosen by the attacker; outcome: days in hospital, skewed.
 // Terms: target = the record whose outcome the attacker is after; caught = refused by the level rule at 10 (single
 //        levels and pairs of levels); a combination of three columns is not, which is why min_lambda exists.
 // Invariants: made from VectorGenerator with fixed seeds: the same data on every machine but for the last bit of exp().

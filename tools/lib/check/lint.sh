@@ -123,17 +123,6 @@ lint_docker() {
   return $status
 }
 
-# lint_links: every relative link of the documents leads to a file.
-lint_links() {
-  local file link status=0
-  for file in *.md docs/*.md; do
-    while read -r link; do
-      [ -e "$(dirname "$file")/${link%%#*}" ] || { echo "$file: $link leads nowhere"; status=1; }
-    done < <(grep -oE '\]\([^)#:]+(#[^)]*)?\)' "$file" | sed -E 's/^\]\(//; s/\)$//')
-  done
-  return $status
-}
-
 # lint_rules: every test and file in the last column of the tables of docs/rules.md exists, and every file in the one before.
 lint_rules() {
   local name status=0
@@ -208,7 +197,8 @@ check_lint() {
   check "perl scripts" lint_perl
   check "docker-compose.yml" lint_compose
   check "Dockerfile" lint_docker
-  check "links of the documents" lint_links
+  check "rules of tools/check_references" tools/check_references --self-test
+  check "links of the documents" tools/check_references --links
   check "docs/rules.md names tests that exist" lint_rules
   check "docs/sql_reference.md is current" lint_reference
   check "one version" lint_version

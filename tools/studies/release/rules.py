@@ -1,5 +1,5 @@
-"""The disclosure rules of the product at their defaults, in the clear: what src/regression/{precheck,dominance,design}.cpp,
-src/study/{design,disclosure}.cpp and extension/{47_disclosure,48_data_versions}.sql decide.
+"""The disclosure rules of the product at their defaults, in the clear: what src/disclosure/{precheck,dominance,joint_design,own_design}.cpp,
+src/study/disclosure.cpp and extension/{47_disclosure,48_data_versions}.sql decide.
 
 Each function returns the list of rules that refuse; an empty list means that the study goes through. docs/design/release_rules.md
 gives the formulas and where each one comes from.

@@ -236,7 +236,7 @@ TEST(Analysis, HugeQuadraticPartsStayExact) {
   }
 }
 
-// Security review, F11: a rare level, and two 0/1 columns that differ in one record.
+// Rule F11: a rare level, and two 0/1 columns that differ in one record.
 TEST(Analysis, RareLevelsAndNestedFlagsAreRefusedOrdinaryFlagsPass) {
   const std::size_t n = 400;
   test::PlainTable table = small_table(3, n, 4);
