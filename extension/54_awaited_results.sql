@@ -144,7 +144,9 @@ BEGIN
     PERFORM mpc_internal.pass_heard_data(study, version);
   END IF;
   PERFORM mpc_internal.record_event(study, attempt, 'opened', NULL, (
-    SELECT jsonb_build_object('what', (SELECT jsonb_agg(DISTINCT o) FROM mpc_internal.releases_of(s.spec) AS r, unnest(r.opened) AS o),
+    SELECT jsonb_build_object('what', (SELECT jsonb_agg(o.what ORDER BY o.place)
+                                       FROM (SELECT u.what, min(u.place) AS place FROM mpc_internal.releases_of(s.spec) AS r, unnest(r.opened) WITH ORDINALITY AS u (what, place)
+                                              GROUP BY u.what) AS o),
                               'to', s.spec::jsonb -> 'recipients', 'models', mpc_internal.models_in(s.spec::jsonb))
       FROM mpc_internal.studies AS s WHERE s.study = settle_release.study AND s.version = settle_release.version));
   PERFORM mpc_internal.record_event(study, attempt, 'released', mpc_internal.own_party(), jsonb_strip_nulls(jsonb_build_object(

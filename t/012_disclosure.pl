@@ -180,9 +180,9 @@ $mpc->ended($_, 'unrounded') for $mpc->nodes;
 for my $node ($mpc->nodes) {
 	# A uniform column of width 1 and an outcome with deviation 1: grids of 2^-10 or coarser.
 	is($node->safe_psql('postgres', "SELECT bool_and(coefficient * 1024 = trunc(coefficient * 1024) AND coefficient / grid = trunc(coefficient / grid))
-		FROM mpc_internal.coefficients WHERE study = 'rounded'"), 't', 'released numbers lie on their grids');
+		FROM mpc_internal.coefficient_rows WHERE study = 'rounded'"), 't', 'released numbers lie on their grids');
 	is($node->safe_psql('postgres', "SELECT bool_and(abs(s.coefficient - r.coefficient) <= r.grid / 200) FROM mpc.coefficients('rounded') AS s
-		JOIN mpc_internal.coefficients AS r USING (attribute) WHERE r.study = 'rounded'"), 't', 'and are shown next to them');
+		JOIN mpc_internal.coefficient_rows AS r USING (attribute) WHERE r.study = 'rounded'"), 't', 'and are shown next to them');
 	is($mpc->ask($node, "SELECT bool_and(abs(a.coefficient - b.coefficient) < 0.05) AND bool_or(a.coefficient <> b.coefficient)
 		FROM mpc.coefficients('rounded') AS a JOIN mpc.coefficients('unrounded') AS b USING (attribute)"), 't', 'near the exact ones');
 }

@@ -44,7 +44,7 @@ is($mpc->ask($insurer, "$ledger 'steps'"), $entries, 'and its entry in the ledge
 # --- the result: kept until it is stored, and nothing else ends the study ---
 $mpc->prepare_study('result', $mpc->small_spec, 'small_a', 'small_b');
 $from = log_end();
-$held = locked('coefficients');
+$held = locked('relations');
 $job = $mpc->start_sql($hospital, "SELECT count(*) FROM mpc.run_study('result')");
 tries('the result of study result', $from);
 ($code, $out, $err) = $mpc->finish($job);

@@ -25,7 +25,7 @@ sub budget { return $mpc->ask($_[0], "SELECT outcome, models FROM mpc.source_use
 
 # --- a recipient whose server ends before its tables take the result ---
 my $from = -s $insurer->logfile;
-my ($job, $held) = begin('lost', $mpc->small_spec, [[$insurer, 'coefficients']]);
+my ($job, $held) = begin('lost', $mpc->small_spec, [[$insurer, 'relations']]);
 $insurer->wait_for_log(qr/could not record the result of study lost/, $from);
 my ($code, $out, $err) = $mpc->finish($job);
 is($code, 0, 'the hospital has its result') or diag($err);
@@ -56,7 +56,7 @@ is(outcome($hospital, 'lost', 'zilveren_kruis'), '{"state": "released", "numbers
 
 # --- one recipient: the others call the study released when it has stored the result ---
 my $alone = $mpc->small_spec(recipients => ['erasmus_mc']);
-($job, $held) = begin('alone', $alone, [[$hospital, 'coefficients']]);
+($job, $held) = begin('alone', $alone, [[$hospital, 'relations']]);
 for my $node ($insurer, $third) {
 	$mpc->become($node, "SELECT EXISTS (SELECT FROM mpc_internal.awaited_results WHERE study = 'alone' AND asking)");
 	is($mpc->state($node, 'alone'), 'running', $mpc->party($node) . ' waits for the recipient');
@@ -72,7 +72,7 @@ is(outcome($hospital, 'alone', 'zilveren_kruis'), '{"state": "released", "number
 
 # The recipient loses it: nobody has it, so all agree that the study has failed, and the budget counts the attempt.
 $from = -s $hospital->logfile;
-($job, $held) = begin('gone', $alone, [[$hospital, 'coefficients']]);
+($job, $held) = begin('gone', $alone, [[$hospital, 'relations']]);
 $hospital->wait_for_log(qr/could not record the result of study gone/, $from);
 $mpc->become($third, "SELECT EXISTS (SELECT FROM mpc_internal.awaited_results WHERE study = 'gone' AND asking)");
 $hospital->stop('immediate');
@@ -102,7 +102,7 @@ is($mpc->ask($_, "SELECT count(*) FROM mpc.models WHERE study = 'full'"), '0', '
 is(budget($_, 'full'), 'released|1', 'counted as released at ' . $mpc->party($_)) for $hospital, $insurer;
 
 # --- the only recipient takes longer than the others wait: a new start does not cost what is opened ---
-($job, $held) = begin('slow', $alone, [[$hospital, 'coefficients']]);
+($job, $held) = begin('slow', $alone, [[$hospital, 'relations']]);
 $mpc->become($_, "SELECT state = 'failed' FROM mpc.studies WHERE study = 'slow'") for $insurer, $third;
 my ($text) = $mpc->refused($insurer, "SELECT mpc.start_study('slow')");
 like($text, qr/erasmus_mc cannot start study .slow./, 'the recipient does not begin anew');
@@ -123,13 +123,15 @@ my $good = $hospital->safe_psql('postgres', "SELECT mpc_internal.result_of('lost
 my $matched = $insurer->safe_psql('postgres', "SELECT n_matched FROM mpc_internal.studies WHERE study = 'full'");
 my %wrong = (
 	'another number of records' => "jsonb_set(r, '{matched}', '7')",
-	'a lambda too many' => "jsonb_set(r, '{fits}', (r -> 'fits') || jsonb_set(r -> 'fits' -> 0, '{lambda}', '0.5'))",
-	'an attribute too few' => "r #- '{coefficients,0}'",
-	'another attribute' => "jsonb_set(r, '{coefficients,0,attribute}', '\"x9\"')",
-	'an attribute twice' => "jsonb_set(r, '{coefficients,0}', r -> 'coefficients' -> 1)",
-	'no coefficients' => "r - 'coefficients'",
-	'no number' => "jsonb_set(r, '{coefficients,0,coefficient}', '\"x\"')");
-my $stub = "jsonb_set(jsonb_set('$good'::jsonb, '{matched}', '$matched'), '{fits,0,n}', '$matched')";
+	'a lambda too many' => "jsonb_set(r, '{relations,1,rows}', (r #> '{relations,1,rows}') || jsonb_set(r #> '{relations,1,rows,0}', '{lambda}', '0.5'))",
+	'an attribute too few' => "r #- '{relations,0,rows,0}'",
+	'another attribute' => "jsonb_set(r, '{relations,0,rows,0,attribute}', '\"x9\"')",
+	'an attribute twice' => "jsonb_set(r, '{relations,0,rows,0}', r #> '{relations,0,rows,1}')",
+	'no coefficients' => "r #- '{relations,0}'",
+	'another analysis' => "jsonb_set(r, '{relations,0,analysis}', '\"x\"')",
+	'no relations' => "r - 'relations'",
+	'no number' => "jsonb_set(r, '{relations,0,rows,0,coefficient}', '\"x\"')");
+my $stub = "jsonb_set(jsonb_set('$good'::jsonb, '{matched}', '$matched'), '{relations,1,rows,0,n}', '$matched')";
 for my $name (sort keys %wrong) {
 	my ($stdout, $stderr) = ('', '');
 	my $status = $insurer->psql('postgres', "SELECT mpc_internal.outcome_received(attempt, 'erasmus_mc', jsonb_build_object('state', 'released', "
