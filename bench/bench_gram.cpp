@@ -5,9 +5,9 @@
 #include <cstdio>
 #include <vector>
 
-#include "base/rng.h"
 #include "algebra/gram.h"
 #include "algebra/matrix.h"
+#include "base/rng.h"
 #include "report.h"
 
 namespace {

@@ -13,10 +13,10 @@
 //   lasso.processor.d30                            processor time of one engine in the best run of lasso.seconds.d30
 #include <cstdio>
 
+#include "algebra/fixed.h"
 #include "lasso_counts.h"
 #include "lasso_data.h"
 #include "lasso_parties.h"
-#include "algebra/fixed.h"
 #include "report.h"
 
 namespace {

@@ -9,8 +9,8 @@
 
 #include "base/rng.h"
 #include "linkage/encoding.h"
-#include "support/penalised_request.h"
 #include "sharing/shamir.h"
+#include "support/penalised_request.h"
 
 namespace pgmpc::bench {
 

@@ -7,9 +7,9 @@
 //             the column that makes their number even, are zeros. Nothing depends on the values of elements.
 #include <algorithm>
 
-#include "base/error.h"
 #include "algebra/gram.h"
 #include "algebra/matrix.h"
+#include "base/error.h"
 
 #if defined(__x86_64__)
 

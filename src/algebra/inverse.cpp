@@ -44,7 +44,8 @@ class Doublings {
     const int shift = start_shift(most), entry_bound = fixed.bits + static_cast<int>(std::ceil(std::log2(most))) + 1;
     const Stretch bounds[] = {{triangle.size(), std::max(entry_bound, 2 * shift + kFactorBits + scale + 2)},
                               {bits.size(), 2}};
-    const Opened opened = masked_open(fixed.session, fixed_.label(Phase::inverse, id, 1), concatenate(triangle, bits), bounds);
+    const Opened opened =
+        masked_open(fixed.session, fixed_.label(Phase::inverse, id, 1), concatenate(triangle, bits), bounds);
     const Fp minus = Fp::from_int(-1);
     p_.fine = from_identity(fixed, opened, 0, d_, shift, fixed.one(), minus);
     p_.coarse = from_identity(fixed, opened, 0, d_, shift + kFactorBits, coarse_one(), minus);

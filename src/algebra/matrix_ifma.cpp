@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 
-#include "base/error.h"
 #include "algebra/matrix.h"
+#include "base/error.h"
 
 #if defined(__x86_64__)
 

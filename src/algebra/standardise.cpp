@@ -1,7 +1,7 @@
 #include "algebra/standardise.h"
 
-#include "mpc/comparison.h"
 #include "algebra/gram.h"
+#include "mpc/comparison.h"
 
 namespace pgmpc {
 
@@ -144,8 +144,9 @@ NearCorrelation near_correlation(const Fixed& fixed, const FpVector& covariance,
     }
   const Opened opened = masked_open(s, fixed.label(Phase::correlation, 0, 6), roots, root_product_bound(fixed));
   roots = truncated(s, opened, fixed.bits);
-  return {from_upper(
-              truncate(s, fixed.label(Phase::correlation, 0, 7), product(values, roots), fixed.bits, 2 * fixed.bits + 3), d),
+  return {from_upper(truncate(s, fixed.label(Phase::correlation, 0, 7), product(values, roots), fixed.bits,
+                              2 * fixed.bits + 3),
+                     d),
           truncated(s, opened, 2 * fixed.bits - kRootProductBits)};
 }
 
@@ -283,7 +284,8 @@ Standardised standardise(const Fixed& fixed, const Moments& moments, const TwoVa
     for (std::size_t j = i; j < d; ++j, ++at) steps.push_back(correlation[at] * (e[i] + e[j]));
   steps = concatenate(concatenate(steps, product(near.root, e)), product(sd, e));
   const Stretch fine[] = {{pairs, 2 * fixed.bits + 1}, {2 * d, 82}};
-  const FpVector third = truncated(s, masked_open(s, fixed.label(Phase::correlation, 0, 5), steps, fine), fixed.bits + 1);
+  const FpVector third =
+      truncated(s, masked_open(s, fixed.label(Phase::correlation, 0, 5), steps, fine), fixed.bits + 1);
   add(correlation, third, 0);
   out.root = std::move(near.root);
   out.sd = std::move(sd);

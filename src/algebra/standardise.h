@@ -84,5 +84,4 @@ NearCorrelation near_correlation(const Fixed& fixed, const FpVector& covariance,
 // The figures of some of the columns, in the order given.
 Standardised selected(const Standardised& all, std::span<const std::size_t> columns);
 
-
 }  // namespace pgmpc

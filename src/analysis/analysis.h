@@ -1,11 +1,11 @@
 // The seam between a study and its analyses: what every kind of analysis says about itself and does.
 //
-// A kind is a class in a room of its own (src/analysis/<kind>/) and one line in registry.cpp. An object of it is one entry
-// of "analyses" in a spec. CONTRIBUTING.md, "How to add an analysis", has the steps.
+// A kind is a class in a room of its own (src/analysis/<kind>/) and one line in registry.cpp. An object of it is one
+// entry of "analyses" in a spec. CONTRIBUTING.md, "How to add an analysis", has the steps.
 //
 // Terms
-// columns = what the join gave, attributes first, then outcomes; shares of them are gone once the shared figures are made.
-// relation = a released table (relation.h).
+// columns = what the join gave, attributes first, then outcomes; shares of them are gone once the shared figures are
+// made. relation = a released table (relation.h).
 //
 // Invariants
 // An Analysis never changes after it was read. Everything public about it is a function of the spec alone.
@@ -49,10 +49,10 @@ struct Statement {
 
 struct AnalysisWords {
   Statement method;
-  std::string sends;                   // in step 8
-  std::string received;                // by the recipients, in short
-  std::string opened;                  // the same, in full
-  std::string opened_to_all;           // whoever is a recipient
+  std::string sends;                    // in step 8
+  std::string received;                 // by the recipients, in short
+  std::string opened;                   // the same, in full
+  std::string opened_to_all;            // whoever is a recipient
   std::vector<Statement> public_facts;  // what all parties learn besides
   std::vector<Statement> notes;
 };

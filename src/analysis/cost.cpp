@@ -21,7 +21,8 @@ constexpr int kTypicalRounds = 24, kMoreCompactRounds = 12;
 
 void add_setup(Openings& o, const PlannedStudy& study, int bits) {
   const auto columns = static_cast<double>(study.columns());
-  const std::size_t rows = std::max<std::size_t>(study.rows, 1), groups = dominance_groups(study.rules.max_dominance, rows);
+  const std::size_t rows = std::max<std::size_t>(study.rows, 1),
+                    groups = dominance_groups(study.rules.max_dominance, rows);
   const double pairs = columns * (columns + 1) / 2;
   o.add(pairs, moment_bits(rows));
   o.add(columns, mean_bound(static_cast<int>(std::ceil(std::log2(rows)))));

@@ -21,8 +21,8 @@ std::vector<std::size_t> outcomes_of(const std::vector<AnalysisTask>& tasks) {
   return out;
 }
 
-// The bit needs messages of all three parties: who sends them has promised to store the result, so that nothing is opened
-// before all have.
+// The bit needs messages of all three parties: who sends them has promised to store the result, so that nothing is
+// opened before all have.
 void open_validity_bit(const Fixed& fixed, const std::vector<std::unique_ptr<Computed>>& computed,
                        const std::function<void()>& promise) {
   Fp violations;
@@ -76,8 +76,7 @@ std::vector<AnalysisResult> run_analyses(Session& session, AnalysesRequest reque
   open_validity_bit(fixed, computed, request.before_release);
   running.clear();
   for (std::size_t k = 0; k < count; ++k)
-    running.push_back(
-        tasks.spawn([&, k] { results[k] = {request.tasks[k].name, computed[k]->release()}; }));
+    running.push_back(tasks.spawn([&, k] { results[k] = {request.tasks[k].name, computed[k]->release()}; }));
   for (const auto& task : running) tasks.join(task);
   if (request.before_release && mutant(Mutant::promises_late)) request.before_release();
   return results;

@@ -1,8 +1,8 @@
 // Step 8 of docs/protocol.md: the analyses of a study on shares of the joined records.
 //
 // Invariants
-// What is opened, in this order: one bit for all disclosure rules, stop bits, one validity bit for all results; then, and
-// only then, what each analysis releases (docs/security_model.md, "What is opened"). Analyses share the rounds.
+// What is opened, in this order: one bit for all disclosure rules, stop bits, one validity bit for all results; then,
+// and only then, what each analysis releases (docs/security_model.md, "What is opened"). Analyses share the rounds.
 // Errors: refused (a disclosure rule or the validity check; which one is not known to anybody), not_converged.
 #pragma once
 #include <functional>

@@ -42,9 +42,9 @@ RowSums sums_of_rows(const Fixed& fixed, JoinedRecords& records, const RowRules&
 }  // namespace
 
 // The one bit of all disclosure rules, made beside the standardisation and the first iterations. It is open before
-// anything else is: stop bits wait for it, and so do the exponents, the validity bit and the release. Until then nothing
-// leaves a party but masked values, whose distance from uniform is booked, and pseudorandom shares and keys, none of them
-// of a size that depends on the data.
+// anything else is: stop bits wait for it, and so do the exponents, the validity bit and the release. Until then
+// nothing leaves a party but masked values, whose distance from uniform is booked, and pseudorandom shares and keys,
+// none of them of a size that depends on the data.
 class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
  public:
   Precheck(const Fixed& fixed, TaskGroup& tasks, RowSums sums, const std::vector<ColumnDescription>& described,
@@ -143,10 +143,9 @@ SharedFigures::SharedFigures(const Fixed& fixed, TaskGroup& tasks, JoinedRecords
       tasks.spawn([&s, &moments] { s.means = joined_means(s.fixed, moments, s.records.inputs.means, s.two_valued); });
   if (!checks_design(s.row_rules)) s.rules = s.precheck->finish();
   s.standardising = tasks.spawn([&s, &moments] {
-    s.standard =
-        standardise(s.fixed, moments, s.two_valued, [&s](const FpVector& covariance, const FpVector& root) {
-          s.have_near_roots(covariance, root);
-        });
+    s.standard = standardise(s.fixed, moments, s.two_valued, [&s](const FpVector& covariance, const FpVector& root) {
+      s.have_near_roots(covariance, root);
+    });
   });
 }
 

@@ -5,8 +5,9 @@
 // rules = the one opened bit of all disclosure rules (disclosure/precheck.h).
 //
 // Invariants
-// The rows are gone when the constructor returns. Every getter waits, in the rounds of the other tasks, until its figures
-// are there; it may be called by any task. All of them end when a rule is broken: Error(refused) at all parties.
+// The rows are gone when the constructor returns. Every getter waits, in the rounds of the other tasks, until its
+// figures are there; it may be called by any task. All of them end when a rule is broken: Error(refused) at all
+// parties.
 #pragma once
 #include <functional>
 #include <memory>

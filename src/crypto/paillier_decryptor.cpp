@@ -8,9 +8,9 @@
 #include <algorithm>
 
 #include "base/constant_time.h"
-#include "crypto/paillier.h"
 #include "bignum/secret_power.h"
 #include "bignum/square_modulus.h"
+#include "crypto/paillier.h"
 
 namespace pgmpc {
 

@@ -2,9 +2,9 @@
 // The gcd of a batch is taken once, of the product of its ciphertexts: that is coprime to N exactly when all are.
 #include <algorithm>
 
-#include "crypto/paillier.h"
 #include "bignum/residue_base.h"
 #include "bignum/square_modulus.h"
+#include "crypto/paillier.h"
 
 namespace pgmpc {
 

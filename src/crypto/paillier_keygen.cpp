@@ -3,9 +3,9 @@
 
 #include "base/error.h"
 #include "bignum/mpz.h"
-#include "crypto/paillier.h"
 #include "bignum/residue_base.h"
 #include "bignum/safe_prime.h"
+#include "crypto/paillier.h"
 
 namespace pgmpc {
 

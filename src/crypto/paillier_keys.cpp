@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 #include "bignum/mpz.h"
-#include "crypto/paillier.h"
 #include "bignum/safe_prime.h"
+#include "crypto/paillier.h"
 
 namespace pgmpc {
 

@@ -11,10 +11,10 @@
 #include "base/mutants.h"
 #include "base/witness.h"
 #include "bignum/fixed_base.h"
-#include "crypto/paillier.h"
-#include "crypto/paillier_chunks.h"
 #include "bignum/residue_base.h"
 #include "bignum/square_modulus.h"
+#include "crypto/paillier.h"
+#include "crypto/paillier_chunks.h"
 
 namespace pgmpc {
 

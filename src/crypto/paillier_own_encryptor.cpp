@@ -9,9 +9,9 @@
 #include "base/mutants.h"
 #include "base/witness.h"
 #include "bignum/fixed_base.h"
+#include "bignum/square_modulus.h"
 #include "crypto/paillier.h"
 #include "crypto/paillier_chunks.h"
-#include "bignum/square_modulus.h"
 
 namespace pgmpc {
 

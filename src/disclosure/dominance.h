@@ -1,4 +1,5 @@
-// What: the dominance rule (rule F11; docs/design/release_rules.md): no record holds more than the agreed part of the variation of a
+// What: the dominance rule (rule F11; docs/design/release_rules.md): no record holds more than the agreed part of the
+// variation of a
 //       numeric column or of the outcome over the joined rows; and the outcome varies at all.
 // Terms: z = distance of a value from the joined mean; group = a stretch of the joined rows, whose order is the third
 //        party's secret uniform draw, so that nobody can choose who shares a group;
@@ -14,8 +15,8 @@
 #include <vector>
 
 #include "algebra/column.h"
-#include "disclosure/row_rules.h"
 #include "algebra/standardise.h"
+#include "disclosure/row_rules.h"
 
 namespace pgmpc {
 

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/mutants.h"
-#include "mpc/comparison.h"
-#include "disclosure/dominance.h"
 #include "algebra/gram.h"
 #include "algebra/inverse.h"
+#include "base/mutants.h"
+#include "disclosure/dominance.h"
+#include "mpc/comparison.h"
 
 namespace pgmpc {
 
@@ -155,8 +155,8 @@ std::vector<FpVector> central_moments(const Fixed& fixed, const Moments& moments
     FpVector values;
     values.reserve(half * (end - first));
     for (std::size_t g = first; g < end; ++g) append_central(values, moments, sums, g, products, d);
-    const Opened opened = masked_open(fixed.session, fixed.label(Phase::design, static_cast<std::uint32_t>(part), 1), values,
-                                      stretch_bound(sums.sizes[0]));
+    const Opened opened = masked_open(fixed.session, fixed.label(Phase::design, static_cast<std::uint32_t>(part), 1),
+                                      values, stretch_bound(sums.sizes[0]));
     for (std::size_t g = first; g < end; ++g)
       out.push_back(truncated(fixed.session, opened, shift, (g - first) * half, half));
   }

@@ -25,8 +25,8 @@
 #include <vector>
 
 #include "algebra/column.h"
-#include "disclosure/row_rules.h"
 #include "algebra/standardise.h"
+#include "disclosure/row_rules.h"
 
 namespace pgmpc {
 
@@ -48,8 +48,8 @@ struct StretchSums {
 };
 StretchSums stretch_sums(std::span<const FpVector> columns, std::size_t stretches, const CancelToken& cancel);
 
-// Second moments of the attributes, the first columns, about the joined means, one reduced triangle per stretch: over 2^L,
-// kStretchBits. Twelve rounds, each with a part of the stretches.
+// Second moments of the attributes, the first columns, about the joined means, one reduced triangle per stretch: over
+// 2^L, kStretchBits. Twelve rounds, each with a part of the stretches.
 inline constexpr int kStretchBits = 40;
 std::vector<FpVector> central_moments(const Fixed& fixed, const Moments& moments, const StretchSums& sums,
                                       std::size_t attributes);

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "algebra/column.h"
-#include "disclosure/row_rules.h"
-#include "disclosure/dominance.h"
 #include "algebra/standardise.h"
+#include "disclosure/dominance.h"
+#include "disclosure/row_rules.h"
 
 namespace pgmpc {
 

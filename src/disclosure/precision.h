@@ -19,9 +19,9 @@
 #include <vector>
 
 #include "algebra/column.h"
-#include "disclosure/precision_kind.h"
 #include "algebra/fixed.h"
 #include "algebra/standardise.h"
+#include "disclosure/precision_kind.h"
 
 namespace pgmpc {
 

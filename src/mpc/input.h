@@ -1,5 +1,6 @@
 // What: from additive shares between the two controllers (step 6) to degree-1 sharings among all three (step 7).
-// Source: pseudorandom secret sharing; layout (docs/design/lasso.md, "Field, shares, roles"): the third party's shares of both inputs come
+// Source: pseudorandom secret sharing; layout (docs/design/lasso.md, "Field, shares, roles"): the third party's shares
+// of both inputs come
 //         from PRFs with each controller, so it receives nothing; one element travels in each direction between the
 //         controllers.
 #pragma once

@@ -2,8 +2,8 @@
 // Terms: purpose = what the randomness is for; gate label = where in the computation (phase, iteration, gate);
 //        scope = which of several computations it belongs to; coordinate = position inside the vector of that gate.
 // Invariants: (sid, purpose, sender, receiver) selects a subkey, (phase, iteration, gate, scope, coordinate) the
-//             16-byte AES input block, one block per field element: two different positions never share a block, and nothing
-//             depends on the order in which gates run.
+//             16-byte AES input block, one block per field element: two different positions never share a block, and
+//             nothing depends on the order in which gates run.
 #pragma once
 #include <array>
 #include <bit>

@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "net/body_budget.h"
 #include "ipc/event_loop.h"
+#include "net/body_budget.h"
 #include "net/http_request.h"
 #include "net/tls.h"
 

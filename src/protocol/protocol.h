@@ -2,7 +2,8 @@
 //       process (unit tests) and one party per engine (three servers).
 // Terms: source = what a controller read from its own table; attempt = one run of a study, everything random fresh;
 //        observer = how the caller watches and paces the run.
-// Invariants: blocking; runs on one thread plus the pool; knows nothing of SQL; destroys what docs/protocol.md says at the
+// Invariants: blocking; runs on one thread plus the pool; knows nothing of SQL; destroys what docs/protocol.md says at
+// the
 //             step it says, also when it throws; aborts the channel when it throws.
 #pragma once
 #include <chrono>

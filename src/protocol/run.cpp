@@ -5,13 +5,13 @@
 #include <optional>
 #include <utility>
 
+#include "algebra/fixed.h"
 #include "base/cleansing_heap.h"
 #include "base/error.h"
 #include "base/mutants.h"
 #include "base/witness.h"
 #include "mpc/input.h"
 #include "mpc/session.h"
-#include "algebra/fixed.h"
 #include "study/disclosure.h"
 #include "study/explain_estimate.h"
 #include "study/step_facts.h"
@@ -185,8 +185,8 @@ void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, Co
     }
   std::optional<Session> session(std::in_place, channel(), 7, std::move(keys), context_.rng, context_.cancel);
   session->name_phases(phase_name);
-  const std::int64_t estimated =
-      static_cast<std::int64_t>(rows / share_block(additive.size()) + 2) + estimate_analyses(spec_, {}).rounds.value_or(0);
+  const std::int64_t estimated = static_cast<std::int64_t>(rows / share_block(additive.size()) + 2) +
+                                 estimate_analyses(spec_, {}).rounds.value_or(0);
   session->on_round([&, estimated] { context_.observer.round(session->transcript().rounds, estimated); });
   step(7, "share", [&](StepRow& row) {
     records.described = exchange_descriptions(std::move(own));

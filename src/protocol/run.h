@@ -7,9 +7,9 @@
 #include "analysis/run.h"
 #include "crypto/sealed_channel.h"
 #include "mpc/session.h"
-#include "sharing/field.h"
 #include "protocol/join.h"
 #include "protocol/protocol.h"
+#include "sharing/field.h"
 
 namespace pgmpc {
 

@@ -11,9 +11,9 @@
 #include "linkage/match.h"
 #include "linkage/packing.h"
 #include "linkage/pseudonymise.h"
-#include "study/disclosure.h"
 #include "protocol/pace.h"
 #include "protocol/run.h"
+#include "study/disclosure.h"
 
 namespace pgmpc {
 

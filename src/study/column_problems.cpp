@@ -62,7 +62,8 @@ std::string column_problem(const Spec& spec, int controller, const std::string& 
   const std::string encoding = encoding_problem(source_scale(column, boolean, agreed_exponent(own, name)));
   if (column.constant()) return "constant" + (encoding.empty() ? "" : "; " + encoding);
   std::string out;
-  for (const std::string& problem : {encoding, rare_level(spec, column), two_valued_outcome(spec, controller, name, column)})
+  for (const std::string& problem :
+       {encoding, rare_level(spec, column), two_valued_outcome(spec, controller, name, column)})
     if (!problem.empty()) out += (out.empty() ? "" : "; ") + problem;
   return out;
 }

@@ -159,8 +159,7 @@ void note_exposure(Rows& rows, const Spec& spec) {
            " of values that depend on the result only; the engine refuses above 2^-24");
   note(rows, "statistical distance of the join",
        join_part ? "masked values are within " + power_of_two(*join_part) + " of uniform at expected_records"
-                 : "masked values are within records * " + std::to_string(spec.column_count()) +
-                       " * 2^-80 of uniform");
+                 : "masked values are within records * " + std::to_string(spec.column_count()) + " * 2^-80 of uniform");
 }
 
 void note_public(Rows& rows, const Spec& spec) {

@@ -66,8 +66,8 @@ class PartyWriter {
           (controller.attributes.size() == 1 ? "the attribute " : "the attributes ") + listed(controller.attributes);
     const std::vector<std::string>& outcomes = controller.outcomes;
     if (!outcomes.empty())
-      brings += std::string(brings.empty() ? "" : ", and ") + (outcomes.size() == 1 ? "the outcome " : "the outcomes ") +
-                listed(outcomes);
+      brings += std::string(brings.empty() ? "" : ", and ") +
+                (outcomes.size() == 1 ? "the outcome " : "the outcomes ") + listed(outcomes);
     return name + " is a controller. It brings " + brings;
   }
 

@@ -11,10 +11,10 @@
 #include "base/error.h"
 #include "crypto/keyed_hash.h"
 #include "json/canonical_json.h"
+#include "json/spec_reader.h"
 #include "study/spec_analyses.h"
 #include "study/spec_fill.h"
 #include "study/spec_identifier.h"
-#include "json/spec_reader.h"
 
 namespace pgmpc {
 namespace {

@@ -1,4 +1,5 @@
-// The part of the study spec that says what is computed: "analyses", or "analysis" as the short form of one entry of it.
+// The part of the study spec that says what is computed: "analyses", or "analysis" as the short form of one entry of
+// it.
 #pragma once
 #include <nlohmann/json.hpp>
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "linkage/identifiers.h"
 #include "json/canonical_json.h"
+#include "linkage/identifiers.h"
 
 namespace pgmpc {
 namespace {

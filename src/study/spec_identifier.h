@@ -3,8 +3,8 @@
 #pragma once
 #include <nlohmann/json.hpp>
 
-#include "study/spec.h"
 #include "json/spec_reader.h"
+#include "study/spec.h"
 
 namespace pgmpc {
 

@@ -17,8 +17,8 @@
 #include <memory>
 #include <string>
 
-#include "net/http_server.h"
 #include "ipc/local_socket.h"
+#include "net/http_server.h"
 
 namespace pgmpc {
 

@@ -27,10 +27,10 @@
 
 #include "base/cancel.h"
 #include "base/channel.h"
-#include "transport/data_frame.h"
-#include "net/http_client.h"
-#include "transport/inbox.h"
 #include "ipc/local_socket.h"
+#include "net/http_client.h"
+#include "transport/data_frame.h"
+#include "transport/inbox.h"
 #include "transport/send_queue.h"
 
 namespace pgmpc {

@@ -1,11 +1,10 @@
-// Figures of the design matrix that a query gives, one float8[] per row (disclosure/own_design.h). Only functions of the
-// extension's owner call it.
-#include "disclosure/own_design.h"
-
+// Figures of the design matrix that a query gives, one float8[] per row (disclosure/own_design.h). Only functions of
+// the extension's owner call it.
 #include <limits>
 #include <optional>
 
 #include "base/error.h"
+#include "disclosure/own_design.h"
 #include "pg/guard.h"
 #include "pg/row.h"
 

@@ -9,10 +9,10 @@
 #include <cmath>
 
 #include "base/cleansing_heap.h"
-#include "transport/transport_channel.h"
 #include "pg/guc.h"
-#include "study/disclosure.h"
 #include "protocol/pace.h"
+#include "study/disclosure.h"
+#include "transport/transport_channel.h"
 #include "worker/engine_source.h"
 #include "worker/source_digest.h"
 
@@ -46,15 +46,14 @@ Json row_json(const StepRow& row) {
 }
 
 Json result_json(const StudyResult& result) {
-  Json json{{"matched", result.matched},       {"received", result.received},    {"rounds", result.rounds},
-            {"bytes_sent", result.bytes_sent}, {"relations", Json::array()}, {"traffic", Json::array()}};
+  Json json{{"matched", result.matched},       {"received", result.received}, {"rounds", result.rounds},
+            {"bytes_sent", result.bytes_sent}, {"relations", Json::array()},  {"traffic", Json::array()}};
   for (const TrafficRow& row : result.traffic)
     json["traffic"].push_back(
         {{"phase", row.phase}, {"rounds", row.rounds}, {"elements", row.elements}, {"bytes_sent", row.bytes_sent}});
   for (const AnalysisResult& each : result.analyses)
     for (const Relation& relation : each.relations)
-      json["relations"].push_back(
-          {{"analysis", each.analysis}, {"relation", relation.name}, {"rows", relation.rows}});
+      json["relations"].push_back({{"analysis", each.analysis}, {"relation", relation.name}, {"rows", relation.rows}});
   return json;
 }
 

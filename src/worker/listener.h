@@ -8,8 +8,8 @@
 
 #include "ipc/event_loop.h"
 #include "net/http_server.h"
-#include "transport/router.h"
 #include "pg/fault.h"
+#include "transport/router.h"
 
 namespace pgmpc {
 

@@ -134,7 +134,7 @@ static Json old_result(const Json& result) {
 }
 
 void attempt_released(const std::string& study, const std::string& attempt, const Json& result) {
-  query("SELECT mpc_internal.attempt_released($1, $2, $3::pg_catalog.jsonb)", 
+  query("SELECT mpc_internal.attempt_released($1, $2, $3::pg_catalog.jsonb)",
         {study, attempt, dump(has_function("mpc_internal.results(oid,text)") ? result : old_result(result))});
 }
 

@@ -283,9 +283,8 @@ sub approve_again {
 
 # prepare_study(STUDY, SPEC, RELATION, RELATION): proposed and approved everywhere; returns the digest.
 sub prepare_study {
-	my ($self, $study, $spec, $hospital, $insurer) = @_;
-	my $digest = $self->propose($study, $spec);
-	$self->approve($study, $digest, $hospital, $insurer);
+	my ($self, $study, $spec, @sources) = @_;
+	$self->approve($study, my $digest = $self->propose($study, $spec), @sources);
 	return $digest;
 }
 

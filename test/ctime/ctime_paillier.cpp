@@ -10,8 +10,8 @@
 #include <cstring>
 
 #include "base/constant_time.h"
-#include "crypto/paillier.h"
 #include "bignum/secret_power.h"
+#include "crypto/paillier.h"
 #include "support/test_keys.h"
 
 #ifndef PG_MPC_CTIME_MSAN

@@ -3,8 +3,8 @@
 //       background of the iterations.
 // Terms: step = change of the iterate in one iteration; converged = |step|^2 <= 2^-(2 step_bits) |z|^2.
 #pragma once
-#include "mpc/task_group.h"
 #include "algebra/fixed.h"
+#include "mpc/task_group.h"
 
 namespace pgmpc {
 

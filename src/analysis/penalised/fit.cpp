@@ -117,11 +117,10 @@ class PenalisedFit final : public Computed {
       if (run_.progress && problem.index == 0)
         run_.progress("solve", static_cast<std::uint64_t>(k), static_cast<std::uint64_t>(settings_.max_iterations));
     };
-    const Solution solution = problem.thresholds.empty()
-                                  ? solve_ridge(fixed_, tasks_, problem, check_, settings_.max_iterations, run_.cancel,
-                                                iterated)
-                                  : solve_lasso(fixed_, tasks_, problem, start_inverse, check_,
-                                                settings_.max_iterations, run_.cancel, iterated);
+    const Solution solution = problem.thresholds.empty() ? solve_ridge(fixed_, tasks_, problem, check_,
+                                                                       settings_.max_iterations, run_.cancel, iterated)
+                                                         : solve_lasso(fixed_, tasks_, problem, start_inverse, check_,
+                                                                       settings_.max_iterations, run_.cancel, iterated);
     Candidate out;
     out.iterations = solution.iterations;
     out.converged = solution.converged;
@@ -237,15 +236,19 @@ Relations model_relations(const std::vector<Model>& models, const AnalysisColumn
   for (const Model& model : models) {
     // What rounds to zero is not selected. The exact release of a model without an l1 part leaves nothing out.
     const bool penalised = model.lambda * alpha != 0, all = !penalised && precision == Precision::exact;
-    nlohmann::json row = {{"lambda", model.lambda},   {"n", rows},
-                          {"parameters", d + 1},      {"nonzero", 0},
-                          {"iterations", model.iterations}, {"converged", true},
-                          {"r_squared", nullptr},     {"adjusted_r_squared", nullptr},
-                          {"r_squared_grid", nullptr}};
+    nlohmann::json row = {
+        {"lambda", model.lambda},         {"n", rows},         {"parameters", d + 1},  {"nonzero", 0},
+        {"iterations", model.iterations}, {"converged", true}, {"r_squared", nullptr}, {"adjusted_r_squared", nullptr},
+        {"r_squared_grid", nullptr}};
     if (model.received) {
-      const auto add = [&](const nlohmann::json& party, const std::string& name, double value, bool selected, double grid) {
-        coefficients.rows.push_back({{"lambda", model.lambda}, {"attribute", name}, {"party", party},
-                                     {"coefficient", value}, {"selected", selected}, {"grid", grid}});
+      const auto add = [&](const nlohmann::json& party, const std::string& name, double value, bool selected,
+                           double grid) {
+        coefficients.rows.push_back({{"lambda", model.lambda},
+                                     {"attribute", name},
+                                     {"party", party},
+                                     {"coefficient", value},
+                                     {"selected", selected},
+                                     {"grid", grid}});
       };
       int nonzero = 0;
       for (std::size_t j = 0; j < d; ++j) {

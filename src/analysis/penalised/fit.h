@@ -1,7 +1,9 @@
-// Penalised least squares on shares: from the shared figures to models of which nothing is opened yet, and their release.
+// Penalised least squares on shares: from the shared figures to models of which nothing is opened yet, and their
+// release.
 //
 // Terms
-// model = the coefficients of one lambda, the intercept and R^2; all lambdas of an analysis are solved in the same rounds.
+// model = the coefficients of one lambda, the intercept and R^2; all lambdas of an analysis are solved in the same
+// rounds.
 //
 // Invariants
 // Opened (docs/security_model.md, "What is opened"): per lambda the coefficients, the intercept, R^2 and the number of

@@ -69,8 +69,9 @@ class Penalised final : public Analysis {
     const std::size_t fits = settings_.lambdas.size();
     AnalysisWords out;
     out.method = {"penalty", objective()};
-    out.sends = settings_.comparison == ComparisonKind::fast ? "shares of masked values and keys for comparisons"
-                                                             : "shares of masked values and truth tables for comparisons";
+    out.sends = settings_.comparison == ComparisonKind::fast
+                    ? "shares of masked values and keys for comparisons"
+                    : "shares of masked values and truth tables for comparisons";
     out.received = "coefficients, intercept, measure of fit";
     out.opened = "the coefficients, the intercept, R2 and the number of records of " + std::to_string(fits) +
                  (fits == 1 ? " fit" : " fits");
@@ -111,8 +112,7 @@ class Penalised final : public Analysis {
     const std::string part = canonical_number(alpha);
     const std::string scale = standardize ? "coefficients times the deviation of their column" : "coefficients";
     std::string text = std::string(kind_name(kind)) + ": least squares";
-    if (alpha > 0)
-      text += " + " + lambda + (alpha < 1 ? " * " + part : "") + " * sum of the absolute " + scale;
+    if (alpha > 0) text += " + " + lambda + (alpha < 1 ? " * " + part : "") + " * sum of the absolute " + scale;
     if (alpha < 1)
       text += " + " + lambda + (alpha > 0 ? " * (1 - " + part + ")" : "") + " / 2 * sum of the squared " + scale;
     return text;

@@ -196,8 +196,8 @@ class ProblemMaker {
 }  // namespace
 
 Problem make_problem(const Fixed& fixed, std::uint32_t index, const Standardised& standard,
-                     std::shared_ptr<const Matrix> gram, const std::vector<ColumnDescription>& columns, bool standardize,
-                     Penalty penalty) {
+                     std::shared_ptr<const Matrix> gram, const std::vector<ColumnDescription>& columns,
+                     bool standardize, Penalty penalty) {
   return ProblemMaker(fixed, index, standard, columns, standardize, penalty).make(std::move(gram));
 }
 

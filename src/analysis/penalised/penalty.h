@@ -12,10 +12,10 @@
 #include <memory>
 #include <vector>
 
-#include "analysis/penalised/fit.h"
 #include "algebra/fixed.h"
 #include "algebra/matrix.h"
 #include "algebra/standardise.h"
+#include "analysis/penalised/fit.h"
 
 namespace pgmpc {
 
@@ -42,7 +42,7 @@ struct Problem {
 
 // gram: the correlations of the attributes. Without a quadratic part it is taken as it is. At most 20 rounds.
 Problem make_problem(const Fixed& fixed, std::uint32_t index, const Standardised& standard,
-                     std::shared_ptr<const Matrix> gram, const std::vector<ColumnDescription>& columns, bool standardize,
-                     Penalty penalty);
+                     std::shared_ptr<const Matrix> gram, const std::vector<ColumnDescription>& columns,
+                     bool standardize, Penalty penalty);
 
 }  // namespace pgmpc

@@ -92,10 +92,10 @@ void add_problem(Openings& o, double d, int bits, const Penalty& penalty, const 
   o.add(checks, kCompareBound);
   o.add(2 * d, 2 * bits + 15);  // unscale
   o.add(1, kLengthBound);
-  o.add(1 + 4 + 2 * d + 2, kCompareBound);                              // fit, faults, release
+  o.add(1 + 4 + 2 * d + 2, kCompareBound);                                    // fit, faults, release
   if (plan.study.precision != Precision::exact) o.add(d + 1, kCompareBound);  // exponents of the grids
-  o.add(d, quadratic ? 88 : 60);                                        // means
-  o.add(1, 84);                                                         // intercept
+  o.add(d, quadratic ? 88 : 60);                                              // means
+  o.add(1, 84);                                                               // intercept
 }
 
 // Bytes of an inverse for a metric with its products, of an iteration with comparisons, and of one without.
@@ -136,9 +136,8 @@ std::int64_t typical_rounds(const Plan& plan) {
 
 std::int64_t typical_bytes(const Plan& plan, double d) {
   const Parts parts = parts_of(d, plan.settings.comparison);
-  const double problem = plan.settings.alpha > 0
-                             ? kTypicalIterations * parts.iteration + kTypicalMetrics * parts.metric
-                             : kTypicalRidge * parts.ridge_iteration + parts.metric;
+  const double problem = plan.settings.alpha > 0 ? kTypicalIterations * parts.iteration + kTypicalMetrics * parts.metric
+                                                 : kTypicalRidge * parts.ridge_iteration + parts.metric;
   const double grid_gates = plan.study.precision != Precision::exact ? d + 1 : 0;
   const double grid = comparison_bytes(plan.settings.comparison, kCompareBound, 1, false) * grid_gates;
   return static_cast<std::int64_t>(grid + static_cast<double>(plan.settings.lambdas.size()) * (problem + grid));

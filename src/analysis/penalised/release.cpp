@@ -2,10 +2,10 @@
 
 #include <map>
 
+#include "analysis/penalised/convergence.h"
 #include "base/error.h"
 #include "base/mutants.h"
 #include "mpc/comparison.h"
-#include "analysis/penalised/convergence.h"
 
 namespace pgmpc {
 
@@ -65,8 +65,8 @@ Fp intercept_of(const Fixed& fixed, TaskGroup& tasks, const Problem& p, const Fp
   const std::size_t d = p.b.size();
   FpVector means;
   const auto coarse_means = tasks.spawn([&] { means = scaled_means(fixed, p, mean); });
-  const FpVector coarse =
-      truncate(fixed.session, fixed.label(Phase::release, p.index, 1), scaled.coefficient, 2 * fixed.bits - kProductBits, 82);
+  const FpVector coarse = truncate(fixed.session, fixed.label(Phase::release, p.index, 1), scaled.coefficient,
+                                   2 * fixed.bits - kProductBits, 82);
   tasks.join(coarse_means);
   // The mean of the outcome minus coefficients times means.
   Fp intercept = shifted(mean[d], 2 * kProductBits - kMeanBits);
@@ -78,7 +78,8 @@ void round_exactly(const Fixed& fixed, TaskGroup& tasks, const Problem& p, const
                    ModelShares& model) {
   Session& s = fixed.session;
   const auto coefficients = tasks.spawn([&] {
-    model.values = exact_truncate(s, fixed.label(Phase::release, p.index, 3), model.wide, 2 * fixed.bits - kReleaseBits, 82);
+    model.values =
+        exact_truncate(s, fixed.label(Phase::release, p.index, 3), model.wide, 2 * fixed.bits - kReleaseBits, 82);
   });
   const FpVector wide = {intercept_of(fixed, tasks, p, mean, scaled)};
   const FpVector intercept =
@@ -110,8 +111,8 @@ class Rounding {
   void start(std::vector<TaskGroup::Handle>& running) {
     for (auto& [shift, group] : groups_)
       running.push_back(tasks_.spawn([this, lost = shift, g = &group] {
-        const FpVector rounded =
-            exact_truncate(fixed_.session, fixed_.label(Phase::release, 0, first_gate_ + lost), g->values, lost, bound_);
+        const FpVector rounded = exact_truncate(fixed_.session, fixed_.label(Phase::release, 0, first_gate_ + lost),
+                                                g->values, lost, bound_);
         for (std::size_t i = 0; i < rounded.size(); ++i) *g->out[i] = shifted(rounded[i], lost - bits_ + kReleaseBits);
       }));
   }

@@ -12,9 +12,9 @@
 #pragma once
 #include <vector>
 
-#include "mpc/task_group.h"
 #include "analysis/penalised/penalty.h"
 #include "disclosure/precision.h"
+#include "mpc/task_group.h"
 
 namespace pgmpc {
 

@@ -54,7 +54,8 @@ Solution solve_ridge(const Fixed& fixed, TaskGroup& tasks, const Problem& proble
   for (int k = 1; k <= max_iterations && !solution.converged; ++k) {
     FpVector next = multiply(system.gram, u);
     for (std::size_t j = 0; j < d; ++j) next[j] = shifted(u[j] + system.b[j], fixed.bits) - next[j];
-    next = truncate(fixed.session, fixed.label(Phase::ridge, iteration_label(problem.index, k), 1), next, fixed.bits, bound);
+    next = truncate(fixed.session, fixed.label(Phase::ridge, iteration_label(problem.index, k), 1), next, fixed.bits,
+                    bound);
     std::swap(u, next);
     solution.iterations = k;
     if (progress) progress(k);

@@ -2,8 +2,8 @@
 
 #include <optional>
 
-#include "mpc/comparison.h"
 #include "analysis/penalised/metric.h"
+#include "mpc/comparison.h"
 
 namespace pgmpc {
 
@@ -77,8 +77,8 @@ class SamAdmm {
     }
     if (changed_) values.insert(values.end(), dual.begin(), dual.end());
     ReluResult r =
-        relu_and_truncate(s_, fixed_.label(Phase::solver, iteration_label(problem_.index, k), 1), values, 2 * d_, fixed_.bits,
-                          2 * fixed_.bits - kThresholdResolution, solver_bound(fixed_.bits), want_gates);
+        relu_and_truncate(s_, fixed_.label(Phase::solver, iteration_label(problem_.index, k), 1), values, 2 * d_,
+                          fixed_.bits, 2 * fixed_.bits - kThresholdResolution, solver_bound(fixed_.bits), want_gates);
     const auto middle = r.rest.begin() + static_cast<std::ptrdiff_t>(d_);
     previous_w_ = changed_ ? FpVector(middle, r.rest.end()) : std::move(w_);
     w_ = FpVector(r.rest.begin(), middle);

@@ -15,11 +15,11 @@
 #pragma once
 #include <functional>
 
-#include "mpc/task_group.h"
-#include "analysis/penalised/convergence.h"
 #include "algebra/fixed.h"
 #include "algebra/matrix.h"
+#include "analysis/penalised/convergence.h"
 #include "analysis/penalised/penalty.h"
+#include "mpc/task_group.h"
 
 namespace pgmpc {
 

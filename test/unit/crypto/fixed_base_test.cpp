@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "crypto/paillier.h"
 #include "bignum/secret_power.h"
+#include "crypto/paillier.h"
 #include "support/test_keys.h"
 #include "support/test_rng.h"
 

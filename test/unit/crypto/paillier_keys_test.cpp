@@ -6,8 +6,8 @@
 #include <thread>
 
 #include "base/error.h"
-#include "crypto/background_key.h"
 #include "bignum/mpz.h"
+#include "crypto/background_key.h"
 #include "crypto/paillier.h"
 #include "support/test_keys.h"
 #include "support/test_rng.h"

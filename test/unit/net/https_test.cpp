@@ -13,9 +13,9 @@
 #include <mutex>
 
 #include "base/error.h"
-#include "support/loop_thread.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
+#include "support/loop_thread.h"
 #include "support/test_certificates.h"
 
 namespace pgmpc {

@@ -157,8 +157,9 @@ TEST_F(HostilePeer, IsNamedAndNobodyHasAResult) {
   }
 }
 
-// Shares that are numbers, but not those of the protocol, cannot be told from right ones by looking (docs/security_model.md:
-// passive adversaries). What must hold: everybody ends, with the same outcome, and no result comes without convergence.
+// Shares that are numbers, but not those of the protocol, cannot be told from right ones by looking
+// (docs/security_model.md: passive adversaries). What must hold: everybody ends, with the same outcome, and no result
+// comes without convergence.
 TEST_F(HostilePeer, GarbageSharesEndTheStudyForAllAlike) {
   for (int step : {7, 8}) {
     SCOPED_TRACE(step);

@@ -272,7 +272,8 @@ TEST(Study, NothingIsOpenedBeforeAllCanStoreIt) {
     }
 }
 
-// Table 1 of the source with its second controller: two matched records are enough to see the join (docs/protocol.md, "Example").
+// Table 1 of the source with its second controller: two matched records are enough to see the join (docs/protocol.md,
+// "Example").
 TEST(Study, BelowTheMinimumEverybodyLearnsOnlyTheRefusal) {
   auto message_sizes = [](std::size_t common) {
     Records a{{"x"}, {}, {{}}, {}}, b{{"y"}, {}, {{}}, {}};

@@ -486,8 +486,7 @@ TEST(Spec, RefusesMissingKeys) {
     EXPECT_EQ(error.message(), "study spec lacks a required key");
     EXPECT_EQ(error.detail(), std::string(parent) + "/" + key);
   }
-  EXPECT_EQ(refusal(without("/controllers/zilveren_kruis", "outcome")).message(),
-            "analysis needs an outcome");
+  EXPECT_EQ(refusal(without("/controllers/zilveren_kruis", "outcome")).message(), "analysis needs an outcome");
   EXPECT_EQ(refusal(without("/controllers", "erasmus_mc")).message(), "study spec needs exactly two controllers");
 }
 

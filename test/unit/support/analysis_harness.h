@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 #include "linkage/encoding.h"
-#include "support/penalised_request.h"
 #include "support/mpc_harness.h"
+#include "support/penalised_request.h"
 #include "support/plain_lasso.h"
 
 namespace pgmpc::test {

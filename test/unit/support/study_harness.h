@@ -64,7 +64,9 @@ struct HarnessResult : StudyResult {
     coefficients.clear();
     fits.clear();
     if (analyses.empty()) return *this;
-    const auto number = [](const nlohmann::json& value) { return value.is_null() ? std::nan("") : value.get<double>(); };
+    const auto number = [](const nlohmann::json& value) {
+      return value.is_null() ? std::nan("") : value.get<double>();
+    };
     for (const Relation& relation : analyses[0].relations)
       for (const auto& row : relation.rows) {
         if (relation.name == "coefficients")
@@ -72,8 +74,8 @@ struct HarnessResult : StudyResult {
                                   row.at("party").is_null() ? "" : row.at("party").get<std::string>(),
                                   row.at("coefficient"), row.at("selected")});
         if (relation.name == "fit")
-          fits.push_back({row.at("lambda"), number(row.at("r_squared")), number(row.at("adjusted_r_squared")),
-                          row.at("nonzero")});
+          fits.push_back(
+              {row.at("lambda"), number(row.at("r_squared")), number(row.at("adjusted_r_squared")), row.at("nonzero")});
       }
     return *this;
   }

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "transport/inbox.h"
 #include "support/message_of.h"
+#include "transport/inbox.h"
 
 namespace pgmpc {
 namespace {

@@ -204,7 +204,7 @@ check_lint() {
   check "one version" lint_version
   check "tools/release" lint_release
   check "rules of tools/check_sql" tools/check_sql --self-test
-  for tool in check_layers check_schedule check_sql; do
+  for tool in check_layers check_schedule check_sql check_references; do
     check "tools/$tool" "tools/$tool"
   done
   if tree; then

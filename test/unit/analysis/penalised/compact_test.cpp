@@ -4,11 +4,11 @@
 
 #include <cmath>
 
-#include "base/error.h"
 #include "analysis/penalised/fit.h"
-#include "support/penalised_request.h"
+#include "base/error.h"
 #include "support/analysis_harness.h"
 #include "support/lasso_vectors.h"
+#include "support/penalised_request.h"
 
 namespace pgmpc {
 namespace {

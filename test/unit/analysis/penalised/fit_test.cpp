@@ -6,12 +6,12 @@
 #include <cmath>
 #include <map>
 
-#include "base/error.h"
 #include "analysis/penalised/convergence.h"
-#include "support/penalised_request.h"
+#include "base/error.h"
 #include "support/analysis_harness.h"
 #include "support/lasso_vectors.h"
 #include "support/message_of.h"
+#include "support/penalised_request.h"
 
 namespace pgmpc {
 namespace {

@@ -6,9 +6,9 @@
 
 #include <cmath>
 
-#include "support/penalised_request.h"
 #include "support/analysis_harness.h"
 #include "support/lasso_vectors.h"
+#include "support/penalised_request.h"
 
 namespace pgmpc {
 namespace {
