@@ -48,7 +48,7 @@ class Integer {
 
 using Limbs = SecretVector<mp_limb_t>;
 
-// Conversions of fixed size: 8 * n bytes for n limbs. limbs_of throws Error(internal) for a size that is no multiple of 8.
+// Conversions of fixed size: 8 * n bytes for n limbs. limbs_of throws Error(internal) unless 8 divides the size.
 void limbs_from_bytes(mp_limb_t* limbs, std::size_t n, const std::uint8_t* big_endian);
 void bytes_from_limbs(std::uint8_t* big_endian, const mp_limb_t* limbs, std::size_t n);
 Limbs limbs_of(ByteView big_endian);
