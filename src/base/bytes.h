@@ -1,6 +1,8 @@
-// What: byte strings and the bounded reader and writer that every message, key and file format uses.
-// Invariants: integers are big-endian; a Reader never reads past its view and throws
-//             Error(invalid_text) instead; lengths are checked before anything is allocated.
+// Byte strings, and the bounded reader and writer that every message, key and file format uses.
+//
+// Invariants
+// Integers are big-endian. A Reader never reads past the end of its view: it throws Error(invalid_text). Lengths are
+// checked before memory is allocated.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -18,10 +20,10 @@ inline ByteView view_of(std::string_view text) {
 }
 
 std::string to_hex(ByteView bytes);
-// Lower or upper case, even length; otherwise Error(invalid_text).
+// Digits may be in lower or upper case. Throws Error(invalid_text) for an odd length or another character.
 Bytes from_hex(std::string_view hex);
 
-// Appends big-endian integers and length-prefixed strings to a byte string that it does not own.
+// Appends big-endian integers and length-prefixed strings to `out`, which it does not own.
 class Writer {
  public:
   explicit Writer(Bytes& out) : out_(out) {}
@@ -46,7 +48,7 @@ class Reader {
   ByteView raw(std::size_t size);
   ByteView sized(std::size_t max_size);  // u32 length <= max_size, then the bytes
   std::size_t left() const { return in_.size(); }
-  void expect_end() const;  // Error(invalid_text) when bytes are left over
+  void expect_end() const;  // throws Error(invalid_text) when bytes are left over
 
  private:
   ByteView in_;

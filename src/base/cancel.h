@@ -1,5 +1,6 @@
-// What: the cancel token that every long loop of the core polls. Set from a signal handler or another thread, or
-//       read through a hook where the process keeps its own flag (a backend's query cancellation).
+// The cancellation token that every long loop of the core polls.
+// A signal handler or another thread sets it. A process with a flag of its own, such as a backend, passes a function
+// that reads that flag.
 #pragma once
 #include <atomic>
 
@@ -9,7 +10,7 @@ namespace pgmpc {
 
 class CancelToken {
  public:
-  // Called by any thread that polls: it may only read flags.
+  // Any thread that polls the token calls this function, so it may only read flags.
   using Poll = bool (*)() noexcept;
 
   CancelToken() = default;

@@ -61,7 +61,7 @@ void* take_or_null(std::size_t size) noexcept {
 }
 
 void* take_aligned(std::size_t size, std::size_t alignment) {
-  const std::size_t whole = (size + alignment - 1) / alignment * alignment;  // what aligned_alloc asks for
+  const std::size_t whole = (size + alignment - 1) / alignment * alignment;  // a multiple, for aligned_alloc
   for (;;) {
     if (void* block = std::aligned_alloc(alignment, whole == 0 ? alignment : whole)) return block;
     const std::new_handler handler = std::get_new_handler();
@@ -81,8 +81,8 @@ void give_back(void* block) noexcept {
 }  // namespace pgmpc
 
 #if PG_MPC_OWN_HEAP
-// The replaceable operators. Those of nothrow (std::stable_sort's buffer) would end in the library's own, whose blocks
-// are ours to free.
+// The replaceable operators. The nothrow forms (std::stable_sort allocates its buffer with one) are replaced as well:
+// those of the standard library would return blocks that the operators here free.
 void* operator new(std::size_t size) { return pgmpc::take(size); }
 void* operator new(std::size_t size, std::align_val_t alignment) {
   return pgmpc::take_aligned(size, static_cast<std::size_t>(alignment));

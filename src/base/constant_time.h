@@ -1,7 +1,10 @@
-// What: the marks of the constant-time tests (test/ctime), in the manner of secp256k1's checkmem.h. Memory that holds a
-//       secret is marked as undefined; memcheck or MemorySanitizer then reports every branch and every address that
-//       depends on it. declassify() takes the mark off what may be branched upon, and says so where it happens.
-// Invariant: outside the builds for these tests (PG_MPC_CTIME) the functions do nothing.
+// The marks of the constant-time tests (test/ctime), as in secp256k1's checkmem.h.
+// Memory that holds a secret is marked as undefined. Memcheck or MemorySanitizer then reports every branch and every
+// address that depends on it. declassify() removes the mark from a value that may be branched upon, and so documents
+// where that happens.
+//
+// Invariants
+// Outside the builds for these tests (PG_MPC_CTIME) the functions do nothing.
 #pragma once
 #include <cstddef>
 

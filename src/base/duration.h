@@ -1,11 +1,11 @@
-// What: times as people read them in messages.
+// Durations as text for messages.
 #pragma once
 #include <chrono>
 #include <string>
 
 namespace pgmpc {
 
-// "20 s", "1500 ms".
+// "20 s" for whole seconds, otherwise "1500 ms".
 inline std::string duration_text(std::chrono::milliseconds time) {
   auto ms = time.count();
   return ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms";

@@ -1,7 +1,13 @@
-// What: the one exception type of the core. The glue (pg/guard.h) turns it into an ereport with a SQLSTATE.
-// Terms: message = one lowercase sentence fragment, no full stop; detail = the values that were wrong;
-//        hint = what the user can do. None of the three may ever contain a secret, a share, an opened
-//        intermediate value, or (before the match count is public) anything that depends on another party's data.
+// The one exception type of the core. pg/guard.h turns it into an ereport with a SQLSTATE.
+//
+// Terms
+// message: one lowercase sentence fragment without a full stop.
+// detail: the values that were wrong.
+// hint: what the user can do.
+//
+// Security
+// None of the three may contain a secret, a share or an opened intermediate value. Before the match count is public,
+// none may contain anything that depends on another party's data.
 #pragma once
 #include <exception>
 #include <string>
@@ -9,7 +15,7 @@
 
 namespace pgmpc {
 
-// Every way in which the core refuses or fails. pg/errcodes.h maps each one to a SQLSTATE.
+// Every way in which the core refuses or fails. pg/errcodes.h maps each code to a SQLSTATE.
 enum class ErrorCode {
   invalid_parameter,    // 22023  a value outside its documented range, mixed keys, unknown spec key
   out_of_range,         // 22003  numeric value outside what the encoding can carry

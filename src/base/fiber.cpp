@@ -33,7 +33,7 @@ namespace pgmpc {
 namespace {
 std::size_t page() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
 
-// The sanitizers follow stacks, so they have to be told.
+// The sanitizers track stacks, so each switch is reported to them.
 #if defined(PG_MPC_FIBER_ASAN)
 void leave_for(void** fake_stack, const ucontext_t& to, void*) {
   __sanitizer_start_switch_fiber(fake_stack, to.uc_stack.ss_sp, to.uc_stack.ss_size);
@@ -91,7 +91,7 @@ void Fiber::start(unsigned high, unsigned low) {
   self.arrive();
   Fiber* next = self.body_();
   self.finished_ = true;
-  next->enter(self);  // nobody comes back
+  next->enter(self);  // does not return: the fiber has finished
 }
 
 void Fiber::arrive() {

@@ -1,10 +1,10 @@
-// Bounds that several rooms share.
+// Bounds that several directories share.
 #pragma once
 
 namespace pgmpc {
 
-// Statistical distance that everything opened in one attempt may have from values that depend on the result only; an
-// attempt that would exceed it is refused (docs/rules.md, F13).
+// The largest statistical distance between everything opened in one attempt and values that depend on the result only.
+// An attempt that would exceed it is refused (rule F13).
 inline constexpr double kMostExposure = 0x1p-24;
 
 }  // namespace pgmpc

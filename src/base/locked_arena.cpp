@@ -48,7 +48,7 @@ void LockedArena::lock_pages() noexcept {
   locked_ = mlock(memory_, bytes_) == 0;
 }
 
-// The first unit of a free run, or used_.size().
+// Returns the first unit of a free run, or used_.size(). The search starts where the last one ended.
 std::size_t LockedArena::find(std::size_t units) const noexcept {
   const auto search = [&](std::size_t first, std::size_t end) {
     std::size_t run = 0;

@@ -17,7 +17,7 @@ Mutant mutant_of_environment() noexcept {
   return Mutant::none;
 }
 
-// volatile: the compiler must neither see nor drop what goes wrong.
+// Commits the error of the active mutant. volatile keeps the compiler from noticing or removing it.
 void do_what_sanitizers_find() noexcept {
   if (mutant(Mutant::reads_past_block)) {
     volatile std::size_t behind = 16;

@@ -8,7 +8,7 @@ namespace {
 
 struct Character {
   std::uint32_t code = 0;
-  std::size_t size = 0;  // bytes; 0: not UTF-8
+  std::size_t size = 0;  // in bytes; 0: not UTF-8
 };
 
 Character first_character(std::string_view text) {
@@ -34,7 +34,7 @@ bool printable(std::uint32_t code) {
   struct Range {
     std::uint32_t first, last;
   };
-  // Controls; soft hyphen; marks and embeddings of direction, separators, joiners; byte order mark; tags; private use.
+  // Controls; soft hyphen; direction marks and embeddings; separators, joiners; byte order mark; tags; private use.
   constexpr Range kOthers[] = {{0x00, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},       {0x61c, 0x61c},
                                {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f},   {0xe000, 0xf8ff},
                                {0xfeff, 0xfeff}, {0xfff0, 0xffff}, {0xe0000, 0x10ffff}};
@@ -48,7 +48,7 @@ bool printable(std::uint32_t code) {
 std::string printable_text(std::string_view text, std::size_t most) {
   constexpr std::string_view kEllipsis = "...";
   std::string out;
-  std::size_t characters = 0, cut = 0;  // cut: bytes of out before the last characters, which an ellipsis replaces
+  std::size_t characters = 0, cut = 0;  // cut: bytes of out before the last characters, which the ellipsis replaces
   bool space = false;
   while (!text.empty()) {
     const Character next = first_character(text);

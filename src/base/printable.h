@@ -1,13 +1,13 @@
-// What: text that somebody else wrote, made fit to be shown: one line of printable characters of bounded length.
+// Makes text of unknown origin fit to be shown: one line of printable characters of bounded length.
 #pragma once
 #include <string>
 #include <string_view>
 
 namespace pgmpc {
 
-// Control characters, line breaks, characters without a width of their own or that turn the direction of writing, and
-// bytes that are no UTF-8 become spaces; runs of spaces become one. At most `most` characters, the last one an ellipsis
-// ("...") when something was cut off.
+// Returns at most `most` characters; "..." at the end when text was cut off. Spaces replace control characters, line
+// breaks, zero-width characters, characters that change the writing direction, and bytes that are not UTF-8. Runs of
+// spaces become one.
 std::string printable_text(std::string_view text, std::size_t most);
 
 }  // namespace pgmpc

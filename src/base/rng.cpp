@@ -18,7 +18,7 @@ std::uint64_t Rng::u64() {
 }
 
 std::uint64_t Rng::below(std::uint64_t bound) {
-  // Values below 2^64 mod bound would be favoured: draw again.
+  // Values below 2^64 mod bound would make small results more likely: draw again.
   const std::uint64_t threshold = (0 - bound) % bound;
   for (;;) {
     std::uint64_t value = u64();

@@ -1,5 +1,6 @@
-// What: randomness. Everything random in the product comes from an Rng; production code uses only system_rng()
-//       (the operating system's CSPRNG through OpenSSL, fork-safe). Tests inject deterministic generators.
+// The source of randomness. Everything random in the extension comes from an Rng.
+// Production code uses only system_rng(): the operating system's CSPRNG through OpenSSL, safe across fork. Tests inject
+// deterministic generators.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -9,14 +10,14 @@ namespace pgmpc {
 class Rng {
  public:
   virtual ~Rng() = default;
-  virtual void fill(std::span<std::uint8_t> out) = 0;  // Error(internal) when the generator fails
+  virtual void fill(std::span<std::uint8_t> out) = 0;  // throws Error(internal) when the generator fails
 
   std::uint64_t u64();
-  // Uniform in [0, bound), bound >= 1, by rejection (no modulo bias).
+  // Uniform in [0, bound) for bound >= 1, by rejection (no modulo bias).
   std::uint64_t below(std::uint64_t bound);
 };
 
-// RAND_priv_bytes. Thread-safe.
+// Calls RAND_priv_bytes. Any thread may use it.
 Rng& system_rng();
 
 }  // namespace pgmpc

@@ -11,7 +11,7 @@ namespace pgmpc {
 void cleanse(void* memory, std::size_t size) noexcept {
   if (memory == nullptr || size == 0) return;
   std::memset(memory, 0, size);
-  asm volatile("" : : "r"(memory) : "memory");  // as if the zeros were read: the compiler cannot leave them out
+  asm volatile("" : : "r"(memory) : "memory");  // counts as a read of the zeros: the compiler must write them
 }
 
 void exclude_from_dumps(void* memory, std::size_t size) noexcept {
@@ -20,7 +20,7 @@ void exclude_from_dumps(void* memory, std::size_t size) noexcept {
   const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
   const std::uintptr_t begin = (reinterpret_cast<std::uintptr_t>(memory) + page - 1) / page * page;
   const std::uintptr_t end = (reinterpret_cast<std::uintptr_t>(memory) + size) / page * page;
-  // A refusal is no error: the engine makes no core files anyway.
+  // Ignored when refused: the engine makes no core files anyway.
   if (begin < end) (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTDUMP);
 }
 

@@ -1,8 +1,11 @@
-// What: holders for everything that must be destroyed later (keys, seeds, masks, shares, hashed identifiers).
-// Invariants: memory is cleansed (zeros that no compiler drops) before it is given back, on every path including
-//             exceptions and reallocation; holders cannot be copied by accident, printed or compared with ==. Keys and
-//             seeds lie in the locked arena; bulk is too much for the usual limit of locked memory, large blocks of it
-//             are left out of dumps.
+// Holders for everything that must be destroyed later: keys, seeds, masks, shares, hashed identifiers.
+//
+// Invariants
+// Memory is cleansed before it is freed, on every path, exceptions and reallocation included. The compiler cannot
+// remove the overwriting with zeros.
+// Holders cannot be copied by accident or printed.
+// Keys and seeds lie in the locked arena. Bulk data exceeds the usual limit of locked memory; large blocks of it are
+// left out of dumps.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -17,12 +20,13 @@
 namespace pgmpc {
 
 void cleanse(void* memory, std::size_t size) noexcept;
-// Keeps whole pages of a block out of core files; small blocks are left alone (each costs a mapping of its own).
+// Keeps the whole pages of a large block out of core files. Blocks below 1 MiB are left alone, because each costs a
+// mapping of its own.
 void exclude_from_dumps(void* memory, std::size_t size) noexcept;
-// Constant time in the contents; false at once when the sizes differ (sizes are public).
+// Takes constant time in the contents. Returns false at once when the sizes differ: sizes are public.
 bool equal_constant_time(ByteView a, ByteView b) noexcept;
 
-// Allocator that cleanses before it frees: SecretVector never leaves a copy behind when it grows.
+// An allocator that cleanses before it frees, so a SecretVector leaves no copy behind when it grows.
 template <typename T>
 struct CleansingAllocator {
   using value_type = T;
@@ -41,7 +45,7 @@ struct CleansingAllocator {
   bool operator==(const CleansingAllocator&) const noexcept { return true; }
 };
 
-// Bulk secrets (shares, masks, columns): a vector in use, but each copy is visible in the code through clone().
+// Bulk secrets (shares, masks, columns). It is used like a vector, but each copy is visible in the code as clone().
 template <typename T>
 class SecretVector : public std::vector<T, CleansingAllocator<T>> {
   using Base = std::vector<T, CleansingAllocator<T>>;
@@ -58,7 +62,7 @@ class SecretVector : public std::vector<T, CleansingAllocator<T>> {
   SecretVector(const SecretVector&) = delete;
   SecretVector& operator=(const SecretVector&) = delete;
   SecretVector clone() const { return SecretVector(this->begin(), this->end()); }
-  // Destroys the contents now: cleansed and freed.
+  // Destroys the contents now: cleanses and frees them.
   void wipe() noexcept {
     cleanse(this->data(), this->capacity() * sizeof(T));
     Base empty;
@@ -70,8 +74,8 @@ using SecretBytes = SecretVector<std::uint8_t>;
 
 inline ByteView view_of(const SecretBytes& secret) { return {secret.data(), secret.size()}; }
 
-// A key or seed of fixed size, in the locked arena of the process. Not copyable; a move hands the block over, so that
-// there is only ever one copy. A moved-from object holds nothing and may only be destroyed, wiped or assigned to.
+// A key or seed of fixed size, in the locked arena of the process. It cannot be copied, and a move hands over the
+// block, so only one copy exists. A moved-from object holds nothing and may only be destroyed, wiped or assigned to.
 template <std::size_t N>
 class SecretArray {
  public:

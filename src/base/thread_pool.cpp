@@ -23,7 +23,7 @@ std::uint64_t thread_nanoseconds() noexcept {
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-// One for_ranges call: the ranges are handed out by an atomic counter.
+// One for_ranges call. An atomic counter hands out the ranges.
 struct Job {
   std::size_t count = 0, grain = 1;
   const CancelToken* cancel = nullptr;
@@ -88,7 +88,7 @@ struct ThreadPool::State {
 ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
   sigset_t all, before;
   sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);  // threads inherit the full mask
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // new threads inherit the full mask
   try {
     for (int i = 1; i < threads; ++i) state_->threads.emplace_back([s = state_.get()] { s->run(); });
   } catch (...) {
@@ -136,7 +136,7 @@ void ThreadPool::for_ranges(std::size_t count, std::size_t grain, const CancelTo
   job.work();
   {
     std::unique_lock lock(state_->mutex);
-    state_->job = nullptr;  // late wakers find nothing
+    state_->job = nullptr;  // a thread that wakes late finds no job
     state_->done.wait(lock, [&] { return state_->busy == 0; });
   }
   if (job.failure) std::rethrow_exception(job.failure);

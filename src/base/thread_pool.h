@@ -1,7 +1,8 @@
-// What: worker threads for pure computation. No PostgreSQL call, no I/O and no blocking wait happens in them.
-// Invariants: every signal is blocked in the threads (the process's main thread keeps handling them); the first
-//             exception of a task is rethrown in the caller after all tasks have stopped; threads are joined
-//             by the destructor.
+// Worker threads for pure computation: no PostgreSQL call, no I/O and no blocking wait happens in them.
+//
+// Invariants
+// Every signal is blocked in the threads; the main thread of the process handles them. The first exception of a task is
+// rethrown in the caller after all tasks have stopped. The destructor joins the threads.
 #pragma once
 #include <cstddef>
 #include <functional>
@@ -18,11 +19,11 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
   int threads() const noexcept;
-  // Processor time of all threads inside bodies so far.
+  // Processor time in seconds that all threads have spent inside bodies so far.
   double cpu_seconds() const noexcept;
 
-  // Calls body(begin, end) for consecutive ranges of at most `grain` indices that cover [0, count).
-  // Polls the cancel token between ranges.
+  // Calls body(begin, end) for consecutive ranges of at most `grain` indices that cover [0, count). Polls the token
+  // between ranges; throws Error(cancelled) or the first exception of a body.
   void for_ranges(std::size_t count, std::size_t grain, const CancelToken& cancel,
                   const std::function<void(std::size_t, std::size_t)>& body);
 

@@ -1,4 +1,4 @@
-#define OPENSSL_SUPPRESS_DEPRECATED  // the plain SHA-256 state, as in crypto/keyed_hash.cpp
+#define OPENSSL_SUPPRESS_DEPRECATED  // for the plain SHA-256 functions, as in crypto/keyed_hash.cpp
 #include "base/witness.h"
 
 #ifdef PG_MPC_WITNESS
@@ -24,7 +24,7 @@ constexpr char kStateOf[] = "HMAC state of ";
 
 enum class Leak { nothing, secret, hmac_state };
 
-// What the test has written into a file of the directory; empty without it.
+// The content of a file that the test has put into the directory; empty when there is no such file.
 struct Wish {
   char text[kPath] = {};
   Wish(const char* directory, const char* name) {
@@ -46,7 +46,7 @@ Leak leak_of(const char* directory, const char* name) {
   return state ? Leak::hmac_state : Leak::nothing;
 }
 
-// Whatever it is: never freed, never cleansed.
+// A copy that is never freed and never cleansed, whichever secret it holds.
 void keep_copy(ByteView bytes) {
   void* copy = std::malloc(bytes.size());
   if (copy == nullptr) std::abort();
@@ -67,7 +67,7 @@ void keep_hmac_state(ByteView key) {
   cleanse(&state, sizeof state);
 }
 
-// Appends both to the file of this process that begins with the prefix.
+// Appends both parts to the file of this process whose name begins with the prefix.
 void append(const char* directory, const char* prefix, ByteView header, ByteView bytes) {
   char path[kPath];
   std::snprintf(path, sizeof path, "%s/%s%d", directory, prefix, static_cast<int>(getpid()));
@@ -77,7 +77,7 @@ void append(const char* directory, const char* prefix, ByteView header, ByteView
                    {const_cast<std::uint8_t*>(bytes.data()), bytes.size()}};
   const bool whole = writev(file, parts, 2) == static_cast<ssize_t>(header.size() + bytes.size());
   close(file);
-  if (!whole) std::abort();  // the test would look for less than there is
+  if (!whole) std::abort();  // otherwise the test would miss a secret
 }
 
 }  // namespace

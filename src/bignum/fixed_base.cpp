@@ -1,5 +1,6 @@
-// What: the bodies of bignum/fixed_base.h. The powers of a row are made 8 at a time, each with its inverse: base^0 to
-//       base^7 in the lanes of one batch, then that batch times base^8 again and again.
+// Makes rows and multiplies records by their entries.
+// The powers of a row are made 8 at a time, each with its inverse. The first batch has base^0 to base^7 in its lanes;
+// each further one is the batch before times base^8.
 #include "bignum/fixed_base.h"
 
 #include <sys/mman.h>
@@ -13,21 +14,21 @@ namespace {
 constexpr std::size_t kNarrowest = 4, kWidest = 14, kWidestKept = 8;
 constexpr std::size_t kDoublings = 4;                    // steps per window
 constexpr std::size_t kPowerNumbers = 4;                 // bignum/kernel.h, power
-constexpr std::size_t kProductCost = 7, kEntryCost = 8;  // half n^2 limb products of a record's product and of an entry
-constexpr std::size_t kRowShare = 8;                     // a row takes at most this part of the memory
+constexpr std::size_t kProductCost = 7, kEntryCost = 8;  // in n^2 / 2 limb products: a record's product, an entry
+constexpr std::size_t kRowShare = 8;                     // a row takes at most 1/8 of the memory
 constexpr std::size_t kLeastAtOnce = 64;
-constexpr std::size_t kGrain = 8;  // batches per piece of work of one thread
+constexpr std::size_t kGrain = 8;  // batches per unit of work of one thread
 constexpr std::size_t kWord = sizeof(std::uint64_t), kCacheLine = 64, kPage = 4096;
 
 std::size_t windows_of(std::size_t exponent_bits, std::size_t window) { return (exponent_bits + window - 1) / window; }
 
-// Huge pages where the system grants them on request: entries are read all over a table.
+// Asks for huge pages, because entries are read from all over a table.
 void reserve_rows(KernelWords& rows, std::size_t words) {
   rows.reserve(words);
   const auto begin = (reinterpret_cast<std::uintptr_t>(rows.data()) + kPage - 1) / kPage * kPage;
   const auto end = reinterpret_cast<std::uintptr_t>(rows.data() + words) / kPage * kPage;
   if (begin < end)
-    (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // a refusal costs speed only
+    (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // a refusal only costs speed
   rows.resize(words);
 }
 
@@ -52,7 +53,7 @@ void FixedBase::choose_window(std::size_t memory, std::size_t records) {
       if ((windows_of(exponent_bits_, w) << w) * entry <= memory) window_ = w;
     records_at_once_ = kKernelLanes;
   } else {
-    // Pair and exponent of the caller with its random bytes, the pair in the kernel's form, the sum.
+    // The pair and the exponent of the caller with its random bytes, the pair in the kernel's form, the sum.
     const std::size_t record = kernel.batch_size() * sizeof(KernelWord) / kKernelLanes +
                                (2 * modulus_->limbs() + 2 * exponent_limbs() + kernel.sum_size()) * kWord;
     const std::size_t most = std::max(memory / 2 / record, kLeastAtOnce);
@@ -72,8 +73,8 @@ const mp_limb_t* FixedBase::step(std::size_t window, std::size_t doubling) const
   return steps_.data() + (window * kDoublings + doubling) * kPowerNumbers * modulus_->limbs();
 }
 
-// Squares base and 1 / base side by side, exponent_bits times, and keeps both pairs of every step. The shift is the
-// product of the powers that are half a row of their window.
+// Squares base and 1 / base side by side, exponent_bits times, and keeps both pairs of the first steps of each window.
+// The shift is the product of the powers base^(half a row) of all windows.
 void FixedBase::make_steps(const Limbs& base) {
   const PairKernel& kernel = modulus_->kernel();
   const std::size_t n = modulus_->limbs();
@@ -103,7 +104,7 @@ void FixedBase::make_steps(const Limbs& base) {
     power.swap(next);
   }
   set_tails(steps_);
-  // The shift so far stands in lane 0.
+  // Until here the shift is in lane 0 only.
   kernel.store(pair.data(), shift_.data(), 0, work);
   for (std::size_t lane = 0; lane < kKernelLanes; ++lane) kernel.load(next.data(), lane, pair.data());
   work.lanes = kKernelLanes;
@@ -126,7 +127,7 @@ void FixedBase::make_identity() {
   kernel.write_entries(to, power.data(), false);
 }
 
-// The second parts x1 become tails: y + root x1 = y (1 + root x1 / y) with 1 / y = v / R^2, so the tail is -x1 v.
+// Turns the second parts x1 into tails: y + root x1 = y (1 + root x1 / y) with 1 / y = v / R^2, so the tail is -x1 v.
 void FixedBase::set_tails(Limbs& powers) const {
   const PairKernel& kernel = modulus_->kernel();
   const std::size_t n = modulus_->limbs(), size = kernel.batch_size(), all = powers.size() / (kPowerNumbers * n);
@@ -164,7 +165,7 @@ void FixedBase::load_power(KernelWord* power, std::size_t lane, const mp_limb_t*
     kernel.load_part(power + part * kernel.part_size(), lane, numbers + part * modulus_->limbs());
 }
 
-// Entry i is the power of i - half.
+// Entry i is the power with exponent i - half.
 void FixedBase::build_row(KernelWord* row, std::size_t window) const {
   const PairKernel& kernel = modulus_->kernel();
   const std::size_t size = kernel.power_size(), entry = kernel.entry_size();
@@ -205,7 +206,7 @@ std::size_t FixedBase::digit(const mp_limb_t* exponent, std::size_t window) cons
   return value & ((mp_limb_t{1} << window_) - 1);
 }
 
-// The records of one call: 8 to a batch, the lanes of the last one may be fewer.
+// The records of one call, 8 to a batch. The last batch may use fewer lanes.
 struct FixedBase::Batches {
   const mp_limb_t* exponents;
   std::size_t records;
@@ -218,8 +219,8 @@ struct FixedBase::Batches {
   }
 };
 
-// Batches [begin, end) times their entries of `count` rows, the first of which is the row of window `first`; two rows
-// at a time, the second of which may be the identity.
+// Multiplies batches [begin, end) by their entries of `count` rows, the first of which belongs to window `first`. It
+// takes two rows at a time; the identity stands in for a missing second one.
 void FixedBase::multiply_rows(Batches& batches, const KernelWord* rows, std::size_t first, std::size_t count,
                               std::size_t begin, std::size_t end) const {
   const PairKernel& kernel = modulus_->kernel();
@@ -281,8 +282,8 @@ void FixedBase::multiply(mp_limb_t* pairs, const mp_limb_t* exponents, std::size
   });
 }
 
-// pairs *= the product of a batch and 1 - root * z / R^2 for the sums z of its tails: that factor's Montgomery form is
-// R - root * z / R = (R mod root) + root * (R / root - z / R).
+// pairs *= the product of a batch and 1 - root * z / R^2 for the sums z of its tails. The Montgomery form of that
+// factor is R - root * z / R = (R mod root) + root * (R / root - z / R).
 void FixedBase::finish(mp_limb_t* pairs, Batches& batches, std::size_t batch) const {
   const PairKernel& kernel = modulus_->kernel();
   const std::size_t n = modulus_->limbs(), size = kernel.batch_size(), lanes = batches.lanes(batch);

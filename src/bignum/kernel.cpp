@@ -1,4 +1,4 @@
-// What: what all kernels share (bignum/kernel.h).
+// Chooses a kernel and holds what all kernels share (bignum/kernel.h).
 #include "bignum/kernel.h"
 
 #include "base/error.h"

@@ -1,21 +1,28 @@
-// What: the AVX2 kernel (bignum/kernel.h), for processors without AVX512-IFMA: 8 lanes in digits of 27 bits, 4 lanes to
-// a
-//       vector.
-// Terms: column = the sum of all digit products of one weight, held unreduced in 64 bits; block = 6 columns, which live
-//        in registers; half = lanes 0-3 or 4-7; padded = with 6 zeros on both sides, so that a block needs no edges.
-// Layout: a part is D words of 8 lanes, word i = digit i of all lanes; an entry is the D digits of the residue, then of
-//         the tail, each padded to full cache lines; a sum is the sum of the digits of every place.
-// Invariants (value ranges): D is a multiple of 6 with R = 2^(27 D) at least 2^6 root. Inputs are below B = 4 root, so
-//   B^2 / R <= root / 4.
-//   - first part: (x y + q root) / R < 1.25 root.
-//   - second part: the digits of R - 1 - q and 1 in the low half and root - 1 in the high half add root R - q, hence
-//     (2 B^2 + q' root + root R - q) / R < 2.5 root. Both stay below 4 root: no final subtraction, ever.
-//   - sums (bignum/kernel.h): 16 first parts times one are below 25 root^2, over R 0.4 root: below 1.4 root; four pairs
-//     times one the same, below 2.4 root; a second part and such a first part stay below 4 root.
-//   - columns: at most 3 products of 156 digits (4096 bits), 3 * 156 * 2^54 < 2^63; in squares one factor has digits of
-//     28 bits and stands for two products. The instruction multiplies the low 32 bits of a word.
-//   - tails grow by the step's and 2.25 root: the top digit takes what R has no room for, below 2^40.
-//   All code is free of branches and addresses that depend on numbers: constant time.
+// The AVX2 kernel (bignum/kernel.h), for processors without AVX512-IFMA: 8 lanes in digits of 27 bits, 4 lanes per
+// vector.
+//
+// Terms
+// column: the sum of all digit products of one weight, held unreduced in 64 bits.
+// block: 6 columns, which stay in registers.
+// half: lanes 0-3 or 4-7.
+// padded: with 6 zeros on both sides, so a block needs no special case at the edges.
+//
+// Layout
+// A part is D words of 8 lanes, word i = digit i of all lanes. An entry is the D digits of the residue, then of the
+// tail, each padded to full cache lines. A sum adds up the digits of every place.
+//
+// Invariants
+// Value ranges: D is a multiple of 6 with R = 2^(27 D) at least 2^6 root. Inputs are below B = 4 root, so B^2 / R <=
+// root / 4.
+// - first part: (x y + q root) / R < 1.25 root.
+// - second part: the digits of R - 1 - q and 1 in the low half and root - 1 in the high half add root R - q, hence
+//   (2 B^2 + q' root + root R - q) / R < 2.5 root. Both stay below 4 root: there is never a final subtraction.
+// - sums (bignum/kernel.h): 16 first parts times one are below 25 root^2, over R 0.4 root: below 1.4 root. Four pairs
+//   times one give the same, below 2.4 root. A second part and such a first part stay below 4 root.
+// - columns: at most 3 products of 156 digits (4096 bits), 3 * 156 * 2^54 < 2^63. In squares one factor has digits of
+//   28 bits and stands for two products. The instruction multiplies the low 32 bits of a word.
+// - tails grow by the tail of the step and 2.25 root. The top digit, below 2^40, takes what R has no room for.
+// No branch and no address depends on a number: all code runs in constant time.
 #include "bignum/kernel.h"
 
 #if defined(__x86_64__)
@@ -47,8 +54,8 @@ PGMPC_AVX2_INLINE void store(KernelWord* words, std::size_t i, std::size_t half,
 PGMPC_AVX2_INLINE Half all(std::uint64_t value) { return _mm256_set1_epi64x(static_cast<long long>(value)); }
 PGMPC_AVX2_INLINE Half plus(Half a, Half b) { return _mm256_add_epi64(a, b); }
 
-// columns[k] += sum of x[i] * y[c + k - i] for i in [first, last); y is padded. The compiler is kept from seeing that
-// the next round reads most of the same digits of y: it would move them from register to register.
+// columns[k] += sum of x[i] * y[c + k - i] for i in [first, last); y is padded. The asm statement hides from the
+// compiler that the next round reads most of the same digits of y: it would move them from register to register.
 PGMPC_AVX2_INLINE void add_products(Half* columns, const KernelWord* x, const KernelWord* y, std::size_t c,
                                     std::size_t first, std::size_t last, std::size_t half) {
   if (first >= last) return;
@@ -77,8 +84,8 @@ struct Constants {
   const KernelWord *root, *root_less_one, *k0;  // root padded; k0 = -1/root modulo 2^27, one word
 };
 
-// out = (x y + x1 y1 - minus) / R modulo root for one half; the second factors and minus may be null. q = the quotient
-// digits. out may be a factor x.
+// out = (x y + x1 y1 - minus) / R modulo root for one half. The second factors and minus may be null. q receives the
+// quotient digits. out may be the same as a factor x.
 PGMPC_AVX2 __attribute__((noinline)) void reduce_half(KernelWord* out, KernelWord* q, Factors a, Factors b,
                                                       const KernelWord* minus, const Constants& m, std::size_t half) {
   const std::size_t d = m.digits;
@@ -92,7 +99,7 @@ PGMPC_AVX2 __attribute__((noinline)) void reduce_half(KernelWord* out, KernelWor
       if (minus != nullptr)
         columns[k] = c < d ? _mm256_sub_epi64(mask, load(minus, c + k, half)) : load(m.root_less_one, c - d + k, half);
     }
-    // The lowest x is read for the last time before its place in out is written.
+    // The lowest digits of x are read for the last time before their places in out are written.
     const std::size_t first = c < d ? 0 : c - d + 1, last = std::min(d, c + kBlock);
     add_products(columns, a.x, a.y, c, first, last, half);
     if (b.x != nullptr) add_products(columns, b.x, b.y, c, first, last, half);
@@ -123,7 +130,7 @@ void reduce(KernelWord* out, KernelWord* q, Factors a, Factors b, const KernelWo
   for (std::size_t half = 0; half < m.halves; ++half) reduce_half(out, q, a, b, minus, m, half);
 }
 
-// to = padded copy of a part, its digits times 2^shift.
+// Copies a part to `to` with padding, its digits times 2^shift. Returns `to`.
 PGMPC_AVX2 const KernelWord* pad(KernelWord* to, const KernelWord* part, std::size_t digits, int shift = 0) {
   std::fill_n(to, kBlock, KernelWord{});
   for (std::size_t i = 0; i < digits; ++i)
@@ -133,7 +140,7 @@ PGMPC_AVX2 const KernelWord* pad(KernelWord* to, const KernelWord* part, std::si
   return to;
 }
 
-// x += y as digits; the top digit keeps what is above it.
+// x += y as digits. The top digit keeps the carry out of it.
 PGMPC_AVX2 void add_digits(KernelWord* x, const KernelWord* y, std::size_t digits) {
   for (std::size_t half = 0; half < 2; ++half) {
     Half carry = _mm256_setzero_si256();
@@ -244,7 +251,7 @@ class Avx2Kernel final : public PairKernel {
   }
 
  private:
-  // out = a * (y, 0) / R, y the padded part y0 of scratch; out may be a.
+  // out = a * (y, 0) / R, where y is the padded part y0 of scratch. out may be a.
   void multiply_padded(KernelWord* out, const KernelWord* a, KernelWork& work) const {
     const Scratch s = scratch(work);
     reduce(out, s.q, {a, s.y0}, {}, nullptr, constants(work));

@@ -1,5 +1,7 @@
-// What: numbers as digits of fewer than 64 bits in the lanes of a part: what the vector kernels (IFMA, AVX2) share.
-// Terms: bignum/kernel.h; digits = how many digits a number has.
+// Numbers as digits of fewer than 64 bits in the lanes of a part, as the vector kernels (IFMA, AVX2) use them.
+//
+// Terms
+// As in bignum/kernel.h. digits: how many digits a number has.
 #pragma once
 #include <algorithm>
 
@@ -7,14 +9,14 @@
 
 namespace pgmpc {
 
-// x (n limbs) |= digit * 2^bit, where x has zeros from `bit` on; what lies above x is lost.
+// x (n limbs) |= digit * 2^bit, where x has zeros from `bit` on. Bits above x are lost.
 inline void add_bits(mp_limb_t* x, std::size_t n, std::size_t bit, std::uint64_t digit) {
   const std::size_t limb = bit / 64, shift = bit % 64;
   if (limb < n) x[limb] |= digit << shift;
   if (shift != 0 && limb + 1 < n) x[limb + 1] |= digit >> (64 - shift);
 }
 
-// One lane of a digit sequence from n limbs.
+// Splits n limbs into the digits of one lane.
 template <std::size_t kBits>
 void load_lane(KernelWord* words, std::size_t lane, std::size_t digits, const mp_limb_t* x, std::size_t n) {
   for (std::size_t i = 0; i < digits; ++i) {
@@ -25,15 +27,15 @@ void load_lane(KernelWord* words, std::size_t lane, std::size_t digits, const mp
   }
 }
 
-// One lane of a digit sequence into n limbs; what lies above them is lost.
+// Joins the digits of one lane into n limbs. Bits above them are lost.
 template <std::size_t kBits>
 void store_lane(mp_limb_t* x, std::size_t n, const KernelWord* words, std::size_t lane, std::size_t digits) {
   std::fill_n(x, n, mp_limb_t{0});
   for (std::size_t i = 0; i < digits; ++i) add_bits(x, n, i * kBits, words[i].lane[lane]);
 }
 
-// The canonical pair of a lane whose first part is below 2 root and whose second is below 3 root - 1: one subtraction,
-// which adds 1 to the second part, and two. scratch: 2n + 2 limbs.
+// Stores the canonical pair of a lane whose first part is below 2 root and whose second part is below 3 root - 1. The
+// first part needs one subtraction, which adds 1 to the second part; the second part needs two. scratch: 2n + 2 limbs.
 template <std::size_t kBits>
 void store_pair(mp_limb_t* pair, const KernelWord* batch, std::size_t lane, std::size_t digits, const Limbs& root,
                 mp_limb_t* scratch) {
@@ -49,7 +51,7 @@ void store_pair(mp_limb_t* pair, const KernelWord* batch, std::size_t lane, std:
   std::copy_n(x, n, pair + n);
 }
 
-// A number of n limbs from sums of digits.
+// Joins sums of digits into a number of n limbs.
 template <std::size_t kBits>
 void store_digit_sums(mp_limb_t* number, std::size_t n, const std::uint64_t* sums, std::size_t digits) {
   constexpr std::uint64_t kMask = (std::uint64_t{1} << kBits) - 1;

@@ -1,11 +1,13 @@
-// What: the AVX512-IFMA kernel (bignum/kernel.h): 8 lanes side by side in digits of 52 bits.
-// Layout: a part is 10K vectors, vector i = digit i of all lanes;
-//         an entry is the 10K digits of the residue, then of the tail, each padded to full cache lines;
-//         a sum is the sum of the digits of every place, below 2^64: the 2^12 tails that may go in are below 2^52
-//         there.
-// Invariants: value ranges in kernel_ifma_reduce.h: both parts of what multiply and square return are below 1.001 root,
-//             and they take anything below 4 root. All code is free of branches and
-//             addresses that depend on numbers: constant time.
+// The AVX512-IFMA kernel (bignum/kernel.h): 8 lanes side by side in digits of 52 bits.
+//
+// Layout
+// A part is 10K vectors, vector i = digit i of all lanes. An entry is the 10K digits of the residue, then of the tail,
+// each padded to full cache lines. A sum adds up the digits of every place. It stays below 2^64: each of the up to 2^12
+// tails has digits below 2^52.
+//
+// Invariants
+// multiply and square take parts below 4 root and return parts below 1.001 root (value ranges: kernel_ifma_reduce.h).
+// No branch and no address depends on a number: all code runs in constant time.
 #include "bignum/kernel.h"
 
 #if defined(__x86_64__)
@@ -73,7 +75,7 @@ PGMPC_IFMA void multiply_by_residue(Vector* out, const Vector* x, const Vector* 
   }
 }
 
-// One number of an entry per lane, into a part and back; whole blocks of 8 words, the last one with padding.
+// Reads one number of an entry per lane into a part. Whole blocks of 8 words are read, the last one with padding.
 PGMPC_IFMA void gather_part(Vector* out, const std::uint64_t* const* numbers, int digits) {
   for (int at = 0; at < digits; at += 8) {
     Vector rows[8], columns[8];
@@ -111,7 +113,7 @@ PGMPC_IFMA void add_digits(Vector* x, const Vector* y, const Vector* z, int digi
   }
 }
 
-// x += y in some lanes, as digits below 2^52.
+// x += y in the given lanes, as digits below 2^52.
 PGMPC_IFMA void add_where(Vector* x, const Vector* y, __mmask8 lanes, int digits) {
   const Vector mask = _mm512_set1_epi64(kDigitMask);
   Vector carry = _mm512_setzero_si512();
@@ -122,8 +124,8 @@ PGMPC_IFMA void add_where(Vector* x, const Vector* y, __mmask8 lanes, int digits
   }
 }
 
-// A running product x0 + root * u / R times (y, 0) and (y2, 0), in place: y y2 + q root = R t and x0 t + q' root = R
-// x0' give (x0 + root u / R) y y2 / R^2 = x0' + root ((u t - x0 q) / R - q') / R. Both residues together take 7 n^2.
+// Multiplies a running product x0 + root * u / R by (y, 0) and (y2, 0), in place. y y2 + q root = R t and x0 t + q'
+// root = R x0' give (x0 + root u / R) y y2 / R^2 = x0' + root ((u t - x0 q) / R - q') / R. Both residues take 7 n^2.
 template <int K>
 PGMPC_IFMA void multiply_chain(Vector* x, Vector* y, Vector* y2, const Constants<K>& c, Vector* scratch) {
   constexpr int n = kTile * K;
@@ -137,9 +139,9 @@ PGMPC_IFMA void multiply_chain(Vector* x, Vector* y, Vector* y2, const Constants
   std::copy_n(next, n, x);
 }
 
-// bignum/kernel.h, advance: the quotient q of the residues' product has digits up to R - 1, so q times the residue of
-// the inverse, over R, is below 1.001 root + root. Tails grow by 1.001 root of the step's and these 2.001 root: after
-// 2^11 steps they are below 2^13 root, inside the slack.
+// Implements advance. The quotient q of the residues' product has digits up to R - 1, so q times the residue of the
+// inverse, over R, is below 1.001 root + root. A step adds 1.001 root of its own tail and these 2.001 root to a tail.
+// After 2^11 steps tails are below 2^13 root, inside the slack.
 template <int K>
 PGMPC_IFMA void advance_powers(Vector* power, const Vector* step, const Constants<K>& c, Vector* scratch) {
   constexpr int n = kTile * K;
@@ -277,11 +279,11 @@ class IfmaKernel final : public PairKernel {
   KernelWords constants_;  // a Constants<K>
 };
 
-// Fermat tests. The base is 2: a window of 3 exponent bits costs 3 squarings and a shift by up to 7 bits. The shifted
-// value is below 2^7 * 1.25 candidate, its square over R below 2^14 * 1.6 * 2^-16 = 0.4 candidate: inside the slack.
+// Fermat tests to base 2: a window of 3 exponent bits costs 3 squarings and a shift by up to 7 bits. The shifted value
+// is below 2^7 * 1.25 candidate, its square over R below 2^14 * 1.6 * 2^-16 = 0.4 candidate: inside the slack.
 constexpr std::size_t kShiftWindow = 3;
 
-// out = x * 2^shift, shift below 8 and different in every lane; digits stay below 2^52.
+// out = x * 2^shift, with a shift below 8 that differs from lane to lane. Digits stay below 2^52.
 PGMPC_IFMA void shift_up(Vector* out, const Vector* x, const Vector* shifts, int digits) {
   const Vector mask = _mm512_set1_epi64(kDigitMask), shift = *shifts;
   const Vector rest = _mm512_sub_epi64(_mm512_set1_epi64(kDigitBits), shift);
@@ -304,7 +306,7 @@ PGMPC_IFMA void leave_montgomery(Vector* out, const Vector* x, const Vector* one
   ifma::reduce_plain<K>(out, q, x, one, c, scratch);
 }
 
-// Bits [bit, bit + 3) of m - 1, m odd.
+// Bits [bit, bit + 3) of m - 1 for an odd m.
 std::uint64_t window_of(const mp_limb_t* m, std::size_t n, std::size_t bit) {
   const auto limb = [&](std::size_t i) { return i == 0 ? m[0] - 1 : i < n ? m[i] : mp_limb_t{0}; };
   mp_limb_t value = limb(bit / 64) >> bit % 64;
@@ -340,7 +342,7 @@ unsigned fermat_batch(const mp_limb_t* candidates, std::size_t n, std::size_t co
     shift_up(vectors(y), vectors(x), vectors(shift), static_cast<int>(digits));
     std::swap(x, y);
   }
-  // Out of the Montgomery form the value is at most the candidate, so it is 1 modulo the candidate only as 1.
+  // Outside the Montgomery form the value is at most the candidate, so it is 1 modulo the candidate only if it is 1.
   leave_montgomery<K>(vectors(y), vectors(x), vectors(one), c, vectors(q), vectors(shift + 1));
   unsigned passed = 0;
   for (std::size_t lane = 0; lane < count; ++lane) {

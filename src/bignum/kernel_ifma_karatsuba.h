@@ -1,24 +1,29 @@
-// What: products of long numbers for the IFMA kernel by Karatsuba's method: with halves x = l + h B and y = l' + h' B,
-//       the middle of x y is (l + h)(l' + h') - l l' - h h', so that three products of half the length do for four.
-//       Halves of three tiles, and numbers of three, go on in kernel_ifma_three.h. The multiply-adds that this saves go
-//       to the processor's scarcest unit; the additions go to others.
-// Terms: as in kernel_ifma_tiles.h; half = 5K digits; B = 2^(52 * 5K).
-// Invariants: as in kernel_ifma_three.h. A column of the middle minus both ends stays within 240 * 2^52, with an end on
-//             top 320 * 2^52; two such products and a reduction, which adds less than 320 * 2^52, stay within 2^62.
+// Products of long numbers for the IFMA kernel by Karatsuba's method.
+// With halves x = l + h B and y = l' + h' B, the middle of x y is (l + h)(l' + h') - l l' - h h'. So three products of
+// half the length replace four. Halves of three tiles, and numbers of three, use kernel_ifma_three.h. The method saves
+// multiply-adds, for which the processor has the fewest units; the additions run on others.
+//
+// Terms
+// As in kernel_ifma_tiles.h. half: 5K digits. B = 2^(52 * 5K).
+//
+// Invariants
+// As in kernel_ifma_three.h. A column of the middle minus both ends stays within 240 * 2^52, with an end added within
+// 320 * 2^52. Two such products and a reduction, which adds less than 320 * 2^52, stay within 2^62.
 #pragma once
 #include "bignum/kernel_ifma_three.h"
 
 namespace pgmpc::ifma {
 
-// From 30 digits on the additions cost less than what is saved; numbers of three and of six tiles are those in use.
+// From 30 digits on, the additions cost less than the multiplications that they save. A 3072-bit key uses numbers of
+// three and of six tiles.
 template <int K>
 inline constexpr bool kKaratsuba = K == 3 || (K % 2 == 0 && K >= 6);
 
-// Vectors of scratch: the columns of a sum of products, and what it takes to make them.
+// Scratch in vectors: the columns of a sum of products, and the memory that computing them needs.
 template <int K>
 inline constexpr int kKaratsubaScratch = kKaratsuba<K> ? (4 * kTile * K) + 121 : 0;
 
-// A tile of columns goes to its place.
+// Writes or adds a tile of columns to out.
 template <bool kAdd>
 PGMPC_IFMA_INLINE void put(Vector* out, const Vector* columns) {
 #pragma GCC unroll 16
@@ -45,8 +50,8 @@ PGMPC_IFMA __attribute__((noinline)) void product_columns(Vector* __restrict out
   }
 }
 
-// Both halves of x, and of y, as one sum of digits below 2^52; above: the lanes that have a bit above. The carries of
-// the two run side by side.
+// The sum of both halves of x, and of y, as digits below 2^52. above: the lanes whose sum has one more bit. The two
+// carries are computed side by side.
 struct HalfSums {
   Vector *x, *y;
   __mmask8 above_x, above_y;
@@ -67,8 +72,8 @@ PGMPC_IFMA_INLINE HalfSums add_halves(Vector* __restrict out, const Vector* x, c
   return {out, out + half, _mm512_test_epi64_mask(carry_x, carry_x), _mm512_test_epi64_mask(carry_y, carry_y)};
 }
 
-// The two ends of x * y go, or are added, to `ends` (20K columns), the product of the sums of halves to `middle` (10K +
-// 1 columns). sums: 20K vectors of scratch.
+// Writes the two ends of x * y to `ends` (20K columns), or adds them with kAdd. The product of the sums of halves goes
+// to `middle` (10K + 1 columns). sums: 20K vectors of scratch.
 template <int K, bool kAdd>
 PGMPC_IFMA void add_karatsuba(Vector* __restrict ends, Vector* __restrict middle, Vector* __restrict sums,
                               const Vector* x, const Vector* y) {
@@ -85,7 +90,7 @@ PGMPC_IFMA void add_karatsuba(Vector* __restrict ends, Vector* __restrict middle
   middle[n] = _mm512_mask_add_epi64(middle[n], both.above_x & both.above_y, middle[n], _mm512_set1_epi64(1));
 }
 
-// The columns of x * y + x1 * y1, x1 may be null: 20K vectors at the beginning of scratch.
+// Returns the columns of x * y + x1 * y1, where x1 may be null: 20K vectors at the beginning of scratch.
 template <int K>
 PGMPC_IFMA Vector* karatsuba(Vector* scratch, const Vector* x, const Vector* y, const Vector* x1, const Vector* y1) {
   constexpr int half = kTile * K / 2, n = kTile * K;

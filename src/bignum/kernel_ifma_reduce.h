@@ -1,18 +1,21 @@
-// What: Montgomery products of the IFMA kernel, built from the tiles: R = 2^(520 K) for numbers of K tiles.
-// Terms: product scanning = the result is computed tile column by tile column, so that only 20 columns live at a time;
-//        slack = the bits that R has above root, at least 16.
-//        extra = what is added to a product beside the two factors' digits, in the low and in the high half.
-// Invariants (value ranges): let inputs be below 4 root, or one a sum of up to 16 results (bignum/kernel.h) and the
-//   other a result: a product P is below 18 root^2, and P / R below 2^-11 root.
-//   - without extra, and reduce_square: (P + q root) / R < 2^-11 root + root.
-//   - LessQuotient, with q < R of the first part: (2 P - q + q' root) / R < 2^-10 root + root. It is an integer above
-//     -1, so it is not negative.
-//   Both stay below 4 root: no final subtraction, ever. The top carry is 0 for the same reason.
-//   - Chain (multiply_chain): u t + x0 (R - q) + q'' root, over R, is below 3.01 root for any u below R. What is taken
-//     off, x0 and q', makes that negative as a rule: with delta = 3 root - (R modulo root) the sum is above -R and
-//     below 7 root, and R + delta is a multiple of root. A carry of -1 says that the digits hold the sum and R, which
-//     is right; a carry of 0 that R is missing: R modulo root is added, and the result is below 8 root. Hence u is
-//     below R again.
+// Montgomery products of the IFMA kernel, built from tiles: R = 2^(520 K) for numbers of K tiles.
+//
+// Terms
+// product scanning: the result is computed tile column by tile column, so only 20 columns exist at a time.
+// slack: the bits that R has above root, at least 16.
+// extra: what is added to a product beside the digits of the two factors, in the low and in the high half.
+//
+// Invariants
+// Value ranges: let inputs be below 4 root, or one a sum of up to 16 results (bignum/kernel.h) and the other a result.
+// Then a product P is below 18 root^2, and P / R is below 2^-11 root.
+// - without extra, and reduce_square: (P + q root) / R < 2^-11 root + root.
+// - LessQuotient, with q < R of the first part: (2 P - q + q' root) / R < 2^-10 root + root. It is an integer
+//   above -1, so it is not negative.
+// Both stay below 4 root, so there is never a final subtraction. The top carry is 0 for the same reason.
+// - Chain (multiply_chain): (u t + x0 (R - q) + q'' root) / R is below 3.01 root for any u below R. Subtracting x0 and
+//   q' usually makes that negative. With delta = 3 root - (R modulo root) the sum is above -R and below 7 root, and
+//   R + delta is a multiple of root. A carry of -1 says that the digits hold the sum and R, which is right. A carry of
+//   0 says that R is missing. Then R modulo root is added, and the result is below 8 root. Hence u is below R again.
 #pragma once
 #include "bignum/kernel_ifma_karatsuba.h"
 #include "bignum/kernel_ifma_tiles.h"
@@ -30,7 +33,7 @@ struct Constants {
   TileSum root_sum;         // of the three lowest tiles of root, for kReduceThree
 };
 
-// Numbers whose reduction goes three tiles at a time.
+// Numbers that are reduced three tiles at a time.
 template <int K>
 inline constexpr bool kReduceThree = K == 3 || K == 6;
 
@@ -39,7 +42,7 @@ struct NoExtra {
   PGMPC_IFMA void high(Vector*, int) const {}
 };
 
-// Less q / R. What is reduced may be negative then, but not below -R, and it is a multiple of R.
+// Subtracts q / R. The number to be reduced may become negative, but not below -R, and it is a multiple of R.
 struct LessQuotient {
   const Vector* q;
 
@@ -49,7 +52,7 @@ struct LessQuotient {
   PGMPC_IFMA void high(Vector*, int) const {}
 };
 
-// Plus x0 / R + delta - x0 - q.
+// Adds x0 / R + delta - x0 - q.
 struct Chain {
   const Vector *x0, *q, *delta;
 
@@ -63,7 +66,7 @@ struct Chain {
   }
 };
 
-// And columns (20K) of products made elsewhere.
+// Adds the columns (20K) of products computed elsewhere, and another extra.
 template <int K, typename Extra>
 struct WithColumns {
   const Vector* made;
@@ -79,8 +82,8 @@ struct WithColumns {
   }
 };
 
-// out = (x * y + x1 * y1) / R and the extra, modulo root; x and x1 may be null. q = the quotient digits, which overlap
-// nothing. out may be one of the factors: tile i of it is written when the tiles up to i of both have been read.
+// out = (x * y + x1 * y1) / R and the extra, modulo root; x and x1 may be null. q receives the quotient digits and
+// overlaps nothing. out may be one of the factors: its tile i is written when the tiles up to i of both have been read.
 // Returns the carry above out.
 template <int K, typename Extra>
 PGMPC_IFMA __attribute__((noinline)) Vector reduce_product(Vector* out, Vector* __restrict q, const Vector* x,
@@ -113,7 +116,7 @@ PGMPC_IFMA __attribute__((noinline)) Vector reduce_product(Vector* out, Vector* 
   return normalise(out + kTile * (K - 1), columns, carry);
 }
 
-// What three_tile_quotient adds to three tiles of low columns, from tile `first` on.
+// The part of the extra that three_tile_quotient adds to three tiles of low columns, from tile `first` on.
 template <typename Extra>
 struct LowFrom {
   const Extra& extra;
@@ -123,8 +126,8 @@ struct LowFrom {
   }
 };
 
-// reduce_product for columns (20K) that are made, which it changes. Six tiles take their lower half with three tiles of
-// quotient, then the next half: 28 products of tiles for 36. scratch: 120 vectors.
+// reduce_product for columns (20K) that are already computed; it changes them. With six tiles, it clears the lower half
+// by three tiles of quotient, then the next half: 28 products of tiles instead of 36. scratch: 120 vectors.
 template <int K, typename Extra>
 PGMPC_IFMA Vector reduce_columns(Vector* out, Vector* q, Vector* made, const Extra& extra, const Constants<K>& c,
                                  Vector* scratch) {
@@ -146,7 +149,8 @@ PGMPC_IFMA Vector reduce_columns(Vector* out, Vector* q, Vector* made, const Ext
   return carry;
 }
 
-// The same by Karatsuba's method where that is faster. scratch: kKaratsubaScratch vectors; out may be any factor then.
+// reduce_product, by Karatsuba's method where that is faster; out may be any factor then. scratch: kKaratsubaScratch
+// vectors.
 template <int K, typename Extra>
 PGMPC_IFMA Vector reduce(Vector* out, Vector* q, const Vector* x, const Vector* y, const Vector* x1, const Vector* y1,
                          Extra extra, const Constants<K>& c, Vector* scratch) {
@@ -167,9 +171,9 @@ PGMPC_IFMA void reduce_plain(Vector* out, Vector* q, const Vector* x, const Vect
   reduce<K>(out, q, x, y, nullptr, nullptr, NoExtra{}, c, scratch);
 }
 
-// kSquare: out = x * x / R; otherwise out = (2 * x * y - minus) / R. Half the products of reduce_product: those that
-// occur twice are added up once and doubled, hence fresh columns for every tile column; the upper ten go over in
-// `above`.
+// kSquare: out = x * x / R; otherwise out = (2 * x * y - minus) / R. It takes half the products of reduce_product,
+// because those that occur twice are added up once and doubled. Doubling needs fresh columns for every tile column, so
+// `above` carries the upper ten over.
 template <int K, bool kSquare>
 PGMPC_IFMA __attribute__((noinline)) void reduce_square(Vector* __restrict out, Vector* __restrict q, const Vector* x,
                                                         const Vector* y, const Vector* minus, const Constants<K>& c) {
@@ -239,7 +243,7 @@ PGMPC_IFMA void reduce_double(Vector* __restrict out, Vector* __restrict q, cons
   }
 }
 
-// Both parts of the square of a pair of three tiles, which share the sums of x's tiles. scratch: kKaratsubaScratch<3>.
+// Both parts of the square of a pair of three tiles. They share the sums of x's tiles. scratch: kKaratsubaScratch<3>.
 PGMPC_IFMA inline void square_three_tiles(Vector* __restrict out, Vector* __restrict q, const Vector* x,
                                           const Constants<3>& c, Vector* __restrict scratch) {
   constexpr int n = 3 * kTile;
@@ -251,7 +255,7 @@ PGMPC_IFMA inline void square_three_tiles(Vector* __restrict out, Vector* __rest
   reduce_columns<3>(out + n, q + n, columns, LessQuotient{q}, c, rest);
 }
 
-// A pair of three tiles times (y, 0), in the same way.
+// A pair of three tiles times (y, 0). Both parts share the sums of y's tiles.
 PGMPC_IFMA inline void multiply_three_tiles(Vector* __restrict out, Vector* __restrict q, const Vector* x,
                                             const Vector* y, const Constants<3>& c, Vector* __restrict scratch) {
   constexpr int n = 3 * kTile;

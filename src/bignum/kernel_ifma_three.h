@@ -1,15 +1,21 @@
-// What: numbers of three tiles (1536 bits: p and q of a 3072-bit key) in the IFMA kernel: products, squares and the
-//       reduction by Karatsuba's method, which computes the middle of tiles i and k from the products of equal places:
-//       x_i y_k + x_k y_i = (x_i + x_k)(y_i + y_k) - x_i y_i - x_k y_k. In products of tiles: 6 for 9; in squares of
-//       tiles 6 for 3 and 3 products; in the reduction, where only the last two tiles of the quotient are known
-//       together, 8 for 9. Longer numbers are made of these (kernel_ifma_karatsuba.h, kernel_ifma_reduce.h).
-// Terms: as in kernel_ifma_tiles.h; middle = the part of a product that two tiles make together.
-// Invariants: digits of factors are below 2^52, so a sum of two tiles has one bit above its digits in some lanes, which
-//             masks multiply. Columns hold the product as a whole only: a single one may be negative, as a number of 64
-//             bits with a sign. A tile's product has 20 terms below 2^52 in a column; three tiles take at most four of
-//             them off or three up, so what a function here adds to a column stays within 80 * 2^52.
-// settle() keeps the compiler from moving loads across it: a step needs nearly all 32 registers, and numbers loaded
-// ahead of it push others into memory (measured: a tenth of the time).
+// Numbers of three tiles (1536 bits: p and q of a 3072-bit key) in the IFMA kernel: products, squares and the reduction
+// by Karatsuba's method.
+// The method computes the middle of tiles i and k from the products of equal places: x_i y_k + x_k y_i = (x_i +
+// x_k)(y_i + y_k) - x_i y_i - x_k y_k. A product takes 6 products of tiles instead of 9, a square 6 squares of tiles
+// instead of 3 squares and 3 products. The reduction takes 8 instead of 9, because only the last two tiles of the
+// quotient are known together. Longer numbers are built from these (kernel_ifma_karatsuba.h, kernel_ifma_reduce.h).
+//
+// Terms
+// As in kernel_ifma_tiles.h. middle: the part of a product that two tiles make together.
+//
+// Invariants
+// Digits of factors are below 2^52, so a sum of two tiles has one more bit above its digits in some lanes. Products
+// with that bit are masked additions. Only all columns together hold the product: a single column may be negative, as a
+// signed 64-bit number. A tile's product has 20 terms below 2^52 in a column. A column of a three-tile product has at
+// most four of these subtracted or three added, so a function here adds at most 80 * 2^52 to it.
+//
+// settle() keeps the compiler from moving loads across it. A step needs nearly all 32 registers, and numbers loaded
+// early push others into memory (measured: a tenth of the time).
 #pragma once
 #include "bignum/kernel_ifma_tiles.h"
 
@@ -17,8 +23,8 @@ namespace pgmpc::ifma {
 
 PGMPC_IFMA_INLINE void settle() { __asm__ volatile("" ::: "memory"); }
 
-// The sums of two tiles of a number of three tiles, 0 + 1, 0 + 2 and 1 + 2, as digits below 2^52; lanes with a bit
-// above.
+// The sums of the tiles 0 + 1, 0 + 2 and 1 + 2 of a number of three tiles, as digits below 2^52. above: the lanes whose
+// sum has one more bit.
 struct TileSums {
   Vector* digits;
   __mmask8 above[3];
@@ -43,7 +49,8 @@ PGMPC_IFMA_INLINE TileSums add_tiles(Vector* __restrict out, const Vector* x) {
            _mm512_test_epi64_mask(carry[2], carry[2])}};
 }
 
-// columns += the product of the k-th sums, without the bit above its two tiles: returns the lanes that have it.
+// columns += the product of the k-th sums, except the product of their two bits above the digits. Returns the lanes
+// where both have that bit.
 PGMPC_IFMA_INLINE __mmask8 add_sum_product(Vector* columns, const TileSums& x, const TileSums& y, int k) {
   const Vector *a = x.digits + kTile * k, *b = y.digits + kTile * k;
   add_product(columns, a, b);
@@ -55,7 +62,7 @@ PGMPC_IFMA_INLINE __mmask8 add_sum_product(Vector* columns, const TileSums& x, c
   return x.above[k] & y.above[k];
 }
 
-// out = the sum of two tiles as digits below 2^52; returns the carry above them.
+// out = the sum of two tiles as digits below 2^52. Returns the carry above them.
 PGMPC_IFMA_INLINE Vector add_two_tiles(Vector* __restrict out, const Vector* x, const Vector* y) {
   const Vector mask = _mm512_set1_epi64(kDigitMask);
   Vector carry = _mm512_setzero_si512();
@@ -68,7 +75,7 @@ PGMPC_IFMA_INLINE Vector add_two_tiles(Vector* __restrict out, const Vector* x, 
   return carry;
 }
 
-// Where the products of equal places stand: two tiles of columns each.
+// Where the products of equal places are stored: two tiles of columns each.
 struct EqualPlaces {
   const Vector *low[3], *high[3];
 };
@@ -88,7 +95,8 @@ PGMPC_IFMA_INLINE void put_column(Vector& out, Vector column) {
   out = kAdd ? _mm512_add_epi64(out, column) : column;
 }
 
-// columns = what else stands in the two tiles of a middle, less the products of equal places of its two tiles.
+// columns = lower and upper, what already stands in the two tiles of a middle, less the products of equal places of its
+// two tiles.
 PGMPC_IFMA_INLINE void begin_middle(Vector* columns, const Vector* lower, const Vector* upper,
                                     const EqualPlaces& places, int first, int second) {
 #pragma GCC unroll 16
@@ -105,7 +113,7 @@ PGMPC_IFMA_INLINE __mmask8 add_middle(Vector* columns, const TileSums& sums_x, c
   return above;
 }
 
-// out (60 columns) = x * y, or with kDouble twice that; with kAdd it is added to what is there. scratch: 60 vectors.
+// out (60 columns) = x * y, or twice that with kDouble. With kAdd it is added to out. scratch: 60 vectors.
 template <bool kDouble, bool kAdd>
 PGMPC_IFMA __attribute__((noinline)) void three_tile_columns(Vector* __restrict out, const Vector* x, const Vector* y,
                                                              const TileSums& sums_x, const TileSums& sums_y,
@@ -200,7 +208,7 @@ PGMPC_IFMA __attribute__((noinline)) inline void three_tile_square(Vector* __res
   out[5 * kTile] = _mm512_mask_add_epi64(out[5 * kTile], sums.above[2], out[5 * kTile], one);
 }
 
-// The sum of the second and the third tile of a modulus, digits below 2^52, and the bit above them.
+// The sum of the second and the third tile of a modulus: digits below 2^52, and the bit above them.
 struct TileSum {
   Vector digits[kTile];
   Vector above;
@@ -209,8 +217,8 @@ PGMPC_IFMA_INLINE void add_upper_tiles(TileSum& out, const Vector* x) {
   out.above = add_two_tiles(out.digits, x + kTile, x + 2 * kTile);
 }
 
-// q = the 30 quotient digits that clear the lowest 30 of 60 columns; the others gain the upper half of q * root and the
-// carry. root_sum = add_upper_tiles(root). low adds the extra to the low columns (kernel_ifma_reduce.h).
+// q = the 30 quotient digits that clear the lowest 30 of 60 columns. The other columns gain the upper half of q * root
+// and the carry. root_sum = add_upper_tiles(root). low adds the extra to the low columns (kernel_ifma_reduce.h).
 template <typename Low>
 PGMPC_IFMA __attribute__((noinline)) void three_tile_quotient(Vector* __restrict q, Vector* __restrict made,
                                                               const Vector* root, const TileSum& root_sum, Vector k0,
@@ -234,7 +242,8 @@ PGMPC_IFMA __attribute__((noinline)) void three_tile_quotient(Vector* __restrict
 #pragma GCC unroll 16
   for (int i = 0; i < kTile; ++i) made[2 * kTile + i] = columns[kTile + i];
   settle();
-  // The second tile of q and of root: in its place, and off the middle of the second and third.
+  // The product of the second tiles of q and root is added in its place and subtracted from the middle of the second
+  // and third tiles.
   clear(columns, 2 * kTile);
   add_product(columns, q + kTile, root + kTile);
   settle();
@@ -253,7 +262,7 @@ PGMPC_IFMA __attribute__((noinline)) void three_tile_quotient(Vector* __restrict
 #pragma GCC unroll 16
   for (int i = 0; i < kTile; ++i) made[3 * kTile + i] = columns[kTile + i];
   settle();
-  // The third tile of both, in the same way; and the middle.
+  // The same for the third tiles of both, then the middle.
   clear(columns, 2 * kTile);
   add_product(columns, q + 2 * kTile, root + 2 * kTile);
   settle();

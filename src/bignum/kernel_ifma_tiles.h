@@ -1,15 +1,22 @@
-// What: the register tiles of the IFMA kernel (bignum/kernel_ifma.cpp): products of 10 by 10 digits in 8 lanes.
-// Terms: digit = 52 bits of a number; vector = the same digit of 8 lanes; tile = 10 digits; column = the sum of all
-//        digit products of one weight, held unreduced in 64 bits.
-// Invariants: digits that enter a product are below 2^52 (the instructions use the low 52 bits only). A column gains at
-//   most two halves of every product: 3 products of 80 digits (4096 bits) add less than 3 * 80 * 2 * 2^52 < 2^61, and
-//   doubled (squares) less than 2^62, so no column overflows. 20 columns, 10 digits and a factor fit the 32 registers:
-//   nothing is stored inside a tile.
-// Every function carries the target attribute: the file is compiled for any x86-64, the functions run only where
-// ifma_supported() says so.
+// The register tiles of the IFMA kernel (bignum/kernel_ifma.cpp): products of 10 by 10 digits in 8 lanes.
+//
+// Terms
+// digit: 52 bits of a number.
+// vector: the same digit of 8 lanes.
+// tile: 10 digits.
+// column: the sum of all digit products of one weight, held unreduced in 64 bits.
+//
+// Invariants
+// Digits that enter a product are below 2^52: the instructions use the low 52 bits only. A column gains at most two
+// halves of every product. So 3 products of 80 digits (4096 bits) add less than 3 * 80 * 2 * 2^52 < 2^61, and doubled
+// (squares) less than 2^62: no column overflows. 20 columns, 10 digits and a factor fit the 32 registers, so nothing is
+// stored inside a tile.
+//
+// Every function carries the target attribute, so the file is compiled for any x86-64. The functions may run only where
+// ifma_supported() is true.
 #pragma once
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wuninitialized"  // GCC 12's own headers, fixed in GCC 13
+#pragma GCC diagnostic ignored "-Wuninitialized"  // warnings of GCC 12's own headers, fixed in GCC 13
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
 #pragma GCC diagnostic pop
@@ -49,7 +56,7 @@ PGMPC_IFMA_INLINE void add_product(Vector* columns, const Vector* a, const Vecto
   }
 }
 
-// columns += the products a[i] * a[j] with i < j, which a square has twice.
+// columns += the products a[i] * a[j] with i < j, which occur twice in a square.
 PGMPC_IFMA_INLINE void add_mixed(Vector* columns, const Vector* a) {
   Vector digits[kTile];
 #pragma GCC unroll 16
@@ -73,9 +80,9 @@ PGMPC_IFMA_INLINE void add_squares(Vector* columns, const Vector* a) {
   }
 }
 
-// Derives 10 quotient digits q so that columns + q * root has 0 in its low 10 digits, adds q times the lowest 10 digits
-// of root and carries into columns[10]. The low half of q * root[0] is never computed: with the low 52 bits of the
-// column it makes 2^52, or 0 where they are 0, so the carry is the column over 2^52, rounded up.
+// Computes 10 quotient digits q so that columns + q * root has 0 in its low 10 digits. It adds q times the lowest 10
+// digits of root and carries into columns[10]. The low half of q * root[0] is never computed: together with the low 52
+// bits of the column it is 2^52, or 0 where these bits are 0. So the carry is the column over 2^52, rounded up.
 PGMPC_IFMA_INLINE void add_quotient(Vector* columns, Vector* q, const Vector* root, Vector k0) {
   const Vector zero = _mm512_setzero_si512(), mask = _mm512_set1_epi64(kDigitMask);
 #pragma GCC unroll 16
@@ -94,7 +101,7 @@ PGMPC_IFMA_INLINE void add_quotient(Vector* columns, Vector* q, const Vector* ro
   }
 }
 
-// The low 10 columns are done: the high ones take their place.
+// Moves the high 10 columns down when the low ones are done.
 PGMPC_IFMA_INLINE void shift_down(Vector* columns) {
 #pragma GCC unroll 16
   for (int i = 0; i < kTile; ++i) {
@@ -108,7 +115,7 @@ PGMPC_IFMA_INLINE void add_vectors(Vector* columns, const Vector* a) {
   for (int i = 0; i < kTile; ++i) columns[i] = _mm512_add_epi64(columns[i], a[i]);
 }
 
-// A column may be negative then, as a number of 64 bits with a sign.
+// A column may become negative, as a signed 64-bit number.
 PGMPC_IFMA_INLINE void subtract_vectors(Vector* columns, const Vector* a) {
 #pragma GCC unroll 16
   for (int i = 0; i < kTile; ++i) columns[i] = _mm512_sub_epi64(columns[i], a[i]);
@@ -119,7 +126,7 @@ PGMPC_IFMA_INLINE void double_columns(Vector* columns) {
   for (int i = 0; i < 2 * kTile; ++i) columns[i] = _mm512_add_epi64(columns[i], columns[i]);
 }
 
-// out = 10 columns as digits below 2^52; returns the carry. Columns and carries have a sign.
+// out = 10 columns as digits below 2^52. Returns the carry. Columns and carries are signed.
 PGMPC_IFMA_INLINE Vector normalise(Vector* out, const Vector* columns, Vector carry) {
   const Vector mask = _mm512_set1_epi64(kDigitMask);
 #pragma GCC unroll 16
@@ -131,7 +138,7 @@ PGMPC_IFMA_INLINE Vector normalise(Vector* out, const Vector* columns, Vector ca
   return carry;
 }
 
-// 8 words of each of 8 lanes, lane by lane, into 8 vectors, word by word; and back: the transposition is its own
+// Transposes 8 vectors: r holds 8 words of each lane, out holds the 8 lanes of each word. The transposition is its own
 // inverse.
 PGMPC_IFMA_INLINE void transpose(Vector* out, const Vector* r) {
   const Vector t0 = _mm512_unpacklo_epi64(r[0], r[1]), t1 = _mm512_unpackhi_epi64(r[0], r[1]);

@@ -1,16 +1,23 @@
-// What: the portable kernel (bignum/kernel.h): one lane after the other on GMP's mpn functions, R = 2^(64n).
-// Layout: a part holds its lanes one after the other, n limbs each; an entry is residue and tail, a sum n + 1 limbs,
-//         both padded.
-// Invariants (value ranges): all pairs are canonical. R has no slack above root (p and q have their top bits set), so
-//   the reductions end with subtractions, all of them in constant time:
-//   - first part: x0 y0 < root^2, so (x0 y0 + q root) / R < 2 root: one subtraction. Taking root off the first part
-//     means adding 1 to the second: the subtraction reports whether it happened.
-//   - second part: x0 y1 + x1 y0 - q lies in (-R, 2 root^2); root * R is added where it is negative. After the
-//     reduction it is below 3 root - 1, with the 1 from the first part below 3 root: two subtractions.
-//   - powers: residues and tails are below root. Taking root off the residue t means taking R^2 / t off its tail, which
-//     is the residue v of the inverse: the tail gains (q v) / R - v where root was taken.
-//   In constant timing products are GMP's mpn_sec functions (schoolbook); else mpn_mul_n, which compares its operands
-//   above its Karatsuba threshold. mpn_addmul_1, mpn_add_n, mpn_sub_n and the mpn_cnd functions are constant-time.
+// The portable kernel (bignum/kernel.h): one lane after the other on GMP's mpn functions, R = 2^(64n).
+//
+// Layout
+// A part holds its lanes one after the other, n limbs each. An entry is residue and tail, a sum is n + 1 limbs, both
+// padded.
+//
+// Invariants
+// Value ranges: all pairs are canonical. R has no slack above root (p and q have their top bits set), so the reductions
+// end with subtractions, all of them in constant time.
+// - first part: x0 y0 < root^2, so (x0 y0 + q root) / R < 2 root: one subtraction. Subtracting root from the first part
+//   means adding 1 to the second, so the subtraction reports whether it happened.
+// - second part: x0 y1 + x1 y0 - q lies in (-R, 2 root^2); root * R is added where it is negative. After the
+//   reduction it is below 3 root - 1, with the 1 from the first part below 3 root: two subtractions.
+// - powers: residues and tails are below root. Subtracting root from the residue t means subtracting R^2 / t from its
+//   tail, which is the residue v of the inverse: the tail gains (q v) / R - v where root was subtracted.
+//
+// Security
+// With Timing::constant, products are GMP's mpn_sec functions (schoolbook). Otherwise they are mpn_mul_n, which
+// compares its operands above its Karatsuba threshold. mpn_addmul_1, mpn_add_n, mpn_sub_n and the mpn_cnd functions run
+// in constant time.
 #include <algorithm>
 
 #include "bignum/kernel.h"
@@ -57,7 +64,7 @@ class PortableKernel final : public PairKernel {
     for (std::size_t lane = 0; lane < work.lanes; ++lane) add_modulo(of(sum, 0, lane), of(x, 0, lane), scratch(work));
   }
 
-  // Root taken off the first part is 1 more in the second.
+  // Subtracting root from the first part adds 1 to the second.
   void add(KernelWord* sum, const KernelWord* x, KernelWork& work) const override {
     const Scratch s = scratch(work);
     for (std::size_t lane = 0; lane < work.lanes; ++lane) {
@@ -101,7 +108,7 @@ class PortableKernel final : public PairKernel {
     std::fill_n(to, words, mp_limb_t{0});
     for (std::size_t entry = 0; entry < count; ++entry, from += words) {
       const std::uint64_t difference = entry ^ index;
-      const mp_limb_t mask = ((difference | (0 - difference)) >> 63) - 1;  // all ones where they are equal
+      const mp_limb_t mask = ((difference | (0 - difference)) >> 63) - 1;  // all ones where entry and index are equal
       for (std::size_t i = 0; i < words; ++i) to[i] |= from[i] & mask;
     }
   }
@@ -137,7 +144,7 @@ class PortableKernel final : public PairKernel {
       mpn_mul_n(out, x, y, n_);
   }
 
-  // out = REDC(s.product), the quotient digits in s.q; returns what the second part gains.
+  // out = REDC(s.product), with the quotient digits in s.q. Returns what the second part gains.
   mp_limb_t first_part(mp_limb_t* out, const Scratch& s) const {
     mp_limb_t high = montgomery_reduce(s.product, s.q, root().data(), n_, k0_);
     const mp_limb_t taken = subtract_once(s.product + n_, high, root().data(), limbs(), s.tmp);
@@ -187,7 +194,7 @@ class PortableKernel final : public PairKernel {
     second_part(out1, s.second, high, gain, s);
   }
 
-  // x += y modulo root, both below root; returns 1 where root was taken off.
+  // x += y modulo root, both below root. Returns 1 if root was subtracted.
   mp_limb_t add_modulo(mp_limb_t* x, const mp_limb_t* y, const Scratch& s) const {
     mp_limb_t high = mpn_add_n(x, x, y, n_);
     return subtract_once(x, high, root().data(), limbs(), s.tmp);
@@ -205,7 +212,7 @@ class PortableKernel final : public PairKernel {
     advance_tail(of(power, 3, lane), of(step, 3, lane), s.second, y, taken_inverse, s);
   }
 
-  // z += step + q * v / R, less v where root was taken off the residue; v is the residue of the inverse.
+  // z += step + q * v / R, less v where root was subtracted from the residue; v is the residue of the inverse.
   void advance_tail(mp_limb_t* z, const mp_limb_t* step, mp_limb_t* q, const mp_limb_t* v, mp_limb_t taken,
                     const Scratch& s) const {
     product_of(s.product, q, v, s.rest);

@@ -1,4 +1,4 @@
-// What: the bodies of bignum/montgomery.h.
+// Implements bignum/montgomery.h.
 #include "bignum/montgomery.h"
 
 #include <algorithm>
@@ -6,7 +6,7 @@
 namespace pgmpc {
 
 mp_limb_t negative_inverse(mp_limb_t x) {
-  mp_limb_t inverse = x;  // 3 bits, doubled by each step
+  mp_limb_t inverse = x;  // right in 3 bits; each step doubles their number
   for (int i = 0; i < 5; ++i) inverse *= 2 - x * inverse;
   return 0 - inverse;
 }
@@ -14,7 +14,7 @@ mp_limb_t negative_inverse(mp_limb_t x) {
 mp_limb_t montgomery_reduce(mp_limb_t* product, mp_limb_t* q, const mp_limb_t* root, mp_size_t n, mp_limb_t k0) {
   for (mp_size_t i = 0; i < n; ++i) {
     q[i] = product[i] * k0;
-    product[i] = mpn_addmul_1(product + i, root, n, q[i]);  // the limb has become 0: room for the carry
+    product[i] = mpn_addmul_1(product + i, root, n, q[i]);  // the limb has become 0 and takes the carry
   }
   return mpn_add_n(product + n, product + n, product, n);
 }
@@ -22,7 +22,7 @@ mp_limb_t montgomery_reduce(mp_limb_t* product, mp_limb_t* q, const mp_limb_t* r
 mp_limb_t subtract_once(mp_limb_t* x, mp_limb_t& high, const mp_limb_t* root, std::size_t n, mp_limb_t* tmp) {
   const auto size = static_cast<mp_size_t>(n);
   const mp_limb_t borrow = mpn_sub_n(tmp, x, root, size);
-  const mp_limb_t below = borrow & ((high - 1) >> 63);  // high is small: its top bit is set after -1 only for 0
+  const mp_limb_t below = borrow & ((high - 1) >> 63);  // high is small, so (high - 1) has its top bit set only for 0
   mpn_cnd_add_n(below, x, tmp, root, size);
   high = high - borrow + below;
   return 1 - below;
@@ -44,7 +44,8 @@ std::size_t SecretModulus::scratch() const {
   return static_cast<std::size_t>(3 * n + std::max(n, mpn_sec_mul_itch(n, n)));
 }
 
-// scratch: the product (2n limbs), the quotient digits (n limbs), which subtract_once reuses; mpn_sec_mul's at 3n.
+// scratch holds the product (2n limbs), the quotient digits (n limbs), which subtract_once overwrites, and at 3n the
+// scratch of mpn_sec_mul.
 void SecretModulus::multiply(mp_limb_t* out, const mp_limb_t* a, const mp_limb_t* b, mp_limb_t* scratch) const {
   const auto n = static_cast<mp_size_t>(size());
   mpn_sec_mul(scratch, a, n, b, n, scratch + 3 * n);

@@ -1,4 +1,4 @@
-// What: the bodies of bignum/mpz.h.
+// Implements bignum/mpz.h.
 #include "bignum/mpz.h"
 
 #include <algorithm>

@@ -1,8 +1,10 @@
-// What: GMP numbers for the bodies of crypto/paillier.h: Integer (an mpz_t that cleanses itself, for setup work) and
-//       Limbs (fixed-size little-endian limb strings, for what is kept and for the inner loops).
-// Invariants: an Integer never outlives the call that made it; Limbs use mpn functions only, which allocate nothing
-//             that matters from GMP's replaceable allocators. Growth of an Integer may leave limbs behind in freed
-//             memory, so Integers are born with room for the largest number they will hold.
+// GMP numbers for Paillier (crypto/paillier.h). Integer is an mpz_t that cleanses itself, for setup work. Limbs are
+// little-endian limb strings of fixed size, for what is kept and for the inner loops.
+//
+// Invariants
+// An Integer never outlives the call that made it. Limbs are used with mpn functions only, which keep no memory from
+// GMP's replaceable allocators. Growth of an Integer may leave limbs behind in freed memory, so Integers are made with
+// room for the largest number that they will hold.
 #pragma once
 #include <gmp.h>
 
@@ -37,7 +39,7 @@ class Integer {
   operator mpz_ptr() { return value_; }
   operator mpz_srcptr() const { return value_; }
   std::size_t bits() const { return mpz_sgn(value_) == 0 ? 0 : mpz_sizeinbase(value_, 2); }
-  // Fixed-size big-endian; Error(internal) when the number is negative or does not fit.
+  // Stores the number big-endian in out.size() bytes. Throws Error(internal) when it is negative or does not fit.
   void store(std::span<std::uint8_t> out) const;
 
  private:
@@ -46,22 +48,22 @@ class Integer {
 
 using Limbs = SecretVector<mp_limb_t>;
 
-// Fixed-size conversions. bytes.size() = 8 * n.
+// Conversions of fixed size: 8 * n bytes for n limbs. limbs_of throws Error(internal) unless 8 divides the size.
 void limbs_from_bytes(mp_limb_t* limbs, std::size_t n, const std::uint8_t* big_endian);
 void bytes_from_limbs(std::uint8_t* big_endian, const mp_limb_t* limbs, std::size_t n);
 Limbs limbs_of(ByteView big_endian);
-Limbs limbs_of(const Integer& value, std::size_t n);  // zero padded to n limbs
+Limbs limbs_of(const Integer& value, std::size_t n);  // zero padded; Error(internal) when it does not fit
 
-// A fixed odd modulus and products modulo it. Scratch comes from the caller: one per thread.
+// A fixed odd modulus and products modulo it, in variable time. Scratch comes from the caller, one per thread.
 class Modulus {
  public:
   explicit Modulus(Limbs value) : value_(std::move(value)) {}
   std::size_t size() const { return value_.size(); }
   const mp_limb_t* limbs() const { return value_.data(); }
   std::size_t scratch() const { return 4 * size() + 1; }  // limbs that multiply needs
-  // out = a * b mod value; all of size() limbs; out may alias a or b.
+  // out = a * b mod value; all have size() limbs, and out may alias a or b.
   void multiply(mp_limb_t* out, const mp_limb_t* a, const mp_limb_t* b, mp_limb_t* scratch) const;
-  // out = a mod value, a of n >= size() limbs; scratch of n + 1 limbs.
+  // out = a mod value for a of n >= size() limbs. scratch: n + 1 limbs.
   void reduce(mp_limb_t* out, const mp_limb_t* a, std::size_t n, mp_limb_t* scratch) const;
   void wipe() noexcept { value_.wipe(); }
 

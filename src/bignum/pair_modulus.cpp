@@ -1,4 +1,4 @@
-// What: the bodies of bignum/pair_modulus.h.
+// Implements bignum/pair_modulus.h.
 #include "bignum/pair_modulus.h"
 
 #include <algorithm>

@@ -1,6 +1,8 @@
-// What: a modulus root^2 with its kernel and the constants that take numbers into and out of the kernel's form.
-// Terms: as in bignum/kernel.h. unit = the pair (1, 0), not in Montgomery form: multiplying by it leaves that form.
-// Every factor (1, t) does the same and multiplies by 1 + root * t: how a plaintext gets into a ciphertext.
+// A modulus root^2 with its kernel and the constants that bring numbers into and out of the kernel's form.
+//
+// Terms
+// As in bignum/kernel.h. unit: the pair (1, 0), not in Montgomery form, so a product with it leaves that form. Every
+// factor (1, t) does the same and multiplies by 1 + root * t. This is how a plaintext is put into a ciphertext.
 #pragma once
 #include <memory>
 
@@ -16,16 +18,17 @@ class PairModulus {
   std::size_t limbs() const { return kernel_->limbs(); }
   const KernelWord* one() const { return one_.data(); }    // 1 in Montgomery form, in all lanes
   const KernelWord* unit() const { return unit_.data(); }  // in all lanes
-  // out = batch in Montgomery form; they do not overlap.
+  // out = batch in Montgomery form. out does not overlap batch.
   void enter(KernelWord* out, const KernelWord* batch, KernelWork& work) const {
     kernel_->multiply(out, batch, factor_.data(), work);
   }
   const Limbs& one_pair() const { return one_pair_; }  // R as a canonical pair: R modulo root, R / root
-  // out = the inverse of value modulo root^2, 2n limbs each; variable time. Error(internal) when there is none.
+  // out = the inverse of value modulo root^2, 2n limbs each, in variable time. Throws Error(internal) when there is
+  // none.
   void invert(mp_limb_t* out, const mp_limb_t* value) const;
-  // All lanes = value (2n limbs, below root^2) in Montgomery form.
+  // Returns a batch with value (2n limbs, below root^2) in Montgomery form in all lanes.
   KernelWords spread(const Limbs& value) const;
-  // x (2n limbs) = the number of a canonical pair. scratch: 2n limbs.
+  // x (2n limbs) = the number that a canonical pair stands for. scratch: 2n limbs.
   void join(mp_limb_t* x, const mp_limb_t* pair, mp_limb_t* scratch) const;
 
  private:

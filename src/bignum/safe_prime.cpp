@@ -1,4 +1,4 @@
-// What: the bodies of bignum/safe_prime.h.
+// Implements bignum/safe_prime.h: the sieve, the candidates it leaves, and their tests.
 #include "bignum/safe_prime.h"
 
 #include <algorithm>
@@ -11,7 +11,7 @@ namespace pgmpc {
 
 namespace {
 
-// The sieve costs as much as some Fermat tests save; the slower the tests, the deeper it should go.
+// Sieving is worth its time while it saves more Fermat tests than it costs: the slower the tests, the deeper the sieve.
 std::uint32_t sieve_bound() { return selected_kernel() == KernelKind::ifma ? 1u << 20 : 1u << 22; }
 constexpr std::uint32_t kDeepest = 1u << 22;
 
@@ -23,7 +23,7 @@ struct SmallPrime {
   std::uint32_t prime, inverse_of_step;
 };
 
-// Primes from 5 to the deepest bound with the inverse of 12 modulo each.
+// Primes from 5 to the deepest bound, each with the inverse of 12 modulo that prime.
 std::vector<SmallPrime> make_small_primes() {
   std::vector<bool> composite(kDeepest);
   std::vector<SmallPrime> out;
@@ -31,14 +31,14 @@ std::vector<SmallPrime> make_small_primes() {
     if (composite[r]) continue;
     for (std::uint64_t m = static_cast<std::uint64_t>(r) * r; m < kDeepest; m += r) composite[m] = true;
     if (r < 5) continue;
-    std::uint64_t inverse = 1;  // (1 + r*t) / 12 for the t that makes it whole
+    std::uint64_t inverse = 1;  // (1 + r*t) / 12 for the t that makes it an integer
     while (inverse % kStep != 0) inverse += r;
     out.push_back({r, static_cast<std::uint32_t>(inverse / kStep)});
   }
   return out;
 }
 
-// Powers modulo one odd number, in constant time and in memory of our own.
+// Powers modulo one odd number, in constant time and in memory that is cleansed.
 class Tester {
  public:
   explicit Tester(const Limbs& modulus)
@@ -48,7 +48,7 @@ class Tester {
         power_(modulus.size()),
         scratch_(static_cast<std::size_t>(
             std::max(mpn_sec_powm_itch(size_, static_cast<mp_bitcnt_t>(size_) * 64, size_), 4 * size_ + 1))) {
-    minus_one_[0] -= 1;  // odd: no borrow
+    minus_one_[0] -= 1;  // m is odd: no borrow
   }
 
   // base^(m-1) = 1 for base 2.
@@ -104,27 +104,27 @@ Limbs half_of(const Limbs& p) {
   return half;
 }
 
-// A random number = 11 (mod 12) with its two top bits set.
+// Returns a random number = 11 (mod 12) with its two top bits set.
 Limbs draw_start(std::size_t limbs, Rng& rng) {
   SecretBytes random(limbs * 8);
   rng.fill(random);
   random[0] |= 0xc0;
   Limbs start = limbs_of(view_of(random));
-  start[0] &= ~mp_limb_t{0xff};  // room: the correction below never carries
+  start[0] &= ~mp_limb_t{0xff};  // the correction below never carries
   const mp_limb_t residue = mpn_mod_1(start.data(), static_cast<mp_size_t>(limbs), kStep);
   start[0] += (11 + kStep - residue) % kStep;
   return start;
 }
 
-// Marks the candidates p0 + 12k where r divides p or (p-1)/2; residue = p0 modulo r.
+// Marks the candidates p0 + 12k where r divides p or (p-1)/2. residue = p0 modulo r.
 void mark(std::vector<bool>& sieved, const SmallPrime& small, std::uint64_t residue) {
   const std::uint64_t r = small.prime;
   for (const std::uint64_t distance : {r - residue, r + 1 - residue})
     for (std::uint64_t k = distance * small.inverse_of_step % r; k < kWindow; k += r) sieved[k] = true;
 }
 
-// sieved[k] for the candidates p0 + 12k where a small prime divides p or (p-1)/2. p0 is reduced modulo the product of
-// as many small primes as fit one limb, then the remainder modulo each of them.
+// sieved[k]: a small prime divides p or (p-1)/2 of the candidate p0 + 12k. p0 is reduced modulo the product of as many
+// small primes as fit one limb, then the remainder modulo each of them.
 std::vector<bool> sieve(const Limbs& start) {
   static const std::vector<SmallPrime> small_primes = make_small_primes();
   const std::uint32_t bound = sieve_bound();
@@ -140,18 +140,18 @@ std::vector<bool> sieve(const Limbs& start) {
   return sieved;
 }
 
-// The candidates that the sieve has left, in batches of at most 8.
+// The candidates that the sieve leaves, in batches of at most 8.
 class Candidates {
  public:
   explicit Candidates(const Limbs& start) : start_(start), sieved_(sieve(start)), p_(kKernelLanes * start.size()) {}
 
-  // False when the window is at its end.
+  // Advances to the next batch. Returns false at the end of the window.
   bool next() {
     const auto n = static_cast<mp_size_t>(start_.size());
     for (count_ = 0; at_ < kWindow && count_ < kKernelLanes; ++at_) {
       if (sieved_[at_]) continue;
       if (mpn_add_1(p_.data() + count_ * start_.size(), start_.data(), n, kStep * at_) != 0)
-        at_ = kWindow;  // over the top
+        at_ = kWindow;  // the candidate exceeds its limbs
       else
         ++count_;
     }
@@ -159,7 +159,8 @@ class Candidates {
   }
   std::size_t count() const { return count_; }
   Limbs p(std::size_t i) const { return Limbs(p_.begin() + offset(i), p_.begin() + offset(i + 1)); }
-  // Bit i: a Fermat test finds (p-1)/2 of candidate i prime. That number first: most candidates fail there.
+  // Bit i: a Fermat test finds (p-1)/2 of candidate i prime. These are tested before p, because most candidates fail
+  // here.
   unsigned fermat_halves() const {
     Limbs halves(count_ * start_.size());
     for (std::size_t i = 0; i < count_; ++i) {

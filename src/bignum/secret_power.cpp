@@ -1,4 +1,4 @@
-// What: the body of bignum/secret_power.h.
+// Implements bignum/secret_power.h.
 #include "bignum/secret_power.h"
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kWindow = 4, kEntries = std::size_t{1} << kWindow, kLast = kEntries - 1;
 
-// Window w of the exponent; which limb is read depends on w alone.
+// Returns the digit of window w. Which limb is read depends on w alone.
 std::size_t digit(const Limbs& exponent, std::size_t window) {
   const std::size_t bit = window * kWindow;
   return exponent[bit / 64] >> bit % 64 & kLast;

@@ -1,4 +1,4 @@
-// What: the bodies of bignum/square_modulus.h.
+// Implements bignum/square_modulus.h.
 #include "bignum/square_modulus.h"
 
 namespace pgmpc {

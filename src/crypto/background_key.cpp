@@ -1,4 +1,4 @@
-// What: the body of crypto/background_key.h.
+// Implements crypto/background_key.h.
 #include "crypto/background_key.h"
 
 #include <signal.h>
@@ -11,7 +11,7 @@
 namespace pgmpc {
 
 namespace {
-constexpr std::chrono::milliseconds kPollPause{50};  // between two looks at the cancel token
+constexpr std::chrono::milliseconds kPollPause{50};  // between two polls of the cancel token
 }
 
 BackgroundKey::BackgroundKey(int bits, Rng& rng) {

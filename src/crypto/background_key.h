@@ -1,9 +1,10 @@
-// What: a Paillier key pair made in a thread of its own, from the start of an attempt on, while the protocol thread
-// reads
-//       and hashes and waits for peers. Not from the approval on: the private key would then lie in memory for days.
-// Invariants: the thread blocks every signal and ends before the object does; what it leaves on its stack is cleansed;
-// a
-//             key that nobody takes is wiped.
+// Makes a Paillier key pair in a thread of its own from the start of an attempt, while the protocol thread reads,
+// hashes and waits for peers.
+// The thread does not start at the approval: the private key would then lie in memory for days.
+//
+// Invariants
+// The thread blocks every signal and ends before the object does. What it leaves on its stack is cleansed. A key that
+// is not taken is wiped.
 #pragma once
 #include <condition_variable>
 #include <exception>
@@ -17,7 +18,7 @@ namespace pgmpc {
 
 class BackgroundKey {
  public:
-  // rng must be thread-safe, as all of ours are.
+  // Starts the thread. bits: 2048, 3072 or 4096. rng must be safe to use from another thread.
   BackgroundKey(int bits, Rng& rng);
   ~BackgroundKey();
   BackgroundKey(const BackgroundKey&) = delete;
@@ -25,9 +26,9 @@ class BackgroundKey {
 
   struct Made {
     PaillierPrivateKey key;
-    double seconds;  // that making it took
+    double seconds;  // the time that making the key took
   };
-  // Waits for the key; once. Error(cancelled), or what making it failed with.
+  // Waits for the key; may be called once. Throws Error(cancelled), or the error that making the key failed with.
   Made take(const CancelToken& cancel);
 
  private:

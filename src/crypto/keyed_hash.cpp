@@ -1,7 +1,7 @@
-// What: the bodies of crypto/keyed_hash.h. HKDF through OpenSSL's EVP_KDF; HMAC through the SHA-256 block state, copied
-//       after the padded key was absorbed: a few hundred nanoseconds per identifier, no allocation.
-// The low-level SHA-256 interface is deprecated in OpenSSL 3, but its state is a plain struct; the EVP contexts
-// allocate at every copy, which is most of the time for 32-byte messages.
+// Implements crypto/keyed_hash.h: HKDF through OpenSSL's EVP_KDF, HMAC through copies of the SHA-256 block state.
+// The state is copied after it has absorbed the padded key. That takes a few hundred nanoseconds per identifier and
+// allocates nothing. The low-level SHA-256 interface is deprecated in OpenSSL 3, but its state is a plain struct. EVP
+// contexts allocate at every copy, which is most of the time for 32-byte messages.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "crypto/keyed_hash.h"
 
@@ -59,7 +59,7 @@ KeyedHasher::~KeyedHasher() { delete context_; }
 
 void KeyedHasher::hash(ByteView message, std::span<std::uint8_t, 32> out) const {
   SHA256_CTX state = context_->inner;
-  std::array<std::uint8_t, 32> inner;  // on the stack: one per identifier
+  std::array<std::uint8_t, 32> inner;  // on the stack, because there is one per identifier
   SHA256_Update(&state, message.data(), message.size());
   SHA256_Final(inner.data(), &state);
   state = context_->outer;
@@ -82,7 +82,7 @@ SecretBytes hkdf(ByteView input_key, ByteView salt, std::string_view info, std::
                                                                     EVP_KDF_CTX_free);
   if (!context) throw Error(ErrorCode::internal, "HKDF is not available");
   char digest[] = "SHA256";
-  std::uint8_t none = 0;  // OpenSSL wants a pointer even where the size is 0
+  std::uint8_t none = 0;  // OpenSSL wants a pointer even when the size is 0
   const auto octets = [&none](const char* name, ByteView bytes) {
     void* data = bytes.empty() ? &none : const_cast<std::uint8_t*>(bytes.data());
     return OSSL_PARAM_construct_octet_string(name, data, bytes.size());
@@ -95,7 +95,7 @@ SecretBytes hkdf(ByteView input_key, ByteView salt, std::string_view info, std::
       OSSL_PARAM_construct_end(),
   };
 #ifdef PG_MPC_WITNESS
-  // What HKDF draws from its input, and expands. Derivations without a salt are of public values.
+  // The key that HKDF extracts and then expands. Derivations without a salt are of public values.
   if (!salt.empty()) {
     Hash extracted = keyed_hash(salt, input_key);
     witness("key within HKDF", extracted);

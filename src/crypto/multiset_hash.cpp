@@ -28,7 +28,7 @@ LaneAdder::~LaneAdder() {
 }
 
 void LaneAdder::add(Lanes& sum, const Hash& digest) {
-  // The first counter block: a key is used for nothing else.
+  // The first counter block. A digest is used as a key for nothing else.
   static constexpr std::array<std::uint8_t, 16> kStart{};
   auto* context = static_cast<EVP_CIPHER_CTX*>(context_);
   auto* bytes = reinterpret_cast<std::uint8_t*>(term_.data());
@@ -41,7 +41,7 @@ void LaneAdder::add(Lanes& sum, const Hash& digest) {
 }
 
 Hash digest_of_pair(ByteView person, double value) {
-  std::array<std::uint8_t, sizeof(Hash) + 8> pair;  // on the stack: one per value
+  std::array<std::uint8_t, sizeof(Hash) + 8> pair;  // on the stack, because there is one per value
   if (person.size() != sizeof(Hash)) throw Error(ErrorCode::internal, "a person of the wrong size");
   std::copy(person.begin(), person.end(), pair.begin());
   auto bits = std::bit_cast<std::uint64_t>(value == 0 ? 0.0 : value);

@@ -1,15 +1,28 @@
-// What: the Paillier scheme as the join uses it (reference: Paillier, EUROCRYPT 1999; Damgard-Jurik-Nielsen,
-//       IJIS 9(6) 2010 for h_s; both conditions of the join's unlinkability, see below).
-// Terms: N = p*q with safe primes p, q = 3 (mod 4); plaintext = integer in [0, N); ciphertext = integer in
-//        (0, N^2), coprime to N; h_s = (x^2)^N mod N^2 for a random x: public, part of the public key;
-//        own-key encryption = by the holder of p and q; mask encryption = under the other controller's key.
-// h_s stays part of the key's format; nobody but its owner relies on it.
-// Encodings: every plaintext is bits/8 bytes, every ciphertext 2*bits/8 bytes, big-endian, fixed size.
-// Invariants: the randomness of own-key encryption and of masks is a square N-th residue (Jacobi symbol +1) and
-//             mask exponents have bits+128 bits, so that the key owner, who recovers the randomness of a result,
-//             learns nothing from it. Batches are independent records; kernels may reorder work inside a batch.
+// The Paillier scheme as the join uses it.
+//
+// Terms
+// N = p*q with safe primes p, q = 3 (mod 4).
+// plaintext: an integer in [0, N). ciphertext: an integer in (0, N^2), coprime to N.
+// h_s = (x^2)^N mod N^2 for a random x, part of the public key. It stays in the key's format, but only its owner relies
+// on it.
+// own-key encryption: by the holder of p and q.
+// mask encryption: under the other controller's key.
+//
+// Encodings
+// Every plaintext is bits/8 bytes, every ciphertext 2*bits/8 bytes, big-endian, of fixed size.
+//
+// Invariants
+// The randomness of own-key encryption and of masks is a square N-th residue (Jacobi symbol +1), and mask exponents
+// have bits+128 bits. With both, the key owner, who recovers the randomness of a result, learns nothing from it.
+// Batches are independent records; kernels may reorder the work inside a batch.
 // Keys and contexts hold bytes or fixed limbs between calls, never an mpz_t: another extension may replace GMP's
 // allocators in this process.
+//
+// Errors
+// Batch calls throw Error(internal) when the sizes of input and output do not fit together, and Error(cancelled).
+//
+// Source
+// Paillier, EUROCRYPT 1999; Damgard, Jurik, Nielsen, IJIS 9(6) 2010, for h_s; docs/design/paillier-kernels.md.
 #pragma once
 #include <memory>
 #include <string>
@@ -24,9 +37,9 @@ namespace pgmpc {
 
 class PaillierPublicKey {
  public:
-  // Validates: 2048, 3072 or 4096 bits, odd, not a square, no factor below 2^16, 0 < h_s < N^2, Jacobi symbol
-  // (h_s / N) = +1, and that h_s, h_s - 1 and h_s + 1 have no factor in common with N: such an h_s has order 1 or 2
-  // modulo a factor. Error(invalid_text) names what failed.
+  // Validates the key: 2048, 3072 or 4096 bits, odd, not a square, no factor below 2^16, 0 < h_s < N^2, Jacobi symbol
+  // (h_s / N) = +1. h_s, h_s - 1 and h_s + 1 must have no factor in common with N: otherwise h_s has order 1 or 2
+  // modulo a factor, or is no unit. Error(invalid_text) names what failed.
   static PaillierPublicKey from_parts(Bytes n, Bytes h_s);
   static PaillierPublicKey decode(ByteView encoded);  // version byte 1, u16 bits, N, h_s
   Bytes encode() const;
@@ -58,23 +71,26 @@ class PaillierPrivateKey {
   SecretBytes p_, q_;
 };
 
-// What an encryptor may use: bytes for tables and records under way, and how many records it will encrypt in all, which
-// decides how its tables are made (bignum/fixed_base.h). More memory makes encryption of many records faster.
+// What an encryptor may use. More memory makes the encryption of many records faster. bignum/fixed_base.h chooses its
+// tables by both numbers. table_bytes: for tables and for the records in work. records: how many will be encrypted in
+// all.
 inline constexpr std::size_t kPaillierTableBytes = 64'000'000;
 struct EncryptorSize {
   std::size_t table_bytes = kPaillierTableBytes;
-  std::size_t records = 64;  // 0: a few at a time, nobody knows how often
+  std::size_t records = 64;  // 0: a few at a time, their number is not known
 };
 
-// Encrypts under the own key: CRT and fixed-base tables modulo p^2 and q^2, randomness uniform over the squares.
+// Encrypts under the own key by CRT with fixed-base tables modulo p^2 and q^2. The randomness is uniform over the
+// squares.
 class PaillierOwnEncryptor {
  public:
   PaillierOwnEncryptor(const PaillierPrivateKey& key, Rng& rng, EncryptorSize size = {});
   ~PaillierOwnEncryptor();
-  // plaintexts: count*plaintext_size bytes, ciphertexts: count*ciphertext_size bytes (out).
+  // plaintexts: count*plaintext_size bytes, ciphertexts: count*ciphertext_size bytes (output). Throws
+  // Error(invalid_parameter) for a plaintext that is not below N.
   void encrypt(ByteView plaintexts, std::span<std::uint8_t> ciphertexts, ThreadPool& pool,
                const CancelToken& cancel) const;
-  // Records that are best encrypted by one call, within the memory given.
+  // The number of records that one call encrypts best within the given memory.
   std::size_t records_at_once() const;
 
  private:
@@ -82,15 +98,15 @@ class PaillierOwnEncryptor {
   std::unique_ptr<Tables> tables_;
 };
 
-// Encrypts under somebody else's key: (1 + mN) * h^r, r of bits+128 random bits, fixed-base table of h. h is drawn by
-// this object: h_s of the key was chosen by its owner.
+// Encrypts under somebody else's key: (1 + mN) * h^r with r of bits+128 random bits and a fixed-base table of h. This
+// object draws h, because the owner of the key chose its h_s (rule B8). encrypt() is used as that of the own encryptor.
 class PaillierMaskEncryptor {
  public:
   PaillierMaskEncryptor(const PaillierPublicKey& key, Rng& rng, EncryptorSize size = {});
   ~PaillierMaskEncryptor();
   void encrypt(ByteView plaintexts, std::span<std::uint8_t> ciphertexts, ThreadPool& pool,
                const CancelToken& cancel) const;
-  // Records that are best encrypted by one call, within the memory given.
+  // The number of records that one call encrypts best within the given memory.
   std::size_t records_at_once() const;
 
  private:
@@ -98,15 +114,15 @@ class PaillierMaskEncryptor {
   std::unique_ptr<Tables> tables_;
 };
 
-// Multiplies fresh randomness into ciphertexts under somebody else's key, as the mask encryptor does, with a base of
-// its own: h^r. What the key owner recovers as randomness of a result then says nothing of the records in it.
+// Multiplies fresh randomness h^r into ciphertexts under somebody else's key, as the mask encryptor does, with a base
+// of its own. What the key owner recovers as the randomness of a result then tells nothing about the records in it.
 class PaillierRerandomizer {
  public:
   PaillierRerandomizer(const PaillierPublicKey& key, Rng& rng, EncryptorSize size = {});
   ~PaillierRerandomizer();
-  // In place. The ciphertexts have been checked (PaillierEvaluator::check_ciphertexts).
+  // Works in place. The ciphertexts have been checked (PaillierEvaluator::check_ciphertexts).
   void rerandomize(std::span<std::uint8_t> ciphertexts, ThreadPool& pool, const CancelToken& cancel) const;
-  // Records that are best taken by one call, within the memory given.
+  // The number of records that one call takes best within the given memory.
   std::size_t records_at_once() const;
 
  private:
@@ -114,17 +130,18 @@ class PaillierRerandomizer {
   std::unique_ptr<Tables> tables_;
 };
 
-// What can be done without any private key.
+// The operations that need no private key.
 class PaillierEvaluator {
  public:
   explicit PaillierEvaluator(const PaillierPublicKey& key);
   ~PaillierEvaluator();
-  // Error(protocol_violation) unless 0 < c < N^2 and gcd(c, N) = 1.
+  // Throws Error(protocol_violation) unless 0 < c < N^2 and gcd(c, N) = 1.
   void check_ciphertext(ByteView ciphertext) const;
-  // The same for a batch: what the third party does with every block that it receives.
+  // The same for a batch. The third party checks every block that it receives.
   void check_ciphertexts(ByteView ciphertexts, ThreadPool& pool, const CancelToken& cancel) const;
-  // sums[i] = a[i] + b[i] (product of ciphertexts). sums may alias a. Ranges are checked, gcds are not: both sides were
-  // checked when they came in, and a product of units is a unit.
+  // sums[i] encrypts a[i] + b[i]: the product of the ciphertexts. sums may alias a. Ranges are checked and throw
+  // Error(protocol_violation). Gcds are not: both sides were checked on arrival, and a product of units is a unit. The
+  // other operations take one ciphertext; all but add check it as check_ciphertext does.
   void add(ByteView a, ByteView b, std::span<std::uint8_t> sums, ThreadPool& pool, const CancelToken& cancel) const;
   Bytes add(ByteView a, ByteView b) const;
   Bytes negate(ByteView a) const;
@@ -136,7 +153,8 @@ class PaillierEvaluator {
   std::unique_ptr<Context> context_;
 };
 
-// Decrypts by CRT. Time does not depend on the ciphertext; only p, q of one key are used for a whole batch.
+// Decrypts by CRT. The time does not depend on the ciphertext. Throws Error(protocol_violation) for an invalid
+// ciphertext.
 class PaillierDecryptor {
  public:
   explicit PaillierDecryptor(const PaillierPrivateKey& key);

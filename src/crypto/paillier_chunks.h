@@ -1,6 +1,9 @@
-// What: how both encryptors go through a batch: randomness for a chunk is drawn on the caller's thread (so that a
-// seeded run does not depend on threads), then the pool encrypts the chunk's records.
-// Invariant: at most one chunk of randomness exists at a time, cleansed when the call ends.
+// How both encryptors go through a batch.
+// The caller's thread draws the randomness of a chunk, so a seeded run does not depend on threads. Then the pool
+// encrypts the records of the chunk.
+//
+// Invariants
+// At most one chunk of randomness exists at a time. It is cleansed when the call ends.
 #pragma once
 #include <algorithm>
 
@@ -9,8 +12,8 @@
 
 namespace pgmpc {
 
-// Tables: key, rng, random_size(), records_at_once() and
-//         encrypt(plaintexts, ciphertexts, random, records, pool, cancel).
+// Tables has key, rng, random_size(), records_at_once() and encrypt(plaintexts, ciphertexts, random, records, pool,
+// cancel).
 template <typename Tables>
 void encrypt_in_chunks(const Tables& t, ByteView plaintexts, std::span<std::uint8_t> ciphertexts, ThreadPool& pool,
                        const CancelToken& cancel) {

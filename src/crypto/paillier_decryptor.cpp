@@ -1,10 +1,13 @@
-// What: decryption by CRT (crypto/paillier.h): m_p = L(c^(p-1) mod p^2) * h_p mod p with L(u) = (u-1)/p and
-//       h_p = (-q)^-1 mod p, the same for q, then the number below N with both residues.
+// Decryption by CRT (crypto/paillier.h).
+// m_p = L(c^(p-1) mod p^2) * h_p mod p with L(u) = (u-1)/p and h_p = (-q)^-1 mod p; the same for q; then the number
+// below N with both residues.
 // The exponent is p-1, not (p-1)/2, so that ciphertexts of other libraries, which need not be squares, decrypt as well.
-// Both residues are always used: decryption modulo p^2 alone would hand out m mod p for an m above p.
 // The powers are taken 8 at a time in pair form (bignum/kernel.h), where L is free: u = u0 + p * u1 with u0 = 1.
-// Everything that touches p and q is in constant time: the kernels' constant timing, SecretPower and SecretModulus
-// (test/ctime shows it). Set-up from the key is not.
+//
+// Security
+// Both residues are always used: decryption modulo p^2 alone would reveal m mod p for an m above p (rule F26).
+// Everything that touches p and q runs in constant time: the kernels' constant timing, SecretPower and SecretModulus
+// (test/ctime shows it). Set-up from the key does not.
 #include <algorithm>
 
 #include "base/constant_time.h"
@@ -36,7 +39,7 @@ Integer square_of(const Integer& p) {
 
 // One of the two primes.
 struct Side {
-  static constexpr std::size_t kChunks = 4;  // of a ciphertext, as long as p each
+  static constexpr std::size_t kChunks = 4;  // a ciphertext has four, each as long as p
 
   SecretModulus root;
   PairModulus pairs;
@@ -64,8 +67,9 @@ struct Side {
   mp_size_t limbs() const { return static_cast<mp_size_t>(root.size()); }
   std::size_t scratch() const { return root.size() + root.scratch(); }
 
-  // out = the ciphertexts c (4n limbs per record) modulo p^2, in Montgomery form: their chunks times the places, added
-  // up, and once times 1 because a sum of four is too large for a square. scratch: two batches and a part, zeros.
+  // out = the ciphertexts c (4n limbs per record) modulo p^2, in Montgomery form. The chunks are multiplied by their
+  // places and added up. A product with 1 follows, because a sum of four is too large for a square. scratch: two
+  // batches and a part, zeros.
   void enter(KernelWord* out, const mp_limb_t* c, std::size_t records, KernelWork& work, KernelWord* scratch) const {
     const PairKernel& kernel = pairs.kernel();
     const std::size_t n = root.size(), batch = kernel.batch_size();
@@ -78,7 +82,8 @@ struct Side {
     kernel.multiply(out, sum, pairs.one(), work);
   }
 
-  // out (n limbs per record) = m mod p of the ciphertexts c (4n limbs per record), at most 8. False when p divides one.
+  // out (n limbs per record) = m mod p of the ciphertexts c (4n limbs per record), at most 8. Returns false when p
+  // divides one of them.
   bool decrypt(mp_limb_t* out, const mp_limb_t* c, std::size_t records) const {
     const PairKernel& kernel = pairs.kernel();
     const auto n = static_cast<std::size_t>(limbs()), batch = kernel.batch_size();
@@ -96,7 +101,7 @@ struct Side {
       for (std::size_t j = 1; j < n; ++j) wrong |= pair[j];
       root.multiply(out + i * n, pair + n, constant.data(), tmp);
     }
-    declassify(wrong);  // whether a ciphertext is refused is shown to whoever sent it
+    declassify(wrong);  // the sender learns whether a ciphertext is refused
     return wrong == 0;
   }
 
@@ -141,7 +146,7 @@ struct PaillierDecryptor::Context {
     mpn_sec_add_1(out + n, out + n, n, carry, rest);
   }
 
-  // At most 8 records side by side.
+  // Decrypts at most 8 records side by side.
   void decrypt(const std::uint8_t* ciphertexts, std::uint8_t* plaintexts, std::size_t records) const {
     const auto n = static_cast<std::size_t>(p.limbs());
     Limbs limbs(6 * records * n + 4 * n + p.scratch());
@@ -149,7 +154,7 @@ struct PaillierDecryptor::Context {
     bool in_range = true;
     for (std::size_t i = 0; i < records; ++i) {
       limbs_from_bytes(c + i * 4 * n, 4 * n, ciphertexts + i * key.ciphertext_size());
-      // The ciphertext is no secret of this party: its range may be compared in variable time.
+      // The ciphertext is no secret of this party, so comparing its range may take variable time.
       in_range = in_range && mpn_cmp(c + i * 4 * n, public_square.data(), static_cast<mp_size_t>(4 * n)) < 0;
     }
     const bool coprime_p = p.decrypt(m_p, c, records), coprime_q = q.decrypt(m_q, c, records);

@@ -1,5 +1,6 @@
-// What: what can be done with ciphertexts without a private key (crypto/paillier.h).
-// The gcd of a batch is taken once, of the product of its ciphertexts: that is coprime to N exactly when all are.
+// Operations on ciphertexts without a private key (crypto/paillier.h).
+// The gcd of a batch is taken once, of the product of its ciphertexts: that is coprime to N exactly when all of them
+// are.
 #include <algorithm>
 
 #include "bignum/residue_base.h"
@@ -132,7 +133,7 @@ Bytes PaillierEvaluator::multiply(ByteView a, std::int64_t factor) const {
   const std::uint64_t magnitude =
       factor < 0 ? ~static_cast<std::uint64_t>(factor) + 1 : static_cast<std::uint64_t>(factor);
   mpz_set_ui(exponent, magnitude);
-  if (factor < 0) mpz_invert(value, value, square);  // exists: value_of has checked the gcd
+  if (factor < 0) mpz_invert(value, value, square);  // the inverse exists: value_of has checked the gcd
   mpz_powm(value, value, exponent, square);
   return context_->bytes_of(value);
 }

@@ -1,4 +1,4 @@
-// What: Paillier key generation (crypto/paillier.h): two safe primes and the public base h_s.
+// Generates Paillier keys (crypto/paillier.h): two safe primes and the public base h_s.
 #include <string>
 
 #include "base/error.h"

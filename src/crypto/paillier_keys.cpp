@@ -1,4 +1,4 @@
-// What: validation and encodings of Paillier keys (crypto/paillier.h).
+// Validates, encodes and decodes Paillier keys (crypto/paillier.h).
 #include <string>
 #include <utility>
 
@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint8_t kVersion = 1;
 constexpr unsigned long kSmallFactors = 1ul << 16;
-constexpr int kPrimeRounds = 16;  // Miller-Rabin, random bases
+constexpr int kPrimeRounds = 16;  // of Miller-Rabin with random bases
 
 [[noreturn]] void invalid(const char* which, const char* reason) {
   throw Error(ErrorCode::invalid_text, std::string("invalid Paillier ") + which + " key", reason);
@@ -51,7 +51,7 @@ void check_base(const Bytes& n_bytes, const Bytes& h_bytes) {
     invalid_public("h_s is not between 0 and N squared.");
   mpz_gcd(gcd, h, n);
   if (mpz_cmp_ui(static_cast<mpz_srcptr>(gcd), 1) != 0) invalid_public("h_s and N have a common factor.");
-  // h_s = 1 or -1 modulo N or a factor of it: its powers there are 1 and -1.
+  // If h_s is 1 or -1 modulo N or a factor of it, its powers there are only 1 and -1 (rule B8).
   Integer neighbour;
   mpz_sub_ui(neighbour, h, 1);
   mpz_gcd(gcd, neighbour, n);

@@ -1,13 +1,13 @@
-// What: encryption under somebody else's key, and fresh randomness for ciphertexts under it (crypto/paillier.h): a
-// factor
-//       h^r mod N^2 for a base h that was drawn here and r of bits+128 random bits.
-// Security: the owner of the key knows p and q, recovers the randomness of every result, and made that of its own
-// records.
-//           With a base of the owner's choice, of small order say, it would recognise its records. With a base drawn
-//           here, h^r is within 2^-128 of uniform among the powers of h, and those are all square N-th residues if N is
-//           the product of two safe primes. For an N that its owner made on purpose (no safe primes) the powers of one
-//           base are a subgroup: which coset a record lies in stays visible. Two bases drawn by two parties, the
-//           masking controller's and the third party's, leave less of it; proving the form of N would leave nothing.
+// Encrypts under somebody else's key, and gives ciphertexts under it fresh randomness (crypto/paillier.h).
+// The random factor is h^r mod N^2 for a base h drawn here and r of bits+128 random bits.
+//
+// Security
+// The owner of the key knows p and q. It recovers the randomness of every result, and it made the randomness of its own
+// records. With a base of its choice, of small order for example, it would recognise its records.
+// With a base drawn here, h^r is within 2^-128 of uniform among the powers of h. If N is the product of two safe
+// primes, those are all square N-th residues. For an N that its owner made on purpose without safe primes, the powers
+// of one base are a subgroup: the coset of a record stays visible. Two bases drawn by two parties, the masking
+// controller and the third party, leave less of it. A proof of the form of N would leave nothing.
 #include "base/mutants.h"
 #include "base/witness.h"
 #include "bignum/fixed_base.h"
@@ -26,7 +26,7 @@ Integer draw_base(const PaillierPublicKey& key, Rng& rng, bool base_of_key) {
   return draw_residue_base(Integer(ByteView(key.n())), rng);
 }
 
-// Random powers of one base, multiplied into batches.
+// Multiplies random powers of one base into batches.
 struct RandomPowers {
   PaillierPublicKey key;
   Rng& rng;
@@ -34,7 +34,7 @@ struct RandomPowers {
   PairModulus modulus;
   FixedBase table;
 
-  // base_of_key: for the tests, which show what that would give away.
+  // base_of_key: for the tests that show what the base of the key would reveal.
   RandomPowers(const PaillierPublicKey& public_key, Rng& generator, EncryptorSize size, bool base_of_key)
       : key(public_key),
         rng(generator),
@@ -46,7 +46,7 @@ struct RandomPowers {
   std::size_t random_size() const { return table.exponent_limbs() * 8; }
   std::size_t records_at_once() const { return table.records_at_once(); }
 
-  // load(pair, i) makes the canonical pair of record i, which then becomes a ciphertext.
+  // load(pair, i, scratch) makes the canonical pair of record i, which then becomes a ciphertext. scratch: 4n limbs.
   template <typename Load>
   void multiply(std::uint8_t* ciphertexts, const std::uint8_t* random, std::size_t records, ThreadPool& pool,
                 const CancelToken& cancel, Load load) const {
@@ -108,7 +108,7 @@ struct PaillierRerandomizer::Tables : RandomPowers {
                    const CancelToken& cancel) const {
     const auto size = static_cast<mp_size_t>(n.size());
     multiply(ciphertexts, random, records, pool, cancel, [&](mp_limb_t* pair, std::size_t i, mp_limb_t* scratch) {
-      // A ciphertext x + yN: the quotient has a limb more than N, which is zero below the square.
+      // Splits a ciphertext into x + yN. The quotient has one limb more than N; it is zero below the square.
       mp_limb_t* quotient = scratch + 2 * size;
       limbs_from_bytes(scratch, 2 * n.size(), ciphertexts + i * key.ciphertext_size());
       mpn_tdiv_qr(quotient, pair, 0, scratch, 2 * size, n.data(), size);

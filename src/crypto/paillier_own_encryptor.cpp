@@ -1,9 +1,13 @@
-// What: encryption under the own key (crypto/paillier.h).
-// Terms: g_p = (a^2)^p mod p^2 for a random a: generates the squares among the p-th residues modulo p^2, a group of
-//        prime order (p-1)/2; rho_p = g_p^e, e uniform in [0, (p-1)/2). The same for q; (rho_p, rho_q) is a uniform
-//        square N-th residue modulo N^2, the randomness of the ciphertext.
-// Both residues are made in pair form, one prime after the other: 1 + mN = (1, m q) modulo p^2 times g_p^e.
-// The reduction of e has 128 bits more than the order: its distance from uniform is 2^-128.
+// Encrypts under the own key (crypto/paillier.h).
+//
+// Terms
+// g_p = (a^2)^p mod p^2 for a random a. It generates the squares among the p-th residues modulo p^2, a group of prime
+// order (p-1)/2.
+// rho_p = g_p^e with e uniform in [0, (p-1)/2); the same for q. (rho_p, rho_q) is a uniform square N-th residue modulo
+// N^2, the randomness of the ciphertext.
+//
+// Both residues are made in pair form, one prime after the other: 1 + mN = (1, m q) modulo p^2, times g_p^e. The number
+// that is reduced to e has 128 bits more than the order, so e is within 2^-128 of uniform.
 #include <algorithm>
 
 #include "base/mutants.h"
@@ -19,7 +23,7 @@ namespace {
 
 constexpr std::size_t kExtraLimbs = 2;
 
-// (a^2)^p mod p^2 for a random a, never 1.
+// Returns (a^2)^p mod p^2 for a random a; never 1.
 Limbs draw_generator(const Integer& p, std::size_t limbs, Rng& rng) {
   const bool squares = !mutant(Mutant::textbook_own_randomness);
   Integer square, g;
@@ -53,8 +57,8 @@ Limbs other_prime(const Integer& q, const Integer& p, std::size_t limbs) {
   return limbs_of(out, limbs);
 }
 
-// Rows of both primes exist at the same time only where they are kept; records under way have their plaintexts and both
-// residues.
+// Each prime gets half of the memory. Rows of both exist at the same time only where they are kept, but the records in
+// work have their plaintexts and both residues.
 EncryptorSize half_of(EncryptorSize size) { return {size.table_bytes / 2, size.records}; }
 
 // One of the two primes.
@@ -93,8 +97,8 @@ struct Side {
 
   std::size_t scratch() const { return std::max(modulus.root().scratch(), 2 * (limbs() + kExtraLimbs) + 1); }
 
-  // residues (2n limbs per record, canonical pairs) = ciphertexts of m (2n limbs per record) modulo p^2. The random
-  // bytes of a record follow those of the record before after `stride`.
+  // residues (2n limbs per record, canonical pairs) = ciphertexts of m (2n limbs per record) modulo p^2. stride: bytes
+  // from the randomness of one record to that of the next.
   void encrypt(mp_limb_t* residues, const mp_limb_t* m, const std::uint8_t* random, std::size_t stride,
                std::size_t records, ThreadPool& pool, const CancelToken& cancel) const {
     const std::size_t n = limbs();

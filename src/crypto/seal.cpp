@@ -1,4 +1,4 @@
-// What: the bodies of crypto/seal.h over OpenSSL's EVP interface.
+// Implements crypto/seal.h with OpenSSL's EVP interface.
 #include "crypto/seal.h"
 
 #include <openssl/evp.h>
@@ -19,7 +19,7 @@ using KeyHandle = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 using AgreementHandle = std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)>;
 
 static_assert(kMessageRoom == kSealTag);
-constexpr std::size_t kPiece = std::size_t{1} << 30;  // EVP counts in int
+constexpr std::size_t kPiece = std::size_t{1} << 30;  // EVP counts bytes in an int
 
 void expect(int result, const char* what) {
   if (result != 1) throw Error(ErrorCode::internal, what);
@@ -33,7 +33,7 @@ KeyHandle private_handle(const SecretArray<32>& key) {
 
 using Update = int (*)(EVP_CIPHER_CTX*, unsigned char*, int*, const unsigned char*, int);
 
-// GCM is a stream mode: as many bytes come out as went in.
+// GCM is a stream mode: the output has the size of the input. out is null for associated data.
 void update(Update step, EVP_CIPHER_CTX* context, std::uint8_t* out, ByteView in) {
   for (std::size_t done = 0; done < in.size();) {
     const std::size_t part = std::min(in.size() - done, kPiece);
@@ -68,7 +68,7 @@ SecretArray<32> AgreementKey::agree(const AgreementPublic& peer) const {
   SecretArray<32> shared;
   std::size_t size = shared.size();
   expect(EVP_PKEY_derive_init(context.get()), "X25519 is not available");
-  // OpenSSL refuses an all-zero agreement, which is what points of small order give.
+  // OpenSSL refuses an all-zero agreement, which points of small order produce.
   if (EVP_PKEY_derive_set_peer(context.get(), other.get()) != 1 ||
       EVP_PKEY_derive(context.get(), shared.data(), &size) != 1 || size != shared.size())
     throw Error(ErrorCode::protocol_violation, "a peer sent a key that cannot be agreed with");

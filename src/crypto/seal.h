@@ -1,7 +1,12 @@
-// What: the two primitives of crypto/sealed_channel.h: X25519 key agreement (RFC 7748) and AES-256-GCM (SP 800-38D).
-// Terms: sealed = ciphertext followed by the 16-byte tag; aad = associated data, authenticated, not sent.
-// Invariants: a private key lives in one object and is cleansed with it; the caller never uses a nonce twice with
-//             one key (the channel counts messages).
+// The two primitives of crypto/sealed_channel.h: X25519 key agreement (RFC 7748) and AES-256-GCM (SP 800-38D).
+//
+// Terms
+// sealed: the ciphertext followed by the 16-byte tag.
+// aad: associated data, which is authenticated but not sent.
+//
+// Invariants
+// A private key lives in one object and is cleansed with it. The caller never uses a nonce twice with one key (the
+// channel counts messages).
 #pragma once
 #include <array>
 #include <cstdint>
@@ -24,7 +29,7 @@ class AgreementKey {
   explicit AgreementKey(Rng& rng);  // a fresh X25519 key pair
   explicit AgreementKey(SecretArray<32> private_key);
   const AgreementPublic& public_key() const { return public_key_; }
-  // Error(protocol_violation) for a public key of small order.
+  // Throws Error(protocol_violation) for a public key of small order.
   SecretArray<32> agree(const AgreementPublic& peer) const;
   void wipe() noexcept { private_key_.wipe(); }
 
@@ -34,17 +39,17 @@ class AgreementKey {
   AgreementPublic public_key_{};
 };
 
-// One key, one direction. Not thread-safe.
+// A key for one direction. One thread at a time.
 class SealKey {
  public:
   explicit SealKey(const SecretArray<32>& key);
   ~SealKey();
   SealKey(const SealKey&) = delete;
   SealKey& operator=(const SealKey&) = delete;
-  // Both work in the memory of the message. One without room for the tag (base/channel.h, kMessageRoom) is copied once,
-  // and cleansed.
+  // seal and open work in the memory of the message. A message without room for the tag (base/channel.h, kMessageRoom)
+  // is copied once, and the original is cleansed.
   Bytes seal(const SealNonce& nonce, ByteView aad, Bytes message);
-  // Nothing when the tag does not fit: what was decrypted is cleansed.
+  // Returns nothing when the tag does not match; the decrypted bytes are then cleansed.
   std::optional<Bytes> open(const SealNonce& nonce, ByteView aad, Bytes sealed);
 
  private:

@@ -1,6 +1,8 @@
-// What: the bodies of crypto/sealed_channel.h: handshake, key derivation, sealing and opening.
-// Terms: pair secret = HKDF of the X25519 agreement of two parties with sid and both public keys; the two direction
-//        keys and every pairwise_key are derived from it.
+// Implements crypto/sealed_channel.h: handshake, key derivation, sealing and opening.
+//
+// Terms
+// pair secret: HKDF of the X25519 agreement of two parties with sid and both public keys. The two direction keys and
+// every pairwise_key are derived from it.
 #include "crypto/sealed_channel.h"
 
 #include <algorithm>
@@ -34,7 +36,7 @@ Bytes encode(const Hello& hello) {
   return out;
 }
 
-// The version comes first and is looked at first, so that a newer handshake may have another shape.
+// The version comes first and is checked first, so the handshake of a newer version may have another form.
 Hello decode(ByteView message, const Hash& digest) {
   try {
     Reader in(message);

@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kOpenSslGrain = 32;
 constexpr int kOverwrite = 0x5a;
 
-// GMP cannot be told that there is no memory: it ends the process, as its own allocator does.
+// GMP cannot handle an allocation failure. This ends the process, as GMP's own allocator does.
 void* take(std::size_t size) {
   void* block = std::malloc(size);
   if (block == nullptr) std::abort();
@@ -44,10 +44,10 @@ void become_secret_process() noexcept {
   prctl(PR_SET_DUMPABLE, 0);
   cleanse_freed_memory();
   mp_set_memory_functions(take, move, give_back);
-  // A refusal (no locked memory left) leaves OpenSSL on its ordinary heap, which it cleanses itself.
+  // If it is refused (no locked memory left), OpenSSL stays on its ordinary heap, which it cleanses itself.
   (void)CRYPTO_secure_malloc_init(kOpenSslSecureBytes, kOpenSslGrain);
-  // What others free, among them the server's memory contexts that held rows of the source: the C library overwrites it
-  // (not blocks below 1 kB, which it keeps at hand).
+  // The C library overwrites what others free, among them the server's memory contexts that held rows of the source.
+  // Blocks below 1 kB are not overwritten: the library keeps them for reuse.
   mallopt(M_PERTURB, kOverwrite);
 }
 

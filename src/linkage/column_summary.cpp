@@ -14,7 +14,7 @@ constexpr double kMeanBound = 1024;             // |mu| * 2^-e
 constexpr double kSmallestSpread = 1.0 / 4096;  // sd * 2^-e of a column with a fixed exponent
 constexpr std::int64_t kOneStep = std::int64_t{1} << kStepFractionBits;
 
-// The smallest e with x <= 2^e, for x > 0.
+// Returns the smallest e with x <= 2^e, for x > 0.
 int ceil_log2(long double x) {
   int exponent = 0;
   const long double fraction = std::frexp(x, &exponent);  // [0.5, 1)
@@ -55,10 +55,10 @@ ColumnProblem set_step(ColumnScale& scale, long double distance) {
   return ColumnProblem::none;
 }
 
-// Distances from a mean grow towards both ends: when the lowest and the highest value fit, all do.
+// Distances from a mean grow towards both ends, so all values fit when the lowest and the highest do.
 bool ends_fit(const ColumnSummary& column, const ColumnScale& scale) {
   const long double centre = rounded_mean(scale);
-  const long double limit = std::ldexp(kSpreadOverUnit, kValueFractionBits) + 1;  // 2^30, and the mean's rounding
+  const long double limit = std::ldexp(kSpreadOverUnit, kValueFractionBits) + 1;  // 1: the rounding of the mean
   for (const double end : {column.low(), column.high()})
     if (!(std::fabs(std::ldexp(end - centre, kValueFractionBits - scale.exponent)) <= limit)) return false;
   return true;
@@ -99,7 +99,7 @@ bool ColumnSummary::holds_only_0_and_1() const {
 }
 
 long double ColumnSummary::mean() const {
-  // Exactly constant: no rounding of a sum may give it a spread.
+  // A constant column: rounding of a sum must not give it a spread.
   return constant() ? low_ : sum_ / static_cast<long double>(count_);
 }
 

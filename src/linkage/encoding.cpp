@@ -1,4 +1,4 @@
-// Implements linkage/encoding.h.
+// Encodes columns (linkage/encoding.h) after a summary of their values.
 #include "linkage/encoding.h"
 
 #include <cmath>
@@ -16,7 +16,7 @@ ColumnSummary summary_of(std::span<const double> values) {
   return out;
 }
 
-// The values of a column that fits its scale.
+// Encodes a column, or throws what require_encodable throws.
 EncodedColumn encode(const std::string& name, std::span<const double> values, const ColumnSummary& column,
                      const ColumnScale& scale) {
   require_encodable(name, column, scale);

@@ -23,7 +23,8 @@ bool is_digit(char32_t c) { return c >= '0' && c <= '9'; }
 bool is_letter(char32_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 char32_t upper(char32_t c) { return c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c; }
 
-// Digits of a number as people write it: points, blanks and dashes between them do not count, anything else does.
+// Collects the digits of a number as people write it: points, slashes, blanks and dashes between them are skipped,
+// other characters are refused.
 Refusal digits_of(const SecretCodePoints& text, PartType type, SecretBytes& digits) {
   for (char32_t c : text) {
     if (is_digit(c))
@@ -60,7 +61,7 @@ bool exists(int year, int month, int day) {
   return day <= kDays[month - 1] + (month == 2 && leap ? 1 : 0);
 }
 
-// YYYY-MM-DD, YYYYMMDD, DD-MM-YYYY with - . or / between; of a timestamp, its day.
+// Takes YYYY-MM-DD, YYYYMMDD and DD-MM-YYYY with - . or / between the fields; of a timestamp, its day.
 Refusal date(const IdentifierForm& form, PartType type, const SecretCodePoints& text, SecretBytes& out) {
   std::array<int, 3> fields{}, sizes{};
   int count = 0, separators = 0;
@@ -78,7 +79,7 @@ Refusal date(const IdentifierForm& form, PartType type, const SecretCodePoints& 
       break;
     }
   }
-  // Behind the day: nothing, or the time of a timestamp.
+  // After the day: nothing, or the time of a timestamp.
   if (std::find_if_not(at, text.end(), is_blank) != text.end() && (type != PartType::date || *at != ' '))
     return Refusal::shape;
   int year, month, day;
@@ -121,7 +122,7 @@ Refusal postcode_nl(const IdentifierForm& form, const SecretCodePoints& text, Se
   return Refusal::kept;
 }
 
-// One blank between words, none at the ends; letters of the table decomposed, marks in canonical order.
+// Puts one blank between words and none at the ends. Letters of the table are decomposed, marks are in canonical order.
 void plain_text(const IdentifierForm& form, const SecretCodePoints& text, SecretBytes& out) {
   SecretCodePoints plain;
   bool blank = false;
@@ -162,7 +163,7 @@ Refusal code(const IdentifierForm& form, const SecretCodePoints& text, SecretByt
   if (written.empty()) return Refusal::empty;
   const std::string_view seen{reinterpret_cast<const char*>(written.data()), written.size()};
   for (const auto& [from, to] : form.codes) {
-    // What a code means stands for itself, unless it is written for something else.
+    // A meaning stands for itself (second loop), unless it is written for something else.
     if (seen != from) continue;
     out.assign(to.begin(), to.end());
     return Refusal::kept;

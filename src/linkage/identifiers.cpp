@@ -1,4 +1,4 @@
-// What: the bodies of linkage/identifiers.h.
+// Implements linkage/identifiers.h.
 #include "linkage/identifiers.h"
 
 #include <algorithm>
@@ -46,7 +46,8 @@ std::vector<Normalisation> parse_normalisations(std::span<const std::string> nam
 }
 
 Refusal normalise_part(SecretBytes& part, PartType type, std::span<const Normalisation> rules) {
-  // A sign or a fraction: the digits alone would be the number of another person. NaN and Infinity are nobody's.
+  // With a sign or a fraction, the digits alone would be the number of another person. NaN and Infinity belong to no
+  // person.
   const bool digits = std::find(rules.begin(), rules.end(), Normalisation::digits) != rules.end();
   if (type == PartType::number && digits && !std::all_of(part.begin(), part.end(), is_digit)) return Refusal::shape;
   if (type == PartType::number && !part.empty() && !is_digit(part.back())) return Refusal::stands_for_none;

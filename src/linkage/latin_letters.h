@@ -1,9 +1,12 @@
 // The Latin letters of names: how they are written with A to Z, and how they are decomposed.
 //
 // Invariants
-//   A table of this project, not the server's locale, libc or ICU, whose results depend on version and encoding: two
-//   nodes must agree byte for byte for years. It covers U+00C0 to U+024F and U+1E00 to U+1EFF, and belongs to the
-//   version 1 of the forms (forms.h). Source: Unicode Character Database; tools/latin_letters wrote it.
+// This is a table of the project. The results of the server's locale, libc or ICU depend on their version and encoding,
+// but two nodes must agree byte for byte for years. It covers U+00C0 to U+024F and U+1E00 to U+1EFF, and belongs to
+// version 1 of the forms (forms.h).
+//
+// Source
+// Unicode Character Database; tools/latin_letters wrote the table.
 #pragma once
 
 namespace pgmpc {
@@ -15,6 +18,6 @@ struct LatinLetter {
 };
 
 const LatinLetter* latin_letter(char32_t code);  // nullptr for another character
-int combining_class(char32_t code);              // of combining marks; 0 for everything else
+int combining_class(char32_t code);              // of combining marks; 0 for all other characters
 
 }  // namespace pgmpc

@@ -1,4 +1,4 @@
-// What: the bodies of linkage/match.h: a merge of two ascending lists, then Fisher-Yates with unbiased integers.
+// Implements linkage/match.h: a merge of two ascending lists, then a Fisher-Yates shuffle with unbiased integers.
 #include "linkage/match.h"
 
 #include <cstring>
@@ -63,7 +63,7 @@ void MatchTable::pair_up() {
   matched_ = a.rows_by_position.size();
 }
 
-// One order for both sides: the pairs stay together.
+// Both sides get the same order, so pairs stay together.
 void MatchTable::shuffle(Rng& rng) {
   auto& [a, b] = sides_;
   for (std::size_t k = matched_; k > 1; --k) {

@@ -8,7 +8,7 @@
 namespace pgmpc {
 namespace {
 
-// Prefixes of surnames, of the Dutch registration of persons (table 36), one word each.
+// Prefixes of surnames in the Dutch registration of persons (table 36), one word each.
 constexpr std::string_view kPrefixes[] = {
     "A",     "AAN", "AL",     "AM",     "AUF", "AUS", "BEN", "BIJ",  "BIN",  "D",  "DA",  "DAL", "DALLA", "DE",
     "DEGLI", "DEI", "DEL",    "DELLA",  "DEN", "DER", "DES", "DI",   "DIE",  "DO", "DON", "DOS", "DU",    "EL",
@@ -25,7 +25,8 @@ bool ends_word(char32_t c) {
 }
 bool is_dash(char32_t c) { return c == '-' || c == '/' || c == '+' || (c >= 0x2010 && c <= 0x2015); }
 
-// The words from `at` to the first dash, without leading prefixes; the last prefix, for a name that has nothing else.
+// Appends the words from `at` to the first dash, without leading prefixes. prefix receives the last leading prefix, for
+// a name that has nothing else.
 Refusal first_name_part(const SecretCodePoints& text, std::size_t& at, SecretBytes& out, SecretBytes& prefix) {
   bool leading = true;
   SecretBytes word;
@@ -52,7 +53,7 @@ Refusal first_name_part(const SecretCodePoints& text, std::size_t& at, SecretByt
 
 bool one_of(char c, std::string_view set) { return set.find(c) != std::string_view::npos; }
 
-// Digits of one letter between its neighbours (0 at the ends).
+// Returns the digits of one letter between its neighbours (0 at the ends).
 std::string_view sound_of(char c, char before, char after, bool initial) {
   if (one_of(c, "AEIJOUY")) return "0";
   if (c == 'B') return "1";
@@ -70,7 +71,7 @@ std::string_view sound_of(char c, char before, char after, bool initial) {
   if (one_of(c, "MN")) return "6";
   if (c == 'R') return "7";
   if (one_of(c, "SZ")) return "8";
-  return "";  // H
+  return "";  // H, and characters that are no letter
 }
 
 }  // namespace
@@ -102,7 +103,7 @@ Refusal surname_nl(const SecretCodePoints& text, SecretBytes& out) {
 
 void cologne_sound(SecretBytes& name) {
   SecretBytes code;
-  char previous = 0;  // the digit before, whatever stood between
+  char previous = 0;  // the digit before, whatever letters without a digit stood between
   for (std::size_t i = 0; i < name.size(); i++) {
     const char c = static_cast<char>(name[i]);
     const char before = i > 0 ? static_cast<char>(name[i - 1]) : '\0';

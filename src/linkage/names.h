@@ -1,19 +1,19 @@
-// Names of persons as forms of identifiers need them (forms.h): letters A to Z, Dutch surnames, how a name sounds.
+// Names of persons for the forms of identifiers (forms.h): letters A to Z, Dutch surnames, and how a name sounds.
 #pragma once
 #include "linkage/forms.h"
 #include "linkage/utf8.h"
 
 namespace pgmpc {
 
-// Appends what the character is in A to Z; nothing for blanks, marks, digits and punctuation. Refusal::letters for a
+// Appends the character in A to Z, or nothing for blanks, marks, digits and punctuation. Returns Refusal::letters for a
 // letter outside the table.
 Refusal append_letters(char32_t code, SecretBytes& out);
 
-// The surname without prefixes (van, de, 't, ...) and without the second part of a double name, in A to Z. A name that
-// consists of prefixes is its last word.
+// Appends the surname in A to Z, without prefixes (van, de, 't, ...) and without the second part of a double name. Of a
+// name that consists of prefixes the last word remains.
 Refusal surname_nl(const SecretCodePoints& text, SecretBytes& out);
 
-// Letters A to Z become their phonetic code (Postel 1969), digits 0 to 8. Already coded digits stay as they are.
+// Replaces letters A to Z by their phonetic code (Postel 1969), digits 0 to 8. Other characters are dropped.
 void cologne_sound(SecretBytes& name);
 
 }  // namespace pgmpc

@@ -1,5 +1,4 @@
-// What: the bodies of linkage/packing.h. Plaintexts are big-endian byte strings; bit 0 is the lowest bit of the last
-//       byte.
+// Implements linkage/packing.h. Plaintexts are big-endian byte strings; bit 0 is the lowest bit of the last byte.
 #include "linkage/packing.h"
 
 #include <algorithm>
@@ -16,7 +15,7 @@ constexpr std::int64_t kValueOffset = std::int64_t{1} << (kSlotValueBits - 1);
 constexpr std::size_t kMaskBytes = kSlotMaskBits / 8;
 static_assert(kSlotMaskBits % 8 == 0);
 
-// Ors a value of at most 121 bits into a plaintext at a bit position (the slot is still 0).
+// Ors a value of at most 121 bits into a plaintext at a bit position. The slot must be 0.
 void put_slot(std::uint8_t* plaintext, std::size_t size, std::size_t bit, u128 value) {
   const std::size_t shift = bit % 8;
   std::uint8_t* at = plaintext + size - 1 - bit / 8;
@@ -36,7 +35,7 @@ u128 get_slot(const std::uint8_t* plaintext, std::size_t size, std::size_t bit) 
   return value & ((static_cast<u128>(1) << kSlotBits) - 1);
 }
 
-// True when every bit at or above `bit` is 0.
+// Returns whether every bit at or above `bit` is 0.
 bool clear_above(const std::uint8_t* plaintext, std::size_t size, std::size_t bit) {
   const std::size_t whole = size - 1 - bit / 8;
   std::uint8_t seen = static_cast<std::uint8_t>(plaintext[whole] >> (bit % 8));
@@ -61,7 +60,7 @@ void check_unused(const SlotLayout& layout, const std::uint8_t* record) {
   }
 }
 
-// The mutant of F2: what an engine does that repeats an attempt with the masks of the last one.
+// The mutant of rule F2: an engine that repeats an attempt with the masks of the last one.
 void fill_as_in_every_attempt(SecretBytes& random) {
   for (std::size_t at = 0; at < random.size(); at += 32) {
     Bytes position;

@@ -1,12 +1,13 @@
-// What the identifiers of a source look like, for the one who is about to bind it: lengths, leading zeros, blanks,
+// What the identifiers of a source look like, for the user who is about to bind it: lengths, leading zeros, blanks,
 // characters beyond ASCII, shapes, and what their form refuses.
 //
 // Terms
-//   shape = the text with 9 for a digit and A for a letter, everything else as it is, cut after 24 characters.
+// shape: the text with 9 for a digit, A for a letter and ? for what is neither blank nor printable ASCII, cut after 24
+// characters.
 //
 // Invariants
-//   Own data of the node, shown to its owner only. Shapes of fewer than 10 records are counted together: a rare one can
-//   be one person. Memory does not grow with the records: at most 1000 shapes are told apart.
+// This is the node's own data, shown to its owner only. Shapes of fewer than 10 records are counted together, because a
+// rare one can be one person. Memory does not grow with the records: at most 1000 shapes are distinguished.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -27,9 +28,9 @@ class PartProfile {
   std::int64_t leading_zeros = 0, blanks = 0, non_ascii = 0;
   std::array<std::int64_t, kRefusalNames.size()> refused{};  // by Refusal
   std::int64_t refused_in_all() const;
-  // "999999999 (280), A9 (12), others (3)", most frequent first, at most 8.
+  // For example "999999999 (280), A9 (12), others (3)": most frequent first, at most 8.
   std::string shapes() const;
-  // "check digit 3, empty 1"
+  // For example "check digit 3, empty 1".
   std::string reasons() const;
 
  private:

@@ -1,5 +1,5 @@
-// What: the bodies of linkage/pseudonymise.h. The hashed message is "text" (the type tag) and the parts, each with
-//       its length before it.
+// Implements linkage/pseudonymise.h. The hashed message is "text" (the type tag) and the parts, each preceded by its
+// length.
 #include "linkage/pseudonymise.h"
 
 #include <algorithm>

@@ -7,7 +7,7 @@
 
 namespace pgmpc {
 
-// The gates of this file write their additive outputs through here; nobody else can.
+// The gates of this file write their additive outputs through this class; no other code can.
 struct GateOutputWriter {
   static void set(GateOutput& output, std::size_t gate, int k, Fp value) {
     output.value_[gate * output.per_gate_ + k] = value;
@@ -20,14 +20,14 @@ constexpr u128 low_bits(u128 x, int bits) { return x & ((one << bits) - 1); }
 constexpr unsigned sign_bit(u128 x) { return static_cast<unsigned>(x >> (kValueBits - 1)) & 1; }
 Fp bit_value(unsigned bit) { return Fp::from_int(static_cast<std::int64_t>(bit & 1)); }
 constexpr Fp kInversePoint[kParties] = {inverse(Fp::from_int(1)), inverse(Fp::from_int(2)), inverse(Fp::from_int(3))};
-// bit ? a : b without a branch on shares (bit itself is a bit of the masked c, public to the evaluators).
+// Returns bit ? a : b without a branch on shares. bit is a bit of the masked c, which is public to the evaluators.
 Fp choose(unsigned bit, Fp a, Fp b) { return b + bit_value(bit) * (a - b); }
 }  // namespace
 
 FpVector reshare(Session& session, const GateLabel& label, GateOutput output) {
   const int self = session.self();
   const std::size_t count = output.value_.size();
-  // sent[peer]: this party deals its additive value by a polynomial through the PRF share of the other evaluator.
+  // This party deals its additive value by a polynomial through the PRF share of the other evaluator.
   std::array<SecretVector<u128>, kParties> to, from;
   for (int peer = 0; peer < kParties; ++peer) {
     if (peer == self) continue;

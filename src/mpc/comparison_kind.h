@@ -1,5 +1,6 @@
-// What: the two ways to compare on shares. fast = distributed comparison functions (dcf.h): fewest rounds;
-//       compact = one-time truth tables (truth_table.h): two or three rounds more, a tenth of the bytes or less.
+// The two ways to compare on shares.
+// fast: distributed comparison functions (dcf.h), with the fewest rounds. compact: one-time truth tables
+// (truth_table.h), with two or three rounds more and at most a tenth of the bytes.
 #pragma once
 
 namespace pgmpc {

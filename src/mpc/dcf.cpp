@@ -8,11 +8,11 @@
 namespace pgmpc {
 
 namespace {
-// Tweaks tell the outputs of one seed apart: bit 1 = side (0 left, 1 right), bits 2.. = 0 for the seed, 1.. for values.
-// Bit 0 stays clear: it is the cleared control bit of the seed.
+// Tweaks distinguish the outputs of one seed: bit 1 is the side (0 left, 1 right), the bits from 2 on are 0 for the
+// seed and 1 or more for values. Bit 0 stays clear: it is the cleared control bit of the seed.
 u128 tweak(int side, int what) { return static_cast<u128>(side) << 1 | static_cast<u128>(what) << 2; }
 u128 mask_of(unsigned bit) { return static_cast<u128>(0) - static_cast<u128>(bit & 1); }
-// x where the bit is set, else 0.
+// Returns x where the bit is set, else 0.
 u128 select(u128 x, unsigned bit) { return x & mask_of(bit); }
 Fp select(Fp x, unsigned bit) {
   Fp out;
@@ -48,15 +48,15 @@ void Dcf::expand(std::span<const u128> inputs, std::span<u128> out) {
   for (std::size_t i = 0; i < inputs.size(); ++i) out[i] ^= inputs[i];
 }
 
-// A gate while its key is made. V of the construction after a level does not depend on the one before:
-// V' = V - v1_keep + v0_keep + (v1_lose - v0_lose - V + a beta), whatever the sign of the correction.
+// The state of a gate while its key is made. V of the construction after a level does not depend on the one before: V'
+// = V - v1_keep + v0_keep + (v1_lose - v0_lose - V + a beta), whatever the sign of the correction.
 struct Dcf::Gate {
   std::array<u128, 2> seed{};
   unsigned t0 = 0, t1 = 1;  // control bits of the two evaluators
   std::uint8_t* corrections = nullptr;
 };
 
-// One level of one gate: out = the expanded seeds, [evaluator][side][seed, values...]; a = the bit of alpha.
+// Processes one level of one gate. out: the expanded seeds, [evaluator][side][seed, values...]. a: the bit of alpha.
 void Dcf::correct(Gate& gate, u128* out, unsigned a, std::span<const Fp> betas, std::span<Fp> values) {
   const std::size_t w = betas.size(), side = 1 + w;
   u128 *keep0 = out, *lose0 = keep0 + side, *keep1 = lose0 + side, *lose1 = keep1 + side;
@@ -117,7 +117,7 @@ void Dcf::generate(const DcfShape& shape, std::span<const u128> alphas, std::spa
               static_cast<unsigned>(alphas[g] >> (shape.domain - 1 - level)) & 1, betas.subspan(g * w, w),
               {values.data() + g * w, w});
   }
-  // Last correction: the leaf seeds, converted once more into elements.
+  // The last correction: the leaf seeds, converted once more into elements.
   SecretVector<u128> leaf_in(gates * 2 * w), leaf(gates * 2 * w);
   for (std::size_t g = 0; g < gates; ++g)
     for (std::size_t b = 0; b < 2; ++b)
@@ -139,7 +139,7 @@ FpVector Dcf::evaluate(const DcfShape& shape, int evaluator, ByteView keys, std:
   if (keys.size() != gates * shape.key_bytes())
     throw Error(ErrorCode::protocol_violation, "comparison keys have the wrong size");
   struct Point {
-    const std::uint8_t* corrections = nullptr;  // of the coming level
+    const std::uint8_t* corrections = nullptr;  // those of the next level
     u128 seed = 0;
     unsigned t = 0;
   };

@@ -14,7 +14,7 @@ int evaluator_of(int self, std::size_t gate) {
 }
 
 namespace {
-// Keys and constants of the gates this party deals, into the messages to its two evaluators.
+// Puts keys and constants of the gates that this party deals into the messages to its two evaluators.
 DealerMessages messages_of(Session& session, const GateLabel& label, const Masks& masks, std::size_t gates,
                            const DealtSizes& sizes, const Deal& deal) {
   const int self = session.self(), e1 = (self + 1) % kParties, e2 = (self + 2) % kParties;

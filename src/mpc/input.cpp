@@ -3,7 +3,8 @@
 namespace pgmpc {
 
 namespace {
-// This party's shares of one column, and at controllers the other one's shares of the own summands, appended to out.
+// Returns this party's shares of one column. At a controller, also appends the other controller's shares of the own
+// summands to out.
 FpVector share_column(Session& session, const GateLabel& label, std::uint16_t part, std::span<const Fp> additive,
                       Bytes* out) {
   const int self = session.self();
@@ -20,7 +21,7 @@ FpVector share_column(Session& session, const GateLabel& label, std::uint16_t pa
   const Fp per_point = inverse(Fp::from_int(kThirdParty + 1));
   const Fp own_point = Fp::from_int(self + 1), other_point = Fp::from_int(2 - self);
   for (std::size_t i = 0; i < count; ++i) {
-    // f(0) = own summand, f(3) = PRF: the line is fixed, the other controller gets its value there.
+    // f(0) = own summand and f(3) = PRF fix the line. The other controller gets the value of f at its point.
     const Fp slope = (Fp::reduce(blocks[i]) - additive[i]) * per_point;
     shares[i] = additive[i] + slope * own_point;
     append(*out, additive[i] + slope * other_point);

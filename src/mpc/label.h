@@ -1,9 +1,15 @@
-// What: structural labels of everything drawn from pairwise keys (security rule F1).
-// Terms: purpose = what the randomness is for; gate label = where in the computation (phase, iteration, gate);
-//        scope = which of several computations it belongs to; coordinate = position inside the vector of that gate.
-// Invariants: (sid, purpose, sender, receiver) selects a subkey, (phase, iteration, gate, scope, coordinate) the
-//             16-byte AES input block, one block per field element: two different positions never share a block, and
-//             nothing depends on the order in which gates run.
+// Structural labels of everything that is drawn from pairwise keys (rule F1).
+//
+// Terms
+// purpose: what the randomness is for.
+// gate label: where in the computation it is used (phase, iteration, gate).
+// scope: which of several computations it belongs to.
+// coordinate: the position inside the vector of that gate.
+//
+// Invariants
+// (sid, purpose, sender, receiver) selects a subkey; (phase, iteration, gate, part, scope, coordinate) is the 16-byte
+// AES input block, one block per field element. Two different positions never share a block, and nothing depends on the
+// order in which gates run.
 #pragma once
 #include <array>
 #include <bit>
@@ -13,11 +19,11 @@
 namespace pgmpc {
 
 enum class Purpose : std::uint8_t {
-  input = 1,      // share of the third party in an input
+  input = 1,      // the third party's share of an input
   mask = 2,       // R1, R2 of a masked opening
-  zero = 3,       // zero sharing
-  reshare = 4,    // share of the other evaluator in a reshare
-  key_share = 5,  // e1's half of the constants a dealer shares beside its keys
+  zero = 3,       // sharing of zero
+  reshare = 4,    // the other evaluator's share in a reshare
+  key_share = 5,  // e1's half of the constants that a dealer shares beside its keys
   table = 6       // e1's half of the bits of truth tables
 };
 
@@ -32,8 +38,8 @@ struct GateLabel {
 
 using LabelBlock = std::array<std::uint8_t, 16>;
 
-// phase 2 | iteration 4 | gate 2 | part 2 | scope 2 | coordinate 4 bytes, big-endian. part tells several vectors of one
-// gate and purpose apart (0 where there is one).
+// A block is phase 2 | iteration 4 | gate 2 | part 2 | scope 2 | coordinate 4 bytes, big-endian. part distinguishes
+// several vectors of one gate and purpose; it is 0 where there is one.
 inline void set_coordinate(std::uint8_t* block, std::uint32_t coordinate) {
   const std::uint32_t swapped = std::endian::native == std::endian::little ? __builtin_bswap32(coordinate) : coordinate;
   std::memcpy(block + 12, &swapped, sizeof swapped);

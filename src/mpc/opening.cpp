@@ -8,12 +8,12 @@
 namespace pgmpc {
 
 namespace {
-// Number of coordinates j < count with j mod 3 == first.
+// The number of coordinates j < count with j mod 3 == first.
 std::size_t class_size(std::size_t count, int first) {
   return count > static_cast<std::size_t>(first) ? (count - first - 1) / kParties + 1 : 0;
 }
 
-// From first to the next coordinate of that dealer.
+// The distance from first to the next coordinate of that dealer.
 std::size_t class_offset(std::size_t first, int dealer) {
   return (static_cast<std::size_t>(dealer) + kParties - first % kParties) % kParties;
 }
@@ -28,7 +28,7 @@ ZeroShares zero_shares(Session& session, const GateLabel& label, std::size_t cou
           session.blocks(Purpose::zero, previous, self, label, 0, 1, count)};
 }
 
-// sum += weight * x for the weights of Session::weight().
+// sum += weight * x for the weights of Session::weight(), without a multiplication.
 void add_weighted(FpSum& sum, Fp x, int self) {
   if (self == 2) return sum.add(x.v);
   for (int i = 0; i < 3; ++i)
@@ -105,7 +105,7 @@ Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp>
   std::array<std::size_t, kParties> elements{};
   for (int peer = 0; peer < kParties; ++peer) {
     if (peer == self) continue;
-    // From this peer: coordinates it deals, and those dealt by the third one.
+    // This peer sends the coordinates that it deals, and those that the remaining party deals.
     elements[peer] = class_size(count, peer) + class_size(count, 3 - peer - self);
     round.expected[peer] = elements[peer] * kFpBytes;
     if (dealer_messages != nullptr) {
@@ -118,7 +118,7 @@ Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp>
   Opened opened;
   opened.offset = offset;
   opened.c.resize(count);
-  // c - own mask = x + 2^offset + the other mask: what lies outside is not the sum of three right messages.
+  // c - own mask = x + 2^offset + the other mask. A value outside that range is not the sum of three right messages.
   const u128 most = (static_cast<u128>(1) << kMaskBits) + (static_cast<u128>(1) << (offset + 1));
   const Fp shift = Fp::reduce(static_cast<u128>(1) << offset);
   bool in_range = true;
@@ -147,12 +147,12 @@ Opened masked_open(Session& session, const GateLabel& label, std::span<const Fp>
 
 FpVector truncated(Session& session, const Opened& opened, int shift, std::size_t first, std::size_t count) {
   const int self = session.self();
-  // Half a unit less before the shift makes the sum of the three roundings unbiased.
+  // Subtracting half a unit before the shift makes the sum of the three roundings unbiased.
   const u128 half = shift > 0 ? static_cast<u128>(1) << (shift - 1) : 0;
   const u128 offset = (static_cast<u128>(1) << opened.offset) >> shift;
   FpVector out(count);
   for (int dealer = 0; dealer < kParties; ++dealer) {
-    // Each part is known to two parties: a polynomial that vanishes at the third, here e2, e1 and the dealer.
+    // Two parties know each part, so its polynomial vanishes at the third one: here at e2, at e1 and at the dealer.
     const int e1 = (dealer + 1) % kParties, e2 = (dealer + 2) % kParties;
     const u128 factor1 = Session::vanishing_factor(self, e2).v, factor2 = Session::vanishing_factor(self, e1).v;
     const u128 visible = Session::vanishing_factor(self, dealer).v;
@@ -194,7 +194,7 @@ std::vector<Fp> open(Session& session, std::uint16_t phase, std::span<const Fp> 
     std::array<Fp, kParties> f;
     for (int party = 0; party < kParties; ++party) f[party] = party == self ? shares[i] : element(round.in[party], i);
     values[i] = f[0] + f[0] - f[1];                       // line through points 1 and 2, at 0
-    const Fp check = (f[0] + f[0] + f[0] - f[2]) * half;  // through points 1 and 3
+    const Fp check = (f[0] + f[0] + f[0] - f[2]) * half;  // line through points 1 and 3
     consistent &= values[i] == check;
   }
   if (!consistent && !mutant(Mutant::unchecked_openings))

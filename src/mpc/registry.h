@@ -1,5 +1,6 @@
-// What: checks of the testing flavour only. LabelRegistry aborts when a PRF block would be used twice (rule F1);
-//       RangeProbe reconstructs every opened value across the three parties of one process and checks its bound (F14).
+// Checks that only builds for tests make.
+// LabelRegistry refuses a second use of a PRF block (rule F1). RangeProbe reconstructs every opened value from the
+// three parties of one process and checks its bound (rule F14).
 #pragma once
 #ifdef PG_MPC_TESTING
 #include <array>
@@ -19,7 +20,7 @@ struct Stretch;
 
 class LabelRegistry {
  public:
-  // Registers coordinates first, first+stride, ...; Error(internal) when one of them was registered before.
+  // Registers the coordinates first, first+stride, ... Throws Error(internal) when one of them was registered before.
   void claim(Purpose purpose, int sender, int receiver, const GateLabel& label, std::uint16_t part, std::uint32_t first,
              std::uint32_t stride, std::size_t count);
 
@@ -32,8 +33,8 @@ class LabelRegistry {
 
 class RangeProbe {
  public:
-  // Deposits this party's additive shares; the last of the three checks |sum| < 2^bound, stretch by stretch.
-  // Returns the bits of the widest value seen by this call (0 for the first two parties).
+  // Adds this party's additive shares. The call of the last party checks |sum| < 2^bound, stretch by stretch, and
+  // throws Error(internal). It returns the bits of the widest value; the first two parties get 0.
   static int check(const std::array<std::uint8_t, 32>& sid, const GateLabel& label, int party,
                    std::span<const Fp> additive, std::span<const Stretch> bounds);
   static void enable(bool on);  // off by default: share-level tests with one real party cannot use it

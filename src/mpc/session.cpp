@@ -56,7 +56,7 @@ std::string Session::phase_name(std::uint16_t phase) const {
   return phase_names_ != nullptr ? phase_names_(phase) : std::to_string(phase);
 }
 
-// Books what is about to be sent in the coming round.
+// Counts what will be sent in the next round.
 void Session::book_traffic(const Exchange& round) {
   std::size_t bytes = 0;
   for (const Bytes& out : round.out) bytes += out.size();
@@ -78,14 +78,14 @@ void Session::exchange_now(Exchange& round) {
     in[peer].clear();
     if (peer != self_) longest = std::max({longest, out[peer].size(), expected[peer]});
   }
-  // All parties send one piece before they wait for one, so that no queue has to hold more than that.
+  // All parties send one piece before they wait for one, so no queue has to hold more than a piece.
   for (std::size_t first = 0; first == 0 || first < longest; first += kMessagePiece) exchange_piece(round, first);
   for (Bytes& message : out) message.clear();
   ++transcript_.rounds;
   if (watch_) watch_();
 }
 
-// Bytes first .. first + kMessagePiece of the messages.
+// Exchanges the bytes first .. first + kMessagePiece of the messages.
 void Session::exchange_piece(Exchange& round, std::size_t first) {
   cancel_.check();
   for (int peer = 0; peer < kParties; ++peer) {
@@ -116,7 +116,7 @@ void Session::exchange_piece(Exchange& round, std::size_t first) {
 }
 
 namespace {
-// Testing flavour: the purpose whose randomness the active mutant leaves out.
+// Builds for tests: whether the active mutant leaves out the randomness of this purpose.
 bool left_out(Purpose purpose) {
   switch (purpose) {
     case Purpose::input:
@@ -140,7 +140,7 @@ SecretVector<u128> Session::blocks(Purpose purpose, int sender, int receiver, co
                                    std::uint32_t first, std::uint32_t stride, std::size_t count, std::uint16_t part) {
   const int peer = sender == self_ ? receiver : sender;
   if (mutant(Mutant::opening_mask_reuses_zero_label) && purpose == Purpose::mask) {
-    // Draws R from the zero-sharing stream of the same pair, whose direction is i -> i+1.
+    // The mutant draws R from the zero-sharing stream of the same pair, whose direction is i -> i+1.
     purpose = Purpose::zero;
     if ((sender + 1) % kParties != receiver) std::swap(sender, receiver);
   }

@@ -1,12 +1,17 @@
-// What: one party's view of a three-party computation on Shamir shares of degree 1 (points 1, 2, 3) in one attempt.
-// Terms: dealer of coordinate j = party j mod 3, evaluators e1 = dealer+1, e2 = dealer+2 (mod 3);
-//        round = all parties send at most one message to each peer, then wait;
-//        additive share = this party's Lagrange-weighted local value: the three sum to the secret;
-//        exposure = bound on the statistical distance of everything opened so far (rule F13).
-// Invariants: every PRF block is used for one purpose at one position (label.h; the testing flavour aborts on a
-// repeat);
-//             message sizes are public; nothing branches on shares.
-// Security: passive, at most one corrupt party; traffic between two evaluators never passes the dealer (Channel).
+// One party's view of a three-party computation on Shamir shares of degree 1 (points 1, 2, 3) in one attempt.
+//
+// Terms
+// The dealer of coordinate j is party j mod 3; its evaluators are e1 = dealer+1 and e2 = dealer+2 (mod 3).
+// round: all parties send at most one message to each peer, then wait.
+// additive share: this party's Lagrange-weighted local value; the three sum to the secret.
+// exposure: a bound on the statistical distance of everything opened so far (rule F13).
+//
+// Invariants
+// Every PRF block is used for one purpose at one position (label.h; builds for tests throw an error on a repeat).
+// Message sizes are public. Nothing branches on shares.
+//
+// Security
+// Passive, with at most one corrupt party. Traffic between two evaluators never passes the dealer (Channel).
 #pragma once
 #include <array>
 #include <functional>
@@ -26,8 +31,8 @@
 
 namespace pgmpc {
 
-// Widths of the masked opening: secrets of at most kValueBits bits with sign (|x| < 2^(kValueBits-1)) in comparisons,
-// masks R1, R2 uniform in [0, 2^kMaskBits). 2^(kMaskBits+1) + 2^(kMaxBound+1) < p: the opened value never wraps.
+// Widths of the masked opening. In comparisons secrets have at most kValueBits bits with sign (|x| < 2^(kValueBits-1)).
+// Masks R1, R2 are uniform in [0, 2^kMaskBits). 2^(kMaskBits+1) + 2^(kMaxBound+1) < p, so the opened value never wraps.
 inline constexpr int kValueBits = 83;
 inline constexpr int kMaskBits = 125;
 inline constexpr int kMaxBound = 90;
@@ -45,18 +50,18 @@ struct Traffic {
 };
 
 struct Transcript : Traffic {
-  // By phase of the gate labels. A round that several phases share counts in each of them.
+  // By phase of the gate labels. A round that several phases share counts for each of them.
   std::map<std::uint16_t, Traffic> phases;
   double exposure = 0;     // union bound over all openings
-  int widest_opening = 0;  // testing flavour: bits of the widest value opened
+  int widest_opening = 0;  // builds for tests: bits of the widest value opened
 };
 
-// A longer message of a round travels in pieces of this size (the transport takes 16 MB at most).
+// A longer message of a round is sent in pieces of this size. The transport takes at most 16 MB.
 inline constexpr std::size_t kMessagePiece = std::size_t{8} << 20;
 
 class TaskGroup;
 
-// So many values of an opening, each below 2^bound in absolute value.
+// A number of values of an opening, each below 2^bound in absolute value.
 struct Stretch {
   std::size_t count;
   int bound;
@@ -64,15 +69,15 @@ struct Stretch {
 
 // The messages of one round at one party.
 struct Exchange {
-  std::uint16_t phase = 0;    // whose traffic it is
-  std::size_t key_bytes = 0;  // of out: keys and bits of comparisons
+  std::uint16_t phase = 0;    // the phase that the traffic counts for
+  std::size_t key_bytes = 0;  // of out: bytes of keys and bits of comparisons
   std::array<Bytes, kParties> out{}, in{};
   std::array<std::size_t, kParties> expected{};
 };
 
 class Session {
  public:
-  // step: the protocol step the messages belong to. Keys are consumed.
+  // step: the protocol step that the messages belong to. The session takes over the keys.
   Session(Channel& channel, int step, SessionKeys keys, Rng& rng, const CancelToken& cancel);
   ~Session();
 
@@ -81,35 +86,38 @@ class Session {
   const Transcript& transcript() const { return transcript_; }
   Rng& rng() { return rng_; }
   void set_step(int step) { step_ = step; }
-  // How this computation compares; all three parties choose the same, before their first comparison.
+  // How this computation compares. All three parties choose the same kind before their first comparison.
   ComparisonKind comparison() const { return comparison_; }
   void set_comparison(ComparisonKind kind) { comparison_ = kind; }
-  // What the phases of the labels are called in errors and results.
+  // names: returns the name of a phase for errors and results.
   void name_phases(std::string (*names)(std::uint16_t phase)) { phase_names_ = names; }
   std::string phase_name(std::uint16_t phase) const;
   // Called after every round, in the thread that owns the session.
   void on_round(std::function<void()> watch) { watch_ = std::move(watch); }
   const std::array<std::uint8_t, 32>& sid() const { return sid_; }
-  // Fixed public key of the attempt for the generator of comparison keys: HKDF of the sid keeps it apart from every
-  // other use of the sid.
+  // The public key of the attempt for the generator of comparison keys. HKDF of the sid keeps it apart from every other
+  // use of the sid.
   const std::array<std::uint8_t, 16>& generator_key() const { return generator_key_; }
 
-  // One round: sends out[peer] where it is not empty, receives in[peer] of exactly expected[peer] bytes where that is
-  // not 0. Error(protocol_violation) on another size. Inside a TaskGroup the round is shared with the other tasks.
+  // Runs one round: sends out[peer] unless it is empty, and receives exactly expected[peer] bytes into in[peer] unless
+  // that is 0. Throws Error(protocol_violation) for another size, and the errors of Channel. Inside a TaskGroup the
+  // round is shared with the other tasks.
   void exchange(Exchange& round);
 
-  // Pseudorandom blocks shared with `peer` for the stream sender -> receiver: coordinates first, first+stride, ...
+  // Returns pseudorandom blocks shared with the peer for the stream sender -> receiver: coordinates first,
+  // first+stride, ... This party is sender or receiver.
   SecretVector<u128> blocks(Purpose purpose, int sender, int receiver, const GateLabel& label, std::uint32_t first,
                             std::uint32_t stride, std::size_t count, std::uint16_t part = 0);
 
   void add_exposure(std::size_t openings, int bound_bits);
-  // Books the exposure of one opening. Testing flavour: also checks that the three parties' values, times their
-  // weights, sum to |x| < 2^bound (shared memory of the test process).
+  // Counts the exposure of one opening; throws Error(limit_exceeded) beyond kMostExposure. Builds for tests also check
+  // that the three parties' weighted values sum to |x| < 2^bound (shared memory of the test process).
   void book_opening(const GateLabel& label, std::span<const Fp> values, std::span<const Stretch> bounds);
 
-  // 1 - of/z: times v, the share of party `of` of the polynomial with value v at 0 and 0 at party z's point.
+  // 1 - of/z, in points. Times v it is the share of party `of` of the polynomial with value v at 0 and 0 at party z's
+  // point.
   static Fp vanishing_factor(int of, int z);
-  // Lagrange weight of this party's share at 0 for degree <= 2: 3, -3, 1.
+  // The Lagrange weight of this party's share at 0 for degree <= 2: 3, -3, 1.
   Fp weight() const;
 
  private:
@@ -128,14 +136,14 @@ class Session {
   std::array<std::uint8_t, 32> sid_;
   std::array<std::uint8_t, 16> generator_key_{};
   Transcript transcript_;
-  std::map<std::uint16_t, std::int64_t> latest_round_;  // of each phase
+  std::map<std::uint16_t, std::int64_t> latest_round_;  // the latest round of each phase
   std::string (*phase_names_)(std::uint16_t) = nullptr;
   std::function<void()> watch_;
   struct Streams;
   std::unique_ptr<Streams> streams_;
 };
 
-// Bytes <-> elements of one message.
+// Append an element to a message, and read the index-th one of it.
 void append(Bytes& out, Fp x);
 Fp element(const Bytes& in, std::size_t index);
 

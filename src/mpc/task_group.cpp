@@ -21,27 +21,27 @@ struct TaskGroup::Task {
   Status status = Status::runnable;
   Exchange* round = nullptr;  // while in_round
   Handle target;              // while joining or watching
-  // What it waits for has come: the end of another task, or that it ends or waits for a round.
+  // Whether the wait of this task is over: the target has finished, or (watching) finished or blocked.
   bool over() const {
     return (status == Status::joining && target->status == Status::finished) ||
            (status == Status::watching && target->status != Status::runnable);
   }
   bool cancelled = false;
-  Task* canceller = nullptr;  // goes on when this one has unwound
+  Task* canceller = nullptr;  // continues when this task has unwound
   std::function<void()> body;
   std::unique_ptr<Fiber> fiber;
 };
 
 struct TaskGroup::State {
   Session& session;
-  std::vector<Handle> tasks;  // by id; finished ones stay until the end
+  std::vector<Handle> tasks;  // by id; finished ones stay until the group ends
   Task* running = nullptr;
-  bool round_due = false;  // task 0 is entered to do the network round
+  bool round_due = false;  // task 0 is entered to run the network round
   std::exception_ptr failure;
 
   explicit State(Session& s) : session(s) {}
 
-  // Who goes on after a task that has just blocked or finished. Null: nobody can before the network round.
+  // The task that continues after one that has just blocked or finished. Null: none can before the network round.
   Task* next_after(int after) {
     for (;;) {
       for (const Handle& task : tasks)
@@ -58,7 +58,7 @@ struct TaskGroup::State {
     }
   }
 
-  // Makes `next` (null: task 0, for the network round) the running task; its fiber is then to be entered.
+  // Makes `next` (null: task 0, for the network round) the running task. The caller then enters the returned fiber.
   Fiber& hand_over(Task* next) {
     round_due = next == nullptr;
     running = round_due ? tasks[0].get() : next;
@@ -87,7 +87,8 @@ struct TaskGroup::State {
     wait_turn(self);
   }
 
-  // All live tasks wait: their messages, in the order of their ids, make one message per peer. Only in task 0.
+  // Runs when all live tasks wait, only in task 0. Their messages, in the order of their ids, make one message per
+  // peer.
   void network_round() {
     std::vector<Task*> waiting;
     for (const Handle& task : tasks)
@@ -131,7 +132,7 @@ struct TaskGroup::State {
       }
   }
 
-  // The whole life of a spawned task, on its own stack; returns the fiber that goes on.
+  // Runs a spawned task from start to end on its own stack. Returns the fiber that continues.
   Fiber* run(Task& task) noexcept {
     try {
       if (!task.cancelled) task.body();
@@ -147,7 +148,7 @@ struct TaskGroup::State {
     return &hand_over(failure ? tasks[0].get() : next_after(task.id));
   }
 
-  // Unwinds a task that is not running and comes back.
+  // Unwinds a task that is not running, then returns.
   void unwind(Task& task) {
     if (task.status != Task::Status::finished) {
       Task& self = *running;
@@ -168,7 +169,7 @@ TaskGroup::TaskGroup(Session& session) : state_(std::make_unique<State>(session)
 
 TaskGroup::~TaskGroup() {
   state_->session.group_ = nullptr;
-  // Newest first: a task may still use what an older one lent it.
+  // Newest first: a task may still use objects of an older one.
   for (std::size_t i = state_->tasks.size(); i-- > 1;) {
     const Handle task = state_->tasks[i];
     state_->unwind(*task);

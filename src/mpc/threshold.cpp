@@ -9,7 +9,7 @@
 namespace pgmpc {
 
 namespace {
-constexpr std::size_t kWitnessedBytes = 32;  // of a gate's tables: every gate has more
+constexpr std::size_t kWitnessedBytes = 32;  // of a gate's tables; every gate has more
 
 Fp bit_value(unsigned bit) { return Fp::from_int(static_cast<std::int64_t>(bit & 1)); }
 
@@ -17,7 +17,7 @@ Fp factor_of(const ThresholdGate& gate, u128 mask) { return Fp::reduce(mask >> *
 
 std::size_t elements_of(const ThresholdGate& gate) { return gate.factor_shift ? 2 : 1; }
 
-// Points of the gates of one dealer, as its evaluators know them.
+// The points of the gates of one dealer, as its evaluators know them.
 std::vector<u128> points_of(const ThresholdGate& gate, std::span<const std::size_t> gates, const Opened& opened) {
   std::vector<u128> xs;
   xs.reserve(gates.size() * static_cast<std::size_t>(gate.points));
@@ -32,7 +32,8 @@ Compared room_for(Opened opened, std::size_t gates, const ThresholdGate& gate) {
   return out;
 }
 
-// Keys: flip + (1 - 2 flip) 1{x < alpha}, the constant beside a key and its payload. Serves several points at once.
+// Deals keys of flip + (1 - 2 flip) 1{x < alpha}: flip is the constant beside a key, 1 - 2 flip its payload. One key
+// serves several points.
 Deal deal_keys(Session& session, const ThresholdGate& gate, const DcfShape& shape) {
   return [&](std::span<const std::size_t> gates, const Masks& masks, Bytes& first, Bytes& second, FpVector& constants) {
     SecretVector<u128> alphas(gates.size());
@@ -77,7 +78,7 @@ Compared compare_by_keys(Session& session, const GateLabel& label, std::span<con
   return out;
 }
 
-// Of one gate by tables: rho and, with a factor, rho * factor for each point; the base comes last.
+// The constants of one gate by tables: rho and, with a factor, rho * factor for each point; the base comes last.
 std::size_t table_constants(const ThresholdGate& gate) {
   return elements_of(gate) * static_cast<std::size_t>(gate.points) + (gate.has_base ? 1 : 0);
 }
@@ -92,7 +93,7 @@ SecretBytes draw_masks(Session& session, const TableShape& shape) {
   return masks;
 }
 
-// The first evaluator's halves of the bits of so many gates, known to it and to their dealer.
+// The first evaluator's halves of the bits of these gates, which it and their dealer know.
 SecretBytes first_halves(Session& session, const GateLabel& label, int dealer, std::size_t bytes) {
   const auto blocks =
       session.blocks(Purpose::table, dealer, (dealer + 1) % kParties, label, 0, 1, (bytes + kFpBytes - 1) / kFpBytes);
@@ -126,7 +127,7 @@ Deal deal_tables(Session& session, const GateLabel& label, const ThresholdGate& 
   };
 }
 
-// The messages between the evaluators, for the gates of each dealer but this party.
+// Exchanges the messages between the evaluators, for the gates of each dealer except this party.
 void read_tables(Session& session, const GateLabel& label, const TableShape& shape,
                  std::array<std::optional<TableReader>, kParties>& readers) {
   const int self = session.self();
@@ -145,7 +146,7 @@ void read_tables(Session& session, const GateLabel& label, const TableShape& sha
   }
 }
 
-// bit = e xor rho = e + (1 - 2e) rho, where both evaluators know e: shares of rho (times the factor) suffice.
+// bit = e xor rho = e + (1 - 2e) rho. Both evaluators know e, so shares of rho (times the factor) suffice.
 Compared compare_by_tables(Session& session, const GateLabel& label, std::span<const Fp> values, int offset, int bound,
                            std::size_t gates, const ThresholdGate& gate) {
   const TableShape shape(gate.domain, gate.points);

@@ -8,7 +8,7 @@
 namespace pgmpc {
 
 namespace {
-constexpr int kMostInputs = 9;   // of a group that is alone on its level: its products grow as 2^inputs
+constexpr int kMostInputs = 9;   // of a group that is alone on its level; its products grow as 2^inputs
 constexpr int kGroupInputs = 4;  // of a group among others
 
 unsigned bit_at(ByteView packed, std::size_t i) { return packed[i / 8] >> (i % 8) & 1u; }
@@ -18,7 +18,7 @@ void put_bit(std::span<std::uint8_t> packed, std::size_t i, unsigned bit) {
 unsigned chunk_of(u128 x, int chunk, int bits) {
   return static_cast<unsigned>(x >> (kChunkBits * chunk)) & ((1u << bits) - 1);
 }
-// Values below 2^31, without a branch.
+// For values below 2^31, without a branch.
 unsigned is_less(unsigned a, unsigned b) { return (a - b) >> 31; }
 unsigned is_equal(unsigned a, unsigned b) { return ((a ^ b) - 1u) >> 31; }
 }  // namespace
@@ -78,9 +78,9 @@ void write_tables(const TableShape& shape, u128 alpha, unsigned flip, std::span<
     for (unsigned v = 0; v < 1u << bits; ++v) put_bit(out, at++, is_less(v, own));
     for (unsigned v = 0; chunk > 0 && v < 1u << bits; ++v) put_bit(out, at++, is_equal(v, own));
   }
-  std::size_t next = 0;  // mask bit
+  std::size_t next = 0;  // the next mask bit
   const std::size_t rhos = masks.size() - static_cast<std::size_t>(shape.points());
-  SecretBytes product(std::size_t{1} << kMostInputs);  // of the set of mu that the index names
+  SecretBytes product(std::size_t{1} << kMostInputs);  // product of the set of mu that the index denotes
   for (int point = 0; point < shape.points(); ++point) {
     for (const auto& level : shape.levels())
       for (const TableShape::Group& group : level) {
@@ -162,8 +162,8 @@ void TableReader::take(ByteView other) {
   if (round_++ < shape_.levels().size()) combine();
 }
 
-// The masked bits are public to both evaluators: a product of (masked bit xor mask bit) is the xor of the products of
-// mask bits over all sets that contain every factor whose masked bit is 0.
+// Both evaluators know the masked bits. A product of (masked bit xor mask bit) is the xor of the products of mask bits
+// over all sets that contain every factor whose masked bit is 0.
 void TableReader::combine() {
   const auto& level = shape_.levels()[round_ - 1];
   const std::size_t points = static_cast<std::size_t>(shape_.points()), groups = level.size();
@@ -177,7 +177,7 @@ void TableReader::combine() {
       const TableShape::Group& group = level[g];
       const std::size_t base = shape_.point_at(static_cast<int>(i % points)) + group.begin;
       const int lowest = group.equal ? 0 : 1;
-      // Half of the product of a set of mu: the empty one is 1.
+      // This party's half of the product of a set of mu. The product of the empty set is 1.
       const auto product = [&](std::size_t set) -> std::uint8_t {
         return set == 0 ? evaluator_ == 0 : half(gate, base + set - 1);
       };

@@ -1,6 +1,10 @@
-// What: the prime field of all shares, p = 2^127 - 1 (Mersenne: reduction is a shift and an add).
-// Terms: element = canonical representative in [0, p); a signed integer x with |x| < 2^126 is carried as x mod p.
-// Invariants: every Fp that leaves a function is canonical; no operation branches on or indexes by a value.
+// The prime field of all shares, p = 2^127 - 1 (Mersenne: reduction is a shift and an add).
+//
+// Terms
+// element: a canonical representative in [0, p). A signed integer x with |x| < 2^126 is carried as x mod p.
+//
+// Invariants
+// Every Fp that leaves a function is canonical. No operation branches on a value or indexes by it.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -18,7 +22,7 @@ struct Fp {
   u128 v = 0;
 
   constexpr Fp() = default;
-  // From a canonical value or any value below 2^128.
+  // x: any value below 2^128.
   static constexpr Fp reduce(u128 x) {
     x = (x & kPrime) + (x >> 127);
     return canonical(x);
@@ -42,7 +46,7 @@ struct Fp {
   friend constexpr bool operator==(Fp a, Fp b) { return a.v == b.v; }
 
  private:
-  // x in [0, 2p]: subtracts p without a branch.
+  // For x in [0, 2p]: subtracts p without a branch unless x is below p.
   static constexpr Fp canonical(u128 x) {
     Fp out;
     u128 y = x - kPrime;  // wraps below zero when x < p: top bit set
@@ -52,7 +56,7 @@ struct Fp {
   }
 };
 
-// Product of two 127-bit numbers folded once: 2^127 = 1 (mod p). Result below 2^128.
+// The product of two 127-bit numbers, folded once: 2^127 = 1 (mod p). The result is below 2^128.
 constexpr u128 multiply_folded(u128 a, u128 b) {
   const std::uint64_t a0 = static_cast<std::uint64_t>(a), a1 = static_cast<std::uint64_t>(a >> 64);
   const std::uint64_t b0 = static_cast<std::uint64_t>(b), b1 = static_cast<std::uint64_t>(b >> 64);
@@ -68,8 +72,9 @@ constexpr u128 multiply_folded(u128 a, u128 b) {
 
 constexpr Fp operator*(Fp a, Fp b) { return Fp::reduce(multiply_folded(a.v, b.v)); }
 
-// Unreduced sum of 128-bit numbers with either sign, reduced once at the end: its low 128 bits and how often 2^128 was
-// left (2^128 = 2 mod p). Starts at 0 = (p - 2^63) + 2^62 * 2, so that the count stays positive: at most 2^62 terms.
+// A sum of 128-bit numbers with either sign, reduced once at the end. It keeps the low 128 bits and counts how often
+// they overflowed (2^128 = 2 mod p). It starts at 0 = (p - 2^63) + 2^62 * 2, so the count stays positive: at most 2^62
+// terms.
 struct FpSum {
   u128 low = kPrime - (static_cast<u128>(1) << 63);
   std::uint64_t carries = std::uint64_t{1} << 62;
@@ -87,7 +92,8 @@ constexpr Fp power(Fp base, u128 exponent) {
   return out;
 }
 
-// Multiplicative inverse (public values only: the exponent is fixed, the cost 250 multiplications). inverse(0) = 0.
+// The multiplicative inverse, for public values only. The exponent is fixed, the cost 250 multiplications. inverse(0) =
+// 0.
 constexpr Fp inverse(Fp a) { return power(a, kPrime - 2); }
 
 using FpVector = SecretVector<Fp>;
@@ -95,7 +101,7 @@ using FpVector = SecretVector<Fp>;
 inline constexpr std::size_t kFpBytes = 16;  // little-endian on the wire
 
 inline void store(Fp x, std::uint8_t* out) { std::memcpy(out, &x.v, kFpBytes); }
-// Any 16 bytes; the value is reduced (a peer cannot make a non-canonical element).
+// Takes any 16 bytes and reduces the value, so a peer cannot send a non-canonical element.
 inline Fp load(const std::uint8_t* in) {
   u128 x;
   std::memcpy(&x, in, kFpBytes);

@@ -25,7 +25,7 @@ BlockCipher::~BlockCipher() { EVP_CIPHER_CTX_free(static_cast<EVP_CIPHER_CTX*>(c
 BlockCipher::BlockCipher(BlockCipher&& other) noexcept : context_(std::exchange(other.context_, nullptr)) {}
 
 void BlockCipher::encrypt(std::span<const std::uint8_t> in, std::span<std::uint8_t> out) {
-  constexpr std::size_t kMost = std::size_t{1} << 30;  // EVP counts in int
+  constexpr std::size_t kMost = std::size_t{1} << 30;  // EVP counts bytes in an int
   for (std::size_t at = 0; at < in.size(); at += kMost) {
     const int size = static_cast<int>(std::min(kMost, in.size() - at));
     int written = 0;

@@ -1,5 +1,8 @@
-// What: the pseudorandom function behind pseudorandom sharing (Cramer-Damgard-Ishai, TCC 2005): AES-128 with a
-//       secret key applied to 16-byte blocks. One key never sees the same block twice (label.h guarantees it).
+// The pseudorandom function behind pseudorandom sharing: AES-128 with a secret key, applied to 16-byte blocks.
+// One key never sees the same block twice (mpc/label.h guarantees it, rule F1).
+//
+// Source
+// Cramer, Damgard, Ishai, TCC 2005.
 #pragma once
 #include <span>
 
@@ -8,14 +11,14 @@
 
 namespace pgmpc {
 
-// AES-128 in bulk: one object per key, not thread-safe (one OpenSSL context).
+// AES-128 in bulk. One object per key, used by one thread at a time (one OpenSSL context). Throws Error(internal).
 class BlockCipher {
  public:
   explicit BlockCipher(ByteView key16);
   ~BlockCipher();
   BlockCipher(BlockCipher&& other) noexcept;
   BlockCipher& operator=(BlockCipher&&) = delete;
-  // out may equal in. Sizes: multiples of 16, the same.
+  // out may equal in. Both have the same size, a multiple of 16 bytes.
   void encrypt(std::span<const std::uint8_t> in, std::span<std::uint8_t> out);
 
  private:

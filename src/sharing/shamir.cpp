@@ -7,7 +7,7 @@
 namespace pgmpc {
 
 Fp random_element(Rng& rng) {
-  // A 128-bit block reduced modulo 2^127-1: distance from uniform 2^-126.
+  // A 128-bit block reduced modulo 2^127-1 is within 2^-126 of uniform.
   std::uint8_t block[kFpBytes];
   rng.fill(block);
   Fp out = load(block);
@@ -34,7 +34,7 @@ FpVector shamir_split(Fp secret, int threshold, int parties, Rng& rng) {
 }
 
 namespace {
-// Weights of the polynomial through `points`, evaluated at x.
+// The weights of the polynomial through `points`, evaluated at x.
 std::vector<Fp> lagrange_at(std::span<const int> points, Fp x) {
   std::vector<Fp> weights;
   for (std::size_t i = 0; i < points.size(); ++i) {

@@ -1,5 +1,5 @@
-// What: powers against GMP's mpz functions, fixed-base and with a secret exponent, and the length of the
-//       mask exponent (a shorter one would leave the randomness recognisable to the key owner).
+// Compares powers with GMP's mpz functions, for a fixed base and for a secret exponent, and checks the length of the
+// mask exponent. A shorter exponent would let the key owner recognise the randomness.
 #include "bignum/fixed_base.h"
 
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@
 namespace pgmpc {
 namespace {
 
-// Every byte the same: makes the largest and the smallest exponents.
+// Returns the same byte each time, which makes the largest and the smallest exponents.
 class ConstantRng final : public Rng {
  public:
   explicit ConstantRng(std::uint8_t value) : value_(value) {}
@@ -28,7 +28,7 @@ class ConstantRng final : public Rng {
   std::uint8_t value_;
 };
 
-// Records (1, b) with random parts and the extreme ones, exponents random, all zeros and all ones.
+// Uses records (1, b) with random and extreme parts; the exponents are random, all zeros and all ones.
 void check_powers(const Integer& root, std::size_t root_limbs, std::size_t bits, std::size_t memory,
                   std::size_t expected_records, std::size_t records, int threads = 1) {
   TestRng rng(1);
@@ -86,7 +86,7 @@ TEST(FixedBase, AgreesWithPowm) {
     }
 }
 
-// Window widths from 4 to 14 bits, all with few records.
+// Window widths from 4 to 14 bits, each with few records.
 TEST(FixedBase, AgreesWithPowmForAllWidths) {
   const Integer p(view_of(test_key().p()));
   const PairModulus modulus(p, 16, Timing::variable);
@@ -109,7 +109,7 @@ TEST(FixedBase, ThreadsAgreeWithPowm) {
     }
 }
 
-// Moduli whose limbs are all ones or nearly all zeros: carries through everything.
+// Moduli whose limbs are all ones or nearly all zeros, so carries run through all limbs.
 TEST(FixedBase, AgreesWithPowmForExtremeRoots) {
   for (std::size_t bits : {1024, 1536, 2048, 3072, 4096}) {
     Integer ones, low(1ul);
@@ -151,8 +151,8 @@ TEST(FixedBase, StaysWithinItsMemory) {
   }
 }
 
-// c^(p-1) modulo p^2 of 8 bases: the largest, 1, 2, p + 1 (L comes from the second part alone), a multiple of p,
-// random.
+// c^(p-1) modulo p^2 of 8 bases: the largest, 1, 2, p + 1 (L comes from the second part alone), a multiple of p, and
+// random ones.
 void check_secret_power(int bits) {
   TestRng rng(2);
   const auto n = static_cast<std::size_t>(bits) / 128;
@@ -204,7 +204,7 @@ TEST(SecretPower, AgreesWithPowm) {
   select_kernel(before);
 }
 
-// What a base is drawn from, then one byte again and again.
+// Returns the bytes that a base is drawn from, then the same byte each time.
 class BaseThenConstantRng : public Rng {
  public:
   explicit BaseThenConstantRng(std::uint8_t byte) : byte_(byte) {}
@@ -246,8 +246,8 @@ TEST(MaskEncryptor, ExponentHas128BitsMoreThanN) {
   EXPECT_EQ(ciphertext, wanted);
 }
 
-// Own-key randomness: an N-th residue and a square, of full order: rho^(p'q') = 1 for p' = (p-1)/2, q' = (q-1)/2 only
-// after both factors.
+// Own-key randomness is an N-th residue and a square of full order: with p' = (p-1)/2 and q' = (q-1)/2, rho^(p'q') = 1
+// needs both factors.
 TEST(OwnEncryptor, RandomnessIsASquareNthResidueOfFullOrder) {
   TestRng rng(3);
   const auto& key = test_key();

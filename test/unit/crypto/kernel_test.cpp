@@ -1,5 +1,5 @@
-// What: the kernels against GMP's mpz functions: products and squares of pairs, conversions, table access and Fermat
-//       tests, for random operands and for those that make carries run through all limbs.
+// Compares the kernels with GMP's mpz functions: products and squares of pairs, conversions, table access and Fermat
+// tests. Operands are random, or make carries run through all limbs.
 #include "bignum/kernel.h"
 
 #include <gtest/gtest.h>
@@ -88,7 +88,7 @@ std::string name_of(KernelKind kind) {
 INSTANTIATE_TEST_SUITE_P(Each, Kernel, ::testing::ValuesIn(kKinds),
                          [](const auto& kind) { return name_of(kind.param); });
 
-// A batch of 8 numbers modulo root^2, in step with a kernel's batch.
+// A batch of 8 numbers modulo root^2, kept beside a kernel's batch.
 struct Lanes {
   explicit Lanes(const PairKernel& of) : kernel(of), batch(of.batch_size()), work(of.work()) {}
 
@@ -133,7 +133,7 @@ Integer number(const Integer& low, const Integer& high, const Integer& root) {
   return out;
 }
 
-// body(root, its kernel, root^2) for both timings and all roots.
+// Calls body(root, its kernel, root^2) for both timings and all roots.
 template <typename Body>
 void for_each_kernel(KernelKind kind, Body body) {
   for (const Timing timing : {Timing::constant, Timing::variable})
@@ -173,7 +173,8 @@ TEST_P(Kernel, ProductsAndSquaresAgreeWithGmp) {
   });
 }
 
-// Results go in again without any reduction: the ranges of the kernels' headers must hold for as long as one likes.
+// Results become operands again without any reduction: the value ranges of the kernels' headers must hold in long
+// chains.
 TEST_P(Kernel, LongChainsStayInRange) {
   for (const Root& root : roots()) {
     SCOPED_TRACE(root.name);
@@ -202,12 +203,12 @@ TEST_P(Kernel, LongChainsStayInRange) {
   }
 }
 
-// x modulo root as a kernel's number of n limbs in a lane of a part.
+// Loads x modulo root, as a kernel's number of n limbs, into a lane of a part.
 void load_number(const PairKernel& kernel, KernelWord* part, std::size_t lane, const Integer& x) {
   kernel.load_part(part, lane, limbs_of(x, kernel.limbs()).data());
 }
 
-// (a0, a1) * (y, 0), parts and their sums. A sum of 16 results is a factor again, and one may be added to a second
+// (a0, a1) * (y, 0), parts and their sums. A sum of 16 results is used as a factor, and one result is added to a second
 // part.
 TEST_P(Kernel, ProductsWithResiduesAndPartsAgreeWithGmp) {
   for_each_kernel(GetParam(), [&](const Root& root, const PairKernel& kernel, const Integer& square) {
@@ -230,7 +231,7 @@ TEST_P(Kernel, ProductsWithResiduesAndPartsAgreeWithGmp) {
       std::copy_n(product.batch.data(), kernel.batch_size(), four.batch.data());
       for (int i = 1; i < 4; ++i) kernel.add(four.batch.data(), product.batch.data(), x.work);
       kernel.multiply(whole.batch.data(), four.batch.data(), x.batch.data(), x.work);
-      // 16 times the product of the first parts, times y again, onto the second part.
+      // 16 times the product of the first parts, times y, added to the second part.
       kernel.multiply_part(sum.data(), x.batch.data(), y.data(), x.work);
       std::copy_n(sum.data(), part, made.data());
       for (int i = 1; i < 16; ++i) kernel.add_part(sum.data(), made.data(), x.work);
@@ -286,8 +287,8 @@ struct EntrySet {
   std::uint64_t* to[kKernelLanes];
 };
 
-// Sums of entries: the tails of all factors come out, modulo root; the residues have gone into the pair. Random tails
-// and root - 1, as many as the widest sums have; the chain runs on without a reduction to canonical pairs.
+// The residues of all factors go into the pair, and store_sum returns the sum of their tails modulo root. Tails are
+// random or root - 1, as many as the widest sums have. The chain runs without a reduction to canonical pairs.
 TEST_P(Kernel, ProductsWithEntriesAgreeWithGmp) {
   for (const Root& root : roots()) {
     SCOPED_TRACE(root.name);
@@ -337,8 +338,8 @@ TEST_P(Kernel, ProductsWithEntriesAgreeWithGmp) {
   }
 }
 
-// One power and its inverse after the other against the definition: base^d * R = y * (1 - root * z / R^2), over the
-// longest run that a table needs.
+// Advances a power and its inverse and compares each step with the definition base^d * R = y * (1 - root * z / R^2),
+// over the longest run that a table needs.
 TEST_P(Kernel, PowersAdvanceAsDefined) {
   for (const Root& root : roots()) {
     SCOPED_TRACE(root.name);
@@ -406,7 +407,7 @@ TEST_P(Kernel, PowersAdvanceAsDefined) {
                                  work);
         kernel->finish_product(x_lanes.batch.data(), product.data(), work);
         for (const std::size_t lane : {std::size_t{0}, std::size_t{7}}) {
-          // The residue may be root above the canonical one, which the tail makes up for: compare the whole number.
+          // The residue may exceed the canonical one by root, for which the tail compensates: compare the whole number.
           Integer factor, got = x_lanes.get(lane, root.value);
           kernel->store_sum(sum.data(), reinterpret_cast<std::uint64_t*>(sums.data()) + lane * kernel->sum_size());
           mpn_tdiv_qr(quotient.data(), stored.data(), 0, sum.data(), n + 1, limbs_of(root.value, root.limbs).data(), n);

@@ -1,4 +1,4 @@
-// What: HMAC-SHA-256 against RFC 4231, HKDF-SHA-256 against RFC 5869, and the precomputed-key hasher against both.
+// HMAC-SHA-256 against RFC 4231, HKDF-SHA-256 against RFC 5869, and the hasher with a precomputed key against both.
 #include "crypto/keyed_hash.h"
 
 #include <gtest/gtest.h>

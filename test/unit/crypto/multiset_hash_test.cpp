@@ -1,5 +1,5 @@
-// The hash of a multiset of digests (crypto/multiset_hash.h): what changes it and what does not. A sum modulo 2^256,
-// and lanes of 16 bits, would take some of the multisets below for equal.
+// The hash of a multiset of digests (crypto/multiset_hash.h): what changes it and what does not. A sum modulo 2^256, or
+// lanes of 16 bits, would give some of the multisets below the same hash.
 #include "crypto/multiset_hash.h"
 
 #include <gtest/gtest.h>

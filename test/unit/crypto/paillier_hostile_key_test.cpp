@@ -1,9 +1,9 @@
-// What: a key owner that chose its public key so as to recognise its own records in the sums that come back (review,
-// B8).
-//       It knows the randomness of its records, recovers that of every sum, and compares what h_s cannot change.
-// The key: N = p q with 3 | p - 1 and 3 | q - 1, and h_s of order 3 modulo both: it passes the checks of a public key,
-// and
-//          masks made with powers of h_s leave the cube of the randomness as it was.
+// A key owner chooses its public key so that it recognises its own records in the sums that come back (rule B8).
+// It knows the randomness of its records, recovers that of every sum, and compares what h_s cannot change.
+//
+// Terms
+// hostile key: N = p q with 3 | p - 1 and 3 | q - 1, and h_s of order 3 modulo both. It passes the checks of a public
+// key. Masks made with powers of h_s do not change the cube of the randomness.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -99,7 +99,7 @@ struct HostileOwner {
   }
 };
 
-// Matched records of which the owner names its own.
+// Returns how many matched records the owner recognises as its own.
 std::size_t named(bool rerandomize) {
   TestRng rng(1);
   ThreadPool pool(1);
@@ -150,7 +150,7 @@ TEST(HostileKey, TheThirdPartysRandomnessAloneHidesTheRecords) {
   EXPECT_EQ(without, kMatched);
 }
 
-// A rerandomised ciphertext decrypts to what it did.
+// A rerandomised ciphertext decrypts to the same plaintext.
 TEST(HostileKey, RerandomisationKeepsPlaintexts) {
   TestRng rng(2);
   ThreadPool pool(2);

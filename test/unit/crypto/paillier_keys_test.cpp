@@ -1,4 +1,4 @@
-// What: key encodings, validation of keys that come from elsewhere, generation, wiping.
+// Key encodings, validation of foreign keys, generation and wiping.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -87,7 +87,7 @@ TEST(PaillierKeys, RefusesInvalidPublicKeys) {
   mpz_set_ui(h, 2);
   while (mpz_jacobi(h, n) != -1) mpz_add_ui(h, h, 1);
   EXPECT_EQ(with_h(h), "the Jacobi symbol of h_s is not 1.");
-  // Bases that add no randomness, or none modulo p (B8).
+  // Bases that add no randomness, or none modulo p (rule B8).
   const char* const small_order = "h_s is 1 or -1 modulo N or a factor of N.";
   mpz_set_ui(h, 1);
   EXPECT_EQ(with_h(h), small_order);
@@ -174,7 +174,7 @@ TEST(BackgroundKey, NobodyNeedsToWaitForIt) {
   cancel.cancel();
   try {
     background.take(cancel);
-    // Made within one look at the token: possible, if most unlikely.
+    // The key was made between two polls of the token: possible, but most unlikely.
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::cancelled);
   }

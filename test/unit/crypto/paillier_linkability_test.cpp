@@ -1,6 +1,7 @@
-// What: what the key owner can read from the randomness of the join's results (the owner knows p and q and made the
-//       randomness of every record itself). Right code: all symbols are +1, so they say nothing. The mutant with
-//       textbook randomness: the Jacobi symbol of a record survives the masking and splits the records in two.
+// What the key owner can read from the randomness of the join's results. The owner knows p and q and made the
+// randomness of every record itself.
+// In the correct code all Jacobi symbols are +1, so they tell nothing. In the mutant with textbook randomness, the
+// symbol of a record survives the masking and splits the records in two.
 #include <gtest/gtest.h>
 
 #include "base/mutants.h"
@@ -70,9 +71,9 @@ TEST(Linkability, RerandomizedAndMultipliedCiphertextsStaySquares) {
   }
 }
 
-// Exponents are uniform over the whole group: also finer invariants than the symbol carry nothing. The group of squares
-// modulo a safe prime has prime order, so there is no further small character to test; that is what validation of
-// private keys insists on.
+// Exponents are uniform over the whole group, so finer invariants than the symbol tell nothing either. The group of
+// squares modulo a safe prime has prime order, so no other small character exists. The validation of private keys
+// requires safe primes.
 TEST(Linkability, MutantTextbookRandomnessIsCaught) {
   active_mutant = Mutant::textbook_own_randomness;
   const Outcome outcome = attack(13);

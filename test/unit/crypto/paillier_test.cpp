@@ -1,5 +1,5 @@
-// What: the scheme's properties: round trips, homomorphism, refusal of what is not a ciphertext, agreement of the
-//       kernels with the textbook formulas in GMP.
+// Properties of the scheme: round trips, homomorphism, refusal of invalid ciphertexts, and agreement of the kernels
+// with the textbook formulas in GMP.
 #include "crypto/paillier.h"
 
 #include <gtest/gtest.h>
@@ -72,7 +72,7 @@ TEST_F(Paillier, RoundTripOfBothEncryptors) {
 }
 
 TEST_F(Paillier, AgreesWithTheTextbookFormula) {
-  // Decryption by lambda of a ciphertext made by hand with r^N, r not a square.
+  // Decryption by lambda of a ciphertext computed here with r^N, where r is not a square.
   const Integer n(ByteView(public_key_.n())), m(123456789ul);
   Integer square, r(3ul), c, factor;
   mpz_mul(square, n, n);
@@ -86,7 +86,7 @@ TEST_F(Paillier, AgreesWithTheTextbookFormula) {
   c.store(ciphertext);
   EXPECT_EQ(decrypt(ciphertext), plain(123456789));
 
-  // Our ciphertext decrypted by the textbook.
+  // Decryption of an encryptor's ciphertext by the textbook formula.
   const PaillierOwnEncryptor own(key_, rng_);
   const Bytes ours = encrypt(own, plain(987654321));
   Integer lambda, p(view_of(key_.p())), q(view_of(key_.q())), u, inverse;

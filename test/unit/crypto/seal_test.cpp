@@ -1,4 +1,4 @@
-// What: X25519 against RFC 7748, AES-256-GCM against the published vectors of its specification, and refusals.
+// X25519 against RFC 7748, AES-256-GCM against the published vectors of its specification, and refusals.
 #include "crypto/seal.h"
 
 #include <gtest/gtest.h>

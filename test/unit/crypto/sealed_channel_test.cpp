@@ -1,4 +1,4 @@
-// What: the sealed channel over the in-memory transport: agreement of sid and keys, refusals, what the wire shows.
+// The sealed channel over the in-memory transport: agreement of sid and keys, refusals, and what the wire shows.
 #include "crypto/sealed_channel.h"
 
 #include <gtest/gtest.h>
@@ -133,9 +133,9 @@ TEST(SealedChannel, RefusesAnotherDigestAndVersion) {
   }
 }
 
-// Whoever recorded an attempt without TLS, and later holds everything that a node keeps, lacks the ephemeral keys: an
-// engine to which the whole recording is played again opens nothing of it. Only the engine that draws the very same
-// key could (the control).
+// An attacker records an attempt without TLS and later holds everything that a node keeps, but not the ephemeral keys.
+// An engine to which the whole recording is replayed opens nothing of it. As a control, an engine that draws the same
+// key does.
 TEST(SealedChannel, ARecordingOpensForNobodyWithoutTheKeysOfTheAttempt) {
   const Bytes secret(32, 0x5c);
   LoopbackNetwork network({.record = true});

@@ -1,4 +1,4 @@
-// What: the one-pass summary of a column against two passes over its values, and what is judged by it.
+// Compares the one-pass summary of a column with two passes over its values, and tests the scales that follow from it.
 #include "linkage/column_summary.h"
 
 #include <gtest/gtest.h>
@@ -64,7 +64,7 @@ TEST(ColumnSummary, CountsTheRarerOfTwoValues) {
   EXPECT_FALSE(summary_of({1, 2}).holds_only_0_and_1());
 }
 
-// The scale that is judged without the values is the one that the values get, and refuses what their encoding refuses.
+// The scale computed from the summary is the one that the values get, and it refuses what their encoding refuses.
 TEST(ColumnSummary, ItsScaleIsThatOfTheEncodedColumn) {
   TestRng rng(6);
   int refused = 0;

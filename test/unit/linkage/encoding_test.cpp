@@ -1,4 +1,4 @@
-// What: the encoding of columns: exactness, bounds at their edges, refusals that name the column.
+// The encoding of columns: exactness, bounds at their edges, and refusals that name the column.
 #include "linkage/encoding.h"
 
 #include <gtest/gtest.h>
@@ -79,7 +79,7 @@ TEST(Encoding, BinaryColumnsGoRaw) {
   EXPECT_EQ(refusal({0, 2}, true).code(), ErrorCode::data_exception);
 }
 
-// The SQL type is the choice of whoever owns the column; that it has two values is not.
+// The owner of a column chooses its SQL type, but not whether it has two values (rule B3).
 TEST(Encoding, TwoDistinctValuesAreTwoValuedWhateverTheirCoding) {
   for (const auto& [low, high] : std::vector<std::pair<double, double>>{
            {0, 1}, {-1, 1}, {5, 7}, {0.1, 0.30000000000000004}, {-3e9, 1e9}, {1e-7, 2e-7}}) {

@@ -12,7 +12,7 @@ namespace {
 SecretBytes bytes_of(std::string_view text) { return SecretBytes(text.begin(), text.end()); }
 std::string text_of(const SecretBytes& part) { return {part.begin(), part.end()}; }
 
-// The form of a part, or why it is refused, in brackets.
+// Returns the form of a part, or in brackets why it is refused.
 std::string formed(const IdentifierForm& form, std::string_view text, PartType type = PartType::text) {
   SecretBytes part = bytes_of(text);
   const Refusal refusal = apply_form(form, type, part);
@@ -123,7 +123,7 @@ TEST(Forms, SurnamesWithoutPrefixesAndSecondParts) {
   EXPECT_EQ(formed(surname, "Hh"), "[empty]");
 }
 
-// Published examples of the code: Postel 1969, as collected in German reference works.
+// Published examples of the code (Postel 1969), as German reference works give them.
 TEST(Forms, TheColognePhoneticCode) {
   const auto sound = [](std::string_view name) {
     SecretBytes letters = bytes_of(name);
@@ -164,7 +164,7 @@ TEST(Forms, PostcodesCodesAndText) {
   EXPECT_EQ(formed(text, "  van \t Dijk\n"), "van Dijk");
   EXPECT_EQ(formed(text, "Dani\xC3\xABl"), "Danie\xCC\x88l") << "composed and decomposed are one";
   EXPECT_EQ(formed(text, "e\xCC\x81\xCC\xA3"), formed(text, "\xE1\xBA\xB9\xCC\x81")) << "order of marks";
-  // A long run of marks is ordered at once: by insertion this would take minutes.
+  // A long run of marks is ordered quickly; an insertion sort would take minutes.
   std::string marks = "e", ordered = "e";
   for (int i = 0; i < 300000; i++) marks += "\xCC\x81\xCC\xA3";
   for (int i = 0; i < 300000; i++) ordered += "\xCC\xA3";

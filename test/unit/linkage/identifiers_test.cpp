@@ -1,4 +1,4 @@
-// What: normalisation of identifier parts and the injectivity of their encoding.
+// Normalisation of identifier parts, and the injectivity of their encoding.
 #include "linkage/identifiers.h"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,7 @@
-// What: the join end to end, as the protocol runs it: pseudonyms, match, own-key ciphertexts, masks under the owner's
-//       key, sums, decryption, additive shares. With the source's numbers, with extremes, and with the attack on masks
-//       that are used twice (security rule F2), which must find nothing here and everything in its mutant.
+// The join end to end, as the protocol runs it: pseudonyms, match, own-key ciphertexts, masks under the owner's key,
+// sums, decryption, additive shares.
+// It uses the numbers of the example and extremes. The attack on masks that are used twice (rule F2) must find nothing
+// here and everything in its mutant.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -155,8 +156,8 @@ TEST(Join, ExtremesInEverySlotOfTwoCiphertexts) {
   }
 }
 
-// F2: the owner sees its shares of two attempts in two secret orders. If the masks were the same, the difference at a
-// position is the difference of two of its own records, which names both.
+// Rule F2. The owner sees its shares of two attempts in two secret orders. With the same masks, the difference at a
+// position is the difference of two of its own records, which identifies both.
 struct Named {
   std::size_t matched = 0, found = 0, wrong = 0;
 };

@@ -1,4 +1,4 @@
-// What: the third party's match: the pairs, the one secret order, its uniformity, and what it refuses.
+// The third party's match: the pairs, the one secret order, its uniformity, and what it refuses.
 #include "linkage/match.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// What: slots: layout, extremes beside each other, unused slots, refusals. Addition of plaintexts stands for addition
-//       of ciphertexts here; join_test.cpp encrypts.
+// Slots: layout, extremes next to each other, unused slots, refusals. The tests add plaintexts in place of ciphertexts;
+// join_test.cpp encrypts.
 #include "linkage/packing.h"
 
 #include <gtest/gtest.h>
@@ -39,7 +39,7 @@ TEST(Packing, SlotsPerCiphertext) {
   EXPECT_THROW(SlotLayout(3072, 0), Error);
 }
 
-// Every pair (value, mask) of extremes, in all slots, beside every other pair: no carry reaches a neighbour.
+// Every pair (value, mask) of extremes, in all slots, next to every other pair: no carry reaches another slot.
 TEST(Packing, ExtremesDoNotReachTheirNeighbours) {
   const std::int64_t values[] = {kLowest, -1, 0, 1, kHighest};
   const Mask masks[] = {0, 1, static_cast<Mask>(1) << 39, kLargestMask};

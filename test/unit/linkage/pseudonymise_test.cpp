@@ -1,4 +1,4 @@
-// What: the joint key and the pseudonyms of step 2: both controllers get the same bytes, order and duplicates.
+// The joint key and the pseudonyms of step 2: both controllers get the same bytes, order and duplicates.
 #include "linkage/pseudonymise.h"
 
 #include <gtest/gtest.h>
@@ -44,7 +44,7 @@ class Pseudonymise : public ::testing::Test {
   }
 };
 
-// Both ways of adding, sums with leading zero bytes, and a carry out of the top give 32 bytes that agree.
+// Both orders of addition, sums with leading zero bytes, and a carry out of the top give 32 bytes that agree.
 TEST_F(Pseudonymise, JointKeyIsHkdfOfAFixedSizeSum) {
   const auto check = [](const SecretArray<32>& a, const SecretArray<32>& b, const std::string& sum_hex) {
     const JointKey ab(a, b, kSid), ba(b, a, kSid);

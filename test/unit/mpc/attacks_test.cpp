@@ -1,5 +1,5 @@
-// The attacks of the security review on the MPC layer, run on the real messages of three parties: each must find
-// nothing in the protocol and must succeed on its mutant, so that the test has power.
+// The attacks of the security review on the MPC layer, run on the real messages of three parties. Each must find
+// nothing in the protocol and must succeed on its mutant, which shows that the test has power.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -30,7 +30,7 @@ const Bytes& message(const MpcHarness& h, int from, int to) {
   throw std::runtime_error("no such message");
 }
 
-// Blocks a party can draw itself: it holds the pairwise key.
+// Blocks that a party can draw itself, because it holds the pairwise key.
 SecretVector<u128> own_blocks(const MpcHarness& h, int party, Purpose purpose, int sender, int receiver,
                               const GateLabel& gate) {
   LoopbackNetwork unused;
@@ -42,8 +42,8 @@ SecretVector<u128> own_blocks(const MpcHarness& h, int party, Purpose purpose, i
 
 constexpr GateLabel kGate{9, 0, 1};
 
-// F1 (s2 b). Evaluator e2 tries to strip e1's message a1 + f12 - f01 + R1 with what it knows, guessing that R1 and
-// f01 are the same block: then the sum f01 - R1 is a multiple of 2^125 and a1, hence the secret, follows.
+// Rule F1. Evaluator e2 tries to strip e1's message a1 + f12 - f01 + R1 with what it knows. It guesses that R1 and f01
+// are the same block. Then the sum f01 - R1 is a multiple of 2^125, and a1, hence the secret, follows.
 int secrets_found_with_one_label_for_two_purposes() {
   int found = 0;
   for (int run = 0; run < 20; ++run) {
@@ -53,7 +53,7 @@ int secrets_found_with_one_label_for_two_purposes() {
     h.run([&](Session& s) { return truncate(s, kGate, shares[s.self()], 0, 70); });
     const Fp m1 = elements(message(h, kE1, kE2)).at(0);
     const Fp f12 = Fp::reduce(own_blocks(h, kE2, Purpose::zero, kE1, kE2, kGate)[0]);
-    // m1 = 3rd Lagrange term... a1 = -3*share(e1): weights 3, -3, 1 at the parties 0, 1, 2
+    // a1 is the weighted share -3*share(e1): the weights are 3, -3, 1 at the parties 0, 1, 2
     for (unsigned top = 0; top < 8; ++top) {
       const Fp a1 = m1 - f12 + Fp::reduce(static_cast<u128>(top) << kMaskBits);
       const Fp share1 = a1 * inverse(Fp::from_int(-3));
@@ -72,7 +72,7 @@ TEST(Attack, MutantOneLabelForMaskAndZeroShareLosesTheSecret) {
   EXPECT_GE(secrets_found_with_one_label_for_two_purposes(), 15);
 }
 
-// F4 (s6). The dealer's message to e1 is its additive share: without the zero sharing e1 interpolates.
+// Rule F4. The dealer's message to e1 is its additive share: without the zero sharing e1 interpolates.
 int secrets_found_from_the_dealers_message() {
   int found = 0;
   for (int run = 0; run < 20; ++run) {
@@ -94,7 +94,7 @@ TEST(Attack, MutantWithoutZeroSharingLosesEverySecret) {
   EXPECT_EQ(secrets_found_from_the_dealers_message(), 20);
 }
 
-// F2 (s6). Two openings under one session: the difference of the opened values is the difference of the secrets.
+// Rule F2. With two openings under one session, the difference of the opened values is the difference of the secrets.
 bool difference_of_openings_is_the_difference_of_secrets(std::uint64_t first_sid, std::uint64_t second_sid) {
   u128 opened[2];
   const i128 secrets[2] = {1000, 4321};
@@ -118,7 +118,7 @@ TEST(Attack, MutantReusedSessionRevealsTheDifference) {
   EXPECT_TRUE(difference_of_openings_is_the_difference_of_secrets(303, 303));
 }
 
-// What an evaluator sees is x + R1 + R2 with one mask unknown to it; without masks it is the secret itself.
+// An evaluator sees x + R1 + R2 with one mask unknown to it. Without masks it sees the secret itself.
 bool evaluator_sees_the_secret() {
   MpcHarness h(310);
   const auto shares = h.deal({987654321});
@@ -136,8 +136,8 @@ TEST(Attack, MutantWithoutMasksOpensTheSecret) {
   EXPECT_TRUE(evaluator_sees_the_secret());
 }
 
-// F1 (s2 d). The dealer combines the two reshare messages it gets. With one label for both directions the common mask
-// cancels and a linear relation of the evaluators' additive outputs remains; it is checked with the known outputs.
+// Rule F1. The dealer combines the two reshare messages that it gets. With one label for both directions the common
+// mask cancels. A linear relation of the evaluators' additive outputs remains; it is checked with the known outputs.
 bool reshare_messages_are_linearly_related(std::uint64_t seed) {
   MpcHarness h(seed, true);
   const auto shares = h.deal({12345});
@@ -145,13 +145,13 @@ bool reshare_messages_are_linearly_related(std::uint64_t seed) {
     const std::vector<i128> zero = {0};
     return at_least(s, kGate, shares[s.self()], zero);
   });
-  // Messages of the reshare round are the second ones e1 -> dealer and e2 -> dealer.
+  // The messages of the reshare round are the second ones from e1 and e2 to the dealer.
   std::map<int, std::vector<Bytes>> to_dealer;
   for (const RecordedMessage& m : h.network().recording())
     if (m.to == kDealer) to_dealer[m.from].push_back(m.bytes);
   const Fp u = elements(to_dealer[kE1].back()).at(0), w = elements(to_dealer[kE2].back()).at(0);
-  // u = s1 (1 - d/e2) + F12 d/e2, w = s2 (1 - d/e1) + F21 d/e1 with points d = 1, e1 = 2, e2 = 3: with F12 = F21
-  // 3u - 2w = 2 s1 - s2, and s1 + s2 = 1 (the bit of 12345 >= 0). One of the two unknowns is left; the dealer made both
+  // u = s1 (1 - d/e2) + F12 d/e2, w = s2 (1 - d/e1) + F21 d/e1 with points d = 1, e1 = 2, e2 = 3. With F12 = F21, 3u -
+  // 2w = 2 s1 - s2, and s1 + s2 = 1 (the bit of 12345 >= 0). One of the two unknowns is left. The dealer made both
   // keys, so it can test candidates. The test reads s1 from the transcript of a second run with the same seeds.
   const Fp relation = u * Fp::from_int(3) - w * Fp::from_int(2);
   const Fp f12 = Fp::reduce(own_blocks(h, kE1, Purpose::reshare, kE1, kE2, kGate)[0]);
@@ -168,9 +168,9 @@ TEST(Attack, MutantOneReshareLabelGivesTheDealerALinearRelation) {
   EXPECT_TRUE(reshare_messages_are_linearly_related(402));
 }
 
-// F3 (s2 c). What the dealer could do with an evaluator's raw output: it made the key, so it walks the whole tree and
-// finds the input. GateOutput therefore has no way to be sent; this shows the attack works on a raw output, and that
-// the reshare message is no raw output.
+// Rule F3. The dealer made the key. From an evaluator's raw output it could walk the whole tree and find the input, so
+// GateOutput has no way to be sent. This test shows that the attack works on a raw output, and that the reshare message
+// is no raw output.
 TEST(Attack, ADealerThatSeesARawDcfOutputFindsTheInput) {
   TestRng rng(5);
   const DcfShape shape{12, 1};
@@ -199,7 +199,7 @@ TEST(Attack, ADealerThatSeesARawDcfOutputFindsTheInput) {
   EXPECT_TRUE(inputs_behind(masked).empty());
 }
 
-// The dealer of a truncation receives nothing; the dealer of a comparison exactly two reshare elements (test 5).
+// The dealer of a truncation receives nothing, the dealer of a comparison exactly two reshare elements (rule F3).
 TEST(Attack, ADealerReceivesOnlyReshareElements) {
   MpcHarness h(500, true);
   const auto shares = h.deal({77});
@@ -217,8 +217,8 @@ TEST(Attack, ADealerReceivesOnlyReshareElements) {
   EXPECT_EQ(bytes, 2 * kFpBytes);
 }
 
-// s7, scaled down and exhaustive: the law of c = x + R1 + R2 given R1, over all masks, for the widths of a toy field
-// (value 2 bits, mask 5 bits): the distance between two secrets equals the bound the session books.
+// Rule F13, scaled down and exhaustive: the distribution of c = x + R1 + R2 given R1, over all masks, for a toy field
+// (values of 2 bits, masks of 5 bits). The distance between two secrets stays within the bound that the session counts.
 TEST(Exposure, ToyFieldDistanceEqualsTheBookedBound) {
   constexpr int kValue = 2, kMask = 5;
   double worst = 0;

@@ -1,5 +1,5 @@
-// A party that sends something else than its share: which openings notice it, and that they name the phase and no
-// value. Every case also runs with the checks switched off: then the wrong share goes through and the result is wrong.
+// A party sends something other than its share: which openings notice it, and that the error names the phase and no
+// value. Every case also runs with the checks switched off. Then the wrong share is accepted and the result is wrong.
 #include <gtest/gtest.h>
 
 #include "base/error.h"
@@ -89,8 +89,8 @@ TEST(Consistency, RightMessagesPass) {
   for (std::uint64_t seed = 700; seed < 720; ++seed) EXPECT_EQ(run(nullptr, seed), Outcome::right) << seed;
 }
 
-// Where nothing is left over to compare with: a small error in a masked value stays in the range of the mask. Stated in
-// docs/security_model.md; this test keeps the statement true.
+// Where no other share is left to compare with, a small error in a masked value stays in the range of the mask.
+// docs/security_model.md says so; this test keeps that statement true.
 TEST(Consistency, ASmallErrorInAMaskedValueIsNotNoticed) {
   MpcHarness h(730);
   RangeProbe::enable(false);
@@ -102,7 +102,7 @@ TEST(Consistency, ASmallErrorInAMaskedValueIsNotNoticed) {
   EXPECT_TRUE(y[0] == 65000);
 }
 
-// What each phase sent and in how many rounds, exactly.
+// What each phase sent, and in how many rounds, exactly.
 TEST(Traffic, IsCountedByPhase) {
   MpcHarness h(740);
   const auto shares = h.deal(std::vector<i128>(3, 7));

@@ -1,4 +1,4 @@
-// Each building block against plain arithmetic on every input of a small range, for every dealer; every pair of parties
+// Each building block against plain arithmetic on every input of a small range, for every dealer. Every pair of parties
 // must open the same results.
 #include <gtest/gtest.h>
 
@@ -86,7 +86,7 @@ TEST_P(ExhaustiveGates, ComparisonOfEverySmallValueWithEverySmallThreshold) {
       ASSERT_TRUE(bits[i * thresholds.size() + k] == (x[i] >= thresholds[k] ? 1 : 0)) << i << " " << k;
 }
 
-// The borders of the range and the multiples of 2^k around which carries run through all the bits.
+// The limits of the range, and the multiples of 2^k around which carries run through all bits.
 TEST_P(ExhaustiveGates, ComparisonWithZeroAtEveryPowerOfTwo) {
   std::vector<i128> x;
   for (int bit = 0; bit <= 81; ++bit)

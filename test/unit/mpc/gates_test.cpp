@@ -191,7 +191,7 @@ TEST_P(Gates, RoundsExactlyAndZeroStaysZero) {
   EXPECT_EQ(h.transcript(0).rounds, rounds(4));
 }
 
-// The gate of the solver: 36 compared bits. What one of the 30 gates costs all three parties together.
+// The gate of the solver compares 36 bits. The costs are those of one of 30 gates, for all three parties together.
 TEST_P(Gates, BytesOfTheSoftThreshold) {
   MpcHarness h(18);
   h.set_comparison(GetParam());

@@ -1,9 +1,9 @@
-// What each single party sees at each gate is independent of the secrets: the views of many runs with one secret and of
-// many with another are compared by chi-square, alpha 1e-6 for each gate. The same seeds must tell the two secrets
-// apart when a mask is left out, gate by gate and mask by mask; otherwise the comparison would have no power.
-//
-// Looked at: every byte that is sent, by its place in the message; and what a party can compute from it with what it
-// holds itself (its shares, its own mask, the opened value), in the combinations that would give the secret away.
+// What each single party sees at each gate is independent of the secrets.
+// The views of many runs with one secret and of many with another are compared by chi-square, alpha 1e-6 for each gate.
+// When a mask is left out, gate by gate and mask by mask, the same seeds must distinguish the two secrets. Otherwise
+// the comparison would have no power.
+// A view is every byte that is sent, by its place in the message. It also has what a party can compute from it with its
+// shares, its own mask and the opened value, in the combinations that would reveal the secret.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -45,7 +45,7 @@ struct Gate {
   int per_gate = 1;
 };
 
-// One run of a gate: its messages and what each party holds besides.
+// One run of a gate: its messages, and what else each party holds.
 class GateRun {
  public:
   GateRun(const Gate& gate, int sample, int run, TwoSamples& out)
@@ -144,7 +144,7 @@ class GateRun {
     add_element("opened value minus the constant", self, difference);
   }
 
-  // What the evaluators open between them, bit by bit, beside the sign of c: they hold the xor of their messages.
+  // The bits that the evaluators open between them, next to the sign of c. Both hold the xor of their messages.
   void beside_tables(int self, int dealer, std::size_t gate, bool first, Fp c) {
     const int other = 3 - dealer - self;
     const unsigned sign_and_top = static_cast<unsigned>(c.v >> (kValueBits - 3)) & 7;
@@ -160,7 +160,7 @@ class GateRun {
       }
     }
     if (first) return;
-    // LT of the highest chunk, looked up in this evaluator's half alone; and rho beside the masked result.
+    // LT of the highest chunk, looked up in this evaluator's half alone; and rho, next to the masked result.
     const TableShape shape(kValueBits - 1, 1);
     const Bytes& bytes = messages_[dealer][self].at(gate_.opening);
     const std::size_t constants = kPerDealer * gate_.constants * kFpBytes;
@@ -176,7 +176,7 @@ class GateRun {
         (low_bits(rho.v) & 1) << 3 | result << 2 | (static_cast<unsigned>(c.v >> (kValueBits - 2)) & 3), false);
   }
 
-  // The dealer of a reshare: the sum of the evaluators' outputs if their messages were unmasked.
+  // The dealer of a reshare computes the sum of the evaluators' outputs, as if their messages were unmasked.
   void as_dealer(int self) {
     const int e1 = (self + 1) % kParties, e2 = (self + 2) % kParties;
     const auto& from1 = messages_[e1][self].at(gate_.reshare);
@@ -188,7 +188,7 @@ class GateRun {
                   element(from1, i) * weight1 + element(from2, i) * weight2);
   }
 
-  // Value at 0 of the line through a message read as (weighted) share of `party` and this party's own share.
+  // The value at 0 of the line through a message, read as a (weighted) share of `party`, and this party's own share.
   static Fp line(Fp message, int party, Fp own, int self) {
     static constexpr std::int64_t weights[kParties] = {3, -3, 1};
     const Fp share = message * inverse(Fp::from_int(weights[party]));
@@ -306,7 +306,7 @@ std::vector<Gate> gates() {
                  .constants = 1,
                  .constants_shift = 44,
                  .reshare = 1});
-  // The stop bit: both secrets give the bit 1, everything on the way to it must look the same.
+  // The stop bit: both secrets give the bit 1, so everything sent on the way to it must look the same.
   out.push_back({.name = "StopBit",
                  .secrets = {1000, kLarge},
                  .body =
@@ -323,7 +323,7 @@ std::vector<Gate> gates() {
                  .offset = 82,
                  .constants = 1,
                  .reshare = 2});
-  // Precheck and validity bit: faults of secret values, their sum compared, the bit opened (here to two parties).
+  // Precheck and validity bit: violations by secret values, their sum compared, the bit opened (here to two parties).
   out.push_back({.name = "CheckBitOpenedToTwo",
                  .secrets = {3, kLarge},
                  .body =

@@ -10,7 +10,7 @@
 namespace pgmpc {
 namespace {
 
-// rounds truncations, one after the other, under labels of their own.
+// Makes `rounds` truncations, one after the other, under labels of their own.
 FpVector chain(Session& s, const FpVector& start, int gate, int rounds) {
   FpVector x = start.clone();
   for (int k = 0; k < rounds; ++k) {
@@ -42,7 +42,7 @@ TEST(TaskGroup, TasksShareTheRoundsOfTheLongest) {
   EXPECT_EQ(h.transcript(0).rounds, 9);
 }
 
-// A task whose last round has come is done for whoever asks, without one more round.
+// done() lets a task finish whose last round is over, without one more round.
 TEST(TaskGroup, WhoAsksLetsATaskFinish) {
   MpcHarness h(7);
   const auto a = h.deal({3}), b = h.deal({5});
