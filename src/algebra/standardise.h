@@ -46,12 +46,12 @@ struct Standardised {
   FpVector variance_faults;  // 0/1 per column: 1 if its variance is above the range, or below it and not constant
 };
 
-// 1/sqrt of secret values in [2^-12, 2^10), 0 for smaller values.
+// 1/sqrt of secret values in [2^-12, 2^10), 0 outside of that range.
 struct InverseRoots {
   FpVector root;
   FpVector varies;   // 0/1: the value is at least 2^-12
   FpVector between;  // 0/1: the value is below that, but not that of a constant column (at least 2^-26)
-  FpVector above;    // 0/1: the value is at least 2^10, where the root is not valid
+  FpVector above;    // 0/1: the value is at least 2^10
 };
 
 // Bits of a sum of `rows` products of two values |x_int| <= 2^30 + 1.
