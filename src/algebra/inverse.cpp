@@ -1,3 +1,4 @@
+// Implements the approximate inverse and the plan of its steps.
 #include "algebra/inverse.h"
 
 namespace pgmpc {

@@ -1,3 +1,4 @@
+// Implements the portable kernel of product and the other operations on matrices.
 #include "algebra/matrix.h"
 
 namespace pgmpc {

@@ -1,3 +1,4 @@
+// Implements moments, reciprocal standard deviations and correlations on shares.
 #include "algebra/standardise.h"
 
 #include "mpc/comparison.h"
@@ -243,9 +244,10 @@ Standardised standardise(const Fixed& fixed, const Moments& moments, const TwoVa
   out.varies = std::move(near.varies);
   out.variance_faults.resize(d);
   for (std::size_t i = 0; i < d; ++i) out.variance_faults[i] = near.between[i] + near.above[i];
-  // The Newton step y + y e / 2 takes place in the rounds of the correlations: C_ij y_i y_j (1 + (e_i + e_j) / 2),
-  // without e_i e_j / 4 < 2^-40; deviation v y (1 + e / 2). Where y is 0, e is 1 and all products are 0. The same
-  // rounds convert roots, deviations and covariances of two-valued columns to local units.
+  // The Newton step y + y e / 2 takes place in the rounds of the correlations. A correlation becomes
+  // C_ij y_i y_j (1 + (e_i + e_j) / 2), without e_i e_j / 4 < 2^-40, and a deviation v y (1 + e / 2). Where y is 0, e is
+  // 1 and all products are 0. The same rounds convert roots, deviations and covariances of two-valued columns to local
+  // units.
   FpVector products;
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = i; j < d; ++j) products.push_back(near.root[i] * near.root[j]);

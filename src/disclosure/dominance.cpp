@@ -1,3 +1,4 @@
+// Implements the dominance rule on shares.
 #include "disclosure/dominance.h"
 
 #include <algorithm>

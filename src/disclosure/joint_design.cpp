@@ -1,3 +1,4 @@
+// Implements the leverage and VIF rules over the joint design on shares.
 #include "disclosure/joint_design.h"
 
 #include <algorithm>

@@ -16,10 +16,10 @@
 // 3. VIF <= max_vif for every column.
 //
 // The outcome is not part of the design. It follows from the columns in every good model (R^2 of 0.999 is a VIF of
-// 1000), and skewed outcomes would be refused for their tails. For outcomes whose
-// logarithm has sd 1.5, a clear-text simulation refused a third to a half of the studies of 300 to 1000 records. A
-// record that holds too much of the outcome is refused by the dominance rule (dominance.h). An outcome beside columns
-// of the same owner is checked by that owner, who holds both in the clear.
+// 1000), and skewed outcomes would be refused for their tails. For outcomes whose logarithm has sd 1.5, a clear-text
+// simulation refused a third to a half of the studies of 300 to 1000 records. A record that holds too much of the
+// outcome is refused by the dominance rule (dominance.h). An outcome beside columns of the same owner is checked by
+// that owner, who holds both in the clear.
 //
 // Accuracy
 // A small multiple of the identity is added to the correlations: the largest power of two up to 1 / (16 d max_vif). All

@@ -1,3 +1,4 @@
+// Implements leverage and VIF of a node's own design in the clear, in three passes.
 #include "disclosure/own_design.h"
 
 #include <algorithm>

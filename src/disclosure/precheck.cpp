@@ -1,3 +1,4 @@
+// Implements the rules over single rows and the opening of the one bit.
 #include "disclosure/precheck.h"
 
 #include "base/error.h"

@@ -1,3 +1,4 @@
+// Implements the grids of released numbers and their exponents.
 #include "disclosure/precision.h"
 
 #include "mpc/comparison.h"

@@ -1,3 +1,4 @@
+// Implements the event loop: watches with generations, timers, posted functions and busy-polling.
 #include "ipc/event_loop.h"
 
 #include <sched.h>

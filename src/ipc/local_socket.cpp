@@ -1,3 +1,4 @@
+// Implements the Unix socket server, the client in an event loop and the blocking connection.
 #include "ipc/local_socket.h"
 
 #include <poll.h>

@@ -1,3 +1,4 @@
+// Implements framing over a Unix stream socket and the check of the peer's user.
 #include "ipc/local_stream.h"
 
 #include <sys/epoll.h>

@@ -1,3 +1,4 @@
+// Implements loading and description of certificates and keys with OpenSSL.
 #include "net/certificate.h"
 
 #include <openssl/err.h>

@@ -1,3 +1,4 @@
+// Implements the state machine of one server connection: handshake, request, answer, linger.
 #include "net/http_connection.h"
 
 #include <openssl/err.h>

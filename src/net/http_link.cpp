@@ -1,3 +1,4 @@
+// Implements the requests to one peer with libcurl: options, socket and timer callbacks, causes of failures.
 #include "net/http_link.h"
 
 #include <netinet/in.h>

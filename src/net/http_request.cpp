@@ -1,3 +1,4 @@
+// Implements the parser of requests and the head of responses.
 #include "net/http_request.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Implements the HTTPS server: listening, accepting, eviction, peers and identity.
 #include "net/http_server.h"
 
 #include <netdb.h>

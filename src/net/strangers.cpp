@@ -1,3 +1,4 @@
+// Implements the choice of the unauthenticated connection to evict.
 #include "net/strangers.h"
 
 #include <netinet/in.h>

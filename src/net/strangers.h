@@ -1,15 +1,15 @@
 // Chooses which unauthenticated connection of a listener is evicted when there are too many.
 //
 // Terms
-// A stranger is a connection whose client is not authenticated (yet). Its source is the network it comes from: an IPv4
+// A Stranger is a connection whose client is not authenticated (yet). Its source is the network it comes from: an IPv4
 // address, or the first 64 bits of an IPv6 address, because one host may have all the rest. Its standing says how far
 // the handshake has come.
 //
 // Invariants
-// The source with the most strangers loses one, so that a flood from one source evicts its own connections. Among the
-// strangers of the sources with the highest number, the one with the lowest standing goes first, then the oldest.
-// Connections that stay silent, or send their hello one byte at a time, are thus evicted before one in the middle of
-// its handshake.
+// The source with the most unauthenticated connections loses one, so that a flood from one source evicts its own.
+// Among the connections of the sources with the highest number, the one with the lowest standing goes first, then the
+// oldest. Connections that stay silent, or send their hello one byte at a time, are thus evicted before one in the
+// middle of its handshake.
 #pragma once
 #include <sys/socket.h>
 
@@ -19,8 +19,10 @@
 
 namespace pgmpc {
 
-// In order of eviction. refused: the connection only waits for its client to read the reason. silent: the hello, which
-// may have several records, is not complete. answered: the hello has arrived and the server's answer is sent.
+// In order of eviction.
+// refused: the connection only waits for its client to read the reason.
+// silent: the hello, which may have several records, is not complete.
+// answered: the hello has arrived and the server's answer is sent.
 enum class Standing : std::uint8_t { refused, silent, answered };
 
 struct Stranger {
@@ -30,7 +32,7 @@ struct Stranger {
 
 std::uint64_t source_of(const sockaddr_storage& address) noexcept;
 
-// Returns the index of the stranger to evict. `strangers` is ordered from oldest to newest and not empty.
+// Returns the index of the connection to evict. `strangers` is ordered from oldest to newest and not empty.
 std::size_t who_makes_room(std::span<const Stranger> strangers);
 
 }  // namespace pgmpc

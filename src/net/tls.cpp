@@ -1,3 +1,4 @@
+// Implements the TLS contexts and the check of a peer's certificate in OpenSSL's callbacks.
 #include "net/tls.h"
 
 #include <openssl/err.h>

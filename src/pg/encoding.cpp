@@ -1,3 +1,4 @@
+// Implements the conversion of text between the database's encoding and UTF-8.
 #include "pg/encoding.h"
 
 extern "C" {

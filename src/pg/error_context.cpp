@@ -1,3 +1,4 @@
+// Implements the marks in an error's context and the removal of the part between them.
 #include "pg/error_context.h"
 
 namespace pgmpc::pg {

@@ -1,3 +1,4 @@
+// Defines the settings that limit what a study of this node may agree on.
 #include "pg/floors.h"
 
 #include "pg/compat.h"

@@ -1,3 +1,4 @@
+// Implements the routes of the listener and its connections to engines and coordinator.
 #include "transport/router.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Implements sending, acknowledgement and retry of the messages to one peer.
 #include "transport/send_queue.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Implements the channel: its two threads, sending and receiving, and frames that the listener forwards.
 #include "transport/transport_channel.h"
 
 #include <signal.h>

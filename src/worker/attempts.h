@@ -5,8 +5,8 @@
 // Forming: the third party has given out the id, and its own engine is not started yet (step-by-step mode).
 // Permit: in step-by-step mode, the SQL call of a step allows the engine to begin that step.
 // A waiter is a socket connection that waits for the end of an attempt or of one step.
-// A life is one incarnation of a coordinator; its incarnation id is random. What a party entered in an earlier
-// incarnation is lost.
+// The incarnation id (in code: life) is a random id of one run of a coordinator. Attempts that a party entered in an
+// earlier incarnation are lost.
 // A rehearsal is an attempt that ends with the match, without a result; never in step-by-step mode.
 // A record is what an attempt writes into tables: a step, the match, the result, its end.
 //

@@ -1,3 +1,4 @@
+// Implements the digests of persons and the commitments of columns.
 #include "worker/contents.h"
 
 #include <cmath>

@@ -1,5 +1,5 @@
 // Computes what a node keeps of a source that it bound to a study: keyed digests of its persons, and one commitment per
-// column, by which the counterpart recognises the same data in a later study.
+// column. By the commitments, the counterpart recognises the same data in a later study.
 //
 // Terms
 // A person is a record's identifier under the source key (source_digest.h): 16 bytes that mean nothing without the key,

@@ -1,3 +1,4 @@
+// Implements the check of a peer's reply and the quotation of its text.
 #include "worker/peer_answer.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Implements the query that reads a source.
 #include "worker/source_query.h"
 
 // After the headers that are free of PostgreSQL.
