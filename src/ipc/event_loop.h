@@ -32,7 +32,7 @@
 
 namespace pgmpc {
 
-// The constructor and the members throw Error(internal) when a system call fails.
+// The constructor and the members that wait, watch or change throw Error(internal) when a system call fails.
 class EventLoop {
  public:
   using Clock = std::chrono::steady_clock;

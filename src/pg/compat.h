@@ -1,4 +1,4 @@
-// Includes PostgreSQL: the only way to do so.
+// Includes PostgreSQL; no other file includes postgres.h.
 //
 // Standard C++ headers come first because the server's port.h redefines the printf family. Differences between server
 // versions are handled here and nowhere else.

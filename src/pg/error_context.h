@@ -17,7 +17,7 @@ void mark_entry(ErrorContextCallback* callback);
 void mark_source(ErrorContextCallback* callback);
 
 // Raises the current error again without the context between the marks; for PG_CATCH. The copy is made in `memory`.
-// reads_source: an error about a name that has no hint of pg_mpc gets kSearchPathHint.
+// reads_source: an error about a name gets kSearchPathHint if it has no hint or is about an undefined function.
 [[noreturn]] void rethrow_without_own_context(MemoryContext memory, bool reads_source);
 
 // True for SQLSTATEs of unknown names, which may come from code that is read with another search path than its owner's.
