@@ -1,4 +1,4 @@
-// What the parties know of the columns of the joined records beside their shared values.
+// Describes what the parties know of the columns of the joined records in addition to the shared values.
 #pragma once
 #include "sharing/field.h"
 
@@ -9,11 +9,11 @@ struct ColumnDescription {
   bool binary = false;  // two-valued: its values are 0 and 1 (linkage/encoding.h)
 };
 
-// Shares of what the owners share of each column beside its values. A value of a two-valued column is mean + step * (0
-// or 1) in local units; steps count for these columns only.
+// Shares that the owner of each column adds to those of its values. A value of a two-valued column is mean + step * (0
+// or 1) in local units; steps have a meaning for these columns only.
 struct ColumnInputs {
   FpVector means;                 // kMeanBits fractional bits
-  FpVector steps, inverse_steps;  // kStepBits
+  FpVector steps, inverse_steps;  // kStepBits fractional bits
 };
 
 }  // namespace pgmpc

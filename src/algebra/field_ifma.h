@@ -1,8 +1,12 @@
-// What: what the AVX512-IFMA kernels on field elements share: 8 elements as digits, and their products.
-// Terms: digit = 52 bits of an element, which has 3 (52 + 52 + 23 bits); vector = the same digit of 8 elements;
-//        cell = 5 vectors of unreduced sums, those of weight 2^0, 2^52, ... 2^208 (the top digits' product has 46 bits:
-//        it has no high half).
-// Invariants: one product adds at most 5 halves below 2^52 to a sum: 5 * 512 * 2^52 < 2^64, so that 512 products fit.
+// Multiplies field elements with AVX512-IFMA: the part that the kernels of this directory share.
+//
+// Terms
+// A digit is 52 bits of an element, which has 3 digits (52 + 52 + 23 bits). A vector holds the same digit of 8
+// elements. A cell is 5 vectors of unreduced sums, with the weights 2^0, 2^52, ... 2^208. The product of two top digits
+// has 46 bits, so it has no high half.
+//
+// Invariants
+// One product adds at most 5 halves below 2^52 to a sum. 5 * 512 * 2^52 < 2^64, so a sum holds 512 products.
 #pragma once
 #include "bignum/kernel.h"
 #include "bignum/kernel_ifma_tiles.h"
@@ -12,7 +16,7 @@ namespace pgmpc::ifma {
 inline constexpr std::size_t kLanes = kKernelLanes, kDigits = 3, kSums = 5, kMostProducts = 512;
 static_assert(kMostProducts * kSums < (std::uint64_t{1} << (64 - kDigitBits)));
 
-// Digits of 8 elements that lie side by side in memory.
+// Splits 8 consecutive elements in memory into digits.
 PGMPC_IFMA_INLINE void split_group(Vector* digits, const void* elements) {
   const Vector first = _mm512_loadu_si512(elements),
                second = _mm512_loadu_si512(static_cast<const char*>(elements) + 64);
@@ -26,7 +30,7 @@ PGMPC_IFMA_INLINE void split_group(Vector* digits, const void* elements) {
   digits[2] = _mm512_srli_epi64(high, 2 * kDigitBits - 64);
 }
 
-// cell += a * b, digit by digit.
+// cell += a * b, digit by digit. Unreduced: at most kMostProducts times per cell.
 PGMPC_IFMA_INLINE void add_products(Vector* cell, const Vector* a, const Vector* b) {
 #pragma GCC unroll 4
   for (std::size_t i = 0; i < kDigits; ++i) {

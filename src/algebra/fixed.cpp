@@ -1,3 +1,4 @@
+// Names the phases of an analysis.
 #include "algebra/fixed.h"
 
 namespace pgmpc {

@@ -1,4 +1,4 @@
-// What: the choice of the kernel and the portable kernel (algebra/gram.h).
+// Implements the choice of the kernel and the portable kernel.
 #include "algebra/gram.h"
 
 #include <algorithm>

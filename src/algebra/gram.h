@@ -1,7 +1,11 @@
-// What: the Gram matrix of columns of shares, the only part of the lasso whose cost grows with the number of records.
-//       Two kernels with the same choice as in base/cpu.h: AVX512-IFMA and portable.
-// Invariants: both kernels return the same canonical elements. Time and memory access depend on sizes only. Scratch is
-//             cleansed. The token is looked at every kGramBlock rows.
+// Computes the Gram matrix of columns of shares: the part of an analysis with the most work per record. There are two
+// kernels with the same choice as in base/cpu.h: AVX512-IFMA and portable.
+//
+// Invariants
+// Both kernels return the same canonical elements. The cancel token is checked every kGramBlock rows.
+//
+// Security
+// Time and memory access depend only on sizes. Scratch memory is cleansed.
 #pragma once
 #include <span>
 
@@ -13,7 +17,8 @@ namespace pgmpc {
 
 inline constexpr std::size_t kGramBlock = 4096;
 
-// Upper triangle (i <= j, row by row) of sum_r x_i[r] * x_j[r] over columns of equal length; degree 2.
+// Returns the upper triangle (i <= j, row by row) of sum_r x_i[r] * x_j[r] over columns of equal length. The result has
+// degree 2 for shares of degree 1.
 FpVector gram(std::span<const FpVector> columns, const CancelToken& cancel, KernelKind kind = selected_kernel());
 
 // The kernels that gram() chooses from.

@@ -1,10 +1,14 @@
-// What: the AVX512-IFMA kernel of the Gram matrix (algebra/gram.h): 8 rows side by side.
-// Terms: digit, cell: field_ifma.h; vector = the same digit of 8 rows; group = 8 rows of one column, 3 vectors; stripe
-// = kStripe rows of all columns as digits, so small that the
-//        columns of a tile stay in the first cache; tile = the products of two columns with two columns, 4 cells.
-// Invariants: a row adds at most 5 halves below 2^52 to one sum: a lane takes kGramBlock / 8 rows before the cells are
-//             reduced, 5 * 512 * 2^52 < 2^64, so that no sum overflows. Rows that are missing in the last group, and
-//             the column that makes their number even, are zeros. Nothing depends on the values of elements.
+// Implements the AVX512-IFMA kernel of the Gram matrix: 8 rows at a time.
+//
+// Terms
+// Digit and cell: see field_ifma.h. A vector holds the same digit of 8 rows. A group is 8 rows of one column, 3
+// vectors. A stripe is kStripe rows of all columns as digits, so small that the columns of a tile stay in the
+// first-level cache. A tile is the products of two columns with two columns, 4 cells.
+//
+// Invariants
+// A row adds at most 5 halves below 2^52 to one sum. A lane takes kGramBlock / 8 rows before the cells are reduced:
+// 5 * 512 * 2^52 < 2^64, so no sum overflows. Rows that are missing in the last group are zeros, and so is the column
+// that makes the number of columns even. Nothing depends on the values of elements.
 #include <algorithm>
 
 #include "algebra/gram.h"
@@ -33,7 +37,7 @@ constexpr std::size_t kTileVectors = kTileCells * kSums, kColumnVectors = kGroup
 static_assert(kGramBlock % kStripe == 0 && kStripe % kLanes == 0);
 static_assert(kGramBlock / kLanes * kSums < (std::uint64_t{1} << (64 - kDigitBits)));
 
-// One column of a stripe; rows from `count` on are zeros.
+// Splits one column of a stripe. Rows from `count` on are zeros.
 PGMPC_IFMA void split_column(Vector* digits, const Fp* elements, std::size_t count) {
   const std::size_t whole = count / kLanes;
   for (std::size_t g = 0; g < whole; ++g) split_group(digits + g * kDigits, elements + g * kLanes);
@@ -43,7 +47,7 @@ PGMPC_IFMA void split_column(Vector* digits, const Fp* elements, std::size_t cou
   split_group(digits + whole * kDigits, rest.data());
 }
 
-// Cells (0,0), (0,1), (1,0), (1,1) of columns a, a + 1 with columns b, b + 1. 20 sums and 6 digits fit the registers.
+// Adds the cells (0,0), (0,1), (1,0), (1,1) of columns a, a + 1 with b, b + 1. 20 sums and 6 digits fit the registers.
 PGMPC_IFMA void add_tile(Vector* tile, const Vector* a, const Vector* b, std::size_t groups) {
   Vector cells[kTileVectors];
 #pragma GCC unroll 32
@@ -59,7 +63,7 @@ PGMPC_IFMA void add_tile(Vector* tile, const Vector* a, const Vector* b, std::si
   for (std::size_t k = 0; k < kTileVectors; ++k) tile[k] = cells[k];
 }
 
-// The element that a cell stands for.
+// Returns the element that a cell represents.
 Fp reduce_cell(const KernelWord* cell) {
   Fp out;
   for (std::size_t k = 0; k < kSums; ++k) {
@@ -70,7 +74,7 @@ Fp reduce_cell(const KernelWord* cell) {
   return out;
 }
 
-// The cells of all tiles, and the digits of one stripe.
+// Holds the cells of all tiles, and the digits of one stripe.
 class Work {
  public:
   explicit Work(std::size_t columns)
@@ -87,7 +91,7 @@ class Work {
         add_tile(tile, column(2 * i), column(2 * j), (count + kLanes - 1) / kLanes);
   }
 
-  // Adds what the cells hold to the upper triangle, and empties them.
+  // Adds the values of the cells to the upper triangle, and clears the cells.
   void reduce_into(FpVector& sums) {
     const KernelWord* tile = cells_.data();
     for (std::size_t i = 0; i < pairs_; ++i)

@@ -1,3 +1,4 @@
+// Implements the approximate inverse and the plan of its steps.
 #include "algebra/inverse.h"
 
 namespace pgmpc {
@@ -5,21 +6,21 @@ namespace pgmpc {
 namespace {
 constexpr int kFactorOne = 1 << kFactorBits;
 
-// c = 2^-shift: c * most <= 1.9.
+// The start is c = 2^-shift, with c * most <= 1.9.
 int start_shift(double most) { return std::max(1, static_cast<int>(std::ceil(std::log2(most / 1.9)))); }
 
-// |P'| for |P| <= residual.
+// Bound of |P'| for |P| <= residual.
 double next_residual(double residual, double a) {
   return std::max(a - 1, std::fabs(a * residual * residual - (a - 1)));
 }
 
-// A matrix with F bits and with those of the factor less: with the second one, a product times the whole number is no
-// wider than the product.
+// The residual with F bits, and with kFactorBits fewer. A product with the second one times the whole-number factor is
+// no wider than the plain product.
 struct Residual {
   Matrix fine, coarse;
 };
 
-// scale * opened[0 ...] >> shift taken from the identity times one.
+// Returns the identity times `one`, plus scale * (opened[first ...] >> shift).
 Matrix from_identity(const Fixed& fixed, const Opened& opened, std::size_t first, std::size_t size, int shift, Fp one,
                      Fp scale) {
   Matrix out = from_upper(truncated(fixed.session, opened, shift, first, triangle_size(size)), size);
@@ -40,7 +41,7 @@ class Doublings {
       : fixed_(fixed), id_(id), scale_(scale), steps_(doublings(most, least)) {
     while (triangle_size(d_) < triangle.size()) ++d_;
     square_ = 2 * fixed.bits + 1;
-    // cA, and c^2 A with the first factor over 2^scale: shifts of one opening.
+    // cA, and c^2 A with the first factor over 2^scale, are shifts of one opening.
     const int shift = start_shift(most), entry_bound = fixed.bits + static_cast<int>(std::ceil(std::log2(most))) + 1;
     const Stretch bounds[] = {{triangle.size(), std::max(entry_bound, 2 * shift + kFactorBits + scale + 2)},
                               {bits.size(), 2}};
@@ -63,7 +64,7 @@ class Doublings {
           masked_open(fixed_.session, fixed_.label(Phase::inverse, id_, 2), next_square(steps_[0].factor), squares);
       set_residual(opened, 0, steps_[0].factor);
     }
-    // Both products of a doubling in one round; the last residual is not needed.
+    // Both products of a step are opened in one round. The last residual is not needed.
     for (std::size_t k = 1; k < steps_.size(); ++k) {
       cancel.check();
       const bool last = k + 1 == steps_.size();
@@ -92,7 +93,7 @@ class Doublings {
     return times(product(x_, more, Entries::upper), factor);
   }
 
-  // a P^2 - (a - 1) I in both precisions.
+  // Sets P to a P^2 - (a - 1) I, in both precisions.
   void set_residual(const Opened& opened, std::size_t first, int factor) {
     const Fp rest = Fp::from_int(kFactorOne - factor), unit = Fp::from_int(1);
     const Fp coarse = Fp::from_signed(static_cast<i128>(1) << (fixed_.bits - 2 * kFactorBits));
@@ -115,7 +116,7 @@ class Doublings {
 std::vector<Doubling> doublings(double most, double least) {
   const double c = std::ldexp(1.0, -start_shift(most));
   double residual = std::max(std::fabs(1 - c * least), std::fabs(1 - c * most));
-  double size = c;  // of X: a doubling multiplies it by 2a at most
+  double size = c;  // of X: a step multiplies it by 2a at most
   std::vector<Doubling> out;
   do {
     const auto next = [&](int factor) { return next_residual(residual, static_cast<double>(factor) / kFactorOne); };

@@ -1,9 +1,10 @@
+// Implements the portable kernel of product and the other operations on matrices.
 #include "algebra/matrix.h"
 
 namespace pgmpc {
 
-// (a0 + 2^64 a1)(b0 + 2^64 b1) = a0 b0 + (2 a1) b1 + 2^64 (a0 b1 + a1 b0), because 2^128 = 2. Canonical elements have
-// a1, b1 < 2^63: 2 a1 fits 64 bits and the sum in brackets 128.
+// (a0 + 2^64 a1)(b0 + 2^64 b1) = a0 b0 + (2 a1) b1 + 2^64 (a0 b1 + a1 b0), because 2^128 = 2 modulo p. Canonical
+// elements have a1, b1 < 2^63, so 2 a1 fits 64 bits and the sum in brackets 128.
 Fp inner_product(std::span<const Fp> a, std::span<const Fp> b) {
   FpSum sum, upper_sum;
   for (std::size_t i = 0; i < a.size(); ++i) {

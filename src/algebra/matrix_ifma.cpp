@@ -1,7 +1,11 @@
-// What: the AVX512-IFMA kernel of product (algebra/matrix.h): 8 columns of the result side by side.
-// Terms: digit, vector, cell: field_ifma.h; group = 8 columns.
-// Invariants: the same canonical elements as the portable kernel. Columns beyond the matrix are zeros. Nothing depends
-//             on the values of elements.
+// Implements the AVX512-IFMA kernel of product: 8 columns of the result at a time.
+//
+// Terms
+// Digit, vector and cell: see field_ifma.h. A group is 8 columns.
+//
+// Invariants
+// It returns the same canonical elements as the portable kernel. Columns beyond the matrix are zeros. Nothing depends
+// on the values of elements.
 #include <algorithm>
 #include <array>
 
@@ -25,7 +29,7 @@ using ifma::kSums;
 using ifma::split_group;
 using ifma::Vector;
 
-constexpr std::size_t kRows = 2;  // of the result at a time: 10 sums that do not wait for each other
+constexpr std::size_t kRows = 2;  // rows of the result at a time: 10 independent sums
 using Digits = std::array<std::uint64_t, kDigits>;
 
 Digits split(Fp x) {
@@ -33,7 +37,7 @@ Digits split(Fp x) {
           static_cast<std::uint64_t>(x.v >> (2 * kDigitBits))};
 }
 
-// cells[r] = sum over k of factors[r][k] times row k of one group. stride = vectors from row to row.
+// cells[r] = sum over k of factors[r][k] times row k of one group. stride: vectors between two rows.
 PGMPC_IFMA void add_rows(Vector* cells, const std::array<const Digits*, kRows>& factors, const Vector* group,
                          std::size_t stride, std::size_t count) {
   Vector sums[kRows * kSums];
@@ -53,8 +57,8 @@ PGMPC_IFMA void add_rows(Vector* cells, const std::array<const Digits*, kRows>& 
   for (std::size_t k = 0; k < kRows * kSums; ++k) cells[k] = sums[k];
 }
 
-// The 8 numbers below 2^128 that a cell stands for, modulo p. 2^156 = 2^29, 2^208 = 2^(52 + 29), 2^260 = 2^6 and
-// 2^127 = 1 there.
+// Reduces the 8 numbers that a cell represents modulo p, to values below 2^128. Modulo p, 2^156 = 2^29,
+// 2^208 = 2^(52 + 29), 2^260 = 2^6 and 2^127 = 1.
 PGMPC_IFMA void reduce_cell(u128* out, const Vector* cell) {
   constexpr int kFold = 3 * kDigitBits - 127, kTop = 127 - 2 * kDigitBits;
   const Vector mask = _mm512_set1_epi64(kDigitMask);
@@ -75,7 +79,7 @@ PGMPC_IFMA void reduce_cell(u128* out, const Vector* cell) {
   Vector r2 = _mm512_add_epi64(digit[2], _mm512_srli_epi64(digit[4], kDigitBits - kFold));
   r1 = _mm512_add_epi64(r1, _mm512_srli_epi64(r0, kDigitBits));
   r2 = _mm512_add_epi64(r2, _mm512_srli_epi64(r1, kDigitBits));
-  // What lies above 2^127 comes back at 2^0; r1 is then at most 2^52, and the number below 2^128.
+  // The part above 2^127 returns at 2^0. Then r1 is at most 2^52, and the number is below 2^128.
   r0 = _mm512_add_epi64(_mm512_and_si512(r0, mask), _mm512_srli_epi64(r2, kTop));
   r2 = _mm512_and_si512(r2, _mm512_set1_epi64((1 << kTop) - 1));
   r1 = _mm512_add_epi64(_mm512_and_si512(r1, mask), _mm512_srli_epi64(r0, kDigitBits));
@@ -89,7 +93,7 @@ PGMPC_IFMA void reduce_cell(u128* out, const Vector* cell) {
   _mm512_storeu_si512(out + kLanes / 2, _mm512_permutex2var_epi64(low, rest, high));
 }
 
-// Rows of b as digits, group by group; the last group is filled up with zeros.
+// Splits rows of b into digits, group by group. The last group is filled with zeros.
 PGMPC_IFMA void split_rows(Vector* out, const Matrix& b, std::size_t groups) {
   FpVector row(groups * kLanes);
   for (std::size_t k = 0; k < b.size; ++k) {
@@ -111,9 +115,9 @@ FpVector product_ifma(const Matrix& a, const Matrix& b, Entries entries) {
   std::ranges::transform(a.at, factors.begin(), split);
   FpVector out(entry_count(entries, n));
   SecretVector<u128> lanes(kLanes);
-  std::size_t place = 0;  // of the first entry of row i
+  std::size_t place = 0;  // index of the first entry of row i
   for (std::size_t i = 0; i < n; i += kRows) {
-    const std::size_t second = std::min(i + 1, n - 1);  // the last row of an odd number is computed twice
+    const std::size_t second = std::min(i + 1, n - 1);  // with an odd number of rows, the last is computed twice
     const std::array<std::size_t, kRows> first{first_entry(entries, i), first_entry(entries, i + 1)};
     const std::array<std::size_t, kRows> row{place, place + (n - first[0])};
     for (std::size_t g = first[0] / kLanes; g < groups; ++g) {

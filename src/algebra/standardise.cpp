@@ -1,3 +1,4 @@
+// Implements moments, reciprocal standard deviations and correlations on shares.
 #include "algebra/standardise.h"
 
 #include "algebra/gram.h"
@@ -6,14 +7,14 @@
 namespace pgmpc {
 
 namespace {
-// The spline covers variances in [2^kLowest, 2^kHighest), one line per octave.
+// The spline covers variances in [2^kLowest, 2^kHighest), with one line per octave.
 constexpr int kLowest = -12, kHighest = 10;
-// A variance below 2^-26 is a constant column; between that and 2^kLowest the root would lose its precision, so the
-// column is a fault (counted under MPC, never opened by itself).
+// A variance below 2^-26 is that of a constant column. Between 2^-26 and 2^kLowest the root would lose its precision,
+// so the column is a violation, which is counted under MPC and never opened by itself.
 constexpr int kConstant = -26;
 // Minimax line for u^(-1/2) on [1, 2], relative error 2.3 %.
 constexpr double kLine0 = 1.26411422, kLine1 = -0.2863736;
-constexpr int kCorrections = 2;  // Goldschmidt: 2.3e-2 -> 8e-4 -> 9e-7; a Newton step makes that 1.3e-12
+constexpr int kCorrections = 2;  // Goldschmidt: 2.3e-2 -> 8e-4 -> 9e-7; a Newton step then reaches 1.3e-12
 
 std::size_t diagonal(std::size_t i, std::size_t size) { return i * size - i * (i - 1) / 2; }
 
@@ -34,12 +35,12 @@ void add(FpVector& out, const FpVector& steps, std::size_t first) {
   for (std::size_t j = 0; j < out.size(); ++j) out[j] += steps[first + j];
 }
 
-// Roots are at most 2^(-kLowest/2), and what the spline gives 2.3 % more.
+// Roots are at most 2^(-kLowest/2), and those of the spline 2.3 % more.
 int root_product_bound(const Fixed& fixed) { return 2 * fixed.bits + 1 - kLowest; }
 
 constexpr std::uint32_t kLabelsPerCall = 32;
 
-// First approximation of 1/sqrt(v) by comparison with every power of two, one key per value.
+// Computes a first approximation of 1/sqrt(v) by comparison with every power of two, with one key per value.
 InverseRoots spline(const Fixed& fixed, std::uint32_t first, std::span<const Fp> variance) {
   std::vector<i128> edges;
   for (int k = kLowest; k <= kHighest; ++k) edges.push_back(static_cast<i128>(1) << (fixed.bits + k));
@@ -60,7 +61,7 @@ InverseRoots spline(const Fixed& fixed, std::uint32_t first, std::span<const Fp>
     }
     slope_product[j] = slope * variance[j];
     start.varies[j] = bit[0];
-    start.between[j] = bit[count - 1] - bit[0];  // no-man's-land
+    start.between[j] = bit[count - 1] - bit[0];  // not constant, but below the range
     start.above[j] = bit[pieces];
   }
   const FpVector sloped = truncate(fixed.session, fixed.label(Phase::root, first, 2), slope_product, fixed.bits, 82);
@@ -68,7 +69,7 @@ InverseRoots spline(const Fixed& fixed, std::uint32_t first, std::span<const Fp>
   return start;
 }
 
-// Goldschmidt iterations: what the spline gave comes within 9e-7 of itself, and a 0 stays. 5 rounds.
+// Goldschmidt iterations: bring the roots of the spline within 9e-7 (relative); a 0 stays 0. 5 rounds.
 void correct(const Fixed& fixed, std::uint32_t first, std::span<const Fp> variance, FpVector& root) {
   Session& s = fixed.session;
   FpVector g = truncate(s, fixed.label(Phase::root, first + 1, 1), product(variance, root), fixed.bits, 82);
@@ -100,8 +101,8 @@ Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, Fp
   while ((std::size_t{1} << m.log_rows) < m.rows) ++m.log_rows;
   m.counts = std::move(products);
   const std::size_t pairs = m.counts.size();
-  // One opening for both kinds. The sums become means by 2^L/n, which lies in [1, 2): never 1/n as a fixed-point
-  // constant.
+  // One opening for both kinds. The sums become means by the factor 2^L/n, which is in [1, 2). A fixed-point constant
+  // 1/n would lose its digits.
   const int factor_bits = mean_bound(m.log_rows) - 31 - m.log_rows;
   const Fp factor = Fp::from_int(std::llround(std::ldexp(1.0, m.log_rows + factor_bits) / static_cast<double>(m.rows)));
   FpVector values = m.counts.clone();
@@ -113,7 +114,7 @@ Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, Fp
   const Stretch bounds[] = {{pairs, moment_bits(m.rows)}, {columns.size(), mean_bound(m.log_rows)}};
   const Opened opened = masked_open(fixed.session, fixed.label(Phase::moments, 0, 1), values, bounds);
   m.second = truncated(fixed.session, opened, 2 * kDataBits + m.log_rows - fixed.bits, 0, pairs);
-  const int coarse = factor_bits + m.log_rows;  // leaves kDataBits
+  const int coarse = factor_bits + m.log_rows;  // leaves kDataBits fractional bits
   m.mean = truncated(fixed.session, opened, coarse + kDataBits - fixed.bits, pairs, columns.size());
   m.coarse_mean = truncated(fixed.session, opened, coarse, pairs, columns.size());
   return m;
@@ -124,7 +125,7 @@ InverseRoots inverse_roots(const Fixed& fixed, std::uint32_t id, std::span<const
   const std::uint32_t first = id * kLabelsPerCall;
   InverseRoots out = spline(fixed, first, values);
   correct(fixed, first, values, out.root);
-  // One Newton step on the fresh values: y + y (1 - v y^2) / 2.
+  // One Newton step from freshly computed products: y + y (1 - v y^2) / 2.
   const FpVector t = truncate(s, fixed.label(Phase::root, first + 20, 1), product(values, out.root), fixed.bits, 82);
   const FpVector rest =
       rest_of(fixed, truncate(s, fixed.label(Phase::root, first + 20, 2), product(t, out.root), fixed.bits, 82));
@@ -184,13 +185,13 @@ FpVector joined_means(const Fixed& fixed, const Moments& moments, const FpVector
 }
 
 namespace {
-// Of every pair of columns with a two-valued one: where it is in a triangle, and the product of their steps.
+// For every pair of columns with a two-valued one: its place in a triangle, and the product of the steps.
 struct PairSteps {
   std::vector<std::size_t> at;
   FpVector step;
 };
 
-// Values to open for the products of two steps; the others are steps already.
+// Returns the values to open for products of two steps. With one two-valued column the product is its step.
 FpVector products_of_steps(const TwoValued& two_valued) {
   FpVector out;
   for (std::size_t a = 0; a < two_valued.columns.size(); ++a)
@@ -244,9 +245,10 @@ Standardised standardise(const Fixed& fixed, const Moments& moments, const TwoVa
   out.varies = std::move(near.varies);
   out.variance_faults.resize(d);
   for (std::size_t i = 0; i < d; ++i) out.variance_faults[i] = near.between[i] + near.above[i];
-  // Newton's step y + y e / 2 in the rounds of the correlations: C_ij y_i y_j (1 + (e_i + e_j) / 2), where e_i e_j / 4
-  // < 2^-40 is left out; deviation v y (1 + e / 2). Where y is 0, e is 1 and all products are 0. In the same rounds
-  // roots, deviations and covariances of two-valued columns come into local units.
+  // The Newton step y + y e / 2 takes place in the rounds of the correlations. A correlation becomes
+  // C_ij y_i y_j (1 + (e_i + e_j) / 2), without e_i e_j / 4 < 2^-40, and a deviation v y (1 + e / 2). Where y is 0, e is
+  // 1 and all products are 0. The same rounds convert roots, deviations and covariances of two-valued columns to local
+  // units.
   FpVector products;
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = i; j < d; ++j) products.push_back(near.root[i] * near.root[j]);

@@ -1,8 +1,16 @@
-// What: from shares of the joined rows to shares of their correlation matrix (docs/protocol.md, step 8).
-// Terms: columns = the attributes, then the outcomes, in the owners' local units (24 fractional bits);
-//        root = 1/sd of a column over the joined rows, 0 for a column without variance; population variance (1/n).
-// Invariants: nothing but openings masked under MPC; one Gram matrix, then nothing depends on n;
-//             |x| <= 2^6 local units (2^30 + 1 in units of 2^-24), checked by the owners: see moment_bits.
+// Computes shares of the correlation matrix from shares of the joined rows (docs/protocol.md, step 8).
+//
+// Terms
+// The columns are the attributes, then the outcomes, in the owners' local units (24 fractional bits). The root of a
+// column is its reciprocal standard deviation over the joined rows, 0 for a column without variance. The variance is
+// that of a population (1/n).
+//
+// Invariants
+// Only values masked under MPC are opened. After the one Gram matrix, nothing depends on n. |x| <= 2^6 local units
+// (2^30 + 1 in units of 2^-24), which the owners check: see moment_bits.
+//
+// Source
+// docs/design/lasso.md, "From records to correlations".
 #pragma once
 #include <algorithm>
 #include <functional>
@@ -18,70 +26,71 @@ struct Moments {
   int log_rows = 0;      // L = ceil(log2 rows)
   FpVector second;       // upper triangle of sum x_i x_j / 2^L, F bits
   FpVector mean;         // F bits
-  FpVector coarse_mean;  // the same, kDataBits
+  FpVector coarse_mean;  // the same with kDataBits
   FpVector counts;       // degree 2, exact: upper triangle of sum x_i x_j, 48 fractional bits (for count rules)
 };
 
-// The columns that enter as 0 and 1: step = what the 1 stands for in local units, [1, 64]; kStepBits.
+// The columns that enter as 0 and 1. step: the difference of their two values in local units, in [1, 64]; kStepBits.
 struct TwoValued {
   std::vector<std::size_t> columns;
   FpVector step, inverse_step;
 };
 
-// In local units, of two-valued columns too.
+// Figures of the columns in local units, also for two-valued columns.
 struct Standardised {
   Matrix correlation;        // of all columns, F bits, ones on the diagonal
   FpVector root;             // 1/sd in local units, F bits
   FpVector sd;               // sd in local units, F bits
   FpVector covariance;       // upper triangle, F bits
-  FpVector varies;           // 0/1 per column: it has a variance
-  FpVector variance_faults;  // 0/1 per column: variance in no-man's-land or above the range (see standardise.cpp)
+  FpVector varies;           // 0/1 per column: 1 if it has a variance
+  FpVector variance_faults;  // 0/1 per column: 1 if its variance is above the range, or below it and not constant
 };
 
-// 1/sqrt of secret values in [2^-12, 2^10), 0 below.
+// 1/sqrt of secret values in [2^-12, 2^10), 0 outside of that range.
 struct InverseRoots {
   FpVector root;
-  FpVector varies;   // 0/1: at least 2^-12
-  FpVector between;  // 0/1: below that, and still not the 0 of a constant column
-  FpVector above;    // 0/1: at least 2^10, where the root is not valid
+  FpVector varies;   // 0/1: the value is at least 2^-12
+  FpVector between;  // 0/1: the value is below that, but not that of a constant column (at least 2^-26)
+  FpVector above;    // 0/1: the value is at least 2^10
 };
 
-// Bits of a sum of so many products of two values |x_int| <= 2^30 + 1.
+// Bits of a sum of `rows` products of two values |x_int| <= 2^30 + 1.
 int moment_bits(std::size_t rows);
 // Bits of n / 2^L times a mean while it is opened: 31 + L of the sum and up to 36 of the factor, fewer from 2^20 rows.
 inline int mean_bound(int log_rows) { return std::min(67 + log_rows, 87); }
 
-// One round. products: their Gram matrix, where it is known.
+// Computes the moments in one round. products: the Gram matrix of the columns, where it is known already.
 Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, const CancelToken& cancel);
 Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, FpVector products);
 
-// 11 rounds. id: a number no other call of this analysis uses.
+// Computes the roots in 11 rounds. id: a number that no other call of this analysis uses.
 InverseRoots inverse_roots(const Fixed& fixed, std::uint32_t id, std::span<const Fp> values);
 
-// Told the covariance and roots that are within 2.3 % of themselves, 8 rounds before the correlations are there.
+// Called with the covariance and with roots within 2.3 %, 8 rounds before the correlations are complete.
 using NearRoots = std::function<void(const FpVector& covariance, const FpVector& root)>;
 
-// 12 rounds. Its bounds follow from |x| <= 2^6; the precheck may run at the same time. Moments of two-valued columns
-// are those of 0 and 1, and so is what near_roots is told; correlations do not depend on the step.
+// Computes the figures in 12 rounds. The bounds follow from |x| <= 2^6, so the precheck may run at the same time.
+// Moments of two-valued columns are those of 0 and 1, and so are the arguments of near_roots. Correlations do not
+// depend on the step.
 Standardised standardise(const Fixed& fixed, const Moments& moments, const TwoValued& two_valued = {},
                          const NearRoots& near_roots = {});
 
-// Means over the joined rows in local units, kMeanBits: the owner's plus the joined one. At most one round.
+// Returns means over the joined rows in local units, kMeanBits: the owner's plus the joined one. At most one round.
 FpVector joined_means(const Fixed& fixed, const Moments& moments, const FpVector& owners, const TwoValued& two_valued);
 
-// Covariances of the attributes times two such roots: correlations within 5 %, as if the columns had other units. Their
-// eigenvalues are below near_most.
+// Covariances of the attributes times two such roots: correlations within 5 %, as if the columns had other units. The
+// eigenvalues of the matrix are below near_most.
 struct NearCorrelation {
   Matrix matrix;           // F bits
   FpVector root_products;  // upper triangle, kRootProductBits
 };
 inline constexpr int kRootProductBits = 28;
 inline double near_most(std::size_t attributes) { return 1.05 * static_cast<double>(attributes); }
-// Of the first `attributes` columns. Two rounds.
+// Computes it for the first `attributes` columns, in two rounds.
 NearCorrelation near_correlation(const Fixed& fixed, const FpVector& covariance, const FpVector& root,
                                  std::size_t attributes);
 
-// The figures of some of the columns, in the order given.
+// Returns the figures of some of the columns, in the order given.
 Standardised selected(const Standardised& all, std::span<const std::size_t> columns);
 
 }  // namespace pgmpc

@@ -1,3 +1,4 @@
+// Implements the dominance rule on shares.
 #include "disclosure/dominance.h"
 
 #include <algorithm>
@@ -9,10 +10,10 @@ namespace {
 constexpr std::size_t kFewestGroups = 64, kMostGroups = 1024;
 // Fractional bits of Q_g / 2^L and S / 2^L, and of theta^2. With S / 2^L <= 2^12: 2 * (12 + 23) + 11 < 82 bits.
 constexpr int kGroupBits = 23, kThetaBits = 11;
-// The outcome varies: variance above 2^-14 local units, the limit below which the released scale has no precision.
+// The outcome varies when its variance is above 2^-14 local units; below that the released scale has no precision.
 constexpr int kLeastOutcomeVariance = -14;
 
-// theta^2 in units of 2^-kThetaBits, rounded towards the stricter rule.
+// Returns theta^2 in units of 2^-kThetaBits, rounded towards the stricter rule.
 std::int64_t scaled_theta(double max_dominance) {
   const double scaled = std::floor(std::ldexp(max_dominance * max_dominance, kThetaBits));
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(scaled));
@@ -47,7 +48,7 @@ GroupSums group_sums(std::span<const FpVector> columns, std::size_t groups, cons
 FpVector dominance_room(const Fixed& fixed, int gate, const Moments& moments, const GroupSums& sums,
                         const std::vector<ColumnDescription>& columns, const RowRules& rules) {
   const std::size_t groups = sums.sizes.size(), d = columns.size();
-  // Q_g of every column, then S of every column: 48 fractional bits, degree 2.
+  // Q_g of every column, then S of every column, with 48 fractional bits and degree 2.
   FpVector values(d * groups + d);
   for (std::size_t j = 0; j < d; ++j) {
     const Fp mean = moments.coarse_mean[j], square = mean * mean;
@@ -58,22 +59,22 @@ FpVector dominance_room(const Fixed& fixed, int gate, const Moments& moments, co
       values[d * groups + j] += values[at];
     }
   }
-  // |x - mean| is at most twice the largest |x|; over all rows the mean only makes the sum of squares smaller.
+  // |x - mean| is at most twice the largest |x|. Over all rows, the mean can only reduce the sum of squares.
   const int log_rows = moments.log_rows;
   const Stretch bounds[] = {{d * groups, group_bits(sums.sizes[0])}, {d, moment_bits(moments.rows)}};
   const Opened opened = masked_open(fixed.session, fixed.label(Phase::precheck, 0, gate), values, bounds);
   const FpVector q = truncated(fixed.session, opened, 2 * kDataBits + log_rows - kGroupBits, 0, values.size());
   const Fp theta = Fp::from_int(scaled_theta(rules.max_dominance));
-  // A constant column has Q_g = S = 0 up to one unit of truncation each, and passes: its coefficient is 0.
+  // A constant column has Q_g = S = 0 up to one unit of truncation each. The slack lets it pass: its coefficient is 0.
   const Fp slack = Fp::from_int(static_cast<std::int64_t>(groups) << kThetaBits);
   FpVector room;
   for (std::size_t j = 0; j < d; ++j) {
-    if (columns[j].binary || rules.max_dominance >= 1) continue;  // 1: nothing can break the rule
+    if (columns[j].binary || rules.max_dominance >= 1) continue;  // 1: no column can break the rule
     const Fp total = q[d * groups + j];
     const std::span<const Fp> of_column(q.data() + j * groups, groups);
     room.push_back(theta * (total * total) - shifted(inner_product(of_column, of_column), kThetaBits) + slack);
   }
-  // S / 2^L against the least variance * n / 2^L.
+  // S / 2^L is compared with the least variance * n / 2^L.
   const double least = std::ldexp(static_cast<double>(moments.rows), kLeastOutcomeVariance + kGroupBits - log_rows);
   for (const std::size_t outcome : rules.must_vary)
     room.push_back(q[d * groups + outcome] - Fp::from_int(std::llround(least)));

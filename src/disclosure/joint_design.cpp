@@ -1,3 +1,4 @@
+// Implements the leverage and VIF rules over the joint design on shares.
 #include "disclosure/joint_design.h"
 
 #include <algorithm>
@@ -12,16 +13,16 @@
 namespace pgmpc {
 
 namespace {
-constexpr std::uint32_t kInverseId = 1u << 31;  // no problem has it
+constexpr std::uint32_t kInverseId = 1u << 31;  // no problem uses it
 constexpr std::size_t kMostMoments = 65536, kMostStretches = 128, kFewestStretches = 16, kFewestOfFew = 8;
-// Moments of stretches are needed when the inverse is there, some twenty rounds later: messages of a part each.
+// Moments of stretches are needed with the inverse, about twenty rounds later, so each message carries a part of them.
 constexpr std::size_t kOpeningRounds = 12;
 constexpr double kStretchSlack = 0.05;                                                      // rule 1
 constexpr double kMeanLeverage = 0.05, kMeanLeverageOfSmall = 2, kMeanLeverageSlack = 0.3;  // rule 2
 constexpr double kVifUnder = 0.97;
 constexpr double kLeverageShift = 0x1p-10;  // without rule 3
-// Weights are inverse entries, at most 2^(scale + 3), times two roots, 2^12, twice: weight_bound. T <= d fits with
-// kStretchBits and kWeightBits behind the point, its square with kTraceBits.
+// Weights are inverse entries, at most 2^(scale + 3), times two roots, 2^12, times 2: weight_bound. T <= d fits with
+// kStretchBits and kWeightBits fractional bits, its square with kTraceBits.
 constexpr int kWeightBits = 32, kTraceBits = 22, kPartBits = 18;
 
 double limit_of_sum(double d, double m) {
@@ -36,18 +37,18 @@ std::size_t start_of(std::size_t part, std::size_t rows, std::size_t parts) {
   return rows / parts * part + std::min(part, rows % parts);
 }
 
-// Violations are values below 0.
+// A violation is a value below 0.
 void append_violations(FpVector& out, FpVector bits) {
   for (const Fp& bit : bits) out.push_back(Fp::from_int(1) - bit);
 }
 
-// Rules 1 and 2. weights: inverse entries times roots, twice off the diagonal, kWeightBits.
+// Rules 1 and 2. weights: inverse entries times roots, doubled off the diagonal, kWeightBits.
 FpVector leverage_violations(const Fixed& fixed, const StretchSums& sums, const std::vector<FpVector>& central,
                              const FpVector& weights, std::size_t d, const Moments& moments, double max_leverage) {
   Session& s = fixed.session;
   const std::size_t stretches = central.size();
   const auto m = static_cast<double>(moments.rows), columns = static_cast<double>(d);
-  const double part = m / std::ldexp(1.0, moments.log_rows);  // T is over 2^L here
+  const double part = m / std::ldexp(1.0, moments.log_rows);  // T is over 2^L here, not over m
   constexpr int kBits = kStretchBits + kWeightBits;
   const Fp most = number((max_leverage + columns / static_cast<double>(stretches) + kStretchSlack) * part, kBits);
   FpVector trace(stretches), room(stretches);
@@ -57,7 +58,7 @@ FpVector leverage_violations(const Fixed& fixed, const StretchSums& sums, const 
   }
   const std::vector<i128> zero = {0};
   const FpVector reduced = truncate(s, fixed.label(Phase::design, 0, 3), trace, kBits - kTraceBits, kTraceBound);
-  // sum (T_g - c_g sum T)^2 for the parts c_g of the rows: sum T is the number of columns that vary.
+  // sum (T_g - c_g sum T)^2, where c_g is the part of the rows in stretch g. sum T is the number of columns that vary.
   Fp sum, squares, weighted;
   double square_part = 0;
   for (std::size_t g = 0; g < stretches; ++g) {
@@ -127,10 +128,10 @@ StretchSums stretch_sums(std::span<const FpVector> columns, std::size_t stretche
 }
 
 namespace {
-// Of one stretch, 2 kDataBits, degree 2. products: of the means, upper triangle of the attributes.
+// Appends the moments of one stretch, 2 kDataBits, degree 2. products: of the means, upper triangle of the attributes.
 void append_central(FpVector& out, const Moments& moments, const StretchSums& sums, std::size_t g,
                     const FpVector& products, std::size_t d) {
-  const std::size_t others = moments.coarse_mean.size() - d;  // outcomes: their entries end every row
+  const std::size_t others = moments.coarse_mean.size() - d;  // outcomes: their entries end each row of the triangle
   const Fp rows = Fp::from_int(static_cast<std::int64_t>(sums.sizes[g]));
   const FpVector& linear = sums.linear[g];
   std::size_t at = 0, next = 0;

@@ -1,3 +1,4 @@
+// Implements leverage and VIF of a node's own design in the clear, in three passes.
 #include "disclosure/own_design.h"
 
 #include <algorithm>
@@ -8,14 +9,14 @@
 namespace pgmpc {
 
 namespace {
-constexpr double kMostValue = 1e100;  // beyond it a study refuses the column by name: counts as missing here
+constexpr double kMostValue = 1e100;  // a study refuses larger values by the column's name; here they count as missing
 constexpr double kRidge = 0x1p-10;
-constexpr double kSingular = 1e-9;  // pivots below count as 0
+constexpr double kSingular = 1e-9;  // smaller pivots count as 0
 constexpr double kMostVif = 1e9;
 
 bool missing(double value) { return !(std::fabs(value) <= kMostValue); }
 
-// Inverse of a symmetric positive definite matrix by Cholesky's method; false when a pivot is not above kSingular.
+// Inverts a symmetric positive definite matrix by Cholesky's method. Returns false when a pivot is not above kSingular.
 bool invert_in_place(std::vector<double>& a, std::size_t d) {
   std::vector<double> l(d * d, 0.0);
   for (std::size_t j = 0; j < d; ++j) {
@@ -98,7 +99,7 @@ void DesignCheck::add_moments(std::span<const double> record) {
 void DesignCheck::standardise(std::span<const double> record) {
   for (std::size_t i = 0; i < varying_.size(); ++i) {
     const std::size_t c = varying_[i];
-    // Divided so that the squares of all records sum to their number, missing ones included.
+    // Scaled so that the squares of all records, missing ones included, sum to the number of records.
     z_[i] = missing(record[c])
                 ? 0
                 : (record[c] - first_[c] - mean_[c]) / std::sqrt(squares_[c] / static_cast<double>(figures_.records));

@@ -1,3 +1,4 @@
+// Implements the rules over single rows and the opening of the one bit.
 #include "disclosure/precheck.h"
 
 #include "base/error.h"
@@ -7,13 +8,13 @@
 namespace pgmpc {
 
 namespace {
-constexpr int kMomentLimit = 10;  // log2 of the largest second moment in local units
+constexpr int kMomentLimit = 10;  // log2 of the limit of a second moment in local units
 
 std::size_t index_of(std::size_t i, std::size_t j, std::size_t size) { return i * size - i * (i + 1) / 2 + j; }
 
-// Secret counts that must be 0 or at least min_level_count. Degree 2, in whole rows.
+// Returns secret counts that must be 0 or at least min_level_count. Degree 2, in whole rows.
 FpVector level_counts(const Moments& moments, const std::vector<ColumnDescription>& columns) {
-  // A raw 0/1 column has x_int = x * 2^24, so the moments are counts * 2^48: divided exactly in the field.
+  // A 0/1 column has x_int = x * 2^24, so the moments are counts * 2^48. The field divides them exactly.
   const Fp per_row = inverse(shifted(Fp::from_int(1), 2 * kDataBits));
   const Fp rows = Fp::from_int(static_cast<std::int64_t>(moments.rows));
   const std::size_t d = columns.size();
@@ -52,7 +53,8 @@ FpVector row_violations(const Fixed& fixed, const Moments& moments, const GroupS
   const std::vector<i128> zero = {0}, levels = {1, rules.min_level_count};
   FpVector violations = at_least(s, fixed.label(Phase::precheck, 0, 1), room, zero);
   for (Fp& bit : violations) bit = Fp::from_int(1) - bit;
-  // Counts between the two levels: one comparison implies the other only where the second level is not below the first.
+  // A count violates the rule between the two levels. The difference of the bits is 0 or 1 only if the second level is
+  // not below the first.
   const bool off = rules.min_level_count <= 1 && !mutant(Mutant::signed_faults);
   const FpVector counts = off ? FpVector() : level_counts(moments, columns);
   if (counts.empty() || mutant(Mutant::no_level_rule)) return violations;

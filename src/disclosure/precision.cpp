@@ -1,3 +1,4 @@
+// Implements the grids of released numbers and their exponents.
 #include "disclosure/precision.h"
 
 #include "mpc/comparison.h"
@@ -5,10 +6,10 @@
 namespace pgmpc {
 
 namespace {
-// sd_y / sd_j in local units lies in [2^-12, 2^11] (standardise.h), sd_y in [2^-7, 2^5].
+// sd_y / sd_j in local units is in [2^-12, 2^11] (algebra/standardise.h), sd_y in [2^-7, 2^5].
 constexpr int kLowest = -13, kOctaves = 26;
 
-// The part of a standard error that is taken, over the square root of the number of rows.
+// The part of a standard error to round to, over the square root of the number of rows.
 double unit(Precision precision, std::size_t rows) {
   return (precision == Precision::coarse ? 1.0 / 2 : 1.0 / 8) / std::sqrt(static_cast<double>(rows));
 }
@@ -33,7 +34,7 @@ ReleaseGrid release_grid(const Fixed& fixed, const Standardised& standard, std::
     ratio[j] = (standard.root[j] + fixed.one() - shifted(standard.varies[j], fixed.bits)) * outcome_sd;
   ratio = truncate(s, fixed.label(Phase::grid, 0, 1), ratio, fixed.bits, 2 * fixed.bits + 12);
   ratio.push_back(outcome_sd);
-  // Compared with all powers of the square root of two.
+  // The ratios are compared with all powers of the square root of two.
   std::vector<i128> edges;
   for (int i = 0; i <= 2 * kOctaves; ++i)
     edges.push_back(std::llround(std::ldexp(std::exp2(grid.lowest + 0.5 * i) / scale, fixed.bits)));

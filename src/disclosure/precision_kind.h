@@ -1,5 +1,5 @@
-// What: how exactly numbers are released (precision.h). exact = kReleaseBits fractional bits; statistical, coarse =
-//       rounded to an eighth, to half of a standard error or less.
+// Names how exactly numbers are released (precision.h). exact: kReleaseBits fractional bits. statistical, coarse:
+// rounded to an eighth, to half of a standard error or less.
 #pragma once
 
 namespace pgmpc {

@@ -1,3 +1,4 @@
+// Implements the event loop: watches with generations, timers, posted functions and busy-polling.
 #include "ipc/event_loop.h"
 
 #include <sched.h>
@@ -13,7 +14,7 @@
 namespace pgmpc {
 
 namespace {
-// Marks the wake-up descriptor: no watch ever has generation 0.
+// Marks the wake-up descriptor: no watch has generation 0.
 constexpr std::uint64_t kWakeTag = 0;
 
 [[noreturn]] void fail(const char* what) { throw Error(ErrorCode::internal, what, std::strerror(errno)); }
@@ -89,7 +90,7 @@ int EventLoop::timeout_ms() const {
   if (timers_.empty()) return -1;
   auto left = timers_.begin()->first - Clock::now();
   if (left <= Clock::duration::zero()) return 0;
-  // Rounded up: waking a moment too early would only spin.
+  // Rounded up: waking too early would only repeat the wait.
   auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
   return static_cast<int>(std::min<std::int64_t>(ms, 1 << 30));
 }
@@ -137,7 +138,7 @@ void EventLoop::run(const Events& events, int ready) {
       continue;
     }
     auto found = watches_.find(static_cast<int>(tag & 0xffffffffu));
-    // A descriptor that an earlier handler of this round closed (and perhaps reopened) is not ours any more.
+    // An earlier handler of this round may have closed this descriptor, and its number may have been reused.
     if (found == watches_.end() || found->second->generation != tag >> 32) continue;
     std::shared_ptr<Watch> alive = found->second;
     alive->handler(events[i].events);

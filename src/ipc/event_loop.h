@@ -1,14 +1,22 @@
-// What: the single-threaded event loop of net/: an epoll instance, timers and a queue of posted functions.
-// Terms: step = one round: ready file descriptors, then posted functions, then timers that are due; awake = for a
-//        moment longer a wait looks for events again and again before it lets the kernel put the thread to sleep.
-// Invariants: fd() is itself pollable, so a loop can be nested in a WaitEventSet: sleep on fd() for at most
-//             timeout_ms(), then call step(0). Everything except wake() and post() belongs to the thread that steps.
-//             Handlers may watch, change and unwatch any descriptor, their own included. An exception that a
-//             handler throws leaves step(); the loop stays usable.
-//             Why awake: an answer that comes within a tenth of a millisecond is there sooner than a sleeping thread
-//             runs again (25 us and more where an idle processor halts, as in virtual machines). It is bounded by what
-//             its user says at an event that announces another one, never renewed by itself, and every look in vain
-//             gives the processor to whoever is ready to run: nothing happening costs nothing.
+// Runs a single-threaded event loop: an epoll instance, timers and a queue of posted functions.
+//
+// Terms
+// A step is one round: handlers of ready descriptors, then posted functions, then timers that are due.
+// Busy-polling: for a short time, a wait polls for events before it lets the kernel put the thread to sleep.
+//
+// Invariants
+// fd() is itself pollable, so that a loop can be nested in a WaitEventSet: sleep on fd() for at most timeout_ms(),
+// then call step(0). Handlers may watch, change and unwatch any descriptor, including their own. An exception of a
+// handler leaves step(), and the loop stays usable; functions posted for that round that have not run yet are lost.
+//
+// Threads
+// Everything except wake() and post() belongs to the thread that calls step().
+//
+// Busy-polling
+// A sleeping thread takes 25 us or more to run again where an idle processor halts, as in virtual machines. An answer
+// that arrives within a tenth of a millisecond is therefore handled sooner by polling. The caller starts busy-polling
+// at an event that announces another one, and limits its time; the loop never extends it. Each poll that finds nothing
+// yields the processor. An idle loop uses no CPU.
 #pragma once
 #include <sys/epoll.h>
 
@@ -24,6 +32,7 @@
 
 namespace pgmpc {
 
+// The constructor and the members that wait, watch or change throw Error(internal) when a system call fails.
 class EventLoop {
  public:
   using Clock = std::chrono::steady_clock;
@@ -36,7 +45,8 @@ class EventLoop {
 
   int fd() const noexcept { return epoll_; }
 
-  // Level-triggered: EPOLLIN, EPOLLOUT, EPOLLRDHUP. The descriptor must outlive its watch.
+  // Level-triggered: EPOLLIN, EPOLLOUT, EPOLLRDHUP. Unwatch a descriptor before closing it. change() throws
+  // Error(internal) when the descriptor is not watched.
   void watch(int fd, std::uint32_t events, std::function<void(std::uint32_t)> handler);
   void change(int fd, std::uint32_t events);
   void unwatch(int fd);
@@ -44,18 +54,19 @@ class EventLoop {
   TimerId after(std::chrono::milliseconds delay, std::function<void()> handler);
   void cancel(TimerId id);
 
-  // Milliseconds until step() has something to do without any descriptor becoming ready; -1: never.
+  // Milliseconds until step() has something to do without a ready descriptor; -1 means never.
   int timeout_ms() const;
-  // Waits at most timeout_ms (-1: until something happens), after what is left of being awake, and runs one round.
-  // True: a descriptor was ready.
+  // Runs one round after waiting at most timeout_ms (-1: no limit). The wait starts with what is left of busy-polling.
+  // Returns true when a descriptor was ready.
   bool step(int timeout_ms);
-  // From now on for this long, waiting is done awake.
+  // Makes waits busy-poll for this long from now.
   void stay_awake(std::chrono::microseconds time);
-  // Where step(0) is all that a wait outside leaves to do: rounds, as long as it is awake and at most this long.
+  // Runs rounds while busy-polling lasts and polls find events, for at most this long. For callers that wait on fd()
+  // themselves and call step(0).
   void run_awake(std::chrono::microseconds at_most);
 
-  void wake() noexcept;                   // any thread: ends a waiting step()
-  void post(std::function<void()> work);  // any thread: runs work in the loop's thread
+  void wake() noexcept;                   // from any thread: ends a waiting step()
+  void post(std::function<void()> work);  // from any thread: runs work in the loop's thread
 
  private:
   struct Watch {

@@ -1,3 +1,4 @@
+// Implements the Unix socket server, the client in an event loop and the blocking connection.
 #include "ipc/local_socket.h"
 
 #include <poll.h>
@@ -34,7 +35,7 @@ LocalServer::LocalServer(EventLoop& loop, std::string path, Handlers handlers)
   std::memcpy(address.sun_path, path_.c_str(), path_.size() + 1);
   fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) throw Error(ErrorCode::internal, "could not create a socket", std::strerror(errno));
-  unlink(path_.c_str());  // left behind by a process that was killed
+  unlink(path_.c_str());  // a process that was killed leaves its socket behind
   struct stat info {};
   if (bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || listen(fd_, 64) != 0 ||
       lstat(path_.c_str(), &info) != 0) {
@@ -51,7 +52,7 @@ LocalServer::~LocalServer() {
   ::close(fd_);
   for (auto& [id, stream] : streams_) stream->close();
   struct stat info {};
-  // A successor may already have bound the path: its socket is another inode.
+  // A successor may already have bound the path; its socket then has another inode.
   if (lstat(path_.c_str(), &info) == 0 && info.st_ino == inode_) unlink(path_.c_str());
 }
 
@@ -130,7 +131,7 @@ std::optional<Bytes> LocalConnection::try_receive() {
   return frame;
 }
 
-// Waits at most 100 ms: a token set by another thread interrupts no system call.
+// Waits at most 100 ms at a time, because a token that another thread sets interrupts no system call.
 void LocalConnection::wait(short events, Clock::time_point deadline, int extra_fd) {
   auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
   pollfd set[2] = {{fd_, events, 0}, {extra_fd, POLLIN, 0}};

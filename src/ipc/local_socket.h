@@ -1,8 +1,12 @@
-// What: the Unix sockets between the processes of one node (listener, coordinator, engines, SQL backends).
-// Terms: LocalServer and LocalClient live inside an EventLoop; LocalConnection is a plain non-blocking descriptor for
-//        callers that wait by other means (a latch) or block with a deadline.
-// Invariants: framing and user check of ipc/local_stream.h; a server replaces a stale socket of its path and removes
-//             its own socket, never a successor's.
+// Connects the processes of one node (listener, coordinator, engines, SQL backends) by Unix sockets.
+//
+// Terms
+// LocalServer and LocalClient work inside an EventLoop. LocalConnection is a plain non-blocking descriptor for callers
+// that wait by other means (a latch) or block with a deadline.
+//
+// Invariants
+// Framing and the check of the peer's user are those of ipc/local_stream.h. A server replaces a stale socket at its
+// path. It removes its own socket at the end, never that of a successor.
 #pragma once
 #include <sys/types.h>
 
@@ -16,7 +20,8 @@
 
 namespace pgmpc {
 
-// Creates the directory with mode 0700 if it is missing; Error(configuration) when it is not private to this user.
+// Creates the directory with mode 0700 if it is missing. Error(configuration) when that fails, or when another user
+// owns the directory or has access to it.
 void ensure_private_directory(const std::string& path);
 
 class LocalServer {
@@ -25,14 +30,15 @@ class LocalServer {
   struct Handlers {
     std::function<void(ConnectionId)> on_connect;
     std::function<void(ConnectionId, Bytes)> on_frame;
-    std::function<void(ConnectionId)> on_close;  // the other end has gone; not called after close(id)
+    std::function<void(ConnectionId)> on_close;  // the other end closed the connection; not called after close(id)
   };
 
+  // Listens at the path. Error(configuration) when that is not possible.
   LocalServer(EventLoop& loop, std::string path, Handlers handlers);
   ~LocalServer();
-  // False, and no effect, when that connection has gone or its other end has closed it.
+  // Returns false, with no effect, when the connection is gone or its other end has closed it.
   bool send(ConnectionId to, ByteView frame);
-  // As send, but the frames leave with the next flush().
+  // The same, but the frames are written by the next flush().
   void queue(ConnectionId to, ByteView frame);
   void flush(ConnectionId to);
   void close(ConnectionId id);
@@ -51,7 +57,7 @@ class LocalServer {
 
 class LocalClient {
  public:
-  // Error(configuration) when nobody listens at the path.
+  // Error(configuration) when no process listens at the path.
   LocalClient(EventLoop& loop, const std::string& path, LocalStream::OnFrame on_frame, LocalStream::OnClose on_close);
   ~LocalClient() { stream_->close(); }
   LocalClient(const LocalClient&) = delete;
@@ -74,15 +80,17 @@ class LocalConnection {
   LocalConnection& operator=(const LocalConnection&) = delete;
 
   int fd() const noexcept { return fd_; }
-  // Queues a frame and writes what the socket takes; true when nothing is left to write. An empty argument list
-  // continues with what is queued: call it when the descriptor is writable.
+  // Queues a frame and writes what the socket takes. Returns true when nothing is left to write. The form without
+  // arguments continues with what is queued; call it when the descriptor is writable. Error(peer_stopped) when the
+  // other end has closed.
   bool try_send(ByteView frame);
   bool try_send();
-  // The next whole frame if one has arrived. Error(peer_stopped) when the other end has closed.
+  // Returns the next whole frame if one has arrived. Error(peer_stopped) when the other end has closed.
   std::optional<Bytes> try_receive();
 
-  // Blocking forms. receive: nothing at the deadline; Error(cancelled) by the token or when extra_fd (a lifeline such
-  // as the postmaster's; -1: none) becomes readable or hangs up.
+  // The same, blocking. send() throws Error(timeout) at the deadline; receive() returns nothing. Both throw
+  // Error(cancelled) when the token is set. receive() also does when extra_fd becomes readable or hangs up; it is a
+  // descriptor such as the postmaster's death pipe (-1: none).
   void send(ByteView frame, Clock::time_point deadline, const CancelToken& cancel);
   std::optional<Bytes> receive(Clock::time_point deadline, const CancelToken& cancel, int extra_fd = -1);
 

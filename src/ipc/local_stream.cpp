@@ -1,3 +1,4 @@
+// Implements framing over a Unix stream socket and the check of the peer's user.
 #include "ipc/local_stream.h"
 
 #include <sys/epoll.h>
@@ -14,7 +15,7 @@
 namespace pgmpc {
 
 namespace {
-constexpr std::size_t kJoined = 4096;
+constexpr std::size_t kJoined = 4096;  // frames share a buffer of at most this many bytes
 }  // namespace
 
 void FrameAssembler::take(const std::uint8_t* data, std::size_t size, std::deque<Bytes>& frames) {
@@ -43,7 +44,7 @@ void FrameAssembler::take(const std::uint8_t* data, std::size_t size, std::deque
 bool FrameAssembler::read_from(int fd, std::deque<Bytes>& frames, std::size_t limit) {
   std::uint8_t small[16384];
   for (std::size_t total = 0; total < limit;) {
-    // A long frame goes straight to its place; everything else through the small buffer.
+    // The rest of a long frame is read into its place; everything else goes through the small buffer.
     bool direct = header_size_ == 4 && body_.size() - body_size_ > sizeof small;
     std::uint8_t* place = direct ? body_.data() + body_size_ : small;
     std::size_t room = direct ? body_.size() - body_size_ : sizeof small;
@@ -63,7 +64,7 @@ bool FrameAssembler::read_from(int fd, std::deque<Bytes>& frames, std::size_t li
     } else {
       take(small, static_cast<std::size_t>(got), frames);
     }
-    if (static_cast<std::size_t>(got) < room) return true;  // drained: the next read would only say EAGAIN
+    if (static_cast<std::size_t>(got) < room) return true;  // drained: the next read would only return EAGAIN
   }
   return true;
 }
@@ -142,7 +143,7 @@ bool LocalStream::send(ByteView head, ByteView body, std::shared_ptr<const void>
 
 bool LocalStream::flush() {
   if (!open()) return false;
-  // A write error is left to ready(): the socket then reports a hang-up, and no handler runs inside send().
+  // ready() handles a write error: the socket then reports a hang-up. No handler runs inside send().
   if (!out_.write_to(fd_)) return false;
   arm();
   return true;
@@ -155,7 +156,7 @@ void LocalStream::ready(std::uint32_t events) {
   std::deque<Bytes> frames;
   try {
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) alive = in_.read_from(fd_, frames);
-    // What arrived before the end of the stream still counts.
+    // Frames that arrived before the end of the stream are delivered.
     for (auto& frame : frames) {
       if (!open()) return;
       on_frame_(std::move(frame));
@@ -164,7 +165,7 @@ void LocalStream::ready(std::uint32_t events) {
     if (alive) alive = out_.write_to(fd_);
     if (alive) arm();
   } catch (const std::exception&) {
-    alive = false;  // a frame that the owner refuses ends the connection
+    alive = false;  // a frame that the owner rejects ends the connection
   }
   if (!alive && open()) fail();
 }

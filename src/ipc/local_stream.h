@@ -1,6 +1,10 @@
-// What: frames over a Unix stream socket: the assembler, the outgoing queue and one connection inside an EventLoop.
-// Terms: frame = u32 big-endian length, then that many bytes (at most kMaxLocalFrame).
-// Invariants: both ends run under the same operating system user (SO_PEERCRED); frames come out whole and in order.
+// Sends frames over a Unix stream socket: the assembler, the outgoing queue and one connection inside an EventLoop.
+//
+// Terms
+// A frame is a u32 big-endian length and then that many bytes, at most kMaxLocalFrame.
+//
+// Invariants
+// Both ends run under the same operating system user (SO_PEERCRED). Frames are delivered whole and in order.
 #pragma once
 #include <sys/types.h>
 
@@ -17,11 +21,11 @@ namespace pgmpc {
 
 inline constexpr std::size_t kMaxLocalFrame = 64u << 20;
 
-// Turns what a non-blocking socket delivers into frames.
+// Assembles frames from what a non-blocking socket delivers.
 class FrameAssembler {
  public:
-  // Reads until the socket has nothing more (or `limit` bytes were read). False: the stream has ended or failed.
-  // Error(protocol_violation) when a frame announces more than kMaxLocalFrame.
+  // Reads until the socket has nothing more or `limit` bytes were read. Returns false when the stream has ended or
+  // failed. Error(protocol_violation) when a frame announces more than kMaxLocalFrame bytes.
   bool read_from(int fd, std::deque<Bytes>& frames, std::size_t limit = 4u << 20);
 
  private:
@@ -33,12 +37,13 @@ class FrameAssembler {
   std::size_t body_size_ = 0;  // bytes of body_ that have arrived
 };
 
-// Frames that wait for the socket to take them.
+// Holds frames until the socket takes them.
 class FrameQueue {
  public:
-  // One frame of both parts. `hold` is dropped when the frame, and those that share its buffer, have left.
+  // Adds one frame that consists of both parts. `hold` is released when the frame, and those that share its buffer,
+  // have been written. Error(limit_exceeded) above kMaxLocalFrame bytes.
   void push(ByteView head, ByteView body = {}, std::shared_ptr<const void> hold = nullptr);
-  // Writes what the socket takes. False: the stream has failed. empty() tells whether all is written.
+  // Writes what the socket takes. Returns false when the stream has failed. empty() tells whether all is written.
   bool write_to(int fd);
   bool empty() const noexcept { return queue_.empty(); }
   std::size_t bytes() const noexcept { return bytes_; }
@@ -52,12 +57,12 @@ class FrameQueue {
   std::size_t offset_ = 0, bytes_ = 0;
 };
 
-// Error(configuration) when the peer process runs under another user.
+// Error(configuration) when the process at the other end runs under another user.
 void check_same_user(int fd);
-// A connected, non-blocking descriptor. Error(configuration) when nobody listens there.
+// Returns a connected, non-blocking descriptor. Error(configuration) when no process listens at the path.
 int connect_local(const std::string& path);
 
-// One connection inside an EventLoop. Closed by either end, by a failing handler, or by close().
+// One connection inside an EventLoop. Either end, an exception of on_frame, or close() closes it.
 class LocalStream : public std::enable_shared_from_this<LocalStream> {
  public:
   using OnFrame = std::function<void(Bytes)>;
@@ -66,9 +71,9 @@ class LocalStream : public std::enable_shared_from_this<LocalStream> {
   LocalStream(EventLoop& loop, int fd) : loop_(loop), fd_(fd) {}
   ~LocalStream();
   void start(OnFrame on_frame, OnClose on_close);  // on_close is not called for close()
-  // False when the other end has closed already.
+  // Returns false when the other end has closed the connection.
   bool send(ByteView head, ByteView body = {}, std::shared_ptr<const void> hold = nullptr);
-  // Several frames in few system calls: queue them, then flush.
+  // Writes several frames with few system calls: queue() them, then flush().
   void queue(ByteView frame) {
     if (open()) out_.push(frame);
   }

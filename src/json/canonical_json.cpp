@@ -1,4 +1,4 @@
-// What: see canonical_json.h.
+// Implements reading, printing and comparing of JSON documents.
 #include "json/canonical_json.h"
 
 #include <algorithm>
@@ -15,10 +15,10 @@ namespace {
 
 using nlohmann::json;
 
-// Keys longer than any name we accept are cut in error details.
+// Longer keys are cut in error details. The limit is above every name that is accepted.
 constexpr std::size_t kShownKeyBytes = 80;
 
-// Builds the document while it is read, so that duplicates and depth are refused before anything grows.
+// Builds the document while it is read, so that duplicate keys and deep nesting are refused before memory grows.
 class StrictReader : public nlohmann::json_sax<json> {
  public:
   explicit StrictReader(std::string_view what) : what_(what) {}
@@ -30,7 +30,7 @@ class StrictReader : public nlohmann::json_sax<json> {
   bool number_unsigned(number_unsigned_t value) override { return add(json(value)); }
   bool number_float(number_float_t value, const string_t&) override { return add(json(value)); }
   bool string(string_t& value) override { return add(json(std::move(value))); }
-  bool binary(binary_t&) override { return false; }  // no text holds one
+  bool binary(binary_t&) override { return false; }  // never called for text
 
   bool start_object(std::size_t) override { return open(json::object()); }
   bool start_array(std::size_t) override { return open(json::array()); }
@@ -64,7 +64,7 @@ class StrictReader : public nlohmann::json_sax<json> {
     std::string key;
   };
 
-  // Containers further up do not change while a deeper one is open, so the pointers in levels_ stay valid.
+  // Outer containers do not change while an inner one is open, so the pointers in levels_ stay valid.
   json& place(json&& value) {
     if (levels_.empty()) {
       root_ = std::move(value);
@@ -97,7 +97,7 @@ class StrictReader : public nlohmann::json_sax<json> {
     return true;
   }
 
-  // Of what is about to be read: an array that is not the innermost already holds the element that is open.
+  // Pointer of the next value. An array that is not innermost already contains its open element.
   std::string pointer() const {
     std::string result;
     for (const Level& level : levels_) {
@@ -112,7 +112,7 @@ class StrictReader : public nlohmann::json_sax<json> {
   std::vector<Level> levels_;
 };
 
-// Code units of valid UTF-8; strings that reach this were checked by the reader.
+// UTF-16 code units of valid UTF-8. The reader has checked the strings that reach this function.
 std::u16string utf16_of(std::string_view text) {
   std::u16string units;
   for (std::size_t i = 0; i < text.size();) {
@@ -193,7 +193,7 @@ void append_value(std::string& out, const json& value) {
   }
 }
 
-// digits d1..dk of a value d1.d2..dk * 10^(point - 1), laid out by the rules of ECMAScript.
+// Prints d1.d2..dk * 10^(point - 1), where digits is d1..dk, by the rules of ECMAScript.
 std::string lay_out(std::string digits, int point) {
   const int count = static_cast<int>(digits.size());
   if (count <= point && point <= 21) return digits + std::string(static_cast<std::size_t>(point - count), '0');
@@ -223,7 +223,7 @@ std::string canonical_json(const nlohmann::json& value) {
 
 std::string canonical_number(double value) {
   if (!std::isfinite(value)) throw Error(ErrorCode::invalid_parameter, "number is not finite");
-  if (value == 0) return "0";  // also for minus zero
+  if (value == 0) return "0";  // also for negative zero
   std::array<char, 32> buffer;
   const auto end =
       std::to_chars(buffer.data(), buffer.data() + buffer.size(), std::fabs(value), std::chars_format::scientific).ptr;
@@ -255,7 +255,7 @@ std::string pointer_to(std::string_view pointer, std::string_view key) {
 
 std::string first_json_difference(const nlohmann::json& a, const nlohmann::json& b) {
   struct Search {
-    // Pointer and true when the two differ.
+    // Returns the pointer, and true when the two differ.
     static std::pair<std::string, bool> run(const std::string& at, const json& a, const json& b) {
       if (a.is_object() && b.is_object()) return objects(at, a, b);
       if (a.is_array() && b.is_array()) return arrays(at, a, b);

@@ -1,8 +1,12 @@
-// What: strict reading of small JSON documents, their canonical text (RFC 8785, "JCS"), and their comparison.
-// Terms: canonical = keys in the order of their UTF-16 code units, numbers as ECMAScript prints them, no white space;
-//        pointer = JSON pointer (RFC 6901) to a value of the document, "" for the document itself.
-// Invariants: two documents with the same meaning have the same canonical text; reading refuses duplicate keys, deep
-//             nesting and numbers that no double holds, so no two readers can disagree about what was approved.
+// Reads small JSON documents strictly, prints their canonical text (RFC 8785, "JCS") and compares them.
+//
+// Terms
+// In canonical text, keys are in the order of their UTF-16 code units, numbers are printed as by ECMAScript, and there
+// is no white space. A pointer is a JSON pointer (RFC 6901) to a value of the document, "" for the document itself.
+//
+// Invariants
+// Two documents with the same meaning have the same canonical text. Reading refuses duplicate keys, nesting deeper than
+// kMaxJsonDepth and numbers outside the range of a double, so that all readers agree on what was approved.
 #pragma once
 #include <cstddef>
 #include <nlohmann/json.hpp>
@@ -13,19 +17,21 @@ namespace pgmpc {
 
 inline constexpr std::size_t kMaxJsonDepth = 16;
 
-// Error(limit_exceeded) above max_bytes, Error(invalid_text) when it is not JSON, Error(invalid_parameter) for what
-// JSON allows and we do not; the detail names the place. what = the word for the document in messages.
+// Parses `text`. `what` names the document in messages. Error(limit_exceeded) above max_bytes, Error(invalid_text) when
+// the text is not JSON, Error(invalid_parameter) for duplicate keys, depth and range. The detail names the place.
 nlohmann::json read_json(std::string_view text, std::size_t max_bytes, std::string_view what);
 
+// Error(invalid_parameter) for a number that is not finite.
 std::string canonical_json(const nlohmann::json& value);
 
-// ECMAScript Number::toString (the shortest digits that round-trip). Error(invalid_parameter) unless finite.
+// Prints the shortest digits that round-trip (ECMAScript Number::toString). Error(invalid_parameter) unless finite.
 std::string canonical_number(double value);
 
-// pointer + "/" + key with the escapes of RFC 6901; control characters and the tail of long keys are not repeated.
+// Returns pointer + "/" + key with the escapes of RFC 6901. Control characters become question marks; long keys
+// are cut.
 std::string pointer_to(std::string_view pointer, std::string_view key);
 
-// Pointer of the first difference in canonical order, "" when equal.
+// Returns the pointer of the first difference in canonical order, "/" for the document itself, "" when equal.
 std::string first_json_difference(const nlohmann::json& a, const nlohmann::json& b);
 
 }  // namespace pgmpc

@@ -1,4 +1,4 @@
-// What: see spec_reader.h.
+// Implements the checked access to values of a study spec.
 #include "json/spec_reader.h"
 
 #include <algorithm>
@@ -88,7 +88,7 @@ double SpecReader::number(std::string_view key, double absent, double low, doubl
 
 std::int64_t spec_integer(const json& value, const std::string& pointer, std::int64_t low, std::int64_t high) {
   if (!value.is_number()) refuse_type(value, pointer, "an integer");
-  // 2.0 and 2 are the same JSON number; every bound is far below 2^53, so the double decides exactly.
+  // 2.0 and 2 are the same JSON number. Every bound is far below 2^53, so the comparison as double is exact.
   const double number = value.get<double>();
   if (number != std::floor(number)) {
     refuse_spec("value of the wrong type in study spec", pointer, canonical_number(number) + " is not an integer");

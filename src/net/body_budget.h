@@ -1,10 +1,16 @@
-// What: how many bytes of request bodies a server may hold for each peer, from the first byte of a body until whoever
-//       handles the request has passed it on.
-// Terms: hold = the share of one body; it comes back when its last owner drops it.
-// Invariants: a peer's holds never sum to more than the limit, except that one body always fits; a connection whose
-// body
-//             does not fit stops reading (TCP then holds the sender back) until a hold comes back. A peer that floods
-//             this node, or an engine that has stopped taking messages, costs other peers nothing. Loop thread only.
+// Limits how many bytes of request bodies a server holds for each peer.
+//
+// Terms
+// A hold is the share of one body. It is taken before the body is read and returned when its last owner drops it, that
+// is, when the handler of the request has passed the body on.
+//
+// Invariants
+// The holds of a peer sum to at most the limit, except that one body always fits. A connection whose body does not fit
+// stops reading until a hold returns; TCP then holds the sender back. A peer that floods this node, and an engine that
+// has stopped taking messages, therefore take no memory from other peers.
+//
+// Threads
+// Only the loop's thread uses this class.
 #pragma once
 #include <functional>
 #include <map>
@@ -30,14 +36,14 @@ class BodyBudget {
     state_->limit = limit_per_peer;
     state_->wake();
   }
-  // Null: there is no room now.
+  // Reserves `bytes` for the peer. Returns null when there is no room now.
   Hold take(const std::string& party, std::size_t bytes) {
     std::size_t& used = state_->used[party];
     if (used > 0 && used + bytes > state_->limit) return nullptr;
     used += bytes;
     return Hold(state_.get(), [state = state_, party, bytes](const void*) { state->give_back(party, bytes); });
   }
-  // Calls back once, from the loop, when there may be room again.
+  // Calls `wake` once, from the loop, when there may be room again.
   void wait(std::function<void()> wake) { state_->waiting.push_back(std::move(wake)); }
   std::size_t used(const std::string& party) const {
     auto found = state_->used.find(party);

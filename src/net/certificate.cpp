@@ -1,3 +1,4 @@
+// Implements loading and description of certificates and keys with OpenSSL.
 #include "net/certificate.h"
 
 #include <openssl/err.h>
@@ -32,7 +33,7 @@ OpenSslPtr<BIO> open_file(const std::string& what, const std::string& file) {
   return bio;
 }
 
-// As PostgreSQL's ssl_key_file: private to its owner, or owned by root and readable by a group.
+// The rule of PostgreSQL's ssl_key_file: private to its owner, or owned by root and readable by a group.
 void check_key_mode(const std::string& file) {
   struct stat info {};
   if (stat(file.c_str(), &info) != 0) bad_file("private key", file, std::strerror(errno));
@@ -55,7 +56,7 @@ std::string subject_of(X509* certificate) {
   return std::string(data, static_cast<std::size_t>(size));
 }
 
-// Some TLS libraries and policies refuse such certificates; the pin does not depend on them.
+// Lists what makes some TLS libraries and policies refuse a certificate. Pinning does not depend on it.
 std::string weakness_of(X509* certificate) {
   std::string found;
   const auto add = [&](const std::string& what) { found += (found.empty() ? "" : ", ") + what; };
@@ -70,7 +71,7 @@ std::string weakness_of(X509* certificate) {
   return found;
 }
 
-// A key file with a pass phrase must fail, never prompt on the server's terminal.
+// A key file with a pass phrase must fail instead of prompting on the server's terminal.
 int no_passphrase(char*, int, int, void*) { return -1; }
 }  // namespace
 

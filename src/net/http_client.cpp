@@ -1,3 +1,4 @@
+// Implements the HTTPS client: one link per peer, and the retirement of links after a change of identity.
 #include "net/http_client.h"
 
 #include <curl/curl.h>

@@ -1,10 +1,16 @@
-// What: the HTTPS client of a node: libcurl's multi interface inside an EventLoop.
-// Terms: peer = party, URL and pinned fingerprint (two while it changes its certificate); error cause = one line that
-// names the peer and the reason. Invariants: connections are kept open and never shared between two peers; only https,
-// HTTP/1.1, no redirect, no
-//             proxy (the environment is ignored), no signal; the answer's size is limited; callbacks run from
-//             EventLoop::step(), never inside post() or get(), and not at all once the client is destroyed.
-//             Threads that libcurl starts (name resolution) have every signal blocked.
+// Sends HTTPS requests to peers: libcurl's multi interface inside an EventLoop.
+//
+// Terms
+// A peer is a party with its URL and pinned fingerprint (two while it changes its certificate). An error cause is one
+// line that names the peer and the reason.
+//
+// Invariants
+// Connections are kept open and never shared between two peers. Only https and HTTP/1.1 are used; redirects, proxies
+// (also those of the environment) and signals are off. The size of the answer is limited. Callbacks run from
+// EventLoop::step(), never inside post() or get(), and never after the client is destroyed.
+//
+// Threads
+// Threads that libcurl starts (name resolution) have every signal blocked.
 #pragma once
 #include <chrono>
 #include <functional>
@@ -19,7 +25,7 @@ namespace pgmpc {
 
 struct Peer {
   std::string party, url, fingerprint;
-  std::string next_fingerprint = {};  // also accepted, where not empty
+  std::string next_fingerprint = {};  // also accepted unless empty
   bool operator<(const Peer& other) const {
     return std::tie(party, url, fingerprint, next_fingerprint) <
            std::tie(other.party, other.url, other.fingerprint, other.next_fingerprint);
@@ -27,7 +33,7 @@ struct Peer {
 };
 
 struct HttpResult {
-  int status = 0;  // 0: no answer, see error_cause
+  int status = 0;  // HTTP status; 0: no answer, see error_cause
   Bytes body;
   std::string error_cause;  // "peer zorgttp: connection refused"
 };
@@ -38,20 +44,20 @@ class HttpClient {
  public:
   using Callback = std::function<void(HttpResult)>;
 
-  // connections_per_peer: so many are kept open when they are idle.
+  // connections_per_peer: how many idle connections stay open. response_limit: bytes of an answer's body.
   HttpClient(EventLoop& loop, std::shared_ptr<const Identity> identity, TrustStore trust, int connections_per_peer = 4,
              std::size_t response_limit = 16u << 20);
   ~HttpClient();
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  // timeout 0: none for the whole request (a dead connection is still noticed by TCP).
+  // Starts a request. timeout 0: no limit for the whole request; TCP still detects a dead connection.
   void post(const Peer& peer, const std::string& path, SharedBytes body, std::chrono::milliseconds timeout,
             Callback callback);
   void post(const Peer& peer, const std::string& path, Bytes body, std::chrono::milliseconds timeout,
             Callback callback);
   void get(const Peer& peer, const std::string& path, std::chrono::milliseconds timeout, Callback callback);
-  // For new connections; open ones are closed when they become idle.
+  // Sets the identity of new connections. Requests under way end on their old connections, which are then closed.
   void set_identity(std::shared_ptr<const Identity> identity, TrustStore trust);
 
  private:
@@ -64,7 +70,7 @@ class HttpClient {
   int connections_per_peer_;
   std::size_t response_limit_;
   std::map<Peer, std::shared_ptr<Link>> links_;
-  std::vector<std::shared_ptr<Link>> retired_;  // of an earlier identity, until their requests are done
+  std::vector<std::shared_ptr<Link>> retired_;  // of an earlier identity or broken, until their requests are done
 };
 
 }  // namespace pgmpc

@@ -1,3 +1,4 @@
+// Implements the state machine of one server connection: handshake, request, answer, linger.
 #include "net/http_connection.h"
 
 #include <openssl/err.h>
@@ -13,7 +14,7 @@
 namespace pgmpc {
 
 namespace {
-constexpr int kReadsPerTurn = 8;  // fairness: after these another connection has its turn
+constexpr int kReadsPerTurn = 8;  // fairness: then another connection has its turn
 constexpr std::size_t kReadSize = 64 * 1024;
 }  // namespace
 
@@ -32,7 +33,7 @@ HttpConnection::~HttpConnection() {
 EventLoop& HttpConnection::loop() const noexcept { return server_.loop_; }
 
 void HttpConnection::start() {
-  // The generation check of the loop makes a weak reference enough.
+  // A weak reference is enough: the loop compares generations.
   server_.loop_.watch(fd_, EPOLLIN | EPOLLRDHUP, [weak = weak_from_this()](std::uint32_t events) {
     if (auto self = weak.lock()) self->ready(events);
   });
@@ -53,15 +54,15 @@ void HttpConnection::close() {
 void HttpConnection::ready(std::uint32_t events) {
   leaving_ = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
   if (phase_ != Phase::handling && phase_ != Phase::waiting) return pump();
-  // While an answer is being made, or there is no room, only the client's departure matters; early bytes wait in the
-  // socket.
+  // While an answer is being made, or the budget has no room, only the client's departure matters. Early bytes stay in
+  // the socket.
   if (leaving_) return close();
   arm(EPOLLRDHUP);
 }
 
 void HttpConnection::pump() {
-  // A handler that answers at once comes back here through respond(): the outer turn goes on with it, so that a
-  // stream of requests cannot pile up on the stack.
+  // A handler that answers at once comes back here through respond(). The outer turn then continues, so that a stream
+  // of requests cannot fill the stack.
   if (fd_ < 0 || pumping_) return;
   auto alive = shared_from_this();
   pumping_ = true;
@@ -80,7 +81,7 @@ void HttpConnection::run_turn() {
     if (progress == Progress::closed) return close();
     if (progress == Progress::wait) return;
   }
-  // Data may be left inside OpenSSL, where epoll cannot see it.
+  // OpenSSL may hold data that epoll cannot see.
   server_.loop_.post([weak = weak_from_this()] {
     if (auto self = weak.lock()) self->pump();
   });
@@ -104,7 +105,7 @@ HttpConnection::Progress HttpConnection::step() {
   return Progress::closed;
 }
 
-// What an SSL call that did not succeed means: wait for the socket, or the given outcome.
+// Interprets an SSL call that did not succeed: wait for the socket, or the given outcome.
 HttpConnection::Progress HttpConnection::after_ssl(int result, Progress on_end) {
   int error = SSL_get_error(ssl_.get(), result);
   if (error == SSL_ERROR_WANT_READ) return arm(EPOLLIN | EPOLLRDHUP), Progress::wait;
@@ -119,8 +120,9 @@ Stranger HttpConnection::stranger() const noexcept {
   return {source_, waits_for_hello ? Standing::silent : Standing::answered};
 }
 
-// The kernel says no more until the rest of the record is there (RFC 8446, 5.1: type, version, length). What is no
-// handshake record, and what comes from a client that has gone, is there: OpenSSL has the right words for it.
+// Tells whether OpenSSL can continue: the first record is complete, is no handshake record, or the client is gone. In
+// the last two cases OpenSSL finds the error. Otherwise sets SO_RCVLOWAT, so that the kernel reports the socket again
+// only when the rest of the record has arrived (RFC 8446, 5.1: type, version, length).
 bool HttpConnection::hello_is_there() {
   std::array<std::uint8_t, 5> header{};
   ssize_t got = recv(fd_, header.data(), header.size(), MSG_PEEK);
@@ -147,7 +149,7 @@ HttpConnection::Progress HttpConnection::handshake() {
                         : ERR_peek_error() != 0 ? openssl_cause()
                                                 : "the client closed the connection";
     server_.refused("refused connection from " + remote_ + ": " + cause);
-    return linger();  // the alert must reach the client before a reset does
+    return linger();  // the alert must reach the client before a reset
   }
   OpenSslPtr<X509> certificate(SSL_get1_peer_certificate(ssl_.get()));
   if (!certificate || check_.party.empty()) return Progress::closed;
@@ -182,7 +184,7 @@ HttpConnection::Progress HttpConnection::read_some() {
   return Progress::again;
 }
 
-// Before the body is read: room for all of it, so that bodies that have begun can always be completed.
+// Reserves room for the whole body before it is read, so that every body that has begun can be completed.
 bool HttpConnection::reserve_body() {
   hold_ = server_.budget_.take(check_.party, parser_.content_length());
   if (hold_) return true;
@@ -199,7 +201,8 @@ bool HttpConnection::reserve_body() {
 
 HttpConnection::Progress HttpConnection::handle_request() {
   HttpRequest parsed = parser_.take();
-  if (!hold_) hold_ = server_.budget_.take(check_.party, parsed.body.size());  // came whole, so it is small
+  // A body that arrived whole with its header has no hold yet; it is small.
+  if (!hold_) hold_ = server_.budget_.take(check_.party, parsed.body.size());
   close_after_answer_ = !parsed.keep_alive;
   enter(Phase::handling);
   ++request_;
@@ -212,7 +215,7 @@ HttpConnection::Progress HttpConnection::handle_request() {
     responder.respond(500);
   }
   hold_.reset();
-  return fd_ < 0 ? Progress::wait : Progress::again;  // an answer may be ready already
+  return fd_ < 0 ? Progress::wait : Progress::again;  // the answer may be ready
 }
 
 HttpConnection::Progress HttpConnection::refuse(int status, const std::string& cause) {
@@ -225,7 +228,7 @@ HttpConnection::Progress HttpConnection::refuse(int status, const std::string& c
 
 void HttpConnection::respond(std::uint64_t request, int status, const Bytes& body, const std::string& content_type) {
   if (fd_ < 0 || phase_ != Phase::handling || request != request_) return;
-  // What no peer of the same version sends ends the connection, too.
+  // No peer of the same version sends such a request: the connection ends, too.
   if (status == 400 || status == 404 || status == 405 || status == 413) close_after_answer_ = true;
   queue_answer(status, body, content_type);
   pump();
@@ -251,7 +254,7 @@ HttpConnection::Progress HttpConnection::write_some() {
     return linger();
   }
   enter(Phase::reading);
-  return SSL_has_pending(ssl_.get()) ? Progress::again : Progress::wait;  // nothing here: the socket will say when
+  return SSL_has_pending(ssl_.get()) ? Progress::again : Progress::wait;  // otherwise epoll reports the next data
 }
 
 HttpConnection::Progress HttpConnection::linger() {
@@ -275,7 +278,7 @@ void HttpConnection::enter(Phase phase) {
     case Phase::reading:
     case Phase::handling:
       deadline_set_ = false;
-      break;  // an idle peer, or one whose answer is being made, has no deadline, only a cap
+      break;  // no deadline while a peer is idle or its answer is being made; the number of connections is limited
     case Phase::waiting:
     case Phase::writing:
       set_deadline(server_.config_.progress_deadline);
@@ -288,11 +291,12 @@ void HttpConnection::enter(Phase phase) {
 }
 
 void HttpConnection::arm(std::uint32_t events) {
-  // Half-closed and lingering: EPOLLRDHUP would fire for ever beside EPOLLIN.
+  // A half-closed client would raise EPOLLRDHUP for ever while the connection lingers.
   server_.loop_.change(fd_, phase_ == Phase::lingering ? EPOLLIN : events);
 }
 
-// One timer per connection, moved only when it would fire too late: most deadlines are replaced long before they pass.
+// Keeps one timer per connection and moves it only when it would fire too late. Most deadlines are replaced long before
+// they pass.
 void HttpConnection::set_deadline(std::chrono::milliseconds delay) {
   deadline_ = EventLoop::Clock::now() + delay;
   deadline_set_ = true;

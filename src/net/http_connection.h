@@ -1,11 +1,18 @@
-// What: one TLS connection of the HttpServer: a state machine over a non-blocking socket.
-// Terms: phases handshake -> reading -> handling -> writing -> reading ... ; waiting = reading goes on when the peer's
-//        body budget has room; lingering = the answer or the TLS alert
-//        is out, our side is shut, what still comes in is thrown away so that no reset overtakes the answer.
-//        hello = the first TLS record of a client; until it is there as a whole, it stays in the socket.
-// Invariants: a connection has no TLS object before its hello is there: who says nothing, or drips, costs a descriptor.
-//             Only http_server.* and Responder use this class, on the loop's thread. Data may wait inside OpenSSL
-//             while the socket has nothing: whenever reading stops early, the connection posts itself to the loop.
+// Serves one TLS connection of the HttpServer: a state machine over a non-blocking socket.
+//
+// Terms
+// The phases are handshake -> reading -> handling -> writing -> reading and so on. In the phase waiting, reading
+// continues when the peer's body budget has room. In the phase lingering, the answer or the TLS alert has been sent and
+// our side is shut; incoming bytes are discarded, so that no reset overtakes the answer. The hello is the first TLS
+// record of a client; it stays in the socket until it is complete.
+//
+// Invariants
+// A connection has no TLS object before its hello is complete: an idle or slow client holds one file descriptor and no
+// TLS memory. Data may wait inside OpenSSL while the socket has none. Whenever reading stops early, the connection
+// therefore posts itself to the loop.
+//
+// Threads
+// Only http_server.* and Responder use this class, on the loop's thread.
 #pragma once
 #include "net/http_server.h"
 #include "net/strangers.h"
@@ -14,17 +21,18 @@ namespace pgmpc {
 
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
  public:
-  // source: see net/strangers.h
+  // source: the client's network, see net/strangers.h.
   HttpConnection(HttpServer& server, int fd, std::uint64_t source, std::string remote);
   ~HttpConnection();
   void start();
-  void close();  // idempotent; leaves the server's list
+  void close();  // idempotent; removes the connection from the server's list
 
+  // Answers the request with that number. No effect when the connection is closed or handles another request.
   void respond(std::uint64_t request, int status, const Bytes& body, const std::string& content_type);
   std::uint64_t request() const noexcept { return request_; }
 
   bool authenticated() const noexcept { return admitted_; }
-  Stranger stranger() const noexcept;  // what it is as long as it is not authenticated
+  Stranger stranger() const noexcept;  // how it ranks while it is not authenticated
   bool has_tls() const noexcept { return ssl_ != nullptr; }
   bool idle() const noexcept { return phase_ == Phase::reading && parser_.idle(); }
   bool closed() const noexcept { return fd_ < 0; }

@@ -1,3 +1,4 @@
+// Implements the requests to one peer with libcurl: options, socket and timer callbacks, causes of failures.
 #include "net/http_link.h"
 
 #include <netinet/in.h>
@@ -16,11 +17,11 @@ namespace pgmpc {
 
 namespace {
 constexpr std::chrono::milliseconds kConnectTimeout{10000};
-constexpr int kUnackedTimeoutMs = 30000;  // TCP gives up on a silent host
+constexpr int kUnackedTimeoutMs = 30000;  // TCP gives up on a host that acknowledges nothing
 
-// Threads inherit the signal mask of their creator, and a server's signal handlers must only ever run on its main
-// thread: everything that lets libcurl start a resolver thread runs under this guard. Only the outermost one of a
-// thread has an effect (and costs two system calls).
+// Threads inherit the signal mask of their creator, and a server's signal handlers may only run on its main thread.
+// Everything that lets libcurl start a resolver thread therefore runs under this guard. Only the outermost guard of a
+// thread has an effect, at the cost of two system calls.
 class SignalBlock {
  public:
   SignalBlock() {
@@ -45,7 +46,7 @@ std::string without_slash(std::string url) {
   return url;
 }
 
-// What a TLS alert of the peer says about the certificate that we presented, ready to follow "peer NAME".
+// Explains a TLS alert of the peer about the certificate that we presented. The text follows "peer NAME".
 std::string refusal_text(const std::string& alert, const Certificate& own) {
   const std::string refused = " refused our certificate: ";
   if (alert == "certificate expired") return refused + "expired on " + utc_date(own.not_after);
@@ -67,8 +68,8 @@ HttpClient::Link::Link(HttpClient& client, Peer peer)
   curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, on_timer);
   curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
   curl_multi_setopt(multi_, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
-  // Far more than callers have under way: a transfer that libcurl 7.88 keeps for a free connection may stay there for
-  // ever when those in use end by their time limit, as after an outage.
+  // Callers never have so many requests under way. A transfer that libcurl 7.88 queues for a free connection may stay
+  // queued for ever when those in use end by their time limit, as after an outage.
   curl_multi_setopt(multi_, CURLMOPT_MAX_HOST_CONNECTIONS, 8L * client.connections_per_peer_);
   curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(client.connections_per_peer_));
   headers_ = curl_slist_append(headers_, "Expect:");
@@ -104,7 +105,7 @@ CURL* HttpClient::Link::new_easy() {
   curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L);
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_3));
   curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
-  curl_easy_setopt(easy, CURLOPT_CAINFO, nullptr);  // the check is ours, see net/tls.h
+  curl_easy_setopt(easy, CURLOPT_CAINFO, nullptr);  // this program checks the certificate, see net/tls.h
   curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -152,10 +153,10 @@ void HttpClient::Link::start(const std::string& path, SharedBytes body, std::chr
   SignalBlock block;
   curl_multi_add_handle(multi_, easy);
   if (!kick_) return;
-  // libcurl has asked for an immediate timeout: on an open connection this sends the request now.
+  // libcurl has asked for an immediate timeout: on an open connection this call sends the request now.
   act(CURL_SOCKET_TIMEOUT, 0);
   if (running_ == static_cast<int>(transfers_.size())) return;
-  loop_.post([weak = weak_from_this()] {  // failed at once; callbacks never run inside post()
+  loop_.post([weak = weak_from_this()] {  // failed at once; callbacks never run inside post() or get()
     if (auto self = weak.lock()) self->collect();
   });
 }
@@ -169,7 +170,7 @@ void HttpClient::Link::act(curl_socket_t fd, int events) {
   });
 }
 
-// After an error of a callback (no memory, no descriptor) libcurl does nothing more for this handle.
+// Ends all transfers after an error of a callback (no memory, no descriptor): libcurl then does nothing more.
 void HttpClient::Link::fail_all() {
   while (!stopped_ && !transfers_.empty()) {
     std::unique_ptr<Transfer> transfer = std::move(transfers_.begin()->second);
@@ -216,7 +217,7 @@ void HttpClient::Link::finish(Transfer& transfer, CURLcode code) {
   if (transfer.callback) transfer.callback(std::move(transfer.result));
 }
 
-// The cause, ready to follow "peer NAME".
+// Returns the cause as text that follows "peer NAME".
 std::string HttpClient::Link::cause_of(const Transfer& transfer, CURLcode code) {
   std::string text = transfer.error[0] != 0 ? transfer.error : curl_easy_strerror(code);
   bool tls = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR || code == CURLE_SSL_CERTPROBLEM;
@@ -251,8 +252,8 @@ std::string HttpClient::Link::plain_cause_of(const Transfer& transfer, CURLcode 
   }
 }
 
-// The descriptor of a connection that becomes idle stays watched, because most are used again at once; whatever
-// happens to it until then (its end, usually) is for libcurl to find when it takes the connection again.
+// Keeps the descriptor of a connection that becomes idle watched, because most are used again at once. An event before
+// that (usually its end) only ends the watch; libcurl finds it when it takes the connection again.
 int HttpClient::Link::on_socket(CURL*, curl_socket_t fd, int what, void* data, void*) {
   auto& self = *static_cast<Link*>(data);
   try {
@@ -297,7 +298,7 @@ int HttpClient::Link::on_open(void* data, curl_socket_t fd, curlsocktype) {
   int timeout = kUnackedTimeoutMs;
   setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
   try {
-    self.unwatch(fd);  // libcurl closes a socket that has not been connected without telling
+    self.unwatch(fd);  // libcurl does not report that it closes a socket that never connected
     self.connections_.insert(fd);
     return CURL_SOCKOPT_OK;
   } catch (const std::exception&) {
@@ -305,7 +306,7 @@ int HttpClient::Link::on_open(void* data, curl_socket_t fd, curlsocktype) {
   }
 }
 
-// libcurl closes a connection: its number may come back for another one.
+// libcurl closes a connection. Its descriptor number may be reused.
 int HttpClient::Link::on_close(void* data, curl_socket_t fd) {
   auto& self = *static_cast<Link*>(data);
   self.connections_.erase(fd);

@@ -1,8 +1,11 @@
-// What: the requests of an HttpClient to one peer, in libcurl's words. Only net/http_client.cpp and net/http_link.cpp
-//       include this.
-// Terms: transfer = one request on its way; idle connection = open, with no transfer.
-// Invariants: one multi handle per peer; idle connections stay watched, so that the next transfer costs no system call
-//             for it.
+// Carries the requests of an HttpClient to one peer. Internal to http_client.cpp and http_link.cpp.
+//
+// Terms
+// A transfer is one request under way. An idle connection is open and has no transfer.
+//
+// Invariants
+// There is one multi handle per peer. Idle connections stay watched, so that the next transfer needs no system call to
+// watch them again.
 #pragma once
 #include <curl/curl.h>
 
@@ -14,13 +17,13 @@
 
 namespace pgmpc {
 
-// All requests to one peer: one multi handle, so that connections of two peers never mix.
+// All requests to one peer. Each peer has its own multi handle, so that connections of two peers never mix.
 class HttpClient::Link : public std::enable_shared_from_this<HttpClient::Link> {
  public:
   Link(HttpClient& client, Peer peer);
   ~Link();
   void start(const std::string& path, SharedBytes body, std::chrono::milliseconds timeout, Callback callback);
-  // libcurl has given up: another link has to take its place.
+  // True when libcurl has failed and another link must replace this one.
   bool broken() const noexcept { return broken_; }
   bool busy() const noexcept { return !transfers_.empty(); }
   void stop();  // no callback after this
@@ -63,7 +66,7 @@ class HttpClient::Link : public std::enable_shared_from_this<HttpClient::Link> {
   int running_ = 0;  // requests that libcurl has not finished
   bool kick_ = false, stopped_ = false, broken_ = false;
   std::map<int, bool> watched_;  // false: the connection is idle, libcurl does not ask for its events
-  std::set<int> connections_;    // the open sockets; libcurl also lets watch the end of a pipe of its resolver
+  std::set<int> connections_;    // open sockets of connections; libcurl also watches a pipe of its resolver
   std::map<CURL*, std::unique_ptr<Transfer>> transfers_;
   std::vector<CURL*> spare_;
 };

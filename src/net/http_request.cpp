@@ -1,3 +1,4 @@
+// Implements the parser of requests and the head of responses.
 #include "net/http_request.h"
 
 #include <algorithm>
@@ -34,13 +35,13 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-// Position after CRLFCRLF, 0 when it is not there yet.
+// Returns the position after CRLFCRLF, 0 when the block is not complete.
 std::size_t end_of_block(const std::string& block) {
   std::size_t at = block.find("\r\n\r\n");
   return at == std::string::npos ? 0 : at + 4;
 }
 
-// A line feed without carriage return, or a carriage return that no line feed follows.
+// Finds a line feed without carriage return, or a carriage return without line feed.
 bool has_bare_line_end(std::string_view block) {
   for (std::size_t i = 0; i < block.size(); ++i) {
     if (block[i] == '\n' && (i == 0 || block[i - 1] != '\r')) return true;
@@ -93,7 +94,7 @@ RequestParser::State RequestParser::feed(ByteView bytes) {
   if (state_ == State::refused || bytes.empty()) return state_;
   if (state_ == State::complete) return refuse(400, "request sent before the previous one was answered");
   if (state_ == State::header) {
-    // One block more than the limit is enough to decide; the rest is looked at as body.
+    // One byte more than the limit is enough to decide. The rest is body.
     std::size_t room = kMaxHeader + 1 - std::min(block_.size(), kMaxHeader + 1);
     std::size_t before = block_.size();
     block_.append(reinterpret_cast<const char*>(bytes.data()), std::min(room, bytes.size()));
@@ -109,7 +110,7 @@ RequestParser::State RequestParser::feed(ByteView bytes) {
   }
   if (state_ == State::body) {
     std::size_t part = std::min(bytes.size(), request_.content_length - request_.body.size());
-    // Growing in steps would copy a body of several records again and again; a longer announcement proves nothing yet.
+    // Growing in steps would copy a body of several records repeatedly. A long Content-Length alone reserves no more.
     if (request_.body.empty()) request_.body.reserve(std::min(request_.content_length, kReservedBody));
     request_.body.insert(request_.body.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(part));
     bytes = bytes.subspan(part);

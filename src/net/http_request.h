@@ -1,11 +1,16 @@
-// What: the strict HTTP/1.1 request grammar that parties speak to each other, as a push parser without I/O.
-//       Our own parser, not a library's behind a policy: with two methods, one body framing and no extensions the
-//       grammar is smaller than the list of things that a general parser would have to be stopped from accepting
-//       (transfer codings, obsolete folding, lists in Content-Length, missing Host, chunk extensions).
-// Invariants: GET without body or POST with exactly one Content-Length; HTTP/1.1; exactly one Host; no
-//             Transfer-Encoding, Expect or Upgrade; CRLF only; header block <= kMaxHeader bytes. The first violation
-//             refuses the request for good and the connection is to be closed: there is no resynchronisation, hence
-//             no request smuggling. Bytes after a complete request are refused as pipelining.
+// Parses the strict HTTP/1.1 requests that parties send each other: a push parser without I/O.
+//
+// The parser is written here instead of taken from a library. With two methods, one body framing and no extensions,
+// the grammar is smaller than the list of what a general parser would have to be kept from accepting. Examples are
+// transfer codings, obsolete folding, lists in Content-Length, missing Host and chunk extensions.
+//
+// Invariants
+// A request is GET without body, or POST with exactly one Content-Length. It is HTTP/1.1 with exactly one Host, without
+// Transfer-Encoding, Expect or Upgrade, with CRLF line ends only. The header block has at most kMaxHeader bytes.
+//
+// Security
+// The first violation refuses the request for good, and the server closes the connection. There is no
+// resynchronisation, hence no request smuggling. Bytes after a complete request are refused as pipelining.
 #pragma once
 #include <string>
 #include <string_view>
@@ -33,16 +38,17 @@ class RequestParser {
   enum class State { header, body, complete, refused };
 
   explicit RequestParser(std::size_t body_limit = kDefaultBodyLimit) : body_limit_(body_limit) {}
+  // Takes the next bytes of the connection and returns the new state.
   State feed(ByteView bytes);
   State state() const noexcept { return state_; }
   // True before the first byte of a request.
   bool idle() const noexcept { return state_ == State::header && block_.empty(); }
-  // state refused: the status code to answer and the cause for the log.
+  // In state refused: the status code to answer, and the cause for the log.
   int status() const noexcept { return status_; }
   const std::string& cause() const noexcept { return cause_; }
-  // state body: its whole length.
+  // In state body: the length of the whole body.
   std::size_t content_length() const noexcept { return request_.content_length; }
-  // state complete: hands the request over and starts with the next one.
+  // In state complete: hands the request over and starts with the next one.
   HttpRequest take();
 
  private:
@@ -62,7 +68,7 @@ class RequestParser {
   std::string cause_;
 };
 
-// Status line and header fields of a response.
+// Formats the status line and the header fields of a response.
 std::string response_head(int status, std::string_view content_type, std::size_t content_length, bool close);
 
 }  // namespace pgmpc

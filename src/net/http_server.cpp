@@ -1,3 +1,4 @@
+// Implements the HTTPS server: listening, accepting, eviction, peers and identity.
 #include "net/http_server.h"
 
 #include <netdb.h>
@@ -50,7 +51,7 @@ sockaddr_storage with_port(const addrinfo& info, int port) {
   return address;
 }
 
-// A listening descriptor, or -1 with errno.
+// Returns a listening descriptor, or -1 with errno set.
 int open_listener(const addrinfo& info, int port) {
   int fd = socket(info.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
@@ -72,13 +73,13 @@ struct Responder::Ticket {
   ~Ticket() {
     auto alive = connection.lock();
     if (used || !alive || alive->closed()) return;
-    // Not from here: the last copy may die anywhere, also inside the connection's own code.
+    // Posted, because the last copy may die anywhere, also inside the connection's own code.
     try {
       alive->loop().post([weak = connection, number = request] {
         if (auto self = weak.lock()) self->respond(number, 500, {}, "application/octet-stream");
       });
     } catch (const std::exception&) {
-      // Out of memory: the client's own deadline ends the request.
+      // Out of memory: the client's deadline ends the request.
     }
   }
 };
@@ -138,7 +139,7 @@ void HttpServer::listen_at(const std::string& address) {
   std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
   bool some = false;
   int cause = 0;
-  // "localhost" and "*" stand for several addresses, and a host may lack one family; a port in use is an error.
+  // "localhost" and "*" stand for several addresses, and a host may lack one family. A port in use is an error.
   for (const addrinfo* info = found; info != nullptr; info = info->ai_next) {
     if (bound_.contains(address_text(with_port(*info, port_), info->ai_addrlen))) {
       some = true;  // named twice, as in "localhost, 127.0.0.1"
@@ -161,8 +162,8 @@ void HttpServer::listen_at(const std::string& address) {
                 "could not listen at address \"" + address + "\" port " + std::to_string(port_), std::strerror(cause));
 }
 
-// At most a quarter of the strangers that may be there, so that who has just come is heard before a flood behind him
-// needs his place.
+// Accepts at most max_unauthenticated / 4 + 1 connections, and at most 33, per event. A new client's first bytes are
+// thus handled before a flood behind it can evict it.
 void HttpServer::accept_some(int fd) {
   for (std::size_t turn = 0; turn <= std::min<std::size_t>(config_.max_unauthenticated / 4, 32); ++turn) {
     sockaddr_storage address{};
@@ -170,7 +171,7 @@ void HttpServer::accept_some(int fd) {
     int client = accept4(fd, reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (client < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
     if (client < 0 && errno != EAGAIN && accept_timer_ == 0) {
-      // Out of descriptors: the level-triggered event would spin, so look again later.
+      // Out of descriptors: the level-triggered event would spin, so accept again after a pause.
       refused(std::string("could not accept a connection: ") + std::strerror(errno));
       for (int listener : listeners_) loop_.change(listener, 0);
       accept_timer_ = loop_.after(std::chrono::milliseconds(100), [this] {

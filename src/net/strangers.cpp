@@ -1,3 +1,4 @@
+// Implements the choice of the unauthenticated connection to evict.
 #include "net/strangers.h"
 
 #include <netinet/in.h>
@@ -20,7 +21,7 @@ std::uint64_t source_of(const sockaddr_storage& address) noexcept {
 std::size_t who_makes_room(std::span<const Stranger> strangers) {
   std::unordered_map<std::uint64_t, std::size_t> of_source;
   for (const auto& one : strangers) ++of_source[one.source];
-  // The first of equals is the oldest.
+  // Of equals, min_element returns the first, which is the oldest.
   auto goes_before = [&](const Stranger& one, const Stranger& other) {
     std::size_t ones = of_source[one.source], others = of_source[other.source];
     return ones != others ? ones > others : one.standing < other.standing;

@@ -1,12 +1,15 @@
-// What: which connection makes room when too many of a listener's connections are not (yet) those of a peer.
-// Terms: stranger = a connection whose client is not authenticated; source = the network it comes from (an IPv4
-// address,
-//        the first 64 bits of an IPv6 address, as one host may have all the rest); standing = how far it has come.
-// Invariants: who floods a listener pushes out himself: the source with the most strangers loses one. Among those of
-// one
-//        source, or where all have as many, who has shown least goes first, so that connections that stay silent or
-//        send their hello one byte at a time never push out one that is in the middle of its handshake; of equals the
-//        oldest.
+// Chooses which unauthenticated connection of a listener is evicted when there are too many.
+//
+// Terms
+// A Stranger is a connection whose client is not authenticated (yet). Its source is the network it comes from: an IPv4
+// address, or the first 64 bits of an IPv6 address, because one host may have all the rest. Its standing says how far
+// the handshake has come.
+//
+// Invariants
+// The source with the most unauthenticated connections loses one, so that a flood from one source evicts its own.
+// Among the connections of the sources with the highest number, the one with the lowest standing goes first, then the
+// oldest. Connections that stay silent, or send their hello one byte at a time, are thus evicted before one in the
+// middle of its handshake.
 #pragma once
 #include <sys/socket.h>
 
@@ -16,9 +19,10 @@
 
 namespace pgmpc {
 
-// Ordered: the first goes first. refused = only waits for its client to read why; silent = no whole hello yet (it
-// may be in several records);
-// answered = the hello has come and ours is out.
+// In order of eviction.
+// refused: the connection only waits for its client to read the reason.
+// silent: the hello, which may have several records, is not complete.
+// answered: the hello has arrived and the server's answer is sent.
 enum class Standing : std::uint8_t { refused, silent, answered };
 
 struct Stranger {
@@ -28,7 +32,7 @@ struct Stranger {
 
 std::uint64_t source_of(const sockaddr_storage& address) noexcept;
 
-// Index of the one that makes room. strangers: oldest first, not empty.
+// Returns the index of the connection to evict. `strangers` is ordered from oldest to newest and not empty.
 std::size_t who_makes_room(std::span<const Stranger> strangers);
 
 }  // namespace pgmpc

@@ -1,3 +1,4 @@
+// Implements the TLS contexts and the check of a peer's certificate in OpenSSL's callbacks.
 #include "net/tls.h"
 
 #include <openssl/err.h>
@@ -20,11 +21,11 @@ void no_tickets_no_secrets(SSL_CTX* context) {
   SSL_CTX_set_num_tickets(context, 0);
   SSL_CTX_set_max_early_data(context, 0);
   SSL_CTX_set_recv_max_early_data(context, 0);
-  // libcurl installs a key log writer when SSLKEYLOGFILE is set in the server's environment.
+  // libcurl installs a key log writer when SSLKEYLOGFILE is set in the server's environment; remove it.
   SSL_CTX_set_keylog_callback(context, nullptr);
 }
 
-// The alert that the other side will see.
+// Maps the cause to the verification error whose TLS alert the other side receives.
 int alert_error(const std::string& cause) {
   auto says = [&](const char* words) { return cause.find(words) != std::string::npos; };
   if (says("is not known")) return X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT;  // unknown_ca
@@ -53,7 +54,7 @@ int finish(X509_STORE_CTX* store, const std::string& cause) {
   return cause.empty() ? 1 : 0;
 }
 
-// The whole verification of a client's handshake; OpenSSL's own chain building is not used.
+// Replaces the verification of a client's handshake; OpenSSL's own chain building is not used.
 int verify_server(X509_STORE_CTX* store, void* data) {
   auto& pin = *static_cast<TlsClientPin*>(data);
   try {
@@ -76,8 +77,8 @@ int verify_server(X509_STORE_CTX* store, void* data) {
 }  // namespace
 
 namespace {
-// A socket BIO that writes with MSG_NOSIGNAL: OpenSSL's own lets a client that has gone raise SIGPIPE, which ends a
-// process that does not ignore it (PostgreSQL's background workers do not).
+// A socket BIO that writes with MSG_NOSIGNAL. With OpenSSL's own, a client that is gone raises SIGPIPE, which ends a
+// process that does not ignore it. PostgreSQL's background workers do not.
 int socket_of(BIO* bio) { return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio))); }
 
 int bio_write(BIO* bio, const char* data, int size) {
@@ -146,7 +147,7 @@ TlsServer::TlsServer(std::shared_ptr<const Identity> identity, TrustStore trust)
   SSL_CTX_set_mode(context_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   SSL_CTX_set_cert_verify_callback(context_.get(), verify, this);
-  // Several records per read call; the server copes with data that is left inside OpenSSL.
+  // Reads several records per call; the server handles data that is left inside OpenSSL.
   SSL_CTX_set_read_ahead(context_.get(), 1);
   SSL_CTX_set_default_read_buffer_len(context_.get(), 64 * 1024);
 }

@@ -1,4 +1,4 @@
-// What: arrays of SQL as containers of C++.
+// Converts arrays of SQL to containers of C++.
 #pragma once
 #include <string>
 #include <vector>
@@ -12,7 +12,7 @@ extern "C" {
 
 namespace pgmpc::pg {
 
-// The elements of a text array. ServerError when one of them is NULL.
+// Returns the elements of a text array. ServerError when one of them is NULL.
 inline std::vector<std::string> texts_of(ArrayType* array) {
   Datum* parts = nullptr;
   int count = 0;

@@ -1,8 +1,12 @@
-// What: the only way to include PostgreSQL. Standard C++ headers come first because the server's port.h redefines
-//       the printf family; differences between server versions are evened out here and nowhere else.
-// Who: files of src/pg, src/udf, src/worker and src/module.cpp. Headers of other projects (OpenSSL, JSON) come
-//      before it. A file that includes it keeps no C++ object with a destructor alive across a call of the
-//      server that can raise an error; pg/guard.h has the two crossings.
+// Includes PostgreSQL; no other file includes postgres.h.
+//
+// Standard C++ headers come first because the server's port.h redefines the printf family. Differences between server
+// versions are handled here and nowhere else.
+//
+// Users
+// Files of src/pg, src/udf, src/worker and src/module.cpp include this header. Headers of other projects (OpenSSL,
+// JSON) come before it. A file that includes it keeps no C++ object with a destructor alive across a call of the server
+// that can raise an error; pg/guard.h has the two crossings.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -21,7 +25,7 @@
 #include <vector>
 
 extern "C" {
-// The server's headers need postgres.h before them: it is not to be sorted in.
+// The server's headers need postgres.h before them, so it must not be sorted.
 // clang-format off
 #include "postgres.h"
 // clang-format on

@@ -1,3 +1,4 @@
+// Implements the conversion of text between the database's encoding and UTF-8.
 #include "pg/encoding.h"
 
 extern "C" {
@@ -22,7 +23,7 @@ const char* convert(const char* text, int from, int to) {
   initStringInfo(&out);
   auto* rest = reinterpret_cast<unsigned char*>(const_cast<char*>(text));
   unsigned char* const end = rest + size;
-  // Piece by piece, so that the buffer stays small.
+  // In pieces, so that the buffer stays small.
   constexpr int kPiece = 4096, kPieceRoom = kPiece * MAX_CONVERSION_GROWTH + 1;
   auto* piece = static_cast<unsigned char*>(palloc(kPieceRoom));
   while (rest < end) {
@@ -45,7 +46,7 @@ bool needs_conversion(const char* text) {
   return encoding != PG_UTF8 && encoding != PG_SQL_ASCII && !pg_is_ascii(text);
 }
 
-// Bytes beyond ASCII mean nothing in SQL_ASCII.
+// SQL_ASCII gives no meaning to bytes beyond ASCII.
 const char* without_high_bytes(const char* text) {
   char* copy = pstrdup(text);
   ascii_unless_utf8(copy);

@@ -1,5 +1,7 @@
-// What: the registry of SQLSTATEs: which one each ErrorCode of the core becomes, and our own class MP.
-// Invariants: users catch errors by SQLSTATE, so a code never changes its meaning; new codes go to the end.
+// Registers the SQLSTATEs of pg_mpc: the class MP, and the code of each ErrorCode of the core.
+//
+// Invariants
+// Users catch errors by SQLSTATE, so a code never changes its meaning. New codes go to the end.
 #pragma once
 #include "base/error.h"
 #include "pg/compat.h"
@@ -11,7 +13,7 @@
 #define ERRCODE_MPC_REFUSED MAKE_SQLSTATE('M', 'P', '0', '0', '5')
 #define ERRCODE_MPC_NOT_CONVERGED MAKE_SQLSTATE('M', 'P', '0', '0', '6')
 #define ERRCODE_MPC_INCONSISTENT_SHARES MAKE_SQLSTATE('M', 'P', '0', '0', '7')
-// A peer answered with an error whose SQLSTATE a node does not send to another (worker/peer_answer.h).
+// A peer answered with an error whose SQLSTATE nodes do not send to each other (worker/peer_answer.h).
 #define ERRCODE_MPC_PEER_ERROR MAKE_SQLSTATE('M', 'P', '0', '0', '8')
 
 namespace pgmpc::pg {
@@ -62,10 +64,10 @@ inline int sqlstate_of(ErrorCode code) noexcept {
   return ERRCODE_INTERNAL_ERROR;
 }
 
-// The five characters of a SQLSTATE as they travel in JSON.
+// The five characters of a SQLSTATE, as JSON messages carry them.
 inline std::string sqlstate_text(int sqlstate) { return unpack_sql_state(sqlstate); }
 
-// The reverse; text that is no SQLSTATE becomes XX000, because it may come from another process.
+// The reverse. Text that is no SQLSTATE becomes XX000, because it may come from another process.
 inline int sqlstate_from_text(std::string_view text) noexcept {
   auto valid = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); };
   if (text.size() != 5 || !std::all_of(text.begin(), text.end(), valid)) return ERRCODE_INTERNAL_ERROR;

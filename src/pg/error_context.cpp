@@ -1,3 +1,4 @@
+// Implements the marks in an error's context and the removal of the part between them.
 #include "pg/error_context.h"
 
 namespace pgmpc::pg {
@@ -6,7 +7,7 @@ namespace {
 constexpr char kEntryMark[] = "a function of pg_mpc";
 constexpr char kSourceMark[] = "reading the source of a study";
 
-// Messages are given in the middle of what runs, and psql does not show their context.
+// Notices and warnings are left alone: code is still running when they are sent, and psql does not show their context.
 bool is_error() {
   const int category = ERRCODE_TO_CATEGORY(geterrcode());
   return category != ERRCODE_SUCCESSFUL_COMPLETION && category != ERRCODE_WARNING && category != ERRCODE_NO_DATA;
@@ -23,7 +24,7 @@ void push(ErrorContextCallback* callback, const char* text) {
   error_context_stack = callback;
 }
 
-// The first line of the text that is the mark, or nullptr.
+// Returns the first line of the text that equals the mark, or nullptr.
 char* find_line(char* text, const char* mark) {
   const size_t length = strlen(mark);
   for (char* line = text; line != nullptr;) {
@@ -34,7 +35,7 @@ char* find_line(char* text, const char* mark) {
   return nullptr;
 }
 
-// What is left of a context, or nullptr when nothing is.
+// Returns the context without the part between the marks, or nullptr when nothing is left.
 char* without_own(char* context) {
   char* entry = context != nullptr ? find_line(context, kEntryMark) : nullptr;
   if (entry == nullptr) return context;
@@ -59,7 +60,7 @@ void rethrow_without_own_context(MemoryContext memory, bool reads_source) {
   ErrorData* error = CopyErrorData();
   FlushErrorState();
   error->context = without_own(error->context);
-  // "No function matches ..." is the server's hint.
+  // The server's hint of an undefined function ("No function matches ...") is replaced, too.
   if (reads_source && may_need_search_path(error->sqlerrcode) &&
       (error->hint == nullptr || error->sqlerrcode == ERRCODE_UNDEFINED_FUNCTION))
     error->hint = pstrdup(kSearchPathHint);

@@ -1,26 +1,26 @@
-// The context of errors that leave a function of the extension: its own SQL and PL/pgSQL is nobody's business, code of
-// the caller and code that a source calls are.
+// Trims the context of errors that leave a function of the extension. It removes the lines of the extension's own SQL
+// and PL/pgSQL, and keeps those of the caller's code and of code that a source calls.
 //
 // Terms
-//   mark = a line of the context, put there by a callback, that says where a part of it ends. Innermost first, a
-//   context is: code of a source, mark of the source, code of the extension, mark of the entry, code of the caller.
+// A mark is a line of the context, added by a callback, where one part of the context ends. From the inside out, a
+// context has: code of a source, mark of the source, code of the extension, mark of the entry, code of the caller.
 //
 // Invariants
-//   Plain data, no destructor. An error_context_stack that a PG_TRY has saved is restored by it.
+// The functions use plain data without destructors. A PG_TRY restores the error_context_stack that it has saved.
 #pragma once
 #include "pg/compat.h"
 
 namespace pgmpc::pg {
 
-// Pushes a mark on error_context_stack; the caller sets that back to callback->previous.
+// Pushes a mark on error_context_stack. The caller sets error_context_stack back to callback->previous.
 void mark_entry(ErrorContextCallback* callback);
 void mark_source(ErrorContextCallback* callback);
 
-// Called in PG_CATCH: raises the current error again, without the context between the marks. The copy is made in
-// `memory`. reads_source: an error about a name, without a hint of ours, gets kSearchPathHint.
+// Raises the current error again without the context between the marks; for PG_CATCH. The copy is made in `memory`.
+// reads_source: an error about a name gets kSearchPathHint if it has no hint or is about an undefined function.
 [[noreturn]] void rethrow_without_own_context(MemoryContext memory, bool reads_source);
 
-// For errors about names that nothing says more about: code that is read with another search path than its owner's.
+// True for SQLSTATEs of unknown names, which may come from code that is read with another search path than its owner's.
 bool may_need_search_path(int sqlstate);
 inline constexpr char kSearchPathHint[] =
     "Sources are read with search_path pg_catalog, pg_temp. Functions that a view calls name the schema of what they "

@@ -1,4 +1,4 @@
-// What: from a C++ exception to a fault (fault.h).
+// Converts C++ exceptions to faults.
 #include "pg/fault.h"
 
 #include <new>

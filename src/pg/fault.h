@@ -1,5 +1,7 @@
-// What: an error as it travels between processes and nodes: SQLSTATE, message, detail, hint.
-// Invariants: no PostgreSQL header; the texts follow base/error.h (lowercase, no secrets).
+// Defines a fault: an error as processes and nodes send it to each other, with SQLSTATE, message, detail and hint.
+//
+// Invariants
+// No PostgreSQL header is needed. The texts follow base/error.h (lowercase, no secrets).
 #pragma once
 #include <string>
 
@@ -14,7 +16,7 @@ struct Fault {
   std::string hint;
 };
 
-// A fault on its way up through C++ (what an SQL function of this node or a peer answered).
+// A fault that is thrown through C++ code: the answer of an SQL function of this node, or of a peer.
 class FaultError : public std::exception {
  public:
   explicit FaultError(Fault fault) : fault_(std::move(fault)) {}
@@ -25,12 +27,12 @@ class FaultError : public std::exception {
   Fault fault_;
 };
 
-// Passes by itself: locks, serialization, resources, a shutdown, an internal error.
+// True for errors that may pass by themselves: locks, serialization, resources, a shutdown, an internal error.
 bool is_temporary(const std::string& sqlstate);
 
-// Keeps the SQLSTATE of a ServerError (pg/guard.h).
+// Converts an Error; keeps the SQLSTATE of a ServerError (pg/guard.h).
 Fault fault_of(const Error& error);
-// The fault of whatever is being thrown; call it inside a catch block.
+// Converts the exception that is being handled. Call it inside a catch block.
 Fault current_fault();
 
 }  // namespace pgmpc::pg

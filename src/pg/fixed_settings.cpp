@@ -1,3 +1,4 @@
+// Lists the fixed settings and sets them.
 #include "pg/fixed_settings.h"
 
 extern "C" {

@@ -1,3 +1,4 @@
+// Defines the settings that limit what a study of this node may agree on.
 #include "pg/floors.h"
 
 #include "pg/compat.h"
@@ -14,7 +15,7 @@ struct Floor {
   double value;
 };
 
-// pg_mpc.min_matched is older and has a default (pg/guc.cpp).
+// One limit is elsewhere: pg_mpc.min_matched is older and has a default (pg/guc.cpp).
 Floor floors[] = {
     {"pg_mpc.max_parameter_ratio", "Largest disclosure.max_parameter_ratio of a study of this node (-1: any).", kOff},
     {"pg_mpc.min_level_count", "Smallest disclosure.min_level_count of a study of this node (-1: any).", kOff},

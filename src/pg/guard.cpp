@@ -1,4 +1,4 @@
-// What: the non-template halves of the two crossings (pg/guard.h).
+// Implements the two crossings between C++ and the server, except their templates.
 #include "pg/guard.h"
 
 #include <new>
@@ -11,7 +11,7 @@ namespace pgmpc::pg {
 
 namespace {
 
-// Copies as much as fits and never ends inside a multibyte character (UTF-8; other encodings see ASCII from us).
+// Copies as much as fits and never ends inside a multibyte character of UTF-8. In other encodings our texts are ASCII.
 template <std::size_t N>
 void clip(char (&to)[N], const std::string& from) noexcept {
   std::size_t size = std::min(from.size(), N - 1);
@@ -65,8 +65,8 @@ void describe_current_exception(ErrorReport& report) noexcept {
 void raise(const ErrorReport& described) {
   ErrorReport report = described;
   for (char* text : {report.message, report.detail, report.hint, report.context}) ascii_unless_utf8(text);
-  // The context of a server error was collected where it happened, outer callers included; collecting it again would
-  // print their lines twice. Whoever catches the error restores the stack.
+  // The context of a server error was collected where it happened, outer callers included. Collecting it again would
+  // print their lines twice. The code that catches the error restores the stack.
   if (report.from_server) error_context_stack = nullptr;
   ereport(ERROR,
           (errcode(report.sqlstate), errmsg_internal("%s", report.message),

@@ -1,3 +1,4 @@
+// Implements the change to another role and back, with fixed settings.
 #include "pg/guarded_role.h"
 
 #include "pg/fixed_settings.h"

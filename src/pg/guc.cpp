@@ -1,5 +1,7 @@
-// What: the table of all settings and their definition at load time.
-// Invariants: every setting is one row of a table below; a row's context says when it may change.
+// Defines the settings pg_mpc.* when the library is loaded.
+//
+// Invariants
+// Every setting is one row of a table below, or of pg/floors.cpp. The context of a row says when it may change.
 #include "pg/guc.h"
 
 #include "pg/compat.h"
@@ -28,7 +30,7 @@ int approval_lifetime_value = 30 * 24 * 60;
 int min_matched_value = 100;
 int early_attempts_value = 50;
 
-// A party name is [a-z][a-z0-9_]{0,62}; empty means: this server is no node yet.
+// A party name is [a-z][a-z0-9_]{0,62}. An empty name means that this server is not a node yet.
 bool check_party(char** value, void** extra, GucSource source) {
   const char* name = *value;
   if (name[0] == '\0') return true;
@@ -117,7 +119,7 @@ void Init() {
                               s.flags, nullptr, nullptr, nullptr);
   }
   define_floors();
-  // Without preload the postmaster settings of the configuration file stay what they are: unknown names.
+  // Without preload, postmaster settings of the configuration file stay unknown names and must not be refused.
   if (process_shared_preload_libraries_in_progress) MarkGUCPrefixReserved("pg_mpc");
 }
 

@@ -1,4 +1,4 @@
-// What: the row type of an SQL function that returns one row.
+// Gives the row type of an SQL function that returns one row.
 #pragma once
 #include "pg/compat.h"
 
@@ -9,7 +9,7 @@ extern "C" {
 
 namespace pgmpc::pg {
 
-// Raises like the server does: no C++ object may be alive in the caller.
+// Raises with ereport: no C++ object may be alive in the caller.
 inline TupleDesc row_type(FunctionCallInfo fcinfo) {
   TupleDesc row;
   if (get_call_result_type(fcinfo, nullptr, &row) != TYPEFUNC_COMPOSITE)

@@ -1,4 +1,4 @@
-// What: the client for the coordinator (rpc.h).
+// Implements the client of the coordinator.
 #include "pg/rpc.h"
 
 #include "pg/errcodes.h"
@@ -15,9 +15,9 @@ namespace {
 
 constexpr char kSocket[] = "pg_mpc/pgsql_tmp.coordinator";
 constexpr std::chrono::seconds kStartPatience{10};  // for a coordinator that is being (re)started
-constexpr long kPause = 50;                         // ms between two looks
+constexpr long kPause = 50;                         // ms between two attempts to connect
 
-// Set while the server loads the library, before any function of it can run.
+// Set while the server loads the library, before any of its functions can run.
 const bool loaded_at_start = process_shared_preload_libraries_in_progress;
 
 void wait_on_latch(int fd, int events, long timeout) {
@@ -92,7 +92,7 @@ void notify_coordinator(const std::string& request) noexcept {
     LocalConnection connection(kSocket);
     connection.try_send(view_of(request));
   } catch (...) {
-    // No coordinator: it reads the tables when it starts.
+    // Without a coordinator nothing is lost: it reads the tables when it starts.
   }
 }
 

@@ -1,7 +1,11 @@
-// What: the client of SQL functions for the coordinator of their node.
-// Terms: event = a frame that comes before the answer of a request (finished steps).
-// Invariants: waiting honours cancel requests and the postmaster's death (errors as ServerError, pg/guard.h); error
-//             the connection closes with the object. No PostgreSQL header here: use it inside pg::udf.
+// Lets SQL functions send requests to the coordinator of their node.
+//
+// Terms
+// An event is a frame that comes before the answer of a request; it reports a finished step.
+//
+// Errors
+// Waiting honours cancel requests and the death of the postmaster. Errors of the server arrive as ServerError
+// (pg/guard.h). The connection closes with the object. No PostgreSQL header is needed here; use it inside pg::udf.
 #pragma once
 #include <chrono>
 #include <functional>
@@ -15,13 +19,14 @@ namespace pgmpc::pg {
 
 class Rpc {
  public:
-  using Timeout = std::optional<std::chrono::milliseconds>;  // none: as long as it takes
+  using Timeout = std::optional<std::chrono::milliseconds>;  // none: no limit
 
-  // Waits some seconds for a coordinator that is just starting. Error(wrong_state) when pg_mpc is not preloaded or
-  // the coordinator does not come up.
+  // Connects; waits up to 10 s for a coordinator that is starting. Error(wrong_state) when pg_mpc is not preloaded or
+  // the coordinator does not start. ServerError(25006) on a standby.
   Rpc();
   void send(const std::string& request);
-  // The next frame as JSON text; nothing after the timeout.
+  // Returns the next frame as JSON text, nothing after the timeout. Error(wrong_state) when the coordinator has been
+  // restarted.
   std::optional<std::string> receive(Timeout timeout);
 
  private:
@@ -31,7 +36,7 @@ class Rpc {
 // Throws the fault as ServerError, so that SQL gets its SQLSTATE, message, detail and hint.
 [[noreturn]] void throw_fault(const Fault& fault);
 
-// For transaction callbacks, which may neither fail nor wait: sends if that is possible at once.
+// For transaction callbacks, which may neither fail nor wait. Sends only what the socket takes at once.
 void notify_coordinator(const std::string& request) noexcept;
 
 }  // namespace pgmpc::pg

@@ -1,6 +1,8 @@
-// What: run_sql (see spi.h).
-// Invariants: what runs inside pg::call holds plain C data only. What it gives back is malloc'ed, because it outlives
-//             the transaction's memory.
+// Implements run_sql.
+//
+// Invariants
+// Code inside pg::call holds plain C data only. Its results are malloc'ed, because they outlive the transaction's
+// memory.
 #include "pg/spi.h"
 
 #include "pg/encoding.h"
@@ -18,7 +20,7 @@ extern "C" {
 namespace pgmpc::pg {
 namespace {
 
-// Rows as malloc'ed C strings, row by row.
+// Rows as malloc'ed C strings, one row after the other.
 struct RawRows {
   char** cells = nullptr;
   std::size_t rows = 0, columns = 0;
@@ -46,7 +48,7 @@ void keep_rows(RawRows* out) {
 void execute(const char* sql, int count, const char* const* values, RawRows* out) {
   SetCurrentStatementStartTimestamp();
   StartTransactionCommand();
-  // Whatever the server, the database or the owner's role has as a default.
+  // Independent of the defaults of the server, the database and the owner's role.
   XactIsoLevel = XACT_READ_COMMITTED;
   XactDeferrable = false;
   if (!RecoveryInProgress()) XactReadOnly = false;

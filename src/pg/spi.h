@@ -1,10 +1,19 @@
-// What: one SQL statement in one short transaction of its own, for the workers. The only way in which C++ code of the
-//       workers reaches tables.
-// Terms: fault = an error as it travels between processes: SQLSTATE, message, detail, hint.
-// Invariants: text is UTF-8, whatever the encoding of the database; transactions are read-write and READ COMMITTED,
-//             whatever the defaults of the server are; usable from code with live destructors: every ereport(ERROR)
-//             ends inside run_sql, which gives a fault; values go in and come out as text, NULL as nullopt; no
-//             transaction or snapshot is left open. Main thread of a process that is connected to a database only.
+// Runs one SQL statement in a short transaction of its own, for the workers. C++ code of the workers reaches tables in
+// no other way.
+//
+// Terms
+// A fault is an error as processes send it to each other: SQLSTATE, message, detail, hint.
+//
+// Invariants
+// Text is UTF-8, whatever the encoding of the database. Values go in and come out as text, NULL as nullopt.
+// Transactions are read-write and READ COMMITTED, whatever the defaults of the server. No transaction or snapshot stays
+// open.
+//
+// Errors
+// Callers may have live destructors: every ereport(ERROR) of the statement ends inside run_sql, which returns a fault.
+//
+// Threads
+// Main thread only, in a process that is connected to a database.
 #pragma once
 #include <optional>
 #include <string>
@@ -21,7 +30,7 @@ struct SqlResult {
   std::vector<std::vector<SqlValue>> rows;
 };
 
-// Every parameter has type text: the statement casts ($1::bigint, $2::jsonb).
+// Every parameter has the type text; the statement casts it ($1::bigint, $2::jsonb).
 SqlResult run_sql(const char* sql, const std::vector<SqlValue>& parameters);
 
 }  // namespace pgmpc::pg

@@ -1,7 +1,8 @@
-// What: the version of this library, from default_version of pg_mpc.control, the one place where it is written.
-// Terms: library = pg_mpc.so as the server has loaded it; extension = the SQL objects that a database has, of the
-//        version in pg_extension. A library works with the SQL of the version before it, until ALTER EXTENSION
-//        pg_mpc UPDATE.
+// Gives the version of this library: default_version of pg_mpc.control, the one place where it is written.
+//
+// Terms
+// The library is pg_mpc.so as the server has loaded it. The extension is the SQL objects of a database, in the version
+// that pg_extension names. A library works with the SQL of the previous version until ALTER EXTENSION pg_mpc UPDATE.
 #pragma once
 #include <string>
 
@@ -13,7 +14,7 @@ namespace pgmpc::pg {
 
 inline constexpr char kLibraryVersion[] = PG_MPC_VERSION;
 
-// What an administrator has to do when the extension has another version than the library; empty when they agree.
+// Describes the problem when the extension has another version than the library; empty when they agree.
 inline std::string version_problem(const std::string& extension) {
   if (extension == kLibraryVersion) return "";
   return "extension pg_mpc has version " + extension + " in this database, the library that the server has loaded " +

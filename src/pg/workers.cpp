@@ -1,4 +1,4 @@
-// What: the background workers of pg_mpc (see workers.h).
+// Implements registration, status and end of the background workers.
 #include "pg/workers.h"
 
 #include "pg/guard.h"
@@ -23,7 +23,7 @@ void log_at(int level, const char* line) noexcept {
   try {
     call([&] { ereport(level, (errmsg("pg_mpc: %s", line), errhidestmt(true), errhidecontext(true))); });
   } catch (...) {
-    // A line that cannot be written (out of memory) must not end the worker.
+    // A line that cannot be written (out of memory) must not end the worker; it is dropped.
   }
 }
 
@@ -64,7 +64,7 @@ EngineHandle* start_engine(const std::string& attempt, const std::string& study)
       return registered ? reinterpret_cast<EngineHandle*>(handle) : nullptr;
     });
   } catch (...) {
-    return nullptr;  // out of memory: as good as no slot
+    return nullptr;  // out of memory: the same as no free slot
   }
 }
 

@@ -1,3 +1,4 @@
+// Implements encoding and decoding of data frames.
 #include "transport/data_frame.h"
 
 #include <algorithm>

@@ -1,9 +1,14 @@
-// What: the frame of one data message between two engines (body of POST /v1/data/<attempt>).
-// Terms: kind data = the next message of that direction, abort = the sender leaves the attempt, alive = the sender's
-//        engine runs, though it may have nothing to say for long (both without payload, sequence 0);
-//        sequence = 0, 1, 2, ... per (attempt, sender, receiver).
-// Invariants: fixed header of kDataHeader bytes, version first; decoding is bounded and rejects everything that
-//             encoding cannot produce, so that encode(decode(x)) == x.
+// Encodes the frame of one data message between two engines, the body of POST /v1/data/<attempt>.
+//
+// Terms
+// data: the next message of its direction; numbered 0, 1, 2, ... per (attempt, sender, receiver).
+// abort: the sender leaves the attempt; carries the index of the party that left first instead of a number.
+// alive: the sender's engine runs, though it may send no data for long; number 0.
+// Only data has a payload.
+//
+// Invariants
+// The header has kDataHeader bytes and begins with the version. Decoding is bounded and rejects everything that
+// encoding cannot produce, so that encode(decode(x)) == x.
 #pragma once
 #include <array>
 #include <string>
@@ -28,18 +33,19 @@ struct DataHeader {
   int sender = 0, receiver = 0;  // party indices, different
   int step = 0;                  // 0..8
   FrameKind kind = FrameKind::data;
-  // data: number of the message in its direction; abort: index of the party that left first, as far as the sender
-  // knows (itself, unless it leaves because another one did); alive: 0.
+  // data: number of the message in its direction. abort: index of the party that left first, as far as the sender
+  // knows; the sender itself, unless it leaves because another one did. alive: 0.
   std::uint64_t sequence = 0;
 };
 
 struct DataFrame {
   DataHeader header;
-  ByteView payload;  // into the decoded bytes
+  ByteView payload;  // a view of the decoded bytes
 };
 
+// Error(limit_exceeded) above kMaxPayload bytes.
 Bytes encode_data_frame(const DataHeader& header, ByteView payload);
-// Error(invalid_text) for anything but a well-formed frame.
+// Error(invalid_text) unless the bytes are one well-formed frame.
 DataFrame decode_data_frame(ByteView bytes);
 
 // Name of an engine's socket inside the private directory.

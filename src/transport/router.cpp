@@ -1,3 +1,4 @@
+// Implements the routes of the listener and its connections to engines and coordinator.
 #include "transport/router.h"
 
 #include <algorithm>
@@ -10,7 +11,8 @@
 namespace pgmpc {
 
 namespace {
-// After a data message: the engine decides about it in less, and often has its answer for the peer ready.
+// How long the listener busy-polls after a data message. The engine decides about the message in less time, and often
+// has its answer to the peer ready.
 constexpr std::chrono::microseconds kAwake{100};
 using Json = nlohmann::json;
 constexpr std::string_view kDataPath = "/v1/data/";
@@ -25,7 +27,7 @@ bool is_attempt(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-// Deep nesting would cost whoever parses the message its stack.
+// Deep nesting could overflow the stack of the process that parses the message.
 bool nested_too_deep(const Bytes& text) {
   int depth = 0;
   bool quoted = false;
@@ -49,7 +51,7 @@ std::string error_json(const std::string& sqlstate, const std::string& message) 
 }  // namespace
 
 bool is_control_message(const Bytes& body) {
-  // The JSON library takes a zero byte for the end of its input, the envelope goes on behind it.
+  // The JSON library takes a zero byte for the end of its input, but the envelope would include what follows it.
   const bool ends_early = std::find(body.begin(), body.end(), std::uint8_t{0}) != body.end();
   return !body.empty() && body.front() == '{' && body.size() <= kMaxControl && !ends_early && !nested_too_deep(body) &&
          Json::accept(body.begin(), body.end());
@@ -73,7 +75,7 @@ Bytes encode_verdict(std::uint64_t id, int status) {
   return out;
 }
 
-// The cached connection to one engine and the requests that wait for its verdict.
+// The cached connection to one engine, and the requests that wait for its verdict.
 struct Router::Engine {
   std::unique_ptr<LocalClient> client;
   std::map<std::uint64_t, Responder> waiting;
@@ -91,7 +93,7 @@ struct Router::Engine {
   }
 };
 
-// One control message at the coordinator.
+// One control message that the coordinator is handling.
 struct Router::Control {
   std::unique_ptr<LocalClient> client;
   Responder responder;
@@ -147,7 +149,7 @@ Router::Engine* Router::engine_of(const std::string& attempt) {
         loop_, config_.directory + "/" + engine_socket_name(attempt),
         [raw = engine.get()](Bytes frame) { raw->take_verdict(frame); }, [this, attempt] { drop_engine(attempt); });
   } catch (const Error&) {
-    return nullptr;  // not up yet, or gone
+    return nullptr;  // the engine is not running
   }
   engines_[attempt] = engine;
   return engine.get();
@@ -190,7 +192,7 @@ void Router::handle_control(Request request, Responder responder) {
 void Router::drop_control(std::uint64_t id) {
   auto found = controls_.find(id);
   if (found == controls_.end()) return;
-  auto control = found->second;  // alive until its own callback returns
+  auto control = found->second;  // keeps it alive until its own callback returns
   controls_.erase(found);
   loop_.cancel(control->timer);
 }
@@ -209,7 +211,7 @@ void Router::connect_coordinator() {
   }
 }
 
-// The peers known so far stay pinned: running attempts go on without the coordinator.
+// The known peers stay pinned: running attempts continue without the coordinator.
 void Router::coordinator_lost() {
   coordinator_.reset();
   reconnect_timer_ = loop_.after(reconnect_delay_, [this] { connect_coordinator(); });

@@ -1,16 +1,24 @@
-// What: the listener's logic without PostgreSQL: the routes of the HTTPS server, forwarded to local sockets.
-//         GET  /v1/ping              answered here: {"party":..., "version":...}
-//         POST /v1/control           one connection to the coordinator's socket per request:
-//                                    -> {"op":"control","party":<authenticated>,"message":<body>}  (one frame)
-//                                    <- {"ok":...} or {"error":...} (one frame), the body of the 200 as it is
-//         POST /v1/data/<32 hex>     to the engine's socket (one cached connection per engine):
-//                                    -> u64 request id, sized party name, data frame
-//                                    <- u64 request id, u16 HTTP status
-//       Besides, one connection to the coordinator that announces {"op":"listener","address_problems":["..."]} and
-//       receives {"op":"peers","peers":[{"party","fingerprint"}]} whenever they change; reopened when the coordinator
-//       restarts.
-// Terms: 503 = nobody is there now, try again; 502 = the process went away before it answered.
-// Invariants: the party of a forwarded message is the one that TLS authenticated, never one that the body claims.
+// Forwards requests of the HTTPS server to local sockets: the listener's logic without PostgreSQL.
+//
+// Routes
+//   GET  /v1/ping            answered here: {"party", "version", "time_ms"}
+//   POST /v1/control         one connection to the coordinator's socket per request
+//                            -> {"op":"control","party":<authenticated>,"message":<body>}  (one frame)
+//                            <- {"ok":...} or {"error":...}  (one frame, the unchanged body of status 200)
+//   POST /v1/data/<32 hex>   to the engine's socket, over one cached connection per engine
+//                            -> u64 request id, sized party name, data frame
+//                            <- u64 request id, u16 HTTP status
+//
+// One more connection to the coordinator announces {"op":"listener","address_problems":["..."]}. It receives
+// {"op":"peers","peers":[{"party","fingerprint"}]} whenever the peers change. It is reopened when the coordinator
+// restarts.
+//
+// Errors
+// Status 503: the process is not running or did not answer in time; the peer may try again. Status 502: the coordinator
+// stopped before it answered.
+//
+// Security
+// The party of a forwarded message is the one that TLS authenticated, never one that the body claims.
 #pragma once
 #include <functional>
 #include <map>
@@ -25,17 +33,17 @@ namespace pgmpc {
 struct RouterConfig {
   std::string directory = "pg_mpc";  // holds the sockets
   std::string party, version;
-  std::vector<std::string> address_problems;  // for the coordinator, which tells whoever asks for the node's status
+  std::vector<std::string> address_problems;  // for the coordinator, which shows them in the node's status
   std::chrono::milliseconds control_timeout{60000};
-  std::chrono::milliseconds reconnect_delay{200};  // doubled per failure up to 5 s
+  std::chrono::milliseconds reconnect_delay{200};  // doubled after each failure, up to 5 s
 };
 
-// Exactly one JSON object of bounded size and depth: it can then be put into another one as text.
+// True for one JSON object of at most 1 MB and 32 levels, without a zero byte. It can be embedded as text.
 bool is_control_message(const Bytes& body);
-// The frame for the coordinator; `party` is the one that TLS authenticated.
+// Builds the frame for the coordinator. `party` is the one that TLS authenticated; `body` is a control message.
 std::string control_envelope(const std::string& party, const Bytes& body);
 
-// What a router and an engine's channel say to each other. The data frame follows the head.
+// Messages between a router and an engine's channel. The data frame follows the head.
 Bytes forward_head(std::uint64_t id, const std::string& party);
 Bytes encode_verdict(std::uint64_t id, int status);
 

@@ -1,3 +1,4 @@
+// Implements sending, acknowledgement and retry of the messages to one peer.
 #include "transport/send_queue.h"
 
 #include <algorithm>
@@ -7,7 +8,7 @@ namespace pgmpc {
 namespace {
 constexpr std::chrono::milliseconds kFirstDelay{10}, kMaxDelay{250};
 
-// The engine or its listener is not there at the moment.
+// True when the peer's engine or its listener is not available at the moment.
 bool temporary(const HttpResult& result) {
   return result.status == 0 || result.status == 500 || result.status == 502 || result.status == 503;
 }
@@ -60,7 +61,7 @@ void SendQueue::start_more() {
 void SendQueue::start(std::uint64_t sequence, Entry& entry) {
   entry.in_flight = true;
   ++in_flight_;
-  // No time limit of its own: a busy peer acknowledges late; a dead host is noticed by TCP.
+  // No time limit: a busy peer acknowledges late, and TCP detects a dead host.
   client_.post(peer_, path_, entry.frame, std::chrono::milliseconds(0), [self = self_, sequence](HttpResult result) {
     if (*self != nullptr) (*self)->done(sequence, std::move(result));
   });

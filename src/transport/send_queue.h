@@ -1,8 +1,15 @@
-// What: the messages on their way from this engine to one peer.
-// Terms: progress = the peer acknowledged a message; probe = the single attempt per back-off period while the peer
-//        does not answer; cause = one line that names the peer and says why it did not take a message.
-// Invariants: at most kInFlight requests at a time and kWindow unacknowledged numbers; a message that failed is sent
-//             again byte for byte from the same buffer until it is acknowledged. Lives on the loop's thread.
+// Delivers the data messages of this engine to one peer.
+//
+// Terms
+// Progress is an acknowledgement by the peer. A probe is the single request per back-off period while the peer does not
+// answer. A cause is one line that names the peer and says why it did not take a message.
+//
+// Invariants
+// At most kInFlight requests are under way, for at most kWindow unacknowledged numbers. A message that failed is sent
+// again byte for byte from the same buffer until it is acknowledged.
+//
+// Threads
+// Only the thread that drives the loop uses it.
 #pragma once
 #include <chrono>
 #include <map>
@@ -13,7 +20,7 @@
 
 namespace pgmpc {
 
-// The cause of a failed request; empty for a message that was taken.
+// Returns the cause of a failed request, empty for status 200.
 std::string cause_of(const Peer& peer, const HttpResult& result);
 
 class SendQueue {
@@ -24,17 +31,17 @@ class SendQueue {
 
   SendQueue(EventLoop& loop, HttpClient& client, Peer peer, std::string path);
   ~SendQueue();
-  void push(SharedBytes frame);  // encoded with sequence()
+  void push(SharedBytes frame);  // a frame that was encoded with sequence()
   std::uint64_t sequence() const noexcept { return next_; }
   bool empty() const noexcept { return unacknowledged_.empty(); }
   std::size_t bytes() const noexcept { return bytes_; }
-  // Drops what is not acknowledged.
+  // Drops the messages that are not acknowledged.
   void clear();
-  // The latest acknowledgement, or the push that ended an empty queue.
+  // Time of the latest acknowledgement, or of the push that ended an empty queue.
   Clock::time_point progress() const noexcept { return progress_; }
-  // Why the latest request failed; empty after a success.
+  // Why the latest request failed; empty after an acknowledgement.
   const std::string& cause() const noexcept { return cause_; }
-  // The peer refused a message for good (not a matter of trying again).
+  // True when the peer has refused a message for good, so that trying again is useless.
   bool refused() const noexcept { return refused_; }
   const Peer& peer() const noexcept { return peer_; }
 
@@ -59,9 +66,9 @@ class SendQueue {
   Clock::time_point progress_{};
   std::string cause_;
   bool refused_ = false;
-  std::chrono::milliseconds delay_{0};  // 0: the peer answers
+  std::chrono::milliseconds delay_{0};  // back-off; 0 while the peer answers
   EventLoop::TimerId timer_ = 0;
-  std::shared_ptr<SendQueue*> self_;  // emptied by the destructor: answers that come later find nobody
+  std::shared_ptr<SendQueue*> self_;  // set to null by the destructor, so that later answers are ignored
 };
 
 }  // namespace pgmpc

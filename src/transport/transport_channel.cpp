@@ -1,3 +1,4 @@
+// Implements the channel: its two threads, sending and receiving, and frames that the listener forwards.
 #include "transport/transport_channel.h"
 
 #include <signal.h>
@@ -15,10 +16,10 @@ namespace {
 constexpr std::chrono::milliseconds kHandover{2}, kMaxHandover{10}, kPoll{100}, kAbortTime{2000};
 constexpr std::chrono::milliseconds kMinAlivePause{10}, kMaxAlivePause{5000}, kAliveTime{20000};
 constexpr std::chrono::milliseconds kNoticeable{200};
-// How long the protocol thread waits awake after it has come in, and after each event.
+// How long the protocol thread busy-polls after it enters a call, and after each event.
 constexpr std::chrono::microseconds kAwake{100};
 constexpr int kMaxPartyName = 63;
-// The last two connections are for alive and abort: those for data may all be waiting for a busy peer.
+// Two connections remain for alive and abort when all those for data wait for a busy peer.
 constexpr int kConnections = SendQueue::kInFlight + 2;
 
 std::chrono::milliseconds alive_pause(std::chrono::milliseconds step_timeout) {
@@ -47,7 +48,7 @@ class TransportChannel::Driving {
   TransportChannel& channel_;
 };
 
-// Scope of a call that may wait for a peer: tells on_wait about it, and when it is over.
+// Scope of a call that may wait for a peer. Tells on_wait when a wait becomes noticeable and when it is over.
 class TransportChannel::Waiting {
  public:
   explicit Waiting(TransportChannel& channel) : channel_(channel) {}
@@ -55,7 +56,7 @@ class TransportChannel::Waiting {
     try {
       if (peer_ >= 0) channel_.config_.on_wait({}, {});
     } catch (...) {
-      // Whoever is told has gone: the next call of the protocol finds out.
+      // The receiver of the notice is gone. The next call of the protocol reports that.
     }
   }
   Waiting(const Waiting&) = delete;
@@ -74,7 +75,7 @@ class TransportChannel::Waiting {
  private:
   TransportChannel& channel_;
   Clock::time_point begun_ = Clock::now();
-  int peer_ = -1;  // that on_wait knows of
+  int peer_ = -1;  // the peer that on_wait was told of
   std::string cause_;
 };
 
@@ -109,7 +110,7 @@ TransportChannel::TransportChannel(TransportConfig config, CancelToken& cancel)
 
 TransportChannel::~TransportChannel() {
   stop_io();
-  // A party that is done leaves at once: the peer whose last message it took must not wait for an acknowledgement.
+  // A party that is done leaves at once. The peer whose last message it took must not wait for an acknowledgement.
   try {
     for (auto& state : peers_) verdicts_.insert(verdicts_.end(), state.unanswered.begin(), state.unanswered.end());
     send_verdicts();
@@ -128,8 +129,9 @@ void TransportChannel::stop_io() noexcept {
   if (io_.joinable()) io_.join();
 }
 
-// Drives while the protocol thread is away. It looks for that every kHandover instead of being told, because telling
-// would cost every short visit of the protocol thread a wake-up; a long visit is looked at less often.
+// Drives the loop while the protocol thread computes. It polls for that every kHandover: a notification would cost
+// every short visit of the protocol thread a wake-up. During a long visit it polls less often, down to every
+// kMaxHandover.
 void TransportChannel::run_io() noexcept {
   auto wait = kHandover;
   while (!stop_) {
@@ -165,7 +167,7 @@ TransportChannel::PeerState& TransportChannel::peer(int index) {
   return peers_[index];
 }
 
-// One round of the loop; returns soon enough to notice a token that another thread sets.
+// Runs one round of the loop. Returns soon enough to notice a token that another thread sets.
 void TransportChannel::drive(std::chrono::milliseconds most) {
   send_verdicts();
   if (loop_.step(static_cast<int>(std::min(most, kPoll).count()))) loop_.stay_awake(kAwake);
@@ -178,7 +180,7 @@ void TransportChannel::send_verdicts() {
   verdicts_.clear();
 }
 
-// A frame without payload, beside the queue.
+// Sends a frame without payload, outside the queue.
 void TransportChannel::post_bare(int to, FrameKind kind, int about, std::chrono::milliseconds timeout,
                                  HttpClient::Callback callback) {
   DataHeader header{config_.digest, config_.attempt, config_.self, to, 0, kind, static_cast<std::uint64_t>(about)};
@@ -186,7 +188,7 @@ void TransportChannel::post_bare(int to, FrameKind kind, int about, std::chrono:
                 std::move(callback));
 }
 
-// Looks at the watchdog's count. Time inside a call of the channel does not matter here: calls have their own limits.
+// Checks the watchdog's count. Time inside a call of the channel does not count, because calls have their own limits.
 bool TransportChannel::stalled() {
   if (!config_.progress || config_.stall_timeout.count() == 0) return false;
   const std::uint64_t seen = config_.progress() + entries_;
@@ -234,7 +236,7 @@ void TransportChannel::send(int to, int step, Bytes message) {
   send_verdicts();
 }
 
-// Error(timeout) when the peer has shown no sign of life for step_timeout.
+// Error(timeout) when the peer has given no sign of activity for step_timeout.
 void TransportChannel::check_patience(int from, int step, Clock::time_point start) {
   const PeerState& state = peers_[from];
   const auto sign = std::max({start, state.heard, state.reached, state.out->progress()});
@@ -314,7 +316,7 @@ void TransportChannel::abort() noexcept {
     auto deadline = Clock::now() + kAbortTime;
     while (*unanswered > 0 && Clock::now() < deadline) drive(kPoll);
   } catch (...) {
-    // Best effort: the peers notice by their own timeouts.
+    // Best effort: otherwise the peers notice by their own timeouts.
   }
 }
 
@@ -358,7 +360,7 @@ int TransportChannel::judge(const std::string& party, const DataFrame& frame, bo
   if (header.kind == FrameKind::alive) return 200;
   auto verdict = state.in.put(header.sequence, {header.step, Bytes(frame.payload.begin(), frame.payload.end())});
   if (verdict == Inbox::Verdict::too_early) return 503;
-  // The sender has at most kInFlight messages without acknowledgement: that bounds what comes on top of the limit.
+  // The sender has at most kInFlight messages without acknowledgement, which bounds the excess over the limit.
   acknowledge_later = state.in.ready_bytes() > config_.buffer_limit;
   return 200;
 }

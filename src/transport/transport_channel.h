@@ -1,17 +1,24 @@
-// What: the Channel of an engine: HTTPS to the two peers, the engine's Unix socket for what the listener forwards.
-// Terms: protocol thread = the one thread that calls the Channel; I/O thread = ours, all signals blocked; driving =
-//        running the event loop. An attempt fails for good at the first refused message, abort or passed deadline.
-// Invariants: whoever drives holds mutex_. The protocol thread drives while it is inside a call, so that a round of
-//             messages costs no thread switch; while it computes, the I/O thread takes over after kHandover. Only the
-//             protocol thread waits awake (event_loop.h), for 100 us after it comes in and after each event.
-//             A timer of the loop tells the peers every alive pause that this engine runs, so that a party that
-//             computes for long is not taken for one that has gone: step_timeout passes only without any sign of it.
-//             Messages arrive exactly once and in order, also across restarts of a listener; a message is
-//             acknowledged after it is in the inbox, and above the buffer limit only when the inbox is drained; the
-//             acknowledgement leaves after the answer that the protocol thread may have for the message, because it
-//             would only take the processor from it.
-//             Frames of another attempt, digest, receiver or of a sender whose party name TLS did not
-//             authenticate are refused (409). Nothing here looks into a payload.
+// Implements the Channel of an engine: HTTPS to the two peers, a Unix socket for what the listener forwards.
+//
+// Terms
+// The protocol thread is the one thread that calls the Channel. The I/O thread belongs to this class and blocks all
+// signals. The thread that runs the event loop drives it.
+//
+// Threads
+// The driving thread holds mutex_. The protocol thread drives while it is inside a call, so that a round of messages
+// costs no thread switch. While it computes, the I/O thread takes over after kHandover. Only the protocol thread
+// busy-polls (ipc/event_loop.h), for 100 us after it enters a call and after each event.
+//
+// Invariants
+// Messages arrive exactly once and in order, also across restarts of a listener. An attempt fails for good at the first
+// refused message, abort or passed deadline. A timer tells the peers regularly that this engine runs (alive), so that a
+// party that computes for long is not taken for lost. step_timeout passes only without any sign of the peer. A message
+// is acknowledged after it is in the inbox; above the buffer limit, only when the inbox is drained. The acknowledgement
+// leaves after the protocol thread's answer to the message, whose sending it would delay.
+//
+// Security
+// Frames of another attempt, digest or receiver are refused (409), and so are those whose sender is not the party that
+// TLS authenticated. Nothing here inspects a payload.
 #pragma once
 #include <array>
 #include <atomic>
@@ -42,20 +49,20 @@ struct TransportConfig {
   std::string socket_path;           // directory + "/" + engine_socket_name(hex of attempt)
   std::array<Peer, kParties> peers;  // by party index; the entry of self is not used
   std::string certificate_file, private_key_file, ca_file, crl_file;
-  std::chrono::milliseconds step_timeout{300000};  // 0: none (manual mode)
-  // Protocol thread: which peer a call has been waiting for, and why that peer cannot be reached (empty: it can, as
-  // far as is known); an empty party when that wait is over. Only for waits that people would notice.
+  std::chrono::milliseconds step_timeout{300000};  // 0: none (step-by-step mode)
+  // Called on the protocol thread when a wait for a peer becomes noticeable (200 ms) or its cause changes. cause: why
+  // the peer cannot be reached, empty as far as is known. An empty party says that the wait is over.
   std::function<void(const std::string& party, const std::string& cause)> on_wait;
-  // Protocol thread, when a cancelled attempt is aborted: index of the party because of which it was, -1: none is
-  // known.
+  // Called on the protocol thread when a cancelled attempt is aborted. Returns the index of the party that caused the
+  // cancellation, -1 when none is known.
   std::function<int()> because_of;
-  // Who has left first, as the abort says that this channel sends.
+  // Told the party that left first, before this channel sends it to the peers in its abort.
   std::function<void(int party)> on_abort;
   std::size_t buffer_limit = 32u << 20;  // per peer and direction
-  int lifeline_fd = -1;                  // readable or hung up: the token is cancelled
-  // Watchdog: a protocol thread that has gone astray while the I/O thread keeps telling the peers that all is well.
-  // A count that grows while the computation gets anywhere; without growth for stall_timeout outside of calls of this
-  // channel, on_stall is called once, on the I/O thread, and the peers hear nothing more.
+  int lifeline_fd = -1;                  // the token is cancelled when it becomes readable or hangs up; -1: none
+  // Watchdog against a protocol thread that hangs while the I/O thread still tells the peers that this engine runs.
+  // progress() returns a count that grows with the computation. When neither it nor the number of calls of this channel
+  // grows for stall_timeout, on_stall is called once, on the I/O thread. The peers then receive no more alive frames.
   std::function<std::uint64_t()> progress;
   std::chrono::milliseconds stall_timeout{0};  // 0: no watchdog
   std::function<void()> on_stall;
@@ -63,7 +70,7 @@ struct TransportConfig {
 
 class TransportChannel : public Channel {
  public:
-  // Binds the engine's socket at once. Error(configuration) for files and socket.
+  // Binds the engine's socket at once. Error(configuration) for invalid files or when the socket cannot be bound.
   TransportChannel(TransportConfig config, CancelToken& cancel);
   ~TransportChannel() override;
 
@@ -72,7 +79,7 @@ class TransportChannel : public Channel {
   Bytes receive(int from, int step) override;
   int await(unsigned peers, int step, std::chrono::steady_clock::time_point until) override;
   void flush() override;
-  void abort() noexcept override;  // best effort, at most 2 s
+  void abort() noexcept override;  // best effort, takes at most 2 s
   std::uint64_t bytes_sent() const override;
   std::uint64_t bytes_sent_to(int to) const override;
 
@@ -89,11 +96,11 @@ class TransportChannel : public Channel {
     std::unique_ptr<SendQueue> out;
     Inbox in;
     std::vector<Verdict> unanswered;  // accepted, not acknowledged yet
-    Clock::time_point heard{};        // the latest frame of the peer's engine
-    Clock::time_point reached{};      // its latest answer to our alive
+    Clock::time_point heard{};        // latest frame of the peer's engine
+    Clock::time_point reached{};      // latest acknowledged alive of ours
     int stopped_by = -1;              // after its abort: the party that left first
     bool alive_unanswered = false;
-    std::string alive_cause;  // why our latest alive did not reach it
+    std::string alive_cause;  // why our latest alive did not reach the peer
     std::uint64_t sent = 0;
   };
 

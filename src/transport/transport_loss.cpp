@@ -1,5 +1,7 @@
-// What: how a TransportChannel finds out that a peer has gone or cannot be reached, and how the attempt then ends.
-// Invariant: the error names the peer at whose side the loss lies, as far as this party can know.
+// Detects that a peer of a TransportChannel has left or cannot be reached, and decides how the attempt then ends.
+//
+// Invariants
+// The error names the peer on whose side the loss lies, as far as this party can know.
 #include <algorithm>
 
 #include "base/duration.h"
@@ -18,8 +20,8 @@ void TransportChannel::check() {
   }
 }
 
-// How the attempt ends after an abort of that peer. One about this party itself comes from peers that have given this
-// party up: what they met is between this party and the one that it does not reach either.
+// Returns the error that ends the attempt after an abort of that peer. When the abort names this party, its senders
+// have lost contact with this party. The peer that this party does not reach either is then the better name.
 Error TransportChannel::stopped(int by) const {
   int first = peers_[by].stopped_by;
   if (first == config_.self) {
@@ -35,8 +37,8 @@ Error TransportChannel::stopped(int by) const {
                "The reason is known on the node of that party only.", "Ask it to look at mpc.studies there.");
 }
 
-// The peer of which there has been no sign for longest, in either direction, if for half of step_timeout (alive frames
-// come and go many times meanwhile); -1: none.
+// Returns the peer that has given no sign, in one of the two directions, for longest, if for more than half of
+// step_timeout; -1: none. Alive frames are exchanged many times in that period.
 int TransportChannel::unheard() const {
   int lost = -1;
   auto oldest = Clock::now() - config_.step_timeout / 2;
@@ -51,7 +53,8 @@ int TransportChannel::unheard() const {
   return lost;
 }
 
-// Who ended the attempt, for the abort that this party sends: whoever it heard or found to be gone, else itself.
+// Returns the party that ended the attempt, for the abort that this party sends: one that it was told of or found lost,
+// else itself.
 int TransportChannel::who_left() const {
   for (int i = 0; i < kParties; ++i) {
     if (i == config_.self) continue;
@@ -65,7 +68,7 @@ int TransportChannel::who_left() const {
   return told >= 0 && told < kParties ? told : config_.self;
 }
 
-// What we hear from the peer does not count: one that we cannot reach would wait for our messages for ever.
+// Frames from the peer do not count: a peer that we cannot reach would otherwise wait for our messages for ever.
 bool TransportChannel::takes_nothing(const PeerState& state) const {
   return config_.step_timeout.count() > 0 && !state.out->empty() &&
          Clock::now() - std::max(state.out->progress(), state.reached) > config_.step_timeout;

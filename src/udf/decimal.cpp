@@ -1,4 +1,4 @@
-// What: exact conversion between decimal texts, residues modulo N and field elements (udf/decimal.h).
+// Implements exact conversion between decimal texts, residues modulo N and field elements.
 #include "udf/decimal.h"
 
 #include <openssl/bn.h>
@@ -14,7 +14,7 @@ namespace pgmpc {
 
 namespace {
 
-// Bounds the quadratic conversions; a 4096-bit modulus has 1234 digits.
+// Limits the quadratic conversions; a 4096-bit modulus has 1234 digits.
 constexpr std::size_t kMaxDigits = 2000;
 
 struct ClearBignum {

@@ -1,5 +1,5 @@
-// Figures of the design matrix that a query gives, one float8[] per row (disclosure/own_design.h). Only functions of
-// the extension's owner call it.
+// Computes figures of the design matrix that a query returns, one float8[] per row (disclosure/own_design.h). Only
+// functions of the extension's owner call it.
 #include <limits>
 #include <optional>
 
@@ -81,7 +81,7 @@ DesignFigures figures_of(const char* query) {
 }  // namespace
 }  // namespace pgmpc
 
-// (records bigint, columns integer, max_leverage float8, sum_squares float8, max_vif float8)
+// Returns (records bigint, columns integer, max_leverage float8, sum_squares float8, max_vif float8).
 Datum pg_mpc_design_figures(PG_FUNCTION_ARGS) {
   TupleDesc type = pgmpc::pg::row_type(fcinfo);
   char* query = text_to_cstring(PG_GETARG_TEXT_PP(0));

@@ -1,16 +1,20 @@
-// The public functions of schema mpc: each is an entry in C that takes the current user, checks its membership and
-// calls the function of the same name in schema mpc_internal, with the user as its first argument.
+// Implements the public functions of schema mpc. Each is an entry in C: it takes the current user, checks the user's
+// membership, and calls the function of the same name in schema mpc_internal with the user as its first argument.
 //
 // Terms
-//   caller = the current user of the call: after SET ROLE that role, within a SECURITY DEFINER function its owner. A
-//   function of somebody else that calls mpc acts in the name of its owner, never in that of whoever called it.
+// The caller is the current user of the call: after SET ROLE that role, within a SECURITY DEFINER function its owner. A
+// function of another role that calls mpc thus acts in the name of its owner, never in the name of its own caller.
 //
 // Security
-//   The entry is SECURITY INVOKER, so that the current user is the caller; what needs the rights of the extension's
-//   owner is SECURITY DEFINER in mpc_internal, where only what tells nothing is granted (90_privileges.sql). Entries
-//   that change something are refused in a security-restricted operation (an index expression, a materialized view,
-//   code of a source that is being read): the current user is there whoever the maintenance runs for, and the code is
-//   somebody else's. Membership is checked besides EXECUTE: a grant of EXECUTE alone opens nothing.
+// The entry is SECURITY INVOKER, so that the current user is the caller. Functions that need the rights of the
+// extension's owner are SECURITY DEFINER in mpc_internal. Of that schema, only what reveals nothing is granted
+// (90_privileges.sql).
+//
+// Entries that change something are refused in a security-restricted operation (an index expression, a materialized
+// view, code of a source that is being read). The current user there is the one for whom the maintenance runs, and the
+// code belongs to another role.
+//
+// Membership is checked in addition to EXECUTE: a grant of EXECUTE alone gives no access.
 #include "udf/entry.h"
 
 #include "pg/error_context.h"
@@ -37,16 +41,16 @@ namespace {
 
 constexpr const char* kRoles[] = {"mpc_admin", "mpc_study", "mpc_reader"};
 constexpr const char* kStepFunction = "run_step";
-// Entries that change nothing that lasts, though they are VOLATILE: they work on a standby.
+// VOLATILE entries that change nothing permanent: they work on a standby.
 constexpr const char* kReading[] = {"check_source", "explain_study", "export_ledger", "node_status", "verify_ledger"};
 
-// What a call of one entry needs to know, kept for the calls of one query.
+// What the calls of one entry need to know, kept for the calls of one query.
 struct Entry {
   FmgrInfo implementation;
   bool changes;      // VOLATILE
   bool reads;        // works on a standby
-  char* step;        // name of the step, for entries of steps
-  char* membership;  // "mpc_study, mpc_reader": who may call, for the error
+  char* step;        // name of the step for entries of steps, else nullptr
+  char* membership;  // roles that may call it, for the error: "mpc_study, mpc_reader"
 };
 
 bool role_may_execute(Oid role, Oid function) {
@@ -57,7 +61,7 @@ bool role_may_execute(Oid role, Oid function) {
 #endif
 }
 
-// mpc_internal.NAME(oid, arguments of the entry[, text])
+// Finds mpc_internal.NAME(oid, arguments of the entry[, text]).
 Oid implementation_of(const char* name, const oidvector* arguments, bool step) {
   Oid types[FUNC_MAX_ARGS];
   int count = 0;
@@ -74,7 +78,7 @@ Oid implementation_of(const char* name, const oidvector* arguments, bool step) {
   return function;
 }
 
-// Names of the roles that hold EXECUTE, for the error.
+// Returns the names of the roles that hold EXECUTE, for the error.
 char* members_of(Oid function) {
   StringInfoData names;
   initStringInfo(&names);
@@ -135,7 +139,7 @@ void require_primary() {
                   errhint("Call this function on the primary, or promote this server first.")));
 }
 
-// Calls the implementation with the arguments of the entry; its rows go where those of the entry are awaited.
+// Calls the implementation with the arguments of the entry. Its rows go to the result set of the entry.
 Datum call(FunctionCallInfo fcinfo, Entry* entry, Oid caller, bool reads_source = false) {
   if (!entry->reads) require_primary();
   LOCAL_FCINFO(inner, FUNC_MAX_ARGS);
@@ -149,8 +153,8 @@ Datum call(FunctionCallInfo fcinfo, Entry* entry, Oid caller, bool reads_source 
     inner->args[count - 1].value = CStringGetTextDatum(entry->step);
     inner->args[count - 1].isnull = false;
   }
-  // No setting of the session changes a name, a text or what an expression means. An error restores them with the
-  // (sub)transaction that it aborts.
+  // No setting of the session may change a name, a text or the meaning of an expression. An error restores the settings
+  // with the (sub)transaction that it aborts.
   const int level = NewGUCNestLevel();
   pg::fix_settings_in_nest_level();
   const MemoryContext memory = CurrentMemoryContext;
@@ -191,7 +195,7 @@ Datum pg_mpc_step_entry(PG_FUNCTION_ARGS) {
   return pgmpc::call(fcinfo, entry, pgmpc::require_caller(fcinfo->flinfo->fn_oid, entry->membership, entry->changes));
 }
 
-// Reads a source as the caller: code of its owner runs, so it runs as sources are always read.
+// Reads a source as the caller. Code of the source's owner runs, so this uses the same guard as every read of a source.
 Datum pg_mpc_source_entry(PG_FUNCTION_ARGS) {
   Entry* entry = pgmpc::entry_of(fcinfo, false);
   Oid caller = pgmpc::require_caller(fcinfo->flinfo->fn_oid, entry->membership, entry->changes);

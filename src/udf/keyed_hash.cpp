@@ -1,5 +1,7 @@
-// What: mpc.keyed_hash(key, identifier): HMAC-SHA-256 for trying the join's first step out in SQL.
-// Invariants: the study path never calls this function: its key is an SQL value, a study's key never is.
+// Implements mpc.keyed_hash(key, identifier): HMAC-SHA-256, to try the first step of the join in SQL.
+//
+// Security
+// Studies never call this function. Its key is an SQL value; the key of a study never is.
 #include "crypto/keyed_hash.h"
 
 #include "pg/guard.h"

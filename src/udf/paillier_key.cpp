@@ -1,6 +1,8 @@
-// What: mpc.paillier_keygen, paillier_encrypt, paillier_decrypt and paillier_rerandomize.
-// Invariants: everything random is drawn anew in each call (the functions are VOLATILE); values are exact, an
-//             encoding that would have to round is refused; a query that is cancelled stops key generation.
+// Implements mpc.paillier_keygen, paillier_encrypt, paillier_decrypt and paillier_rerandomize.
+//
+// Invariants
+// Every call draws new random values (the functions are VOLATILE). Values are exact: an encoding that would round is
+// refused. Cancelling the query stops key generation.
 #include "base/error.h"
 #include "pg/guard.h"
 #include "pg/row.h"
@@ -32,7 +34,7 @@ KeyPair generate_key_pair(int bits) {
     SecretBytes encoded = key.encode();
     return {pg::make_varlena(key.public_key().encode()), pg::make_varlena(view_of(encoded))};
   } catch (const Error& error) {
-    // The server knows why the query ends (user request, timeout, shutdown) and says it better.
+    // The server knows why the query ends (user request, timeout, shutdown), so its error is raised instead.
     if (error.code() == ErrorCode::cancelled) pg::check_for_interrupts();
     throw;
   }

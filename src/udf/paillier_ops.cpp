@@ -1,8 +1,12 @@
-// What: the operators + - * on mpc.paillier_ciphertext and the aggregate sum().
-// Terms: state = the running sum as a ciphertext's payload in a bytea: flat, so that parallel workers and distributed
-//        planners can pass partial sums on.
-// Invariants: results carry N and scale of their operands; operands of different keys or scales are refused. Inside an
-//             aggregate the state belongs to the aggregate and its last part is overwritten in place.
+// Implements the operators + - * on mpc.paillier_ciphertext and the aggregate sum().
+//
+// Terms
+// The state is the running sum as a ciphertext's payload in a bytea. It is flat, so that parallel workers and
+// distributed planners can pass partial sums on.
+//
+// Invariants
+// Results carry N and scale of their operands. Operands with different keys or scales are refused. Inside an aggregate
+// the state belongs to the aggregate, and its ciphertext is overwritten in place.
 #include "pg/guard.h"
 #include "udf/paillier_value.h"
 
@@ -31,7 +35,7 @@ Datum multiply(FunctionCallInfo fcinfo, struct varlena* ciphertext, int64 factor
   });
 }
 
-// Adds the ciphertext of `addend` to the state and returns the state; the first addend becomes the state.
+// Adds the ciphertext of `addend` to the state and returns the state. The first addend becomes the state.
 Datum accumulate(FunctionCallInfo fcinfo) {
   const bool in_aggregate = AggCheckCallContext(fcinfo, nullptr) != 0;
   if (PG_ARGISNULL(1)) {

@@ -1,5 +1,5 @@
-// What: text and binary input and output of mpc.paillier_public_key, mpc.paillier_private_key and
-//       mpc.paillier_ciphertext. Everything that comes in is validated, binary as strictly as text.
+// Implements text and binary input and output of mpc.paillier_public_key, mpc.paillier_private_key and
+// mpc.paillier_ciphertext. Every input is validated, binary as strictly as text.
 #include "pg/guard.h"
 #include "udf/paillier_value.h"
 extern "C" {

@@ -1,5 +1,5 @@
-// What: payloads of the Paillier types and the per-backend contexts (udf/paillier_value.h). C++ only, except for the
-//       two flags of the server that the cancel token reads.
+// Implements payloads of the Paillier types and the contexts of a backend. This is C++ without calls of the server; the
+// cancel token reads two flags of it.
 #include "udf/paillier_value.h"
 
 #include <algorithm>
@@ -17,19 +17,19 @@ namespace {
 
 constexpr std::uint8_t kCiphertextVersion = 1;
 constexpr std::size_t kCiphertextHead = 3;
-// Contexts of each kind; a public key's table is the largest, a few MB.
+// Contexts kept of each kind. The table of a public key is the largest part, a few MB.
 constexpr std::size_t kContextsKept = 8;
 
 bool valid_bits(std::size_t bits) { return bits == 2048 || bits == 3072 || bits == 4096; }
 
-// The first bytes of SHA-256(N): enough to tell two keys apart in a message.
+// The first 8 bytes of SHA-256(N), enough to tell two keys apart in a message.
 std::string key_name(ByteView n) { return to_hex(ByteView(sha256(n)).first(8)); }
 
 [[noreturn]] void refuse_input(const char* type, const std::string& why) {
   throw Error(ErrorCode::invalid_text, std::string("invalid value of type ") + type, why);
 }
 
-// Runs the core's validation and reports whatever it finds wrong as a fault of the input.
+// Runs the core's validation and reports every violation as an error of the input.
 template <typename F>
 void validate(const char* type, F&& check) {
   try {
@@ -40,7 +40,7 @@ void validate(const char* type, F&& check) {
   }
 }
 
-// The contexts used last, newest first. A new context is complete before an old one goes.
+// The contexts used last, newest first. A new context is complete before an old one is removed.
 template <typename Context>
 class ContextCache {
  public:
@@ -65,8 +65,8 @@ class ContextCache {
   std::list<Entry> entries_;
 };
 
-// A public key for operations that need N alone. h_s is not known here and not used by them; 4 is a value that every
-// key accepts (a square, coprime to N). Nothing is ever encrypted or rerandomised under this key.
+// Makes a public key for operations that need only N. They do not use h_s, which is not known here. 4 is a value that
+// every key accepts (a square, coprime to N). Nothing is encrypted or rerandomised under this key.
 PaillierPublicKey evaluation_key(ByteView n) {
   Bytes h_s(2 * n.size(), 0);
   h_s.back() = 4;
@@ -146,7 +146,7 @@ void validate_ciphertext(ByteView payload) {
   validate("mpc.paillier_ciphertext", [&] { evaluation_context(parts.n).check_ciphertext(parts.c); });
 }
 
-// A session keeps the tables of the keys that it uses: smaller ones than an engine, which encrypts in bulk.
+// A session keeps the tables of the keys that it uses. They are smaller than an engine's, which encrypts in bulk.
 static std::size_t session_table_bytes() {
   constexpr std::size_t kMost = 20'000'000;
   return std::min(kMost, static_cast<std::size_t>(guc::table_memory_kb()) * 1024);
@@ -186,7 +186,7 @@ const CancelToken& never_cancelled() {
 }
 
 const CancelToken& query_cancellation() {
-  // Only what makes CHECK_FOR_INTERRUPTS end the query: other interrupts wait until the function is done.
+  // True only when CHECK_FOR_INTERRUPTS would end the query. Other interrupts wait until the function is done.
   static const CancelToken token(+[]() noexcept { return QueryCancelPending != 0 || ProcDiePending != 0; });
   return token;
 }

@@ -1,10 +1,10 @@
-// Reads a source when a controller approves: the digest that pins it, the commitments that the counterpart hears, and
-// the records that this node keeps for the rules over everything that it ever used with the counterpart.
+// Reads a source when a controller approves. It computes the digest that pins the source and the commitments that the
+// counterpart receives. It also stores the records that this node keeps for the rules over all data ever used with the
+// counterpart.
 //
 // Invariants
-//   Reads as the role given, with the code that engines read with; only functions of the extension's owner call it.
-//   Records wait in a tuplestore (which may go to disk, like any sort) until the source is closed and the role is the
-//   owner's again.
+// It reads as the given role, with the code that engines use. Only functions of the extension's owner call it. Records
+// wait in a tuplestore (which may go to disk, like any sort) until the source is closed and the owner's role is back.
 #include "udf/source_profile.h"
 #include "worker/contents.h"
 #include "worker/engine_source.h"
@@ -30,7 +30,7 @@ PG_FUNCTION_INFO_V1(pg_mpc_commitment);
 
 namespace {
 
-// Of plain memory: what the SQL function returns.
+// What the SQL function returns, in plain memory.
 struct Pin {
   struct varlena* digest;
   std::int64_t records;
@@ -59,7 +59,7 @@ ArrayType* hash_array(const std::vector<Hash>& hashes) {
   return array_of(elements, BYTEAOID);
 }
 
-// The records until the source is closed: (person bytea, numbers float8[]), NULL for a missing value.
+// Holds the records until the source is closed: (person bytea, numbers float8[]), NULL for a missing value.
 class KeptRecords {
  public:
   KeptRecords() {
@@ -75,7 +75,7 @@ class KeptRecords {
     try {
       pg::call([&] { tuplestore_end(store_); });
     } catch (...) {
-      // The transaction ends it.
+      // The end of the transaction frees it.
     }
   }
 
@@ -128,8 +128,8 @@ class KeptRecords {
   MemoryContext scratch_ = nullptr;
 };
 
-// The data version of the counterpart that holds these columns: an earlier one, or a new one whose records are to be
-// kept (negative).
+// Returns the data version of the counterpart that holds these columns. It is an earlier one, or a new one whose
+// records must be stored (negative).
 std::int64_t data_version_of(struct varlena* counterpart, struct varlena* study, std::int32_t version,
                              ArrayType* columns, ArrayType* commitments) {
   return pg::call([&] {
@@ -159,7 +159,7 @@ PinArguments arguments_of(FunctionCallInfo fcinfo, text* spec, text* party, Arra
 
 }  // namespace
 
-// spec, party, source, columns of the identifier, role, counterpart, study, version.
+// Arguments: spec, party, source, columns of the identifier, role, counterpart, study, version.
 Datum pg_mpc_pin_source(PG_FUNCTION_ARGS) {
   TupleDesc row = pg::row_type(fcinfo);
   text* spec_text = PG_GETARG_TEXT_PP(0);
@@ -184,9 +184,10 @@ Datum pg_mpc_pin_source(PG_FUNCTION_ARGS) {
           profile.add(part);
         },
         profile.see());
-    // The rules over everything used with the counterpart know one record of a person: a second one, if only one of the
-    // two is complete, would be used in a study and looked at by none of them. Known data are no exception: commitments
-    // are per column, and a person with each column in another record is missing from the study under the same ones.
+    // The rules over all data used with the counterpart handle one record per person. If one of two records is
+    // incomplete, a study would use the other, and no rule would check it. Data that are known already are no
+    // exception: commitments are per column. With each column in another record, a person would be missing from the
+    // study under the same commitments.
     const std::int64_t repeated = profile.duplicates();
     if (repeated != 0)
       throw Error(ErrorCode::data_exception, "the source has duplicate identifiers",
@@ -212,7 +213,7 @@ Datum pg_mpc_pin_source(PG_FUNCTION_ARGS) {
   return HeapTupleGetDatum(heap_form_tuple(row, values, nulls));
 }
 
-// For the SQL of version 0.1.0, which a node may have until ALTER EXTENSION pg_mpc UPDATE: the digest alone.
+// Returns the digest alone, for the SQL of version 0.1.0, which a node may have until ALTER EXTENSION pg_mpc UPDATE.
 Datum pg_mpc_source_digest(PG_FUNCTION_ARGS) {
   text* spec_text = PG_GETARG_TEXT_PP(0);
   text* party = PG_GETARG_TEXT_PP(1);

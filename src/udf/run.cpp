@@ -1,5 +1,5 @@
-// What: SQL functions that start, watch and end studies: run, start, wait, cancel. The wrappers of the public schema
-//       (55_worker.sql) make the checks that need tables.
+// Implements the SQL functions that start, await, cancel and rehearse studies. The wrappers of the public schema
+// (55_worker.sql) make the checks that need tables.
 #include "udf/run_client.h"
 #include "udf/run_rows.h"
 
@@ -29,7 +29,7 @@ using pgmpc::Json;
 namespace pg = pgmpc::pg;
 namespace run_client = pgmpc::run_client;
 
-// NULL (no limit) for NULL; an interval's months count 30 days.
+// No limit for NULL. A month of an interval counts as 30 days.
 pg::Rpc::Timeout timeout_of(const Interval* interval) {
   if (interval == nullptr) return std::nullopt;
   std::int64_t days = std::int64_t{interval->month} * DAYS_PER_MONTH + interval->day;
@@ -115,7 +115,7 @@ Datum pg_mpc_run(PG_FUNCTION_ARGS) {
   });
 }
 
-// study, role: the number of matched records.
+// Arguments: study, role. Returns the number of matched records.
 Datum pg_mpc_rehearse(PG_FUNCTION_ARGS) {
   text* study = PG_GETARG_TEXT_PP(0);
   Oid caller = PG_GETARG_OID(1);

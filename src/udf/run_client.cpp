@@ -1,4 +1,4 @@
-// What: requests to the coordinator (run_client.h).
+// Implements requests to the coordinator.
 #include "udf/run_client.h"
 
 namespace pgmpc::run_client {
@@ -14,7 +14,7 @@ Json value_of(const Json& reply) {
   }
 }
 
-// Reads step events until the answer; nothing after the timeout.
+// Reads step events until the answer. Returns nothing after the timeout.
 std::optional<Json> answer_after_events(pg::Rpc& rpc, pg::Rpc::Timeout timeout, const OnRow& on_row) {
   using std::chrono::milliseconds;
   auto begun = LocalConnection::Clock::now();

@@ -1,4 +1,4 @@
-// What: step rows as SQL rows and NOTICEs (run_rows.h).
+// Implements step rows as SQL rows and NOTICEs.
 #include "udf/run_rows.h"
 
 #include "pg/guard.h"
@@ -9,7 +9,7 @@ namespace {
 constexpr std::array<const char*, 9> kColumns{"party", "step",    "name",        "peer",     "records",
                                               "bytes", "seconds", "data_status", "destroyed"};
 
-// Text that array_in reads back as these elements.
+// Returns text that array_in reads as these elements.
 std::string array_text(const Json& elements) {
   std::string text = "{";
   for (const Json& element : elements) {

@@ -1,6 +1,8 @@
-// What: step rows (JSON) as SQL rows and NOTICEs.
-// Invariants: the sink's members are plain pointers, so it may live in a function that raises; put() and notice_step()
-//             are for code inside pg::udf.
+// Converts step rows (JSON) to SQL rows and NOTICEs.
+//
+// Invariants
+// The sink's members are plain pointers, so it may exist in a function that raises. put() and notice_step() are for
+// code inside pg::udf.
 #pragma once
 #include "worker/message.h"
 
@@ -20,7 +22,7 @@ class StepRowSink {
   AttInMetadata* types_;
 };
 
-// NOTICE "step 4 push: ..."
+// Sends the NOTICE "step 4 push: ...".
 void notice_step(const Json& row);
 
 }  // namespace pgmpc

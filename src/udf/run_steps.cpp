@@ -1,4 +1,4 @@
-// What: SQL functions for running a study by hand, one per step, and those that ask the coordinator about the node.
+// Implements the SQL functions of step-by-step mode, one per step, and those that ask the coordinator about the node.
 #include <cmath>
 
 #include "base/duration.h"
@@ -32,7 +32,7 @@ namespace run_client = pgmpc::run_client;
 
 constexpr std::chrono::seconds kStatusPatience{10};
 
-// Answers of the coordinator that come at once unless it is broken.
+// For requests that the coordinator answers at once unless it is broken.
 Json ask_now(const Json& request) {
   auto answer = run_client::ask(request, kStatusPatience);
   if (!answer) throw Error(ErrorCode::wrong_state, "the coordinator of this node does not answer");
@@ -44,7 +44,7 @@ Datum jsonb_datum(const Json& value) {
   return pg::call([&] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(text.c_str())); });
 }
 
-// The step goes on; who called it learns which peer this node waits for, if it waits for one.
+// The step continues. The caller learns which peer this node waits for, if any.
 [[noreturn]] void throw_not_done(const std::string& study, const std::string& step,
                                  std::chrono::milliseconds patience) {
   Json awaited = ask_now({{"op", "awaited"}, {"study", study}});
@@ -75,7 +75,7 @@ Datum pg_mpc_step(PG_FUNCTION_ARGS) {
   });
 }
 
-// (party text, ok boolean, round_trip_ms float8, cause text, clock_ahead_ms float8)
+// Returns (party text, ok boolean, round_trip_ms float8, cause text, clock_ahead_ms float8).
 Datum pg_mpc_ping_peer(PG_FUNCTION_ARGS) {
   TupleDesc type = pg::row_type(fcinfo);
   text* party = PG_GETARG_TEXT_PP(0);
@@ -106,7 +106,7 @@ Datum pg_mpc_coordinator_status(PG_FUNCTION_ARGS) {
 }
 
 Datum pg_mpc_coordinator_progress(PG_FUNCTION_ARGS) {
-  // On a standby nothing runs.
+  // Nothing runs on a standby.
   return pg::udf(fcinfo, [&] {
     return jsonb_datum(RecoveryInProgress() ? Json::array() : ask_now({{"op", "progress"}}));
   });

@@ -1,6 +1,8 @@
-// What: the wake-up of the coordinator when a transaction that queued messages or changed peers commits.
-// Invariants: it leaves only after the rows it speaks of are visible to others; the callback neither fails nor waits; a
-//             lost wake-up only delays, because the coordinator also looks by itself.
+// Wakes the coordinator when a transaction that queued messages or changed peers commits.
+//
+// Invariants
+// The wake-up is sent only after the transaction's rows are visible to others. The callback neither fails nor waits. A
+// lost wake-up only delays, because the coordinator also polls.
 #include "pg/rpc.h"
 
 // After the headers that are free of PostgreSQL.
@@ -21,7 +23,7 @@ bool outbox_filled = false, peers_changed = false;  // in the current transactio
 void at_end_of_transaction(XactEvent event, void* argument) {
   if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE) return;
   if (event == XACT_EVENT_COMMIT) {
-    // A reload looks at the outbox too.
+    // A reload also reads the outbox.
     if (peers_changed)
       pg::notify_coordinator(R"({"op":"reload"})");
     else if (outbox_filled)

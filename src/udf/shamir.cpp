@@ -1,10 +1,17 @@
-// What: mpc.shamir_split and the aggregate mpc.shamir_combine.
-// Terms: share = a field element, shown as an integer in [0, 2^127-1) whose number of decimal places (zeros) is the
-//        degree of the polynomial it lies on: 123.0 belongs to a secret that two shares open. Arithmetic of numeric
-//        keeps this right: sums of shares keep the degree, products add the degrees, public factors have degree 0.
-//        A share without decimal places does not say its degree: then all given shares are taken as needed.
-//        state = u16 scale, u8 degree, then per share u8 party and 16 bytes element; flat, for parallel plans.
-// Invariants: surplus shares must lie on the polynomial of the others; a party gives one share; nothing is rounded.
+// Implements mpc.shamir_split and the aggregate mpc.shamir_combine.
+//
+// Terms
+// A share is a field element, shown as an integer in [0, 2^127-1). Its number of decimal places (zeros) is the degree
+// of its polynomial: 123.0 belongs to a secret that two shares open. Arithmetic of numeric keeps this correct: sums of
+// shares keep the degree, products add the degrees, public factors have degree 0. A share without decimal places does
+// not state its degree; then all given shares are assumed to be needed.
+// The state is u16 scale, u8 degree, then per share u8 party and 16 bytes element. It is flat, for parallel plans.
+//
+// Invariants
+// Surplus shares must lie on the polynomial of the others. A party gives one share. Nothing is rounded.
+//
+// Source
+// Shamir, "How to share a secret", Communications of the ACM 22(11), 1979.
 #include "sharing/shamir.h"
 
 #include "base/error.h"
@@ -42,7 +49,7 @@ ShareState parse_state(ByteView state) {
   return out;
 }
 
-// The entries of two states in one; the larger degree counts.
+// Joins the entries of two states. The larger degree is kept.
 SecretBytes join_states(const ShareState& a, const ShareState& b) {
   if (a.scale != b.scale)
     throw Error(ErrorCode::invalid_parameter, "the shares are combined with different scales",
@@ -119,7 +126,7 @@ Datum pg_mpc_shamir_split(PG_FUNCTION_ARGS) {
   return static_cast<Datum>(0);
 }
 
-// (state, party, share [, scale]): rows with a NULL party or share are skipped, like in every aggregate.
+// Arguments: state, party, share [, scale]. Rows with a NULL are skipped, as in every aggregate.
 Datum pg_mpc_shamir_transition(PG_FUNCTION_ARGS) {
   const bool skip = PG_ARGISNULL(1) || PG_ARGISNULL(2) || (PG_NARGS() > 3 && PG_ARGISNULL(3));
   if (skip) {

@@ -1,4 +1,4 @@
-// What a source looks like, read as an engine reads it: for mpc.check_source and the notices of mpc.approve_study.
+// Profiles a source, read as an engine reads it, for mpc.check_source and the notices of mpc.approve_study.
 #include "udf/source_profile.h"
 
 #include <algorithm>
@@ -111,8 +111,8 @@ std::string SourceProfile::json(std::int64_t duplicates) const {
 
 }  // namespace pgmpc
 
-// spec, party, source, columns of the identifier, columns to read: JSON as text. Read as the current user: members of
-// mpc_study may call it, and nobody reads what another role can.
+// Arguments: spec, party, source, columns of the identifier, columns to read. Returns JSON as text. Reads as the
+// current user: members of mpc_study may call it, and nobody reads what only another role can.
 Datum pg_mpc_source_profile(PG_FUNCTION_ARGS) {
   using namespace pgmpc;
   text* spec_text = PG_GETARG_TEXT_PP(0);

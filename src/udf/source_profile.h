@@ -1,5 +1,5 @@
-// What a source looks like while it is scanned as an engine would read it, as JSON for SQL: a dry run of what a run
-// does with its rows, its identifiers and its columns.
+// Profiles a source while it is scanned as an engine would read it: a dry run of what a study does with its rows,
+// identifiers and columns. The result is JSON for SQL.
 #pragma once
 #include <array>
 #include <string>
@@ -13,20 +13,22 @@ namespace pgmpc {
 
 class SourceProfile {
  public:
-  // Of a controller of the spec; columns are those that are read, some or all of its own.
+  // For a controller of the spec (0 or 1). columns: those that are read, some or all of its own.
   SourceProfile(const Spec& spec, int controller, const std::vector<std::string>& columns);
   void add(const Source& part);
   SeePart see() {
     return [this](std::size_t part, ByteView text, Refusal refusal) { parts_[part].see(text, refusal); };
   }
-  // Surplus records of an identifier, incomplete ones included. Sorts what it has of them, 16 bytes a record.
+  // Returns the number of surplus records of an identifier, incomplete ones included. Sorts the 16 bytes that it keeps
+  // per record.
   std::int64_t duplicates();
-  // Columns with at most two distinct values over the records that a run keeps.
+  // Returns the columns with at most two distinct values among the records that a study keeps.
   std::vector<std::string> two_valued() const;
+  // Returns ASCII text:
   // {"rows", "nulls", "refused", "kept", "required",
   //  "identifier": {"nulls", "duplicates", "parts": [{"records", "refused", "reasons", "shortest", "longest",
   //                 "leading_zeros", "blanks", "non_ascii", "shapes"}]},
-  //  "columns": {NAME: {"nulls", "minimum", "maximum", "mean", "sd", "problem"}}}; ASCII.
+  //  "columns": {NAME: {"nulls", "minimum", "maximum", "mean", "sd", "problem"}}}
   // A row is kept, has a NULL, or is refused by a form. Figures of a column are those of the kept rows.
   std::string json(std::int64_t duplicates) const;
 
@@ -44,7 +46,7 @@ class SourceProfile {
   int controller_;
   std::vector<PartProfile> parts_;
   std::vector<Column> columns_;
-  SecretVector<std::array<std::uint8_t, 16>> seen_;  // of a hash
+  SecretVector<std::array<std::uint8_t, 16>> seen_;  // first bytes of the identifiers' SHA-256
   std::int64_t rows_ = 0, with_null_ = 0, kept_ = 0, dropped_ = 0, refused_ = 0;
 };
 

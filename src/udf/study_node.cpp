@@ -1,6 +1,8 @@
-// What: what SQL functions of studies have to ask of the server or of files: settings, the calling role, a short wait,
-//       certificates.
-// Invariants: of a key file nothing comes out but whether it can be used.
+// Implements what SQL functions of studies ask of the server or of files: settings, the calling role, a short wait,
+// certificates.
+//
+// Security
+// Of a key file, only whether it can be used is revealed.
 #include <optional>
 #include <string>
 
@@ -31,12 +33,12 @@ PG_FUNCTION_INFO_V1(pg_mpc_own_certificate);
 
 namespace {
 
-// Set while the server loads the library, before any function of it can run.
+// Set while the server loads the library, before any of its functions can run.
 const bool loaded_at_start = process_shared_preload_libraries_in_progress;
 
 constexpr int kLongestWait = 1000;
 
-// A certificate, or why there is none, in plain memory.
+// A certificate, or the reason why there is none, in plain memory.
 struct CertificateRow {
   struct varlena* fingerprint;
   struct varlena* subject;
@@ -115,8 +117,8 @@ Datum pg_mpc_configured_database(PG_FUNCTION_ARGS) { PG_RETURN_TEXT_P(cstring_to
 
 // For the SQL of version 0.1.0, which a node may have until ALTER EXTENSION pg_mpc UPDATE.
 Datum pg_mpc_invoking_user(PG_FUNCTION_ARGS) {
-  // In index expressions and the like the outer role is whoever runs the maintenance, often a superuser, while the
-  // code is the table owner's: nothing may be approved in its name there.
+  // In index expressions and the like, the outer role is the one that runs the maintenance, often a superuser. The code
+  // is the table owner's, so nothing may be approved in that role's name.
   if (InSecurityRestrictedOperation())
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                     errmsg("studies cannot be changed within a security-restricted operation")));
@@ -135,7 +137,7 @@ Datum pg_mpc_certificate_details(PG_FUNCTION_ARGS) {
   text* pem = PG_GETARG_TEXT_PP(0);
   TupleDesc type = pg::row_type(fcinfo);
   CertificateRow row = pg::udf([&] { return row_of(parse_certificate(pg::text_of(pem))); });
-  // The SQL of version 0.1.0, which a node may have until ALTER EXTENSION pg_mpc UPDATE, has no weakness: the last one.
+  // The row type of version 0.1.0, which a node may have until ALTER EXTENSION pg_mpc UPDATE, lacks the last column.
   bool nulls[6] = {};
   Datum values[6] = {
       PointerGetDatum(row.fingerprint),   PointerGetDatum(row.subject), TimestampTzGetDatum(row.not_before),

@@ -1,5 +1,7 @@
-// What: the core's knowledge of specs for SQL: canonical form, digest, first difference, explanation.
-// Invariants: these functions see specs only, never data or tables.
+// Gives SQL the core's functions on specs: canonical form, digest, first difference, explanation, check of a result.
+//
+// Security
+// These functions see specs and results to be checked, never source data or tables.
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -37,10 +39,10 @@ namespace {
 
 constexpr int kExplainColumns = 12, kTextColumns = 2, kReleaseColumns = 6;
 
-// Rows of an answer in plain memory: what is left once C++ has been left. NULL is nullptr.
+// Rows of an answer in plain memory, for use after C++ has been left. NULL is nullptr.
 struct CellTable {
   int rows, columns;
-  char** cells;  // row by row
+  char** cells;  // one row after the other
 };
 
 CellTable empty_cells(std::size_t rows, int columns) {
@@ -49,7 +51,7 @@ CellTable empty_cells(std::size_t rows, int columns) {
           pg::call([&] { return static_cast<char**>(palloc0((cells + 1) * sizeof(char*))); })};
 }
 
-// Of a function that has materialised its result.
+// Puts the rows into the materialised result of the function.
 void put_rows(FunctionCallInfo fcinfo, const CellTable& table) {
   ReturnSetInfo* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
   AttInMetadata* columns = TupleDescGetAttInMetadata(result->setDesc);
@@ -72,7 +74,7 @@ char* seconds_or_null(const std::optional<double>& seconds) {
   return pg::make_cstring(text);
 }
 
-// Input text of a text[].
+// Returns the input text of a text[].
 std::string array_literal(const std::vector<std::string>& elements) {
   std::string literal = "{";
   for (const std::string& element : elements) {
@@ -141,7 +143,7 @@ CellTable release_table(std::string_view spec_text) {
   return table;
 }
 
-// What the SQL of version 0.2.0 and before can store.
+// Refuses a study whose result the SQL of version 0.2.0 and before cannot store.
 void require_old_result(const Spec& spec) {
   if (spec.analyses.size() == 1 && !spec.analyses[0].attributes && spec.outcome_count() == 1) return;
   throw Error(ErrorCode::not_supported, "the extension in this database is too old for this study",
@@ -164,7 +166,7 @@ Datum canonical_text(const char* spec, bool old) {
 
 }  // namespace
 
-// Specs are UTF-8 everywhere; what a database in another encoding can hold of them without loss is ASCII.
+// Specs are UTF-8 everywhere. A database in another encoding holds only their ASCII without loss.
 Datum pg_mpc_fill_spec(PG_FUNCTION_ARGS) {
   const char* utf8 = pg::from_server(text_to_cstring(PG_GETARG_TEXT_PP(0)));
   return pg::udf(fcinfo, [&] { return canonical_text(utf8, false); });
@@ -183,7 +185,7 @@ Datum pg_mpc_releases_of(PG_FUNCTION_ARGS) {
   return static_cast<Datum>(0);
 }
 
-// NULL records or a NULL result: false.
+// Returns false when an argument is NULL.
 Datum pg_mpc_accepts_result(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2)) PG_RETURN_BOOL(false);
   text* spec = PG_GETARG_TEXT_PP(0);
@@ -215,7 +217,7 @@ Datum pg_mpc_spec_difference(PG_FUNCTION_ARGS) {
   return pg::udf(fcinfo, [&] { return text_datum(first_difference(pg::text_of(one), pg::text_of(other))); });
 }
 
-// Two SQL functions, both STRICT: without and with this node's own number of records.
+// Serves two SQL functions, both STRICT: without and with this node's own number of records.
 Datum pg_mpc_explain_spec(PG_FUNCTION_ARGS) {
   text* spec = PG_GETARG_TEXT_PP(0);
   text* party = PG_GETARG_TEXT_PP(1);

@@ -1,4 +1,4 @@
-// What: the engine's side of the attempt book (attempts.h): its connection, its events, its end.
+// Implements the engine's side of the attempts (attempts.h): its connection, its events, its end.
 #include "pg/guc.h"
 #include "worker/attempts.h"
 #include "worker/tables.h"
@@ -6,7 +6,7 @@
 namespace pgmpc {
 namespace {
 
-// How long the last events of an engine that has exited may still be on their way through its socket.
+// How long the last events of an engine that has exited may still be in its socket.
 constexpr std::chrono::milliseconds kLastWords{200};
 
 }  // namespace
@@ -50,14 +50,14 @@ void AttemptBook::engine_event(ConnectionId connection, const Json& event) {
   }
 }
 
-// What an attempt cannot do without: it ends when the tables refuse it for good.
+// Records something that the attempt needs. The attempt ends when the tables refuse it for good.
 void AttemptBook::record_or_end(const std::string& id, std::string what, std::function<void()> write,
                                 std::function<void()> done) {
   record(id, {std::move(what), std::move(write), std::move(done),
               [this, id](const pg::Fault& fault) { end_for(id, fault); }});
 }
 
-// The end of an attempt that has ended well: in the tables first.
+// Ends an attempt successfully: first in the tables, then here.
 void AttemptBook::record_end(const std::string& id, std::string what, Attempt::State state,
                              std::function<void()> write) {
   record_or_end(id, std::move(what), std::move(write), [this, id, state] {
@@ -102,14 +102,14 @@ void AttemptBook::end_for(const std::string& id, const pg::Fault& fault) {
 void AttemptBook::step_done(Attempt& attempt, const Json& row) {
   std::string step = text_member(row, "name");
   attempt.rows.push_back(row);
-  bool last = attempt.next_step().empty();  // answered by finish(), when the result is stored
+  bool last = attempt.next_step().empty();  // finish() answers, when the result is stored
   bool seen = false;
   std::vector<Attempt::Waiter> left;
-  for (const Attempt::Waiter& waiter : std::exchange(attempt.waiters, {})) {  // sending may close a connection
+  for (const Attempt::Waiter& waiter : std::exchange(attempt.waiters, {})) {  // send() may close a connection
     if (waiter.step.empty()) {
       hooks_.send(waiter.connection, {{"event", "step"}, {"row", row}});
     } else if (waiter.step == step && !last) {
-      // A caller that has lost patience meanwhile has not seen it: it may call again.
+      // A caller that has timed out has not seen the row: it may call again.
       if (hooks_.send(waiter.connection, ok_reply(attempt.rows_of(step)))) seen = true;
       continue;
     }
@@ -127,7 +127,7 @@ void AttemptBook::computed(Attempt& attempt, const Json& result) {
   await_recipients(attempt);
 }
 
-// No recipient itself: the study is released when a recipient has stored the result.
+// For a party that is no recipient: the study is released when a recipient has stored the result.
 void AttemptBook::await_recipients(Attempt& attempt) {
   const std::string id = attempt.id;
   record_or_end(
@@ -160,7 +160,7 @@ void AttemptBook::released(Attempt& attempt, const Json& result) {
              [study, id, result] { tables::attempt_released(study, id, result); });
 }
 
-// The count is recorded; so is the end, before anybody is told of it.
+// The count of the rehearsal is recorded already. Its end is recorded before anyone is told.
 void AttemptBook::rehearsed(Attempt& attempt) {
   if (!attempt.kind.rehearsal || !attempt.matched)
     throw Error(ErrorCode::protocol_violation, "an engine says that it rehearsed, and did not");
@@ -192,7 +192,7 @@ void AttemptBook::check_engines() {
   }
 }
 
-// The engine has exited and everything it sent has been read.
+// Called when the engine has exited and everything it sent has been read.
 void AttemptBook::engine_gone(const std::string& id) {
   Attempt* attempt = find(id);
   if (attempt == nullptr) return;

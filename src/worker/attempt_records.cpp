@@ -1,4 +1,4 @@
-// What: what an attempt writes into tables (attempts.h), until the tables have taken it.
+// Writes the records of attempts into the tables (attempts.h), and repeats a write that the tables refuse for now.
 #include "pg/guc.h"
 #include "worker/attempts.h"
 
@@ -9,7 +9,7 @@ constexpr std::chrono::milliseconds kPause{500};
 
 using Clock = std::chrono::steady_clock;
 
-// Also while a server is read-only.
+// A read-only server counts as temporary, too.
 bool may_pass(const std::string& sqlstate) { return pg::is_temporary(sqlstate) || sqlstate == "25006"; }
 
 }  // namespace
@@ -62,7 +62,8 @@ void AttemptBook::write_again() {
     }
 }
 
-// The engine waits as long as a peer would wait for it. Its end is one more record, behind this one.
+// Ends an attempt whose record has waited for step_timeout, as long as a peer would wait for the engine. The end is one
+// more record, behind this one.
 void AttemptBook::give_up_waiting(const std::string& id, const Record& record, const pg::Fault& fault) {
   Attempt* attempt = find(id);
   if (attempt == nullptr || !attempt->in_force() || attempt->opened || attempt->kind.manual) return;
@@ -76,7 +77,7 @@ void AttemptBook::give_up_waiting(const std::string& id, const Record& record, c
   });
 }
 
-// The engine goes on when what it did is recorded.
+// Lets the engine continue after its event has been recorded.
 void AttemptBook::recorded(const std::string& id, const std::string& what) {
   if (const Attempt* attempt = find(id); attempt != nullptr && attempt->connection)
     hooks_.send(*attempt->connection, {{"recorded", what}});

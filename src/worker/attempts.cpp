@@ -1,4 +1,4 @@
-// What: the attempt book (attempts.h): launching, ending, waiting.
+// Implements the registry of attempts (attempts.h): launching, ending, waiting.
 #include "worker/attempts.h"
 
 #include <algorithm>
@@ -10,9 +10,9 @@
 namespace pgmpc {
 namespace {
 
-// Time an engine gets to end by itself (with its own, more exact error) after a peer's part of the attempt failed.
+// Time that an engine has to end by itself, with its more exact error, after a peer's part of the attempt has failed.
 constexpr std::chrono::milliseconds kGrace{3000};
-constexpr std::size_t kRemembered = 32;  // ended attempts; with its rows each takes some 40 kB
+constexpr std::size_t kRemembered = 32;  // ended attempts; each takes about 40 kB with its rows
 
 std::string step_name(const Json& row) { return text_member(row, "name"); }
 
@@ -105,14 +105,14 @@ std::size_t AttemptBook::running() const {
                        [](const auto& entry) { return entry.second->engine != nullptr; });
 }
 
-// Makes the attempt the study's latest and forgets the one before, unless its engine is still on its way out. Throws
-// while that one keeps something that is opened.
+// Makes the attempt the study's latest and forgets the previous one, unless its engine is still exiting. Throws while
+// the previous one holds an opened result.
 void AttemptBook::replace_latest(const std::string& study, const std::string& id) {
   if (Attempt* before = latest(study); before != nullptr && before->id != id) {
     if (before->in_force())
       finish(*before, Attempt::State::failed,
              pg::Fault{"MP002", "the attempt was replaced by a newer one", "", "Wait for the newer attempt."});
-    if (before->in_force())  // opened: a newer attempt would take the row of the study from it
+    if (before->in_force())  // opened: a newer attempt would take over the study's row
       throw is_opened(*before, "This node has not recorded the end of its attempt yet.",
                       "Wait for it with mpc.wait_for_study.");
     if (before->engine == nullptr) attempts_.erase(before->id);
@@ -120,8 +120,8 @@ void AttemptBook::replace_latest(const std::string& study, const std::string& id
   latest_[study] = id;
 }
 
-// Keeps the memory of a coordinator that runs for years from growing. Runs before an attempt is made, when nobody
-// holds a reference to one.
+// Bounds the memory of a coordinator that runs for years. Runs before an attempt is made, while no reference to an
+// attempt is held.
 void AttemptBook::forget_oldest() {
   for (std::size_t looked = ended_.size(); looked > kRemembered; --looked) {
     const std::string id = std::move(ended_.front());
@@ -129,7 +129,7 @@ void AttemptBook::forget_oldest() {
     const Attempt* attempt = find(id);
     if (attempt == nullptr) continue;
     if (attempt->engine != nullptr) {
-      ended_.push_back(id);  // still on its way out
+      ended_.push_back(id);  // its engine is still exiting
       continue;
     }
     if (auto last = latest_.find(attempt->study); last != latest_.end() && last->second == id) latest_.erase(last);
@@ -169,13 +169,13 @@ Attempt& AttemptBook::launch(const std::string& study, const std::string& id, Ru
   attempt.permits.insert("prepare");
   try {
     tables::attempt_started(study, id, kind.manual, kind.rehearsal, relied_on);
-    // Other studies of this source may have started or ended since the job was made; from here on they see this one.
+    // Other studies of this source may have started or ended since the job was made. From now on they see this one.
     const Json now = tables::start_job(study);
-    // The SQL of version 0.1.0, which a node may have until ALTER EXTENSION pg_mpc UPDATE, counts no numbers and knows
-    // no commitments.
+    // The SQL of version 0.1.0, which a node may have until ALTER EXTENSION pg_mpc UPDATE, counts no numbers and has no
+    // commitments.
     if (Json& source = attempt.job.at("source"); source.is_object())
       for (const char* key : {"numbers_before", "numbers"}) source[key] = now.at("source").value(key, std::int64_t{0});
-    // From here on no approval changes: what was agreed on with the other nodes is what holds.
+    // From now on no approval changes: what the nodes agreed on is what this attempt uses.
     require_same_data(study, now, attempt.job);
     attempt.engine = pg::start_engine(id, study);
     if (attempt.engine == nullptr)
@@ -189,7 +189,7 @@ Attempt& AttemptBook::launch(const std::string& study, const std::string& id, Ru
     throw;
   }
   attempt.state = Attempt::State::running;
-  if (kind.rehearsal) return attempt;  // they wait for the study
+  if (kind.rehearsal) return attempt;  // early waiters wait for the study itself
   for (ConnectionId waiter : std::exchange(early_waiters_[study], {})) wait_for_end(attempt, waiter);
   early_waiters_.erase(study);
   return attempt;
@@ -199,7 +199,7 @@ void AttemptBook::finish(Attempt& attempt, Attempt::State state, std::optional<p
   if (!attempt.in_force() ||
       (attempt.opened && (state == Attempt::State::failed || state == Attempt::State::cancelled)))
     return;
-  bool recorded = attempt.job.is_object();  // a forming attempt was never written to the tables
+  bool recorded = attempt.job.is_object();  // a forming attempt is not in the tables
   attempt.state = state;
   ended_.push_back(attempt.id);
   attempt.fault = std::move(fault);
@@ -220,7 +220,7 @@ void AttemptBook::finish(Attempt& attempt, Attempt::State state, std::optional<p
   }
   if (attempt.fault) hooks_.stop_peers(attempt, state == Attempt::State::cancelled ? "cancelled" : "failed");
   if (attempt.engine != nullptr && attempt.fault) {
-    // Its abort names the party that left first, as the messages to the peers' coordinators do.
+    // The engine's abort then names the party that left first, as the messages to the peers' coordinators do.
     if (attempt.connection && !attempt.left.empty()) hooks_.send(*attempt.connection, {{"left", attempt.left}});
     pg::terminate_engine(attempt.engine);
   }

@@ -1,4 +1,4 @@
-// What: the pauses between tries of something that fails for a while: each failure in a row doubles them.
+// Times the pauses between attempts at something that fails for a while: each failure in a row doubles the pause.
 #pragma once
 #include <algorithm>
 #include <chrono>
@@ -12,7 +12,7 @@ namespace pgmpc {
 class Backoff {
  public:
   bool is_pausing() const { return timer_ != 0; }
-  // again is called on the loop when the pause is over; no effect during one.
+  // Calls `again` on the loop when the pause is over. No effect during a pause.
   void pause(EventLoop& loop, std::chrono::milliseconds first, std::chrono::milliseconds longest,
              std::function<void()> again) {
     if (is_pausing()) return;
@@ -23,7 +23,7 @@ class Backoff {
     });
   }
   void succeeded() { failures_ = 0; }
-  // There is a reason to try now.
+  // Ends the pause: there is a reason to try now.
   void reset(EventLoop& loop) {
     loop.cancel(std::exchange(timer_, 0));
     failures_ = 0;

@@ -1,3 +1,4 @@
+// Implements the digests of persons and the commitments of columns.
 #include "worker/contents.h"
 
 #include <cmath>
@@ -18,8 +19,8 @@ void SourceContents::add(const Source& part, const Take& take) {
     identifier.assign(kPurpose.begin(), kPurpose.end());
     identifier.insert(identifier.end(), part.identifiers.begin() + static_cast<std::ptrdiff_t>(begin),
                       part.identifiers.begin() + static_cast<std::ptrdiff_t>(part.identifier_ends[r]));
-    // The first half names the person at this node; the second half, which is kept nowhere, keys the hashes of its
-    // values.
+    // The first half identifies the person at this node. The second half, which is stored nowhere, keys the hashes of
+    // the person's values.
     Hash person;
     hasher_.hash(view_of(identifier), person);
     for (std::size_t c = 0; c < columns_.size(); c++) {

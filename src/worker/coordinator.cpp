@@ -1,5 +1,5 @@
-// What: the coordinator's socket, its dispatch and its life cycle (coordinator.h). What the requests mean is in
-//       coordinator_requests.cpp.
+// Implements the coordinator's socket, its dispatch and its start-up (coordinator.h). coordinator_requests.cpp handles
+// the requests.
 #include "worker/coordinator.h"
 
 #include "base/locked_arena.h"
@@ -14,7 +14,7 @@ namespace {
 constexpr std::chrono::milliseconds kExtensionPause{5000};
 constexpr std::chrono::milliseconds kIdentityPause{2000};
 constexpr std::chrono::hours kCleaningPause{1};
-constexpr std::chrono::seconds kOutboxPause{30};  // a wake-up may get lost, so the outbox is looked at anyway
+constexpr std::chrono::seconds kOutboxPause{30};  // the outbox is polled, because a wake-up may get lost
 constexpr std::chrono::milliseconds kStopTimeout{5000};
 
 }  // namespace
@@ -51,7 +51,7 @@ void Coordinator::look_at_outbox() {
   if (EventLoop::Clock::now() >= next_cleaning_) drop_unused_records();
 }
 
-// Approvals expire without an event: the records that they brought go soon after.
+// Approvals expire without an event. The records that belong to them are deleted soon after.
 void Coordinator::drop_unused_records() {
   next_cleaning_ = EventLoop::Clock::now() + kCleaningPause;
   try {
@@ -61,7 +61,7 @@ void Coordinator::drop_unused_records() {
   }
 }
 
-// As the listener does: while a file cannot be used it is tried again, so that mending it is enough.
+// Like the listener, tries again while a file cannot be used, so that correcting the file is enough.
 void Coordinator::load_identity() {
   loop_.cancel(std::exchange(identity_timer_, 0));
   const std::string before = peers_.identity_problem_text();
@@ -77,7 +77,7 @@ void Coordinator::load_identity() {
   outcomes_.wake();
 }
 
-// Quiet while the extension does not exist: requests look by themselves, this only finds it without any request.
+// Logs nothing while the extension does not exist. Requests check for it themselves; this finds it without a request.
 void Coordinator::look_for_extension() {
   try {
     load_tables();
@@ -100,9 +100,9 @@ void Coordinator::load_tables() {
   outcomes_.wake();
 }
 
-// Tells the parties of studies that can run which of their attempts this node has lost (it crashed), so that they do
-// not wait for step_timeout, and its life: what it had been given, or gave out itself, but not written down yet is lost
-// too.
+// Tells the parties of studies that can run which of their attempts this node lost in a crash, so that they do not wait
+// for step_timeout. Also tells its incarnation id: attempt ids that it received or gave out before, without having
+// recorded them, are lost too.
 void Coordinator::tell_of_restart(const std::vector<std::pair<std::string, std::vector<std::string>>>& parties) {
   for (const auto& [party, lost] : parties)
     if (peers_.peers().contains(party))
@@ -123,7 +123,7 @@ void Coordinator::reload() {
 }
 
 void Coordinator::push_peers() {
-  // Without the tables there is no list: the listener accepts nobody until it has one.
+  // Without the tables there is no list, and the listener accepts nobody until it has one.
   if (!listener_ || !loaded_) return;
   Json list = Json::array();
   for (const auto& [party, peer] : peers_.peers()) {
@@ -146,7 +146,7 @@ void Coordinator::take(ConnectionId connection, const Bytes& frame) {
     dispatch(connection, text_member(request, "op"), request);
   } catch (...) {
     pg::Fault fault = pg::current_fault();
-    // The extension was dropped (or dropped and created again): look again at the next request.
+    // The extension was dropped, and perhaps created again: check for it at the next request.
     if (fault.sqlstate == "3F000" || fault.sqlstate == "42883" || fault.sqlstate == "42P01") {
       loaded_ = false;
       explain_versions(fault);
@@ -156,7 +156,7 @@ void Coordinator::take(ConnectionId connection, const Bytes& frame) {
   }
 }
 
-// What is missing in the tables may be missing because they are of another version.
+// An object that the tables lack may be missing because the extension has another version.
 void Coordinator::explain_versions(pg::Fault& fault) {
   try {
     std::string version = tables::extension_version(), problem = pg::version_problem(version);

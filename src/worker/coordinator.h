@@ -1,9 +1,16 @@
-// What: the coordinator of a node: takes requests of SQL backends, engines, the listener and peers' coordinators, turns
-//       them into short transactions and messages, and starts and ends engines.
-// Terms: request = one JSON object on the coordinator's socket ({"op": ...}); see docs/architecture.md and message.h.
-// Invariants: single-threaded inside one EventLoop; every request is answered once (wait streams events before); an
-//             exception ends the request that caused it, never the coordinator; nothing that must survive a restart is
-//             kept here only: recover() in the tables ends studies whose attempts were lost.
+// Coordinates the studies of a node. It takes requests of SQL backends, engines, the listener and peers' coordinators,
+// turns them into short transactions and messages, and starts and ends engines.
+//
+// Terms
+// A request is one JSON object on the coordinator's socket ({"op": ...}); see docs/architecture.md and message.h.
+//
+// Invariants
+// Every request of a backend is answered once, except the notifications "outbox" and "reload"; "wait" streams events
+// before its answer. An exception ends the request that caused it, never the coordinator. Nothing that must survive a
+// restart is kept only here: recover() in the tables ends studies whose attempts were lost.
+//
+// Threads
+// It is single-threaded inside one EventLoop.
 #pragma once
 #include <memory>
 #include <optional>
@@ -53,7 +60,7 @@ class Coordinator {
   Json peer_restarted(const std::string& party, const Json& message);
   void stop_peers(const Attempt& attempt, const std::string& reason);
 
-  // Loads what the tables hold, once the extension exists. Error(wrong_state) while it does not.
+  // Loads the contents of the tables once the extension exists. Error(wrong_state) while it does not.
   void require_tables();
   void load_tables();
   void tell_of_restart(const std::vector<std::pair<std::string, std::vector<std::string>>>& parties);
@@ -72,11 +79,11 @@ class Coordinator {
   Outcomes outcomes_;
   std::unique_ptr<LocalServer> server_;
   std::optional<ConnectionId> listener_;
-  Json address_problems_ = Json::array();  // what the listener says of pg_mpc.listen_addresses
+  Json address_problems_ = Json::array();  // what the listener reports about pg_mpc.listen_addresses
   EventLoop::TimerId identity_timer_ = 0;
   bool loaded_ = false;
   EventLoop::Clock::time_point next_cleaning_{};
-  // Connections of mpc.run_study: closing one early cancels its study. Attempt "" while it is being started.
+  // Connections of mpc.run_study. Closing one before the end cancels its study. attempt is empty during the start.
   struct Owned {
     std::string study, attempt;
   };

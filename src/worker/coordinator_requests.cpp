@@ -1,5 +1,5 @@
-// What: what each request to the coordinator means (coordinator.h): waiting, steps by hand, cancelling, status, and the
-//       messages of peers.
+// Handles each request to the coordinator (coordinator.h): waiting, step-by-step mode, cancelling, status, and messages
+// of peers.
 #include "pg/guc.h"
 #include "protocol/protocol.h"
 #include "worker/coordinator.h"
@@ -8,7 +8,7 @@
 namespace pgmpc {
 namespace {
 
-constexpr std::chrono::seconds kSeenPause{10};  // last_seen of a peer is no finer
+constexpr std::chrono::seconds kSeenPause{10};  // resolution of a peer's last_seen
 
 Error not_running(const std::string& study) {
   return Error(ErrorCode::wrong_state, "study \"" + study + "\" is not running on this node",
@@ -32,7 +32,7 @@ bool is_step(const std::string& name) {
   return false;
 }
 
-// Which steps are this node's, and which of them are done.
+// Lists the steps of this node, and those of them that are done.
 std::string progress_of(const Attempt& attempt) {
   std::string all, done;
   for (const auto& [number, step] : steps_of(text_member(attempt.job, "role") == "third_party")) {
@@ -44,7 +44,7 @@ std::string progress_of(const Attempt& attempt) {
 
 }  // namespace
 
-// What a role of this node decides about a study is in the ledger, whatever becomes of it.
+// Puts the decision of a role of this node about a study into the ledger, whatever follows from it.
 void Coordinator::note_request(const std::string& op, const Json& request) {
   if (!request.contains("role")) return;
   std::string what = op == "step" ? text_member(request, "name") : op;
@@ -67,12 +67,12 @@ void Coordinator::start(ConnectionId connection, const Json& request) {
       send(connection, reply);
     });
   } catch (...) {
-    owners_.erase(connection);  // who was refused owns nothing: its going away must not end what runs
+    owners_.erase(connection);  // a refused caller owns nothing: closing its connection must not end what runs
     throw;
   }
 }
 
-// The session that ran the study was cancelled or has ended.
+// The session that ran the study was cancelled or has ended: cancels the study.
 void Coordinator::owner_left(ConnectionId connection) {
   auto found = owners_.find(connection);
   if (found == owners_.end()) return;
@@ -85,7 +85,8 @@ void Coordinator::owner_left(ConnectionId connection) {
                  pg::Fault{"57014", "study \"" + owned.study + "\" was cancelled on this node", "", ""});
 }
 
-// With "attempt": the outcome of that attempt. Without: the next outcome of the study, or the one it has already.
+// With "attempt": waits for the outcome of that attempt. Without: for the study's next outcome, or answers its present
+// one.
 void Coordinator::wait(ConnectionId connection, const Json& request) {
   std::string study = text_member(request, "study");
   Attempt* attempt = request.contains("attempt") ? book_.find(text_member(request, "attempt")) : book_.in_force(study);
@@ -98,7 +99,7 @@ void Coordinator::wait_by_table(ConnectionId connection, const std::string& stud
   auto found = tables::study_state(study);
   if (!found) throw unknown_study(study);
   if (found->state == "released") return send(connection, ok_reply({{"state", found->state}}));
-  // A rehearsal is no outcome of its study, which can still be started.
+  // A rehearsal is no outcome of its study, which can still be started afterwards.
   const Attempt* running = book_.in_force(study);
   const bool rehearsing = running != nullptr && running->kind.rehearsal;
   if (rehearsing || found->state == "proposed" || found->state == "approved" || found->state == "rehearsed")
@@ -111,7 +112,7 @@ void Coordinator::wait_by_table(ConnectionId connection, const std::string& stud
               "It does not run in this version any more.", "Propose it again: a new version needs new approvals.");
 }
 
-// Whoever waits for a study that has not begun learns that it was rejected, withdrawn or has expired.
+// Waiters of a study that has not begun must learn that it was rejected, withdrawn or has expired.
 void Coordinator::review_early_waiters() {
   for (const auto& [study, waiters] : book_.take_early_waiters())
     for (ConnectionId waiter : waiters) {
@@ -134,7 +135,7 @@ void Coordinator::step(ConnectionId connection, const Json& request) {
     if (ended != nullptr && ended->kind.manual && ended->fault)
       throw Error(ErrorCode::wrong_state, "the attempt of study \"" + study + "\" has ended: " + ended->fault->message,
                   ended->fault->detail, "A new attempt begins with mpc.prepare('" + study + "').");
-    tables::start_job(study);  // unknown or unapproved studies are named before the order of steps
+    tables::start_job(study);  // an unknown or unapproved study is reported before the order of steps
     throw Error(ErrorCode::wrong_state, "step " + name + " is out of order",
                 "No attempt of the study runs on this node.", call_of("prepare", study));
   }
@@ -148,13 +149,13 @@ void Coordinator::step(ConnectionId connection, const Json& request) {
   });
 }
 
-// A step of an attempt whose engine runs: only the next one, perhaps again after an earlier call timed out.
+// A step of an attempt whose engine runs: only the next one is allowed.
 void Coordinator::step_in(Attempt& attempt, const std::string& name, ConnectionId connection) {
   if (!attempt.kind.manual)
     throw Error(ErrorCode::wrong_state, "study \"" + attempt.study + "\" runs by itself",
                 "It was started with mpc.run_study, mpc.run or mpc.start_study.",
                 "Wait for it with mpc.wait_for_study.");
-  // A call that timed out may be repeated, also when the step has ended meanwhile.
+  // A call that timed out may be repeated, also when the step has ended since.
   if (attempt.unseen.erase(name) != 0) return send(connection, ok_reply(attempt.rows_of(name)));
   std::string next = attempt.next_step();
   if (name != next)
@@ -165,7 +166,7 @@ void Coordinator::step_in(Attempt& attempt, const std::string& name, ConnectionI
   book_.permit(attempt, name);
 }
 
-// For a step whose caller has lost patience: the peer that the engine waits for, both empty when it waits for none.
+// For a step whose caller has timed out: the peer that the engine waits for, both empty when it waits for none.
 Json Coordinator::awaited(const std::string& study) {
   Attempt* attempt = book_.latest(study);
   if (attempt == nullptr || !attempt->in_force()) return {{"peer", ""}, {"cause", ""}};
@@ -206,7 +207,7 @@ Json Coordinator::status() {
   return answer;
 }
 
-// A message of a peer's coordinator, from the listener, which has authenticated the party.
+// A message of a peer's coordinator. It comes from the listener, which has authenticated the party.
 void Coordinator::control(ConnectionId connection, const Json& request) {
   std::string party = text_member(request, "party");
   auto now = EventLoop::Clock::now();

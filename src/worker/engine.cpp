@@ -1,4 +1,4 @@
-// What: the engine (engine.h): job, protocol thread, events.
+// Implements the engine: job, protocol thread, events.
 #include "worker/engine.h"
 
 #include <pthread.h>
@@ -22,10 +22,10 @@ namespace {
 using Clock = LocalConnection::Clock;
 
 constexpr std::chrono::seconds kLocalPatience{30};        // for the coordinator, which never blocks for long
-constexpr std::chrono::milliseconds kLastWord{100};       // for the coordinator to say why it ended the engine
+constexpr std::chrono::milliseconds kLastWord{100};       // for the coordinator to say which peer has left
 constexpr std::chrono::milliseconds kProgressPause{200};  // between two progress events of one phase
 
-// Finer than this, times of a step are noise.
+// Times of a step below a microsecond are noise.
 double in_microseconds(double seconds) { return std::round(seconds * 1e6) / 1e6; }
 
 Json row_json(const StepRow& row) {
@@ -66,8 +66,8 @@ std::array<std::uint8_t, N> bytes_of_hex(const std::string& hex) {
   return out;
 }
 
-// Digest of the spec and of what the controllers committed to, and whether it is a rehearsal: parties that do not mean
-// the same find no common keys.
+// Digest of the spec, of what the controllers committed to, and of whether it is a rehearsal. Engines refuse frames of
+// another digest, so parties that differ in any of these do not compute together.
 Hash agreed_digest(const Json& job) {
   Bytes agreed;
   Writer(agreed).raw(bytes_of_hex<32>(text_member(job, "digest"))).sized(view_of(text_member_or(job, "data", "")));
@@ -89,12 +89,12 @@ TransportConfig transport_of(const Json& job, const std::string& attempt, bool m
   config.private_key_file = guc::private_key_file();
   config.ca_file = guc::ca_file();
   config.crl_file = guc::crl_file();
-  // By hand, people pace the steps: nobody can say how long a peer may take.
+  // In step-by-step mode people pace the steps: nobody can say how long a peer may take.
   config.step_timeout = std::chrono::milliseconds(manual ? 0 : guc::step_timeout_ms());
   return config;
 }
 
-// Long enough that no honest piece of work without a look at the cancel token comes near it; none by hand.
+// Far longer than any correct computation runs without checking the cancel token; none in step-by-step mode.
 std::chrono::milliseconds stall_timeout(std::chrono::milliseconds step_timeout) {
   if (step_timeout.count() == 0) return step_timeout;
   return std::max<std::chrono::milliseconds>(3 * step_timeout, std::chrono::minutes(1));
@@ -102,7 +102,7 @@ std::chrono::milliseconds stall_timeout(std::chrono::milliseconds step_timeout) 
 
 }  // namespace
 
-// Tells the coordinator what happens and, by hand, waits for its permits. Protocol thread only.
+// Reports events to the coordinator and, in step-by-step mode, waits for its permits. Protocol thread only.
 class Engine::Observer final : public StudyObserver {
  public:
   Observer(Engine& engine, Channel& channel) : engine_(engine), channel_(channel) {}
@@ -113,7 +113,7 @@ class Engine::Observer final : public StudyObserver {
     while (text_member(answer_with("permit"), "permit") != name) {
     }
   }
-  // What proves a step is part of it: the engine goes on when the coordinator has recorded it.
+  // The record of a step is part of it: the engine continues when the coordinator has recorded it.
   void after_step(const StepRow& row) override {
     engine_.send({{"event", "step"}, {"row", row_json(row)}});
     answer_with("recorded");
@@ -161,7 +161,7 @@ class Engine::Observer final : public StudyObserver {
     engine_.send(event);
   }
 
-  // The coordinator's next answer that has this key.
+  // Returns the coordinator's next answer that has this key.
   Json answer_with(const char* key) {
     for (;;) {
       const auto frame = engine_.coordinator_.receive(Clock::now() + std::chrono::hours(1), engine_.cancel_);
@@ -219,7 +219,7 @@ void Engine::read() {
 void Engine::start() {
   sigset_t all, before;
   sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &before);  // inherited: signals stay with the main thread
+  pthread_sigmask(SIG_BLOCK, &all, &before);  // the thread inherits this: signals stay with the main thread
   thread_ = std::thread([this] { run(); });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
@@ -249,7 +249,7 @@ void Engine::run() noexcept {
 }
 
 Json Engine::run_protocol() {
-  // How long the source took to read is not to be seen from when this engine begins to answer.
+  // The time at which this engine begins to answer must not reveal how long reading the source took.
   const auto opens = begun_ + next_power(Clock::now() - begun_, kSmallestStart);
   while (coordinator_.receive(opens, cancel_, lifeline_fd_)) cancel_.check();
   cancel_.check();
@@ -290,7 +290,7 @@ Json Engine::run_protocol() {
   return result_json(result);
 }
 
-// The coordinator ends an engine because a peer has left: it says which, just before. The token is set by then.
+// The coordinator ends an engine because a peer has left, and names the peer just before. The token is set by then.
 int Engine::party_that_left() {
   if (!left_.empty()) return spec_.party_index(left_);
   try {
@@ -300,12 +300,12 @@ int Engine::party_that_left() {
       if (message.contains("left")) return spec_.party_index(text_member(message, "left"));
     }
   } catch (const std::exception&) {
-    // The coordinator has gone as well: nobody knows better than this engine.
+    // The coordinator is gone, too: no one can name the peer.
   }
   return -1;
 }
 
-// The token may be set (that is often why the attempt failed), so this one message is sent without it.
+// The token may be set (often it is why the attempt failed), so this message is sent without it.
 void Engine::report_failure(const pg::Fault& fault, const std::string& left) noexcept {
   try {
     Json event = error_reply(fault)["error"];
@@ -314,7 +314,7 @@ void Engine::report_failure(const pg::Fault& fault, const std::string& left) noe
     CancelToken never;
     coordinator_.send(to_frame(event), Clock::now() + kLocalPatience, never);
   } catch (...) {
-    // The coordinator has gone; its successor ends the study (recover).
+    // The coordinator is gone. Its successor ends the study (recover).
   }
 }
 

@@ -1,7 +1,11 @@
-// What: the main function of an engine's worker: signals, connection, source, and waiting for the protocol thread.
-// Invariants: SIGTERM only sets the cancel token (and, while the source is read, cancels that query); the main thread
-//             keeps answering the server's barriers while the protocol thread computes; postmaster death cancels.
-//             The process makes no core files and cleanses what it frees: it holds keys and shares.
+// Defines the main function of an engine's worker: signals, connection, source, and waiting for the protocol thread.
+//
+// Invariants
+// SIGTERM sets the cancel token and, while the source is read, cancels that query. The main thread answers the server's
+// barriers while the protocol thread computes. Postmaster death cancels.
+//
+// Security
+// The process holds keys and shares: it makes no core files and cleanses the memory that it frees.
 #include <atomic>
 
 #include "crypto/secret_process.h"
@@ -31,7 +35,7 @@ namespace {
 
 using pgmpc::Engine;
 
-// Every look at the token, by whatever thread, is a sign that the computation gets somewhere.
+// Every check of the token, by any thread, is a sign that the computation makes progress.
 std::atomic<std::uint64_t> looks{0};
 bool count_look() noexcept {
   looks.fetch_add(1, std::memory_order_relaxed);
@@ -59,7 +63,7 @@ void serve_server() {
 #endif
 }
 
-// Sleeps until the protocol thread has ended. Only the server's own wake-ups are handled meanwhile.
+// Sleeps until the protocol thread has ended. Only wake-ups by the server are handled meanwhile.
 void wait_for_protocol(Engine& engine) {
   for (;;) {
     int events = pgmpc::pg::call([&] {

@@ -1,6 +1,11 @@
-// What: reading the source (engine_source.h).
-// Invariants: what runs inside pg::call holds plain data only; values pass from the server's memory straight into
-//             SecretVectors. The server's own copies (buffers, tuples) are those of any query on that table.
+// Implements reading of the source.
+//
+// Invariants
+// Code inside pg::call holds plain data only.
+//
+// Security
+// Values go from the server's memory straight into SecretVectors. The server's own copies (buffers, tuples) are those
+// of any query on that table.
 #include "worker/engine_source.h"
 
 #include <algorithm>
@@ -26,7 +31,7 @@ namespace {
 
 constexpr long kBatch = 1000;
 
-// The transaction in which the source is read. Aborted unless commit() was reached.
+// The transaction in which the source is read. Aborts unless commit() is reached.
 class ReadTransaction {
  public:
   explicit ReadTransaction(Oid role) {
@@ -42,7 +47,7 @@ class ReadTransaction {
     try {
       pg::call([] { AbortCurrentTransaction(); });
     } catch (...) {
-      // Nothing more can be done here: the error that brought us here is on its way.
+      // Nothing more can be done here: the error that led here is being thrown.
     }
   }
   void commit() {
@@ -73,7 +78,7 @@ class ReadTransaction {
   bool committed_ = false;
 };
 
-// One batch of rows as plain memory; valid until release().
+// One batch of rows in plain memory; valid until release().
 struct Batch {
   std::size_t rows;
   double* numbers;      // rows * columns
@@ -83,7 +88,7 @@ struct Batch {
   std::int64_t* nulls;  // per column
 };
 
-// Every node hashes the same bytes, whatever the encoding of its database.
+// Converts a part to UTF-8. Every node hashes the same bytes, whatever the encoding of its database.
 text* in_utf8(text* part) {
   const int encoding = GetDatabaseEncoding();
   if (encoding == PG_UTF8) return part;
@@ -142,7 +147,7 @@ void release(const Batch& batch, std::size_t columns) {
   SPI_freetuptable(SPI_tuptable);
 }
 
-// The record's identifier, or nothing when it is refused; what was seen is counted.
+// Returns the record's identifier, or nothing when it is refused. Counts what it sees.
 std::optional<SecretBytes> identifier_of(Source& source, const Batch& batch, std::size_t row,
                                          const IdentifierSpec& identifier, std::span<const PartType> types,
                                          const SeePart& see) {
@@ -182,8 +187,8 @@ void append_record(Source& source, const Batch& batch, std::size_t row, const Id
   if (keep_incomplete) source.incomplete.push_back(batch.complete[row] ? 0 : 1);
 }
 
-// The server keeps the first block of deleted memory contexts at hand, with the rows that were in it: takes them all
-// out, overwrites them and puts them back.
+// The server caches the first block of deleted memory contexts, with the rows that were in it. Takes all these blocks
+// out of the cache, overwrites them and puts them back.
 void overwrite_spare_contexts() {
   constexpr int kMostKept = 100;  // of one size (aset.c)
   constexpr Size kChunk = 16;
@@ -196,7 +201,7 @@ void overwrite_spare_contexts() {
     for (int i = 0; i <= kMostKept; i++) {
       MemoryContext context =
           AllocSetContextCreateInternal(all, "pg_mpc spare context", kind.minimum, kind.initial, kind.initial);
-      // Small chunks, each behind a header of its own, until a second block was needed: the first is full.
+      // Allocates small chunks, each with its own header, until a second block is needed: then the first is full.
       while (MemoryContextMemAllocated(context, false) <= kind.initial) {
         void* chunk = MemoryContextAlloc(context, kChunk);
         explicit_bzero(chunk, kChunk);
@@ -212,8 +217,8 @@ void forget_records(Source& source) {
   source.incomplete.clear();
 }
 
-// Appends every complete record to the source, also others that have an identifier when asked to; after_batch may take
-// them out again.
+// Appends every complete record to the source. With keep_incomplete, also appends others that have an identifier.
+// after_batch may remove the records.
 void fill(Source& source, const BoundSource& bound, const IdentifierSpec& identifier,
           const std::vector<std::string>& columns, bool keep_incomplete, const std::function<void()>& after_batch,
           const SeePart& see) {
@@ -245,7 +250,7 @@ void fill(Source& source, const BoundSource& bound, const IdentifierSpec& identi
   pg::call([&] { SPI_cursor_close(portal); });
 }
 
-// Code that the source calls may find its names in its owner's sessions and not here.
+// Adds a hint to errors about names: code that the source calls may find its names only in its owner's sessions.
 template <typename F>
 void explain_names(F&& body) {
   try {
@@ -256,7 +261,7 @@ void explain_names(F&& body) {
   }
 }
 
-// Says in errors where code of the extension begins.
+// Marks in errors where code of the extension begins.
 class SourceMark {
  public:
   SourceMark() { pg::mark_source(&callback_); }

@@ -1,7 +1,14 @@
-// What: reads this controller's source: the table or view that it binds to the study when it approves.
-// Terms: complete record = no NULL in a used column or identifier part; the others are dropped and counted.
-// Invariants: one REPEATABLE READ READ ONLY transaction under the approver's identity (restricted), over when
-//             read_source returns or throws: no snapshot and no lock stays. Main thread, before the first network byte.
+// Reads this controller's source: the table or view that it bound to the study when it approved.
+//
+// Terms
+// A complete record has no NULL in a used column or identifier part. Other records are dropped and counted.
+//
+// Invariants
+// read_source uses one REPEATABLE READ READ ONLY transaction under the approver's identity (restricted). It is over
+// when read_source returns or throws: no snapshot and no lock remains.
+//
+// Threads
+// Main thread only, before the first byte is sent to a peer.
 #pragma once
 #include <functional>
 
@@ -10,21 +17,21 @@
 
 namespace pgmpc {
 
-// ServerError (pg/guard.h) with the server's SQLSTATE when the source cannot be read.
+// Reads the complete records. ServerError (pg/guard.h) with the server's SQLSTATE when the source cannot be read.
 Source read_source(const Json& job, const Spec& spec);
 
-// What is read: a relation, the columns of the identifier, and the role whose rights it is read with.
+// What to read: a relation, the columns of the identifier, and the role whose rights are used (oids).
 struct BoundSource {
   unsigned int relation = 0;
   std::vector<std::string> identifier;
   unsigned int approver = 0;
 };
 
-// Told every part of an identifier as it was read, in UTF-8, and what its form says.
+// Called for every part of an identifier: as it was read, in UTF-8, and the verdict of its form.
 using SeePart = std::function<void(std::size_t part, ByteView text, Refusal refusal)>;
 
-// The same records and, marked, those with a missing value in a column, in the transaction of the caller, handed over
-// part by part and then cleansed.
+// Reads the same records in the caller's transaction and, marked, those with a missing value in a column. Hands them
+// over in parts, which are then cleansed.
 void scan_source(const BoundSource& bound, const IdentifierSpec& identifier, const std::vector<std::string>& columns,
                  const std::function<void(const Source& part)>& take, const SeePart& see = nullptr);
 

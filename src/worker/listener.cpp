@@ -1,4 +1,4 @@
-// What: the listener (listener.h).
+// Implements the listener.
 #include "worker/listener.h"
 
 #include <sys/resource.h>
@@ -11,7 +11,7 @@
 namespace pgmpc {
 namespace {
 
-constexpr std::chrono::milliseconds kOpenPause{2000};  // until port and certificate are tried again
+constexpr std::chrono::milliseconds kOpenPause{2000};  // between two attempts to load the certificate or open the port
 
 std::vector<std::string> addresses_of(const std::string& list) {
   std::vector<std::string> addresses;
@@ -26,9 +26,10 @@ std::vector<std::string> addresses_of(const std::string& list) {
   return addresses;
 }
 
-// How many strangers may be connected: many, as one without a whole hello costs only a descriptor and a flood that
-// finds room waits for its deadline instead of coming again and again; at most half of the descriptors, for which the
-// soft limit (often 1024) is raised as far as the system allows and this needs. The server's own files take few.
+// Returns how many unauthenticated connections are allowed. The number is large, because one without a complete hello
+// holds only a descriptor, and a flood that finds room waits for its deadline instead of reconnecting. It is at most
+// half of the descriptors. The soft limit on them (often 1024) is raised as far as this needs and the system allows.
+// The server's own files take few.
 std::size_t room_for_strangers() {
   constexpr rlim_t kStrangers = 2048;
   rlimit limit{};

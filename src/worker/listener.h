@@ -1,7 +1,11 @@
-// What: the listener of a node: HTTPS server and router in one event loop, with the settings of this node.
-// Terms: idle = certificate, key or address do not work yet; the cause is logged once, and the listener tries again by
-//        itself, or at once when the configuration is loaded again.
-// Invariants: no database; holds no secret but the TLS key; problems of the settings never end the process.
+// Runs the listener of a node: HTTPS server and router in one event loop, with the settings of this node.
+//
+// Errors
+// Problems of the settings never end the process. While certificate, key or address do not work, the cause is logged
+// once. The listener tries again by itself, and at once when the configuration is reloaded.
+//
+// Security
+// It uses no database, and holds no secret except the TLS key.
 #pragma once
 #include <memory>
 #include <string>
@@ -18,7 +22,7 @@ class Listener {
   Listener() { open(); }
   EventLoop& loop() { return loop_; }
   void latch_was_set() {}
-  // Reads certificate, key and ca_file again; opens the port if that has not worked so far.
+  // Reads certificate, key, ca_file and crl_file again. Opens the port if that has not worked so far.
   void settings_changed();
 
  private:

@@ -1,10 +1,10 @@
-// What: JSON objects as frames, replies and faults (message.h).
+// Implements JSON objects as frames, replies and faults.
 #include "worker/message.h"
 
 namespace pgmpc {
 
 Bytes to_frame(const Json& object) {
-  // Text of the server may be in any encoding; invalid UTF-8 must not end a worker.
+  // Text of the server may have any encoding. Invalid UTF-8 must not end a worker.
   std::string text = object.dump(-1, ' ', false, Json::error_handler_t::replace);
   return Bytes(text.begin(), text.end());
 }

@@ -1,7 +1,10 @@
-// What: the JSON objects on the coordinator's socket and between coordinators.
-// Terms: reply = {"ok": ...} or {"error": {"sqlstate","message","detail","hint"}}.
-// Invariants: parsing throws Error(protocol_violation) for anything but one JSON object; what comes from a peer is
-//             bounded by the transport before it is parsed.
+// Encodes the JSON objects on the coordinator's socket and between coordinators.
+//
+// Terms
+// A reply is {"ok": ...} or {"error": {"sqlstate","message","detail","hint"}}.
+//
+// Invariants
+// The transport bounds the size of what a peer sends before it is parsed.
 #pragma once
 #include <nlohmann/json.hpp>
 
@@ -16,17 +19,18 @@ inline constexpr char kPrivateDirectory[] = "pg_mpc";
 inline constexpr char kCoordinatorSocket[] = "pg_mpc/pgsql_tmp.coordinator";
 
 Bytes to_frame(const Json& object);
+// Error(protocol_violation) unless the frame is one JSON object.
 Json parse_object(ByteView frame);
-// The member as text; Error(protocol_violation) when it is missing or no string.
+// Returns the member as text. Error(protocol_violation) when it is missing or no string.
 std::string text_member(const Json& object, const char* key);
-// The same for a member that may be missing, and for a boolean one.
+// The same for a member that may be missing, and for boolean members.
 std::string text_member_or(const Json& object, const char* key, const char* otherwise);
 bool flag_member(const Json& object, const char* key);
 bool flag_member_or(const Json& object, const char* key, bool otherwise);
 
 Json ok_reply(Json value = true);
 Json error_reply(const pg::Fault& fault);
-// The value of "ok"; FaultError for "error", Error(protocol_violation) for anything else.
+// Returns the value of "ok". FaultError for "error", Error(protocol_violation) for anything else.
 Json value_of_reply(const Json& reply);
 pg::Fault fault_of_json(const Json& error);
 

@@ -1,4 +1,4 @@
-// What: the outbox (outbox.h).
+// Implements the outbox.
 #include "worker/outbox.h"
 
 #include <optional>
@@ -13,7 +13,7 @@ constexpr std::chrono::milliseconds kTimeout{15000};
 constexpr std::chrono::milliseconds kFirstRetry{200}, kLastRetry{15000};
 constexpr std::int64_t kMostVersions = 999999999;
 
-// The version of a study up to which the peer has it, when it answered that it misses some before the one proposed.
+// Returns the version of a study that the peer holds, when it answered that it misses some before the proposed one.
 std::optional<std::int64_t> held_version(const Json& reply) {
   const auto held = reply["ok"].find("held");
   if (held == reply["ok"].end()) return std::nullopt;
@@ -31,7 +31,7 @@ void Outbox::wake() {
 void Outbox::deliver() {
   for (tables::OutboxEntry& entry : tables::outbox_pending()) {
     Lane& lane = lanes_[entry.party];
-    if (lane.busy || lane.backoff.is_pausing()) continue;  // the entries of a peer are answered one by one
+    if (lane.busy || lane.backoff.is_pausing()) continue;  // a peer gets one message at a time
     lane.busy = true;
     peers_.control(entry.party, entry.message, kTimeout,
                    [this, party = entry.party, id = entry.id](const Json& reply) { answered(party, id, reply); });
@@ -44,7 +44,7 @@ void Outbox::answered(const std::string& party, const std::string& id, const Jso
   try {
     if (PeerClient::unreachable(reply)) return retry_later(party);
     if (reply.contains("error")) {
-      // The table keeps a message whose refusal passes, so it is sent again, but not at once.
+      // The table keeps a message whose refusal is temporary: it is sent again after a pause.
       const bool passing = reply.contains("passing");
       tables::outbox_refused(id, fault_of_json(reply["error"]), passing);
       if (passing) return retry_later(party);

@@ -1,9 +1,10 @@
-// What: delivery of the messages that SQL functions queued for peers (proposals, approvals, ...).
-// Invariants: a message is delivered at least once, per peer and study in the order of its id; a peer that cannot be
-//             reached is asked again with growing pauses, and so is one that refuses a message for a reason that
-//             passes: after a day messages of other studies go first (outbox_pending); after another refusal a peer
-//             gets the next message. Peers do not wait for each other. A peer that misses versions of a study gets
-//             them, in order, before the one that it refused.
+// Delivers the messages that SQL functions queued for peers (proposals, approvals and so on).
+//
+// Invariants
+// A message is delivered at least once, per peer and study in the order of its id. Peers do not wait for each other. A
+// peer that cannot be reached is tried again with growing pauses. So is one that refuses a message for a temporary
+// reason; after a day, messages of other studies go first (outbox_pending). After any other refusal the peer receives
+// the next message. A peer that misses versions of a study receives them, in order, before the version that it refused.
 #pragma once
 #include <map>
 #include <set>
@@ -18,7 +19,7 @@ namespace pgmpc {
 class Outbox {
  public:
   Outbox(EventLoop& loop, PeerClient& peers) : loop_(loop), peers_(peers) {}
-  // Something was queued or a peer may be back: look now. Throws when the tables cannot be read.
+  // Delivers now: something was queued, or a peer may be back. FaultError when the tables cannot be read.
   void wake();
   void look() { deliver(); }  // the same, but peers that did not answer keep their pauses
 

@@ -1,4 +1,4 @@
-// What: asking recipients what became of an attempt (outcomes.h).
+// Implements asking recipients what became of an attempt.
 #include "worker/outcomes.h"
 
 #include "pg/workers.h"
@@ -22,7 +22,7 @@ void Outcomes::wake() {
 }
 
 void Outcomes::ask() {
-  std::set<std::string> left;  // peers that would be asked what they have been asked in this turn
+  std::set<std::string> left;  // peers whose next question has been asked in this turn already
   try {
     for (const tables::OutboxEntry& question : tables::awaited_results()) {
       Lane& lane = lanes_[question.party];
@@ -40,7 +40,7 @@ void Outcomes::ask() {
     reading_.succeeded();
   } catch (...) {
     pg::log_warning("could not read which results this node awaits: " + pg::current_fault().message);
-    // Whom to ask is not known, so no turn of a peer would come back to it.
+    // It is not known whom to ask, so no answer of a peer would lead back here.
     reading_.pause(loop_, kFirstPause, kLastPause, [this] { ask(); });
   }
   for (const std::string& party : left)

@@ -1,8 +1,12 @@
-// What: asks recipients what became of attempts whose result this node may have missed, or has to hear of
-//       (extension/54_awaited_results.sql).
-// Terms: turn = the questions to one peer, one after the other.
-// Invariants: what has to be asked is in the tables and read again each time. What a turn has not settled is asked in
-//             the next one, after 50 ms at first, at least every 15 s.
+// Asks recipients what became of attempts whose result this node may have missed, or must learn of
+// (extension/54_awaited_results.sql).
+//
+// Terms
+// A turn is the questions to one peer, one after the other.
+//
+// Invariants
+// The questions are in the tables and read again each time. A question that a turn has not settled is asked again in
+// the next turn, at first after 50 ms, later at least every 15 s.
 #pragma once
 #include <functional>
 #include <map>
@@ -18,13 +22,13 @@ namespace pgmpc {
 class Outcomes {
  public:
   struct Hooks {
-    std::function<Json(const std::string& attempt)> own_result;  // null: none
+    std::function<Json(const std::string& attempt)> own_result;  // returns null when there is none
     std::function<void(const std::string& attempt, bool released)> decided;
   };
 
   Outcomes(EventLoop& loop, PeerClient& peers, Hooks hooks) : loop_(loop), peers_(peers), hooks_(std::move(hooks)) {}
 
-  // Something may have to be asked, or a peer may know more by now. Does not throw.
+  // Asks now: there may be a new question, or a peer may know more. Does not throw.
   void wake();
 
  private:
@@ -41,7 +45,7 @@ class Outcomes {
   PeerClient& peers_;
   Hooks hooks_;
   std::map<std::string, Lane> lanes_;  // by peer
-  Backoff reading_;                    // of the tables
+  Backoff reading_;                    // for reading the tables
 };
 
 }  // namespace pgmpc

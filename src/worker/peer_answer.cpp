@@ -1,3 +1,4 @@
+// Implements the check of a peer's reply and the quotation of its text.
 #include "worker/peer_answer.h"
 
 #include <algorithm>
@@ -11,8 +12,8 @@ namespace {
 constexpr std::size_t kMostCharacters = 300;
 constexpr char kPeerError[] = "MP008";  // pg/errcodes.h
 
-// What a node tells a peer: the codes of this product, and the classes of its checks and of its resources. Others could
-// make a client give up its connection (57), try again (40), or take an error for success (00, 01, 02).
+// True for SQLSTATEs that a node sends to a peer: the class of this product, and those of its checks and resources.
+// Others could make a client close its connection (57), try again (40) or take an error for success (00, 01, 02).
 bool honest_sqlstate(const std::string& state) {
   constexpr std::array<std::string_view, 8> kClasses = {"0A", "22", "42", "53", "54", "55", "58", "F0"};
   const auto valid = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); };
@@ -21,7 +22,7 @@ bool honest_sqlstate(const std::string& state) {
   return std::find(kClasses.begin(), kClasses.end(), state.substr(0, 2)) != kClasses.end();
 }
 
-// Refusals that say nothing about the message, also those of a node that is being set up.
+// True for refusals that do not depend on the message, also those of a node that is being set up.
 bool passing(const std::string& state) { return pg::is_temporary(state) || state == "55000" || state == "F0000"; }
 
 Json malformed(const std::string& party) {

@@ -1,22 +1,24 @@
-// What: what a peer answered, before anything of it is used or shown.
+// Checks what a peer answered before anything of it is used or shown.
 //
-// Security:
-// A peer is known, not trusted. Its text is shown as its own (party: "..."), at most 300 printable characters, without
-// its hint, which would read as this node's. Its SQLSTATE counts only if a node may honestly send it. Every member is
-// checked for its type, and what is wrong is MP004 naming the peer.
+// Security
+// A peer is known, not trusted. Its text is shown as a quotation (party: "..."), at most 300 printable characters. Its
+// hint is dropped, because it would read as this node's. Its SQLSTATE is kept only if a node may send it (otherwise
+// MP008). Every member is checked for its type; a violation is MP004 with the name of the peer.
 #pragma once
 #include "worker/message.h"
 
 namespace pgmpc {
 
-// Text of a peer as it is shown; empty when it said nothing.
+// Formats text of a peer for display; empty when there is none.
 std::string quoted(const std::string& party, std::string_view text);
 
-// A peer's reply as {"ok": object} or {"error": ...}, the latter in this node's words. "passing": true when the refusal
-// says nothing of the message, as the peer says, or when the reply was malformed: the message may be sent again.
+// Returns a peer's reply as {"ok": object} or {"error": ...}, the latter with this node's wording. The member
+// "passing" is true when the peer's refusal does not depend on the message, or when the reply was malformed. The
+// message may then be sent again.
 Json checked_reply(const std::string& party, const Json& reply);
 
-// read(ok value) of a checked reply; its protocol violations name the peer. FaultError when the reply is an error.
+// Calls read(ok value) of a checked reply; its protocol violations name the peer. FaultError when the reply is an
+// error.
 template <typename Read>
 auto read_answer(const std::string& party, const Json& reply, Read read) -> decltype(read(reply)) {
   const Json answer = value_of_reply(reply);

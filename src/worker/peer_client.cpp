@@ -1,4 +1,4 @@
-// What: calls to other nodes (peer_client.h).
+// Implements calls to other nodes.
 #include "worker/peer_client.h"
 
 #include "pg/guc.h"
@@ -14,7 +14,7 @@ Json unreachable_reply(const std::string& party, const std::string& cause) {
   return reply;
 }
 
-// The body of a 200 as an object, as it came; anything else as unreachable.
+// Returns the body of status 200 as an object, unchanged, and everything else as unreachable.
 Json reply_of(const std::string& party, const HttpResult& result) {
   if (result.status == 0) return unreachable_reply(party, result.error_cause);
   if (result.status == 503 || result.status == 502)
@@ -97,10 +97,10 @@ void PeerClient::ping(const std::string& party, std::chrono::milliseconds timeou
   const tables::KnownPeer* peer = callee(party, callback);
   if (peer == nullptr) return;
   Peer target = address_of(*peer);
-  // The first request opens the connection; the second one, on the open connection, is the round trip.
+  // The first request opens the connection. The second, on the open connection, measures the round trip.
   auto probe = std::make_shared<HttpClient>(loop_, identity_, trust_, 1);
   auto done = [this, probe, callback](const Json& reply) {
-    loop_.post([probe] {});  // not destroyed within its own callback
+    loop_.post([probe] {});  // keeps the client until its own callback has returned
     callback(reply);
   };
   probe->get(target, "/v1/ping", timeout, [probe = probe.get(), target, timeout, done](HttpResult first) {
@@ -114,7 +114,7 @@ void PeerClient::ping(const std::string& party, std::chrono::milliseconds timeou
       Json answer = reply_of(target.party, second);
       if (unreachable(answer)) return done(answer);
       Json found{{"round_trip_ms", elapsed}, {"clock_ahead_ms", nullptr}};
-      // A node of an older version does not say its time.
+    // A node of an older version does not send its time.
       if (const auto time = answer.find("time_ms"); time != answer.end() && time->is_number())
         found["clock_ahead_ms"] = time->get<double>() - (wall_clock_ms() - elapsed / 2);
       done(ok_reply(std::move(found)));

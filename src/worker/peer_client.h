@@ -1,6 +1,11 @@
-// What: what the coordinator says to other nodes over HTTPS, and the list of peers it knows.
-// Invariants: every call is answered exactly once, from the event loop; a failed transport is an error reply like any
-//             other (MP003 with its cause) that unreachable() tells apart from a peer's own refusal.
+// Sends the coordinator's requests to other nodes over HTTPS, and holds the list of peers.
+//
+// Invariants
+// Every call is answered exactly once, from the event loop.
+//
+// Errors
+// A failed transport is an error reply like any other (MP003 with its cause). unreachable() tells it from a refusal by
+// the peer.
 #pragma once
 #include <chrono>
 #include <functional>
@@ -20,23 +25,25 @@ class PeerClient {
 
   explicit PeerClient(EventLoop& loop) : loop_(loop) {}
 
-  // Reads certificate and key named by the settings; a problem is kept and becomes the answer of every call.
+  // Loads certificate and key that the settings name. A problem is kept. Without a loaded certificate, every call is
+  // answered with it.
   void load_identity();
   void set_peers(std::vector<tables::KnownPeer> peers);
   const std::map<std::string, tables::KnownPeer>& peers() const { return peers_; }
   const std::optional<pg::Fault>& identity_problem() const { return problem_; }
-  std::string identity_problem_text() const;  // with its reason; empty when there is none
+  std::string identity_problem_text() const;  // with its detail; empty when there is none
 
+  // Sends a control message. The reply is checked (worker/peer_answer.h).
   void control(const std::string& party, const Json& message, std::chrono::milliseconds timeout, Callback callback);
-  // {"ok":{"round_trip_ms": ..., "clock_ahead_ms": of the peer, against this node's, null: not told}} once the peer's
-  // listener has answered, on a new connection, under its pinned certificate and its name: connections that are open
-  // already say nothing about certificates changed since.
+  // Answers {"ok":{"round_trip_ms": ..., "clock_ahead_ms": ...}} once the peer's listener has answered under its pinned
+  // certificate and its name. clock_ahead_ms is the peer's clock minus this node's, null when the peer does not send
+  // its time. Uses a new connection, because open ones say nothing about certificates that have changed since.
   void ping(const std::string& party, std::chrono::milliseconds timeout, Callback callback);
 
   static bool unreachable(const Json& reply) { return reply.contains("unreachable"); }
 
  private:
-  // The peer to call; nullptr after an error has been posted to the callback.
+  // Returns the peer to call, or nullptr after an error was posted to the callback.
   const tables::KnownPeer* callee(const std::string& party, const Callback& callback);
 
   EventLoop& loop_;

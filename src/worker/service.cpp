@@ -1,4 +1,4 @@
-// What: listener and coordinator as services (service.h).
+// Implements listener and coordinator as services.
 #include "worker/service.h"
 
 #include "pg/workers.h"
@@ -8,7 +8,7 @@
 namespace pgmpc {
 namespace {
 
-// Signals, latch and the postmaster's death are looked at between two steps.
+// Longest busy-polling between two checks of signals, latch and the postmaster's death.
 constexpr std::chrono::microseconds kMostAwake{1000};
 
 void log_current(const char* what) { pg::log_warning(std::string(what) + ": " + pg::current_fault().message); }

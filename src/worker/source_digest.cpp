@@ -1,4 +1,4 @@
-// What: the digest of a source and the file of its key (source_digest.h).
+// Implements the digest of a source and the file of its key.
 #include "worker/source_digest.h"
 
 #include <fcntl.h>
@@ -22,7 +22,7 @@ Error key_problem(const std::string& what) {
                "Only the server's user must be able to read and write there.");
 }
 
-// The key, empty when there is no file yet.
+// Returns the key, empty when there is no file yet.
 SecretBytes read_key() {
   int fd = open(kKeyFile, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0 && errno == ENOENT) return {};
@@ -33,7 +33,7 @@ SecretBytes read_key() {
   return key;
 }
 
-// Written apart and then linked, so that nobody ever reads half a key and two sessions agree on one.
+// Writes a separate file and then links it, so that no one reads half a key and two sessions agree on one key.
 void make_key() {
   std::string fresh = std::string(kKeyFile) + "." + std::to_string(getpid());
   SecretBytes key(kKeySize);
@@ -63,7 +63,7 @@ void append_u64(SecretBytes& out, std::uint64_t value) {
   for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(value >> shift));
 }
 
-// The values, eight bytes each, then the parts of the identifier, each with its length.
+// Encodes the values, eight bytes each, and then the identifier, each part with its length.
 void encode_record(const Source& source, std::size_t record, SecretBytes& out) {
   out.clear();
   for (const SourceColumn& column : source.columns)
@@ -95,7 +95,7 @@ void require_approved_source(const Json& job, const Source& source) {
   SourceDigest digest;
   digest.add(source);
   if (to_hex(digest.finish()) == text_member(job.at("source"), "digest")) return;
-  const auto approved = job.at("source").find("records");  // the SQL of version 0.1.0 knows none
+  const auto approved = job.at("source").find("records");  // absent in the SQL of version 0.1.0
   const std::string counts =
       approved == job.at("source").end() || !approved->is_number_integer()
           ? ""

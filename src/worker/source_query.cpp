@@ -1,3 +1,4 @@
+// Implements the query that reads a source.
 #include "worker/source_query.h"
 
 // After the headers that are free of PostgreSQL.
@@ -38,15 +39,16 @@ Oid type_of(Oid relation, const std::string& column) {
   return type;
 }
 
-// A numeric that no float8 holds must not fail in the cast, whose message shows the value and not the column: it
-// becomes infinite, which the encoding refuses by the column's name (like NaN); the tiniest become 0.
+// Converts a numeric column without an error for a value outside of float8: the message of the cast would show the
+// value and not the column. Such a value becomes infinite, which the encoding refuses by the column's name (like NaN).
+// The smallest become 0.
 std::string float_expression(const std::string& column) {
   return "CASE WHEN " + column + " OPERATOR(pg_catalog.<) -1e308 OR " + column + " OPERATOR(pg_catalog.>) 1e308 " +
          "THEN 'infinity' WHEN pg_catalog.abs(" + column + ") OPERATOR(pg_catalog.<) 1e-300 THEN 0 ELSE " + column +
          "::pg_catalog.float8 END";
 }
 
-// The expression that makes a number of the column, and whether it is a 0/1 column.
+// Returns the expression that converts the column to a number. Sets whether it is a 0/1 column.
 std::string number_expression(Oid relation, SourceColumn& column) {
   Oid type = type_of(relation, column.name);
   char category = pg::call([&] {
@@ -65,7 +67,7 @@ std::string number_expression(Oid relation, SourceColumn& column) {
   return name + cast + "::pg_catalog.float8";
 }
 
-// The text of a part, the same under every setting (pg/fixed_settings.h), and what kind of text it is.
+// Returns the text of a part, the same under every setting (pg/fixed_settings.h). Sets what kind of text it is.
 std::string part_expression(Oid relation, const std::string& part, PartType& type) {
   const Oid declared = type_of(relation, part);
   const Oid base = pg::call([&] { return getBaseType(declared); });
@@ -83,7 +85,7 @@ std::string part_expression(Oid relation, const std::string& part, PartType& typ
     case FLOAT4OID:
     case FLOAT8OID:
       type = PartType::number;
-      // By way of text: the cast from float8 rounds to 15 digits, a number of 16 would become that of another person.
+      // Through text: the cast from float8 rounds to 15 digits, so that 16 digits could become another person's number.
       return "pg_catalog.trim_scale(" + name + "::pg_catalog.text::pg_catalog.numeric)::pg_catalog.text";
     case DATEOID:
     case TIMESTAMPOID:

@@ -1,5 +1,5 @@
-// The query that reads a source: every column as a float8, every part of the identifier as text, the same under every
-// setting (pg/fixed_settings.h). Everything in it is qualified; names are quoted.
+// Builds the query that reads a source: every column as float8 and every part of the identifier as text, the same under
+// every setting (pg/fixed_settings.h). Everything in it is schema-qualified, and names are quoted.
 #pragma once
 #include <string>
 #include <vector>
@@ -9,8 +9,8 @@
 
 namespace pgmpc {
 
-// Sets which columns are boolean, and what kind of text each part is. Error naming the column that does not exist or is
-// neither numeric nor boolean.
+// Sets which columns are boolean, and what kind of text each part is. Error(undefined_object) names a column that does
+// not exist, Error(data_exception) one that is neither numeric nor boolean.
 std::string source_query(unsigned int relation, std::vector<SourceColumn>& columns,
                          const std::vector<std::string>& parts, std::vector<PartType>& types);
 

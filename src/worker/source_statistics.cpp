@@ -1,4 +1,4 @@
-// What: the planner's hooks for statistics (source_statistics.h). Server code: no C++ object lives here.
+// Implements the planner's hooks for statistics. Server code: no C++ object with a destructor is used here.
 #include "worker/source_statistics.h"
 
 #include "pg/compat.h"
@@ -23,7 +23,7 @@ extern "C" {
 namespace pgmpc {
 namespace {
 
-// A copy of the row, or nullptr.
+// Returns a copy of the row, or nullptr.
 HeapTuple read_statistics(Oid relation, AttrNumber number, bool inherited) {
   ScanKeyData keys[3];
   ScanKeyInit(&keys[0], Anum_pg_statistic_starelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
@@ -47,7 +47,7 @@ bool statistics_of(PlannerInfo* root, RangeTblEntry* entry, AttrNumber number, V
   if (entry->rtekind != RTE_RELATION) return false;
   variable->statsTuple = read_statistics(entry->relid, number, entry->inh);
   variable->freefunc = forget;
-  // Stricter than the server: through a view only leakproof operators look at the values.
+  // Stricter than the server: through a view, only leakproof operators may use the values.
   variable->acl_ok =
       entry->securityQuals == NIL && pg_class_aclcheck(entry->relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
   return true;
@@ -56,11 +56,11 @@ bool statistics_of(PlannerInfo* root, RangeTblEntry* entry, AttrNumber number, V
 bool statistics_of_index(PlannerInfo*, Oid index, AttrNumber number, VariableStatData* variable) {
   variable->statsTuple = read_statistics(index, number, false);
   variable->freefunc = forget;
-  variable->acl_ok = false;  // only leakproof operators look at the values: an estimate less, no privilege to judge
+  variable->acl_ok = false;  // only leakproof operators use the values; costs an estimate, needs no privilege check
   return true;
 }
 
-// 0: the server looks by itself, and finds nothing either.
+// Returns 0 when there is no row. The server then looks itself, and finds none either.
 int32 width_of(Oid relation, AttrNumber number) {
   HeapTuple row = read_statistics(relation, number, false);
   if (!HeapTupleIsValid(row)) return 0;
@@ -69,7 +69,7 @@ int32 width_of(Oid relation, AttrNumber number) {
   return width;
 }
 
-// The planner reads the rows that the relation's entry lists.
+// The planner uses the statistics that the relation's cache entry lists.
 void hide_extended_statistics(Oid relation) {
   Relation entry = relation_open(relation, AccessShareLock);
   list_free(entry->rd_statlist);

@@ -1,4 +1,4 @@
-// What: starting and joining attempts (starter.h).
+// Implements starting and joining of attempts.
 #include "worker/starter.h"
 
 #include "base/rng.h"
@@ -25,7 +25,7 @@ std::string random_id() {
 
 Json started(const std::string& attempt) { return {{"attempt", attempt}}; }
 
-// The id is part of a file name: 32 lower-case hexadecimal digits, nothing else.
+// Returns the id, which is part of a file name: exactly 32 lower-case hexadecimal digits.
 std::string attempt_of(const Json& message) {
   std::string id = text_member(message, "attempt");
   Bytes bytes = from_hex(id);
@@ -34,8 +34,8 @@ std::string attempt_of(const Json& message) {
   return id;
 }
 
-// A message without a version comes from a node that speaks version 1. Told before anything else: what the other node
-// says may mean something else in its version.
+// A message without a version comes from a node with protocol version 1. Checked first, because the other members may
+// have another meaning in another version.
 void require_same_protocol(const std::string& party, const Json& message) {
   const auto named = message.find("protocol");
   const std::string spoken = named == message.end() ? "1" : named->is_number_integer() ? named->dump() : "unknown";
@@ -49,8 +49,9 @@ void require_same_protocol(const std::string& party, const Json& message) {
 
 std::string own_name() { return std::string("party ") + guc::party(); }
 
-// Runs what a peer asked for. Why this node cannot do it may name its sources, its roles, its other studies and their
-// parties: that goes into its own log. The peer gets one of two fixed texts: a limit, or anything else.
+// Runs what a peer asked for. The reason why this node cannot do it may name its sources, roles, other studies and
+// their parties, so it goes only to this node's log. The peer receives one of two fixed texts: a limit, or anything
+// else.
 template <typename F>
 auto hide_reason(const std::string& study, F&& body) -> decltype(body()) {
   try {
@@ -90,7 +91,7 @@ struct Starter::Operation {
   void take(Json given) {
     job = std::move(given);
     digest = text_member(job, "digest");
-    data = text_member_or(job, "data", "");  // the SQL of the version before knows none
+    data = text_member_or(job, "data", "");  // the SQL of the previous version has none
   }
   bool third_party() const { return text_member(job, "role") == "third_party"; }
   std::string third_party_name() const {
@@ -129,7 +130,8 @@ void Starter::begin(const std::string& study, RunKind kind, Done done) {
   operation->kind = kind;
   operation->take(tables::start_job(study));
   operation->deadline = Clock::now() + kReadyPatience;
-  // By hand, a controller needs the third party (it gives out the attempt), the third party needs nobody.
+  // In step-by-step mode, a controller needs the third party, which gives out the attempt; the third party needs
+  // nobody.
   for (const Json& peer : operation->job.at("peers"))
     if (!kind.manual || (!operation->third_party() && peer.at("index") == 2))
       operation->ready[text_member(peer, "party")] = false;
@@ -138,7 +140,7 @@ void Starter::begin(const std::string& study, RunKind kind, Done done) {
   guarded(operation, [&] { ask_ready(operation); });
 }
 
-// Runs a continuation: what it throws ends the operation with that error.
+// Runs a continuation. An exception ends the operation with that error.
 void Starter::guarded(OperationPtr operation, const std::function<void()>& body) {
   if (operation->given_up) return;
   try {
@@ -208,7 +210,7 @@ void Starter::round_over(OperationPtr operation) {
   if (Clock::now() >= operation->deadline) return end(operation, error_reply(operation->reason));
   loop_.after(kReadyPause, [this, operation] {
     guarded(operation, [&] {
-      // What was still on its way to this node may have come meanwhile: approvals, and what they commit to.
+      // Messages to this node may have arrived meanwhile: approvals, and what they commit to.
       if (book_.in_force(operation->study) == nullptr) operation->take(tables::start_job(operation->study));
       ask_ready(operation);
     });
@@ -259,14 +261,14 @@ void Starter::launch(OperationPtr operation, const std::string& attempt) {
   start_controllers(operation, attempt);
 }
 
-// The third party may run its engine already: it must not wait for one that could not start here.
+// Cancels the attempt at the peers: the third party's engine may run already, and must not wait for this one.
 void Starter::withdraw(const Operation& operation, const std::string& attempt) {
   Json message{{"type", "cancel"}, {"study", operation.study}, {"attempt", attempt}, {"reason", "failed"}};
   for (const Json& peer : operation.job.at("peers"))
     peers_.control(text_member(peer, "party"), message, kCallTimeout, [](const Json&) {});
 }
 
-// Starts the engines of the parties that do not have the attempt yet: all but this node and the third party.
+// Starts the engines of the parties that do not have the attempt yet: all except this node and the third party.
 void Starter::start_controllers(OperationPtr operation, const std::string& attempt) {
   Json order{{"type", "start"},
              {"protocol", kProtocolVersion},
@@ -299,8 +301,8 @@ void Starter::start_controllers(OperationPtr operation, const std::string& attem
   }
 }
 
-// The job of this node for a study that a peer wants to run. The peer gets what the question "ready?" answers, to a
-// party of the study only; anything else that stands in the way is this node's own business.
+// Returns the job of this node for a study that a peer wants to run. A peer that is no party of the study, or asks for
+// other terms, gets the answer to the question "ready". Every other reason is hidden.
 Json Starter::agreed_job(const std::string& party, const Json& message) {
   std::string study = text_member(message, "study");
   require_same_protocol(party, message);
@@ -318,7 +320,7 @@ Json Starter::agreed_job(const std::string& party, const Json& message) {
   });
 }
 
-// What this node says to a peer that has entered the attempt.
+// Answers a peer that has entered the attempt.
 Json Starter::entered(Attempt& attempt, const std::string& party, const std::string& life) {
   attempt.joined.insert(party);
   attempt.lives[party] = life;
@@ -331,8 +333,8 @@ void Starter::note_peer(const std::string& attempt, const std::string& party, co
   if (Attempt* known = book_.find(attempt)) known->lives[party] = life;
 }
 
-// True when the party has been given the attempt in force here but cannot be in it any more. That it was only told of
-// the attempt does not count: its own request may have been on its way then.
+// True when the party received the attempt in force here but cannot be in it any more. That this node only sent it the
+// attempt does not count: the party's own request may have been under way then.
 bool Starter::lost(const Attempt& known, const std::string& party, const Json& message) {
   return known.joined.contains(party) || text_member_or(message, "ended", "") == known.id;
 }

@@ -1,10 +1,14 @@
-// What: how an attempt begins: readiness, arbitration, launching the engines of all three parties.
-// Terms: start = automatic mode, one party starts all three engines; join = manual mode, each party starts its own
-//        engine by mpc.prepare; arbitration = the third party's coordinator decides which attempt id is in force when
-//        several parties begin at once; operation = one start or join that waits for answers of peers.
-// Invariants: engines start only after every peer that is needed has said that it is ready for the same digest;
-//             a party that asks again after it asked for the attempt in force, or that names it as ended, has lost its
-//             engine, so it gets a new attempt.
+// Begins attempts: readiness, arbitration, and the launch of the engines of all three parties.
+//
+// Terms
+// start: automatic mode; one party starts all three engines.
+// join: step-by-step mode; each party starts its own engine by mpc.prepare.
+// arbitration: the third party's coordinator decides which attempt id is in force when several parties begin at once.
+// operation: one start or join that waits for answers of peers.
+//
+// Invariants
+// Engines start only after every peer that is needed has said that it is ready for the same digest. A party that asks
+// again for an attempt that it has entered, or names it as ended, has lost its engine; it receives a new attempt.
 #pragma once
 #include <functional>
 #include <map>
@@ -24,18 +28,18 @@ class Starter {
 
   Starter(EventLoop& loop, AttemptBook& book, PeerClient& peers);
 
-  // Of this coordinator (attempts.h).
+  // Incarnation id of this coordinator (attempts.h).
   const std::string& life() const { return life_; }
 
-  // For a backend of this node: a study, or its rehearsal. `done` gets {"ok":{"attempt": ...}} or an error, perhaps
-  // later.
+  // Starts a study, or its rehearsal, for a backend of this node. `done` receives {"ok":{"attempt": ...}} or an error,
+  // perhaps later.
   void start(const std::string& study, bool rehearsal, Done done);
-  // First step by hand: `done` as above once this node's engine has been started.
+  // First step of step-by-step mode: `done` is called as above once this node's engine has been started.
   void prepare(const std::string& study, Done done);
-  // True when there was an operation to give up; its callers get 57014.
+  // Ends the operation of the study. True when there was one; its callers receive 57014.
   bool give_up(const std::string& study);
 
-  // From a peer's coordinator: the attempt in force here and this life, as {"attempt": ..., "life": ...}.
+  // For a peer's coordinator: return {"attempt": ..., "life": ...}, the attempt in force and this incarnation id.
   Json peer_starts(const std::string& party, const Json& message);
   Json peer_joins(const std::string& party, const Json& message);
 

@@ -1,4 +1,4 @@
-// What: the coordinator's SQL (tables.h). Everything is schema-qualified: the session has no search_path of its own.
+// Implements the coordinator's SQL. Everything is schema-qualified, because the session has no search_path of its own.
 #include "worker/tables.h"
 
 #include "pg/spi.h"
@@ -29,7 +29,7 @@ bool has_function(const std::string& signature) {
   return query("SELECT pg_catalog.to_regprocedure($1)::pg_catalog.text", {signature})[0][0].has_value();
 }
 
-// Rows of an id, a party and the message to it.
+// Returns rows of an id, a party and the message to it.
 std::vector<OutboxEntry> entries_of(const char* sql) {
   std::vector<OutboxEntry> entries;
   for (auto& row : query(sql)) entries.push_back({text_of(row[0]), text_of(row[1]), Json::parse(text_of(row[2]))});
@@ -118,7 +118,7 @@ void attempt_promised(const std::string& study, const std::string& attempt) {
 
 void attempt_computed(const std::string& attempt) { query("SELECT mpc_internal.attempt_computed($1)", {attempt}); }
 
-// As the SQL of version 0.2.0 and before takes it, which knows studies with one penalised analysis only.
+// Converts a result for the SQL of version 0.2.0 and before, which stores one penalised analysis only.
 static Json old_result(const Json& result) {
   Json old{{"matched", result.at("matched")},
            {"coefficients", Json::array()},

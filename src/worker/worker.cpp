@@ -1,4 +1,4 @@
-// What: registration of the static workers (worker.h).
+// Registers the static workers.
 #include "worker/worker.h"
 
 #include "pg/compat.h"

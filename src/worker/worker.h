@@ -1,9 +1,9 @@
-// What: what module.cpp needs to know of the background workers.
+// Declares what module.cpp needs of the background workers.
 #pragma once
 
 namespace pgmpc::worker {
 
-// Registers the static workers when the server preloads pg_mpc; nothing otherwise, nor in a binary upgrade.
+// Registers the static workers while the server preloads pg_mpc. No effect otherwise, nor in a binary upgrade.
 void Init();
 
 }  // namespace pgmpc::worker

@@ -1,7 +1,9 @@
-// What: the main functions of the static workers: signals, the wait loop, and nothing else.
-// Invariants: no C++ object lives in these frames, so interrupts may end the process at any CHECK_FOR_INTERRUPTS; the
-//             event loop is nested in the WaitEventSet by its one descriptor, so latch, postmaster death and sockets
-//             are waited for together; exit code 1 makes the postmaster start the worker again.
+// Defines the main functions of the static workers: signals and the wait loop.
+//
+// Invariants
+// No C++ object with a destructor exists in these frames, so interrupts may end the process at any
+// CHECK_FOR_INTERRUPTS. The event loop is nested in the WaitEventSet by its one descriptor, so that latch, postmaster
+// death and sockets are awaited together. Exit code 1 makes the postmaster start the worker again.
 #include "pg/compat.h"
 #include "pg/fixed_settings.h"
 #include "pg/guc.h"
@@ -76,7 +78,7 @@ void pg_mpc_listener_main(Datum argument) {
 void pg_mpc_coordinator_main(Datum argument) {
   prepare_signals();
   BackgroundWorkerInitializeConnection(pgmpc::guc::database(), NULL, 0);
-  // A session that holds a lock must not stop the node: the request fails and is tried again.
+  // A session that holds a lock must not block the node: the request fails and is tried again.
   SetConfigOption("lock_timeout", "5s", PGC_SUSET, PGC_S_OVERRIDE);
   pgmpc::pg::fix_settings_of_worker();
   pgstat_report_activity(STATE_IDLE, NULL);
