@@ -34,11 +34,11 @@ FpVector times(FpVector values, int factor) {
   return values;
 }
 
-class Doublings {
+class ChebyshevInverse {
  public:
-  Doublings(const Fixed& fixed, std::uint32_t id, const FpVector& triangle, const FpVector& bits, double most,
-            double least, int scale = 0)
-      : fixed_(fixed), id_(id), scale_(scale), steps_(doublings(most, least)) {
+  ChebyshevInverse(const Fixed& fixed, std::uint32_t id, const FpVector& triangle, const FpVector& bits, double most,
+                   double least, int scale = 0)
+      : fixed_(fixed), id_(id), scale_(scale), steps_(chebyshev_steps(most, least)) {
     while (triangle_size(d_) < triangle.size()) ++d_;
     square_ = 2 * fixed.bits + 1;
     // cA, and c^2 A with the first factor over 2^scale, are shifts of one opening.
@@ -56,7 +56,7 @@ class Doublings {
     bits_ = truncated(fixed.session, opened, 0, triangle.size(), bits.size());
   }
 
-  NearInverse run(const CancelToken& cancel) {
+  ApproximateInverse run(const CancelToken& cancel) {
     const std::size_t half = triangle_size(d_);
     const Stretch squares[] = {{half, square_}};
     if (steps_.size() > 1) {
@@ -105,7 +105,7 @@ class Doublings {
   std::uint32_t id_;
   int scale_;
   std::size_t d_ = 0;
-  std::vector<Doubling> steps_;
+  std::vector<ChebyshevStep> steps_;
   int square_;
   Residual p_;
   Matrix x_;
@@ -113,11 +113,11 @@ class Doublings {
 };
 }  // namespace
 
-std::vector<Doubling> doublings(double most, double least) {
+std::vector<ChebyshevStep> chebyshev_steps(double most, double least) {
   const double c = std::ldexp(1.0, -start_shift(most));
   double residual = std::max(std::fabs(1 - c * least), std::fabs(1 - c * most));
   double size = c;  // of X: a step multiplies it by 2a at most
-  std::vector<Doubling> out;
+  std::vector<ChebyshevStep> out;
   do {
     const auto next = [&](int factor) { return next_residual(residual, static_cast<double>(factor) / kFactorOne); };
     int best = kFactorOne;
@@ -126,25 +126,25 @@ std::vector<Doubling> doublings(double most, double least) {
     residual = next(best);
     size = std::min(size * 2 * best / kFactorOne, (1 + residual) / least);
     out.push_back({best, static_cast<int>(std::ceil(std::log2(size)))});
-  } while (residual > kNear);
+  } while (residual > kInverseError);
   return out;
 }
 
-NearInverse near_inverse(const Fixed& fixed, std::uint32_t id, const FpVector& triangle, const FpVector& bits,
-                         double most, double least, const CancelToken& cancel) {
-  return Doublings(fixed, id, triangle, bits, most, least).run(cancel);
+ApproximateInverse approximate_inverse(const Fixed& fixed, std::uint32_t id, const FpVector& triangle,
+                                       const FpVector& bits, double most, double least, const CancelToken& cancel) {
+  return ChebyshevInverse(fixed, id, triangle, bits, most, least).run(cancel);
 }
 
-Matrix near_inverse(const Fixed& fixed, std::uint32_t id, const Matrix& gram, double shift, double least,
-                    const CancelToken& cancel) {
-  return near_inverse(fixed, id, gram, shift, static_cast<double>(gram.size) + shift, least, 0, cancel);
+Matrix approximate_inverse(const Fixed& fixed, std::uint32_t id, const Matrix& gram, double shift, double least,
+                           const CancelToken& cancel) {
+  return approximate_inverse(fixed, id, gram, shift, static_cast<double>(gram.size) + shift, least, 0, cancel);
 }
 
-Matrix near_inverse(const Fixed& fixed, std::uint32_t id, const Matrix& gram, double shift, double most, double least,
-                    int scale, const CancelToken& cancel) {
+Matrix approximate_inverse(const Fixed& fixed, std::uint32_t id, const Matrix& gram, double shift, double most,
+                           double least, int scale, const CancelToken& cancel) {
   Matrix a = gram.clone();
   for (std::size_t j = 0; j < a.size; ++j) a(j, j) += fixed.constant(shift);
-  return Doublings(fixed, id, upper(a), {}, most, least, scale).run(cancel).matrix;
+  return ChebyshevInverse(fixed, id, upper(a), {}, most, least, scale).run(cancel).matrix;
 }
 
 }  // namespace pgmpc

@@ -133,8 +133,8 @@ InverseRoots inverse_roots(const Fixed& fixed, std::uint32_t id, std::span<const
   return out;
 }
 
-NearCorrelation near_correlation(const Fixed& fixed, const FpVector& covariance, const FpVector& root,
-                                 std::size_t attributes) {
+ApproximateCorrelation approximate_correlation(const Fixed& fixed, const FpVector& covariance, const FpVector& root,
+                                               std::size_t attributes) {
   Session& s = fixed.session;
   const std::size_t d = attributes, columns = root.size();
   FpVector roots, values;
@@ -160,7 +160,7 @@ Standardised selected(const Standardised& all, std::span<const std::size_t> colu
     out.root.push_back(all.root[from]);
     out.sd.push_back(all.sd[from]);
     out.varies.push_back(all.varies[from]);
-    out.variance_faults.push_back(all.variance_faults[from]);
+    out.variance_violations.push_back(all.variance_violations[from]);
     for (std::size_t j = i; j < columns.size(); ++j) {
       const auto [low, high] = std::minmax(from, columns[j]);
       out.covariance.push_back(all.covariance[diagonal(low, d) + high - low]);
@@ -219,7 +219,7 @@ PairSteps pair_steps(const TwoValued& two_valued, const FpVector& products, std:
 }  // namespace
 
 Standardised standardise(const Fixed& fixed, const Moments& moments, const TwoValued& two_valued,
-                         const NearRoots& near_roots) {
+                         const ApproximateRoots& approximate_roots) {
   Session& s = fixed.session;
   const std::size_t d = moments.mean.size(), two = two_valued.columns.size();
   const Fp factor = fixed.constant(std::ldexp(1.0, moments.log_rows) / static_cast<double>(moments.rows));
@@ -240,11 +240,11 @@ Standardised standardise(const Fixed& fixed, const Moments& moments, const TwoVa
   FpVector variance(d);
   for (std::size_t i = 0; i < d; ++i) variance[i] = out.covariance[diagonal(i, d)];
   InverseRoots near = spline(fixed, 0, variance);
-  if (near_roots) near_roots(out.covariance, near.root);
+  if (approximate_roots) approximate_roots(out.covariance, near.root);
   correct(fixed, 0, variance, near.root);
   out.varies = std::move(near.varies);
-  out.variance_faults.resize(d);
-  for (std::size_t i = 0; i < d; ++i) out.variance_faults[i] = near.between[i] + near.above[i];
+  out.variance_violations.resize(d);
+  for (std::size_t i = 0; i < d; ++i) out.variance_violations[i] = near.between[i] + near.above[i];
   // The Newton step y + y e / 2 takes place in the rounds of the correlations. A correlation becomes
   // C_ij y_i y_j (1 + (e_i + e_j) / 2), without e_i e_j / 4 < 2^-40, and a deviation v y (1 + e / 2). Where y is 0, e is
   // 1 and all products are 0. The same rounds convert roots, deviations and covariances of two-valued columns to local

@@ -38,12 +38,12 @@ struct TwoValued {
 
 // Figures of the columns in local units, also for two-valued columns.
 struct Standardised {
-  Matrix correlation;        // of all columns, F bits, ones on the diagonal
-  FpVector root;             // 1/sd in local units, F bits
-  FpVector sd;               // sd in local units, F bits
-  FpVector covariance;       // upper triangle, F bits
-  FpVector varies;           // 0/1 per column: 1 if it has a variance
-  FpVector variance_faults;  // 0/1 per column: 1 if its variance is above the range, or below it and not constant
+  Matrix correlation;            // of all columns, F bits, ones on the diagonal
+  FpVector root;                 // 1/sd in local units, F bits
+  FpVector sd;                   // sd in local units, F bits
+  FpVector covariance;           // upper triangle, F bits
+  FpVector varies;               // 0/1 per column: 1 if it has a variance
+  FpVector variance_violations;  // 0/1 per column: 1 if its variance is above the range, or below it and not constant
 };
 
 // 1/sqrt of secret values in [2^-12, 2^10), 0 outside of that range.
@@ -67,28 +67,28 @@ Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, Fp
 InverseRoots inverse_roots(const Fixed& fixed, std::uint32_t id, std::span<const Fp> values);
 
 // Called with the covariance and with roots within 2.3 %, 8 rounds before the correlations are complete.
-using NearRoots = std::function<void(const FpVector& covariance, const FpVector& root)>;
+using ApproximateRoots = std::function<void(const FpVector& covariance, const FpVector& root)>;
 
 // Computes the figures in 12 rounds. The bounds follow from |x| <= 2^6, so the precheck may run at the same time.
-// Moments of two-valued columns are those of 0 and 1, and so are the arguments of near_roots. Correlations do not
+// Moments of two-valued columns are those of 0 and 1, and so are the arguments of approximate_roots. Correlations do not
 // depend on the step.
 Standardised standardise(const Fixed& fixed, const Moments& moments, const TwoValued& two_valued = {},
-                         const NearRoots& near_roots = {});
+                         const ApproximateRoots& approximate_roots = {});
 
 // Returns means over the joined rows in local units, kMeanBits: the owner's plus the joined one. At most one round.
 FpVector joined_means(const Fixed& fixed, const Moments& moments, const FpVector& owners, const TwoValued& two_valued);
 
 // Covariances of the attributes times two such roots: correlations within 5 %, as if the columns had other units. The
-// eigenvalues of the matrix are below near_most.
-struct NearCorrelation {
+// eigenvalues of the matrix are below approximate_most.
+struct ApproximateCorrelation {
   Matrix matrix;           // F bits
   FpVector root_products;  // upper triangle, kRootProductBits
 };
 inline constexpr int kRootProductBits = 28;
-inline double near_most(std::size_t attributes) { return 1.05 * static_cast<double>(attributes); }
+inline double approximate_most(std::size_t attributes) { return 1.05 * static_cast<double>(attributes); }
 // Computes it for the first `attributes` columns, in two rounds.
-NearCorrelation near_correlation(const Fixed& fixed, const FpVector& covariance, const FpVector& root,
-                                 std::size_t attributes);
+ApproximateCorrelation approximate_correlation(const Fixed& fixed, const FpVector& covariance, const FpVector& root,
+                                               std::size_t attributes);
 
 // Returns the figures of some of the columns, in the order given.
 Standardised selected(const Standardised& all, std::span<const std::size_t> columns);

@@ -66,8 +66,8 @@ class Analysis {
   virtual nlohmann::json filled() const = 0;
   virtual bool needs_outcome() const = 0;
   virtual ComparisonKind comparison() const = 0;
-  virtual std::size_t problems() const { return 1; }  // that are solved side by side
-  virtual bool needs_near() const { return false; }   // SharedFigures::near()
+  virtual std::size_t problems() const { return 1; }          // that are solved side by side
+  virtual bool needs_approximation() const { return false; }  // SharedFigures::near()
 
   // Against disclosure.model_budget, and released numbers of each of these models, for so many attributes.
   virtual std::int64_t models() const = 0;

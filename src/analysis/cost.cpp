@@ -41,16 +41,16 @@ void add_setup(Openings& o, const PlannedStudy& study, int bits) {
   o.add(pairs, 2 * bits + 1);
 }
 
-// The rules over the joint design (design.h).
+// The rules over the joint design (joint_design.h).
 void add_design(Openings& o, const PlannedStudy& study, double d, int bits) {
   const RowRules& rules = study.rules;
   if (!checks_design(rules)) return;
   const double pairs = d * (d + 1) / 2;
   const auto attributes = static_cast<std::size_t>(d);
-  const double shift = design_shift(attributes, rules.max_vif), most = near_most(attributes) + shift;
+  const double shift = design_shift(attributes, rules.max_vif), most = approximate_most(attributes) + shift;
   const int scale = design_scale(attributes, rules.max_vif);
   o.add(pairs, std::max(bits + static_cast<int>(std::ceil(std::log2(most))) + 1, 30 + scale));
-  for (const Doubling& doubling : doublings(most, shift)) {
+  for (const ChebyshevStep& doubling : chebyshev_steps(most, shift)) {
     o.add(pairs, grown_bound(bits, doubling, scale));
     o.add(pairs, 2 * bits + 1);
   }
@@ -71,7 +71,7 @@ double design_bytes(const PlannedStudy& study, double d) {
   const auto attributes = static_cast<std::size_t>(d);
   const double shift = design_shift(attributes, rules.max_vif),
                gate = comparison_bytes(study.comparison, kCompareBound, 1, false);
-  const double steps = static_cast<double>(doublings(near_most(attributes) + shift, shift).size());
+  const double steps = static_cast<double>(chebyshev_steps(approximate_most(attributes) + shift, shift).size());
   double bytes = 2 * steps * pairs * kOpeningBytes + (rules.max_vif > 0 ? d * gate : 0);
   if (!checks_leverage(rules)) return bytes;
   const double stretches = static_cast<double>(design_stretches(attributes, std::max<std::size_t>(study.rows, 1)));
@@ -86,7 +86,7 @@ void Openings::add(double count, int bound) { exposure_ += count * std::ldexp(1.
 void Openings::add_inverse(double d, int fixed_bits, double most, double least) {
   const double pairs = d * (d + 1) / 2;
   add(pairs, fixed_bits + static_cast<int>(std::ceil(std::log2(most))) + 1);
-  for (const Doubling& doubling : doublings(most, least)) {
+  for (const ChebyshevStep& doubling : chebyshev_steps(most, least)) {
     add(pairs, grown_bound(fixed_bits, doubling));
     add(pairs, 2 * fixed_bits + 1);
   }

@@ -28,7 +28,7 @@ void open_validity_bit(const Fixed& fixed, const std::vector<std::unique_ptr<Com
   Fp violations;
   for (const auto& each : computed) violations += each->violations();
   if (promise && !mutant(Mutant::promises_late)) promise();
-  if (!no_faults(fixed, Phase::validity, 0, 2, violations))
+  if (!no_violations(fixed, Phase::validity, 0, 2, violations))
     throw Error(ErrorCode::refused, "the result failed its validity check and was not opened",
                 "checked together under MPC: the outcome varies over the joined rows (in ridge every column does), the "
                 "variance of every column is in range, the coefficients and R^2 are plausible; which one failed is not "
@@ -42,10 +42,10 @@ std::vector<AnalysisResult> run_analyses(Session& session, AnalysesRequest reque
                                          const AnalysisProgress& progress) {
   const std::size_t count = request.tasks.size();
   std::size_t problems = 0;
-  bool needs_near = false;
+  bool needs_approximation = false;
   for (const AnalysisTask& task : request.tasks) {
     problems += task.analysis->problems();
-    needs_near = needs_near || task.analysis->needs_near();
+    needs_approximation = needs_approximation || task.analysis->needs_approximation();
   }
   session.set_comparison(request.tasks.at(0).analysis->comparison());
   const Fixed fixed{session,
@@ -62,7 +62,7 @@ std::vector<AnalysisResult> run_analyses(Session& session, AnalysesRequest reque
   scopes.reserve(count);
   runs.reserve(count);
   TaskGroup tasks(session);
-  shared.emplace(fixed, tasks, std::move(request.records), request.rules, needs_near, cancel);
+  shared.emplace(fixed, tasks, std::move(request.records), request.rules, needs_approximation, cancel);
   std::vector<TaskGroup::Handle> running;
   for (std::size_t k = 0; k < count; ++k) {
     scopes.push_back({session, fixed.bits, static_cast<std::uint16_t>(k + 1)});

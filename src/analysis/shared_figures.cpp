@@ -70,7 +70,7 @@ class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
   }
 
   // near: ready when nearing has ended.
-  void check_design(TaskGroup::Handle nearing, std::shared_ptr<const NearCorrelation> near) {
+  void check_design(TaskGroup::Handle nearing, std::shared_ptr<const ApproximateCorrelation> near) {
     design_ = tasks_.spawn([self = shared_from_this(), nearing = std::move(nearing), near = std::move(near)] {
       if (self->centring_) self->tasks_.join(self->centring_);
       self->tasks_.join(nearing);
@@ -106,32 +106,32 @@ struct SharedFigures::State {
   TaskGroup& tasks;
   JoinedRecords records;
   RowRules row_rules;
-  bool needs_near;
+  bool needs_approximation;
   TwoValued two_valued{};
   std::shared_ptr<Precheck> precheck{};
-  std::shared_ptr<NearCorrelation> near = std::make_shared<NearCorrelation>();
+  std::shared_ptr<ApproximateCorrelation> near = std::make_shared<ApproximateCorrelation>();
   Standardised standard{};
   FpVector means{};
   TaskGroup::Handle averaging{}, standardising{}, rules{};
-  TaskGroup::Handle near_known = tasks.promise();
+  TaskGroup::Handle approximation_known = tasks.promise();
 
-  void have_near_roots(const FpVector& covariance, const FpVector& root) {
+  void have_approximate_roots(const FpVector& covariance, const FpVector& root) {
     const bool design = checks_design(row_rules);
-    if (!needs_near && !design) return;
+    if (!needs_approximation && !design) return;
     const auto values = std::make_shared<std::array<FpVector, 2>>(std::array{covariance.clone(), root.clone()});
     tasks.spawn([this, values] {
-      *near = near_correlation(fixed, (*values)[0], (*values)[1], records.attributes);
-      tasks.fulfil(near_known);
+      *near = approximate_correlation(fixed, (*values)[0], (*values)[1], records.attributes);
+      tasks.fulfil(approximation_known);
     });
     if (!design) return;
-    precheck->check_design(near_known, near);
+    precheck->check_design(approximation_known, near);
     rules = precheck->finish();
   }
 };
 
 SharedFigures::SharedFigures(const Fixed& fixed, TaskGroup& tasks, JoinedRecords records, RowRules rules,
-                             bool needs_near, const CancelToken& cancel)
-    : state_(new State{fixed, tasks, std::move(records), std::move(rules), needs_near}) {
+                             bool needs_approximation, const CancelToken& cancel)
+    : state_(new State{fixed, tasks, std::move(records), std::move(rules), needs_approximation}) {
   State& s = *state_;
   RowSums sums = sums_of_rows(fixed, s.records, s.row_rules, cancel);
   s.precheck = std::make_shared<Precheck>(fixed, tasks, std::move(sums), s.records.described, s.records.attributes,
@@ -144,7 +144,7 @@ SharedFigures::SharedFigures(const Fixed& fixed, TaskGroup& tasks, JoinedRecords
   if (!checks_design(s.row_rules)) s.rules = s.precheck->finish();
   s.standardising = tasks.spawn([&s, &moments] {
     s.standard = standardise(s.fixed, moments, s.two_valued, [&s](const FpVector& covariance, const FpVector& root) {
-      s.have_near_roots(covariance, root);
+      s.have_approximate_roots(covariance, root);
     });
   });
 }
@@ -157,8 +157,8 @@ std::size_t SharedFigures::attributes() const { return state_->records.attribute
 
 const std::vector<ColumnDescription>& SharedFigures::described() const { return state_->records.described; }
 
-const NearCorrelation& SharedFigures::near() {
-  state_->tasks.join(state_->near_known);
+const ApproximateCorrelation& SharedFigures::near() {
+  state_->tasks.join(state_->approximation_known);
   return *state_->near;
 }
 

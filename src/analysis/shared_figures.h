@@ -29,15 +29,15 @@ struct JoinedRecords {
 
 class SharedFigures {
  public:
-  // needs_near: some analysis asks for near().
-  SharedFigures(const Fixed& fixed, TaskGroup& tasks, JoinedRecords records, RowRules rules, bool needs_near,
+  // needs_approximation: some analysis asks for near().
+  SharedFigures(const Fixed& fixed, TaskGroup& tasks, JoinedRecords records, RowRules rules, bool needs_approximation,
                 const CancelToken& cancel);
   ~SharedFigures();
 
   std::size_t rows() const;
   std::size_t attributes() const;
   const std::vector<ColumnDescription>& described() const;
-  const NearCorrelation& near();
+  const ApproximateCorrelation& near();
   const Standardised& standardised();
   // Of the joined rows in local units, kMeanBits; after standardised().
   const FpVector& means();

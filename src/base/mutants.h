@@ -41,7 +41,7 @@ enum class Mutant {
   unrounded_release,               // B2: numbers are released without rounding to the grid
   promises_late,                   // a party promises to store the result when it is already opened
   sql_type_decides,                // B3: only columns of SQL type boolean count as two-valued
-  signed_faults,                   // B7: violations of a rule that is off count as negative
+  signed_violations,               // B7: violations of a rule that is off count as negative
   join_masks_reused,               // F2: two attempts use the same masks
   rehearsal_makes_keys,            // a rehearsal makes key pairs and sends the public keys
   reads_past_block,                // for the sanitizers: an engine reads past the end of a heap block

@@ -172,7 +172,7 @@ PGMPC_IFMA void reduce_plain(Vector* out, Vector* q, const Vector* x, const Vect
 }
 
 // kSquare: out = x * x / R; otherwise out = (2 * x * y - minus) / R. It takes half the products of reduce_product,
-// because those that occur twice are added up once and doubled. Doubling needs fresh columns for every tile column, so
+// because those that occur twice are added up once and doubled. ChebyshevStep needs fresh columns for every tile column, so
 // `above` carries the upper ten over.
 template <int K, bool kSquare>
 PGMPC_IFMA __attribute__((noinline)) void reduce_square(Vector* __restrict out, Vector* __restrict q, const Vector* x,

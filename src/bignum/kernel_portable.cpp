@@ -227,7 +227,7 @@ class PortableKernel final : public PairKernel {
   mp_limb_t k0_;
 };
 
-// 2^(m-1) modulo m by Montgomery squarings and doublings, from the top bit down.
+// 2^(m-1) modulo m by Montgomery squarings and chebyshev_steps, from the top bit down.
 bool fermat_one(const mp_limb_t* m, std::size_t limbs) {
   const auto n = static_cast<mp_size_t>(limbs);
   Limbs scratch(6 * limbs + 2);

@@ -99,7 +99,7 @@ double design_shift(std::size_t attributes, double max_vif) {
 
 int design_scale(std::size_t attributes, double max_vif) {
   const double shift = design_shift(attributes, max_vif);
-  return std::max(0, doublings(near_most(attributes) + shift, shift).back().growth - 3);
+  return std::max(0, chebyshev_steps(approximate_most(attributes) + shift, shift).back().growth - 3);
 }
 
 int stretch_bound(std::size_t largest_stretch) { return group_bits(largest_stretch); }
@@ -165,14 +165,14 @@ std::vector<FpVector> central_moments(const Fixed& fixed, const Moments& moments
 }
 
 FpVector design_violations(const Fixed& fixed, const Moments& moments, const StretchSums& sums,
-                           const std::vector<FpVector>& central, const NearCorrelation& near, const RowRules& rules,
-                           const CancelToken& cancel) {
+                           const std::vector<FpVector>& central, const ApproximateCorrelation& near,
+                           const RowRules& rules, const CancelToken& cancel) {
   Session& s = fixed.session;
   const std::size_t d = near.matrix.size, half = triangle_size(d);
   const double shift = design_shift(d, rules.max_vif);
   const int scale = design_scale(d, rules.max_vif);
   const Matrix inverse =
-      near_inverse(fixed, kInverseId, near.matrix, shift, near_most(d) + shift, shift, scale, cancel);
+      approximate_inverse(fixed, kInverseId, near.matrix, shift, approximate_most(d) + shift, shift, scale, cancel);
   FpVector out;
   const std::vector<i128> zero = {0};
   if (checks_leverage(rules)) {

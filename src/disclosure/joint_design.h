@@ -71,8 +71,8 @@ std::vector<FpVector> central_moments(const Fixed& fixed, const Moments& moments
 // Returns secret violation bits of the rules that are on, each 0 or 1. near: roots within 2.3 %. central: empty without
 // rules 1 and 2.
 FpVector design_violations(const Fixed& fixed, const Moments& moments, const StretchSums& sums,
-                           const std::vector<FpVector>& central, const NearCorrelation& near, const RowRules& rules,
-                           const CancelToken& cancel);
+                           const std::vector<FpVector>& central, const ApproximateCorrelation& near,
+                           const RowRules& rules, const CancelToken& cancel);
 
 // Bits of the opened values, for the plan.
 int stretch_bound(std::size_t largest_stretch);

@@ -35,8 +35,8 @@ FpVector level_counts(const Moments& moments, const std::vector<ColumnDescriptio
 }
 }  // namespace
 
-bool no_faults(const Fixed& fixed, Phase phase, std::uint32_t iteration, int gate, Fp fault_sum) {
-  const FpVector negated = {-fault_sum};
+bool no_violations(const Fixed& fixed, Phase phase, std::uint32_t iteration, int gate, Fp violation_sum) {
+  const FpVector negated = {-violation_sum};
   const std::vector<i128> zero = {0};
   const FpVector bit = at_least(fixed.session, fixed.label(phase, iteration, gate), negated, zero);
   return open_bit(fixed.session, static_cast<std::uint16_t>(phase), bit);
@@ -55,7 +55,7 @@ FpVector row_violations(const Fixed& fixed, const Moments& moments, const GroupS
   for (Fp& bit : violations) bit = Fp::from_int(1) - bit;
   // A count violates the rule between the two levels. The difference of the bits is 0 or 1 only if the second level is
   // not below the first.
-  const bool off = rules.min_level_count <= 1 && !mutant(Mutant::signed_faults);
+  const bool off = rules.min_level_count <= 1 && !mutant(Mutant::signed_violations);
   const FpVector counts = off ? FpVector() : level_counts(moments, columns);
   if (counts.empty() || mutant(Mutant::no_level_rule)) return violations;
   const FpVector bits = at_least(s, fixed.label(Phase::precheck, 0, 2), counts, levels);
@@ -66,7 +66,7 @@ FpVector row_violations(const Fixed& fixed, const Moments& moments, const GroupS
 void precheck(const Fixed& fixed, const FpVector& violations, const RowRules& rules) {
   Fp faults;
   for (const Fp& violation : violations) faults += violation;
-  if (!no_faults(fixed, Phase::precheck, 0, 3, faults))
+  if (!no_violations(fixed, Phase::precheck, 0, 3, faults))
     throw Error(ErrorCode::refused, kRulesRefused, rules.refusal_detail, rules.refusal_hint);
 }
 

@@ -29,7 +29,7 @@ FpVector row_violations(const Fixed& fixed, const Moments& moments, const GroupS
 // Opens the one bit. Error(refused) when there is a violation.
 void precheck(const Fixed& fixed, const FpVector& violations, const RowRules& rules);
 
-// Opens one bit: are all the secret 0/1 violations zero? fault_sum: their sum. Gate label: phase, iteration, gate.
-bool no_faults(const Fixed& fixed, Phase phase, std::uint32_t iteration, int gate, Fp fault_sum);
+// Opens one bit: are all the secret 0/1 violations zero? violation_sum: their sum. Gate label: phase, iteration, gate.
+bool no_violations(const Fixed& fixed, Phase phase, std::uint32_t iteration, int gate, Fp violation_sum);
 
 }  // namespace pgmpc

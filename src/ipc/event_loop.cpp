@@ -99,20 +99,20 @@ bool EventLoop::step(int timeout) {
   int own = timeout_ms();
   if (own >= 0 && (timeout < 0 || own < timeout)) timeout = own;
   Events events;
-  int ready = timeout == 0 ? 0 : look_awake(events, awake_until_);
+  int ready = timeout == 0 ? 0 : busy_poll(events, busy_poll_until_);
   if (ready == 0) ready = look(events, timeout);
   run(events, ready);
   return ready > 0;
 }
 
-void EventLoop::stay_awake(std::chrono::microseconds time) {
-  awake_until_ = std::max(awake_until_, Clock::now() + time);
+void EventLoop::busy_poll_for(std::chrono::microseconds time) {
+  busy_poll_until_ = std::max(busy_poll_until_, Clock::now() + time);
 }
 
-void EventLoop::run_awake(std::chrono::microseconds at_most) {
+void EventLoop::run_busy_polling(std::chrono::microseconds at_most) {
   const auto end = Clock::now() + at_most;
   Events events;
-  while (int ready = look_awake(events, std::min(awake_until_, end))) run(events, ready);
+  while (int ready = busy_poll(events, std::min(busy_poll_until_, end))) run(events, ready);
 }
 
 int EventLoop::look(Events& events, int timeout) {
@@ -121,7 +121,7 @@ int EventLoop::look(Events& events, int timeout) {
   return std::max(ready, 0);
 }
 
-int EventLoop::look_awake(Events& events, Clock::time_point until) {
+int EventLoop::busy_poll(Events& events, Clock::time_point until) {
   while (Clock::now() < until) {
     if (int ready = look(events, 0)) return ready;
     sched_yield();

@@ -60,10 +60,10 @@ class EventLoop {
   // Returns true when a descriptor was ready.
   bool step(int timeout_ms);
   // Makes waits busy-poll for this long from now.
-  void stay_awake(std::chrono::microseconds time);
+  void busy_poll_for(std::chrono::microseconds time);
   // Runs rounds while busy-polling lasts and polls find events, for at most this long. For callers that wait on fd()
   // themselves and call step(0).
-  void run_awake(std::chrono::microseconds at_most);
+  void run_busy_polling(std::chrono::microseconds at_most);
 
   void wake() noexcept;                   // from any thread: ends a waiting step()
   void post(std::function<void()> work);  // from any thread: runs work in the loop's thread
@@ -78,13 +78,13 @@ class EventLoop {
   using Events = std::array<epoll_event, 64>;
 
   int look(Events& events, int timeout_ms);
-  int look_awake(Events& events, Clock::time_point until);
+  int busy_poll(Events& events, Clock::time_point until);
   void run(const Events& events, int ready);
   void run_posted();
   void run_timers();
 
   int epoll_ = -1, wake_fd_ = -1;
-  Clock::time_point awake_until_{};
+  Clock::time_point busy_poll_until_{};
   std::uint32_t generation_ = 0;
   std::unordered_map<int, std::shared_ptr<Watch>> watches_;
   Timers timers_;

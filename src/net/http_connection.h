@@ -14,14 +14,14 @@
 // Threads
 // Only http_server.* and Responder use this class, on the loop's thread.
 #pragma once
+#include "net/eviction.h"
 #include "net/http_server.h"
-#include "net/strangers.h"
 
 namespace pgmpc {
 
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
  public:
-  // source: the client's network, see net/strangers.h.
+  // source: the client's network, see net/eviction.h.
   HttpConnection(HttpServer& server, int fd, std::uint64_t source, std::string remote);
   ~HttpConnection();
   void start();

@@ -209,7 +209,7 @@ void HttpServer::make_room(std::size_t limit, const char* what, Predicate counts
     strangers.push_back(connection->stranger());
     connections.push_back(connection.get());
   }
-  HttpConnection& victim = *connections[who_makes_room(strangers)];
+  HttpConnection& victim = *connections[choose_eviction(strangers)];
   refused(std::string("too many ") + what + ": closed one from " + victim.remote());
   victim.close();
 }

@@ -34,10 +34,10 @@ struct HttpServerConfig {
   std::vector<std::string> addresses{"localhost"};  // host names or numbers; "*" for all
   int port = 0;                                     // 0: any free port, see HttpServer::port()
   std::size_t body_limit = kDefaultBodyLimit;       // bytes
-  std::size_t max_unauthenticated = 256;  // at this number a new one evicts one, see net/strangers.h
-  std::size_t max_handshakes = 64;        // the same for those with a TLS object (about 100 kB each)
-  std::size_t max_per_peer = 64;          // at this number a new one replaces the oldest that is idle
-  std::size_t body_budget = 256u << 20;   // bytes of bodies per peer, see net/body_budget.h
+  std::size_t max_unauthenticated = 256;            // at this number a new one evicts one, see net/eviction.h
+  std::size_t max_handshakes = 64;                  // the same for those with a TLS object (about 100 kB each)
+  std::size_t max_per_peer = 64;                    // at this number a new one replaces the oldest that is idle
+  std::size_t body_budget = 256u << 20;             // bytes of bodies per peer, see net/body_budget.h
   std::chrono::milliseconds handshake_deadline{5000};
   std::chrono::milliseconds header_deadline{10000};
   std::chrono::milliseconds progress_deadline{30000};  // between two pieces of a body or of an answer

@@ -11,7 +11,7 @@ constexpr std::chrono::milliseconds kLastWords{200};
 
 }  // namespace
 
-void AttemptBook::engine_connected(ConnectionId connection, const std::string& id) {
+void AttemptRegistry::engine_connected(ConnectionId connection, const std::string& id) {
   Attempt* attempt = find(id);
   if (attempt == nullptr || attempt->state != Attempt::State::running)
     throw Error(ErrorCode::wrong_state, "the attempt is over");
@@ -20,7 +20,7 @@ void AttemptBook::engine_connected(ConnectionId connection, const std::string& i
   hooks_.send(connection, ok_reply(attempt->job));
 }
 
-void AttemptBook::engine_event(ConnectionId connection, const Json& event) {
+void AttemptRegistry::engine_event(ConnectionId connection, const Json& event) {
   Attempt* attempt = find(engines_.at(connection));
   if (attempt == nullptr || attempt->state != Attempt::State::running) return;
   std::string kind = text_member(event, "event");
@@ -51,21 +51,21 @@ void AttemptBook::engine_event(ConnectionId connection, const Json& event) {
 }
 
 // Records something that the attempt needs. The attempt ends when the tables refuse it for good.
-void AttemptBook::record_or_end(const std::string& id, std::string what, std::function<void()> write,
-                                std::function<void()> done) {
+void AttemptRegistry::record_or_end(const std::string& id, std::string what, std::function<void()> write,
+                                    std::function<void()> done) {
   record(id, {std::move(what), std::move(write), std::move(done),
               [this, id](const pg::Fault& fault) { end_for(id, fault); }});
 }
 
 // Ends an attempt successfully: first in the tables, then here.
-void AttemptBook::record_end(const std::string& id, std::string what, Attempt::State state,
-                             std::function<void()> write) {
+void AttemptRegistry::record_end(const std::string& id, std::string what, Attempt::State state,
+                                 std::function<void()> write) {
   record_or_end(id, std::move(what), std::move(write), [this, id, state] {
     if (Attempt* known = find(id)) finish(*known, state, std::nullopt);
   });
 }
 
-void AttemptBook::record_step(Attempt& attempt, const Json& row) {
+void AttemptRegistry::record_step(Attempt& attempt, const Json& row) {
   const std::string study = attempt.study, id = attempt.id, step = text_member(row, "name");
   record_or_end(
       id, "step " + step + " of study " + study, [study, id, row] { tables::attempt_step(study, id, row); },
@@ -75,7 +75,7 @@ void AttemptBook::record_step(Attempt& attempt, const Json& row) {
       });
 }
 
-void AttemptBook::record_match(Attempt& attempt, std::int64_t records) {
+void AttemptRegistry::record_match(Attempt& attempt, std::int64_t records) {
   const std::string study = attempt.study, id = attempt.id;
   record_or_end(
       id, "the match of study " + study, [study, id, records] { tables::attempt_matched(study, id, records); },
@@ -85,21 +85,21 @@ void AttemptBook::record_match(Attempt& attempt, std::int64_t records) {
       });
 }
 
-void AttemptBook::record_promise(Attempt& attempt) {
+void AttemptRegistry::record_promise(Attempt& attempt) {
   const std::string study = attempt.study, id = attempt.id;
   record_or_end(
       id, "that this node can store the result of study " + study, [study, id] { tables::attempt_promised(study, id); },
       [this, id] { recorded(id, "before_release"); });
 }
 
-void AttemptBook::end_for(const std::string& id, const pg::Fault& fault) {
+void AttemptRegistry::end_for(const std::string& id, const pg::Fault& fault) {
   if (Attempt* attempt = find(id)) {
     attempt->opened = attempt->unconfirmed = false;
     finish(*attempt, Attempt::State::failed, fault);
   }
 }
 
-void AttemptBook::step_done(Attempt& attempt, const Json& row) {
+void AttemptRegistry::step_done(Attempt& attempt, const Json& row) {
   std::string step = text_member(row, "name");
   attempt.rows.push_back(row);
   bool last = attempt.next_step().empty();  // finish() answers, when the result is stored
@@ -119,7 +119,7 @@ void AttemptBook::step_done(Attempt& attempt, const Json& row) {
   if (!seen) attempt.unseen.insert(step);
 }
 
-void AttemptBook::computed(Attempt& attempt, const Json& result) {
+void AttemptRegistry::computed(Attempt& attempt, const Json& result) {
   attempt.opened = true;
   if (result.at("received").get<bool>() || !tables::knows_outcomes()) return released(attempt, result);
   attempt.unconfirmed = true;
@@ -128,7 +128,7 @@ void AttemptBook::computed(Attempt& attempt, const Json& result) {
 }
 
 // For a party that is no recipient: the study is released when a recipient has stored the result.
-void AttemptBook::await_recipients(Attempt& attempt) {
+void AttemptRegistry::await_recipients(Attempt& attempt) {
   const std::string id = attempt.id;
   record_or_end(
       id, "that the engine of study " + attempt.study + " has ended", [id] { tables::attempt_computed(id); },
@@ -140,12 +140,12 @@ void AttemptBook::await_recipients(Attempt& attempt) {
   });
 }
 
-Json AttemptBook::result_of(const std::string& id) const {
+Json AttemptRegistry::result_of(const std::string& id) const {
   const auto found = attempts_.find(id);
   return found == attempts_.end() ? Json() : found->second->result;
 }
 
-void AttemptBook::outcome_decided(const std::string& id, bool released_there) {
+void AttemptRegistry::outcome_decided(const std::string& id, bool released_there) {
   Attempt* attempt = find(id);
   if (attempt == nullptr || !attempt->unconfirmed || !attempt->in_force()) return;
   attempt->unconfirmed = false;
@@ -154,14 +154,14 @@ void AttemptBook::outcome_decided(const std::string& id, bool released_there) {
                "The server logs of their nodes have the reason."});
 }
 
-void AttemptBook::released(Attempt& attempt, const Json& result) {
+void AttemptRegistry::released(Attempt& attempt, const Json& result) {
   const std::string study = attempt.study, id = attempt.id;
   record_end(id, "the result of study " + study, Attempt::State::released,
              [study, id, result] { tables::attempt_released(study, id, result); });
 }
 
 // The count of the rehearsal is recorded already. Its end is recorded before anyone is told.
-void AttemptBook::rehearsed(Attempt& attempt) {
+void AttemptRegistry::rehearsed(Attempt& attempt) {
   if (!attempt.kind.rehearsal || !attempt.matched)
     throw Error(ErrorCode::protocol_violation, "an engine says that it rehearsed, and did not");
   const std::string study = attempt.study, id = attempt.id;
@@ -170,7 +170,7 @@ void AttemptBook::rehearsed(Attempt& attempt) {
              [study, id] { tables::attempt_rehearsed(study, id); });
 }
 
-void AttemptBook::connection_closed(ConnectionId connection) {
+void AttemptRegistry::connection_closed(ConnectionId connection) {
   for (auto& [study, waiters] : early_waiters_) std::erase(waiters, connection);
   for (auto& [id, attempt] : attempts_)
     std::erase_if(attempt->waiters, [&](const Attempt::Waiter& waiter) { return waiter.connection == connection; });
@@ -182,7 +182,7 @@ void AttemptBook::connection_closed(ConnectionId connection) {
   check_engines();
 }
 
-void AttemptBook::check_engines() {
+void AttemptRegistry::check_engines() {
   for (auto& [id, attempt] : attempts_) {
     if (attempt->engine == nullptr || pg::engine_status(attempt->engine, &attempt->pid) != pg::EngineStatus::stopped)
       continue;
@@ -193,7 +193,7 @@ void AttemptBook::check_engines() {
 }
 
 // Called when the engine has exited and everything it sent has been read.
-void AttemptBook::engine_gone(const std::string& id) {
+void AttemptRegistry::engine_gone(const std::string& id) {
   Attempt* attempt = find(id);
   if (attempt == nullptr) return;
   if (attempt->state == Attempt::State::running && !attempt->opened)

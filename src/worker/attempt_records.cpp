@@ -14,7 +14,7 @@ bool may_pass(const std::string& sqlstate) { return pg::is_temporary(sqlstate) |
 
 }  // namespace
 
-void AttemptBook::record(const std::string& id, Record record) {
+void AttemptRegistry::record(const std::string& id, Record record) {
   record.since = Clock::now();
   std::deque<Record>& waiting = records_[id];
   waiting.push_back(std::move(record));
@@ -23,7 +23,7 @@ void AttemptBook::record(const std::string& id, Record record) {
     }
 }
 
-bool AttemptBook::write_next(const std::string& id) {
+bool AttemptRegistry::write_next(const std::string& id) {
   auto found = records_.find(id);
   if (found == records_.end()) return false;
   if (found->second.empty()) {
@@ -53,7 +53,7 @@ bool AttemptBook::write_next(const std::string& id) {
   return true;
 }
 
-void AttemptBook::write_again() {
+void AttemptRegistry::write_again() {
   writing_again_ = false;
   std::vector<std::string> waiting;
   for (const auto& [id, records] : records_) waiting.push_back(id);
@@ -64,7 +64,7 @@ void AttemptBook::write_again() {
 
 // Ends an attempt whose record has waited for step_timeout, as long as a peer would wait for the engine. The end is one
 // more record, behind this one.
-void AttemptBook::give_up_waiting(const std::string& id, const Record& record, const pg::Fault& fault) {
+void AttemptRegistry::give_up_waiting(const std::string& id, const Record& record, const pg::Fault& fault) {
   Attempt* attempt = find(id);
   if (attempt == nullptr || !attempt->in_force() || attempt->opened || attempt->kind.manual) return;
   if (Clock::now() - record.since < std::chrono::milliseconds(guc::step_timeout_ms())) return;
@@ -78,7 +78,7 @@ void AttemptBook::give_up_waiting(const std::string& id, const Record& record, c
 }
 
 // Lets the engine continue after its event has been recorded.
-void AttemptBook::recorded(const std::string& id, const std::string& what) {
+void AttemptRegistry::recorded(const std::string& id, const std::string& what) {
   if (const Attempt* attempt = find(id); attempt != nullptr && attempt->connection)
     hooks_.send(*attempt->connection, {{"recorded", what}});
 }

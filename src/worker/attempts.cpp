@@ -84,30 +84,30 @@ std::vector<Json> Attempt::rows_of(const std::string& step) const {
   return found;
 }
 
-Attempt* AttemptBook::find(const std::string& id) {
+Attempt* AttemptRegistry::find(const std::string& id) {
   auto found = attempts_.find(id);
   return found == attempts_.end() ? nullptr : found->second.get();
 }
 
-Attempt* AttemptBook::latest(const std::string& study) {
+Attempt* AttemptRegistry::latest(const std::string& study) {
   auto found = latest_.find(study);
   return found == latest_.end() ? nullptr : find(found->second);
 }
 
-Attempt* AttemptBook::in_force(const std::string& study) {
+Attempt* AttemptRegistry::in_force(const std::string& study) {
   Attempt* attempt = latest(study);
   if (attempt != nullptr && attempt->stopping) finish(*attempt, Attempt::State::failed, attempt->stopping);
   return attempt != nullptr && attempt->in_force() ? attempt : nullptr;
 }
 
-std::size_t AttemptBook::running() const {
+std::size_t AttemptRegistry::running() const {
   return std::count_if(attempts_.begin(), attempts_.end(),
                        [](const auto& entry) { return entry.second->engine != nullptr; });
 }
 
 // Makes the attempt the study's latest and forgets the previous one, unless its engine is still exiting. Throws while
 // the previous one holds an opened result.
-void AttemptBook::replace_latest(const std::string& study, const std::string& id) {
+void AttemptRegistry::replace_latest(const std::string& study, const std::string& id) {
   if (Attempt* before = latest(study); before != nullptr && before->id != id) {
     if (before->in_force())
       finish(*before, Attempt::State::failed,
@@ -122,7 +122,7 @@ void AttemptBook::replace_latest(const std::string& study, const std::string& id
 
 // Bounds the memory of a coordinator that runs for years. Runs before an attempt is made, while no reference to an
 // attempt is held.
-void AttemptBook::forget_oldest() {
+void AttemptRegistry::forget_oldest() {
   for (std::size_t looked = ended_.size(); looked > kRemembered; --looked) {
     const std::string id = std::move(ended_.front());
     ended_.pop_front();
@@ -137,7 +137,7 @@ void AttemptBook::forget_oldest() {
   }
 }
 
-Attempt& AttemptBook::form(const std::string& study, const std::string& id) {
+Attempt& AttemptRegistry::form(const std::string& study, const std::string& id) {
   forget_oldest();
   replace_latest(study, id);
   auto& attempt = attempts_[id];
@@ -148,8 +148,8 @@ Attempt& AttemptBook::form(const std::string& study, const std::string& id) {
   return *attempt;
 }
 
-Attempt& AttemptBook::launch(const std::string& study, const std::string& id, RunKind kind, Json job,
-                             const Json& relied_on, const std::string& started_by) {
+Attempt& AttemptRegistry::launch(const std::string& study, const std::string& id, RunKind kind, Json job,
+                                 const Json& relied_on, const std::string& started_by) {
   if (Attempt* known = find(id); known != nullptr && known->state != Attempt::State::forming) {
     if (known->kind != kind) throw runs_otherwise(study, known->kind);
     return *known;
@@ -195,7 +195,7 @@ Attempt& AttemptBook::launch(const std::string& study, const std::string& id, Ru
   return attempt;
 }
 
-void AttemptBook::finish(Attempt& attempt, Attempt::State state, std::optional<pg::Fault> fault) {
+void AttemptRegistry::finish(Attempt& attempt, Attempt::State state, std::optional<pg::Fault> fault) {
   if (!attempt.in_force() ||
       (attempt.opened && (state == Attempt::State::failed || state == Attempt::State::cancelled)))
     return;
@@ -232,15 +232,15 @@ void AttemptBook::finish(Attempt& attempt, Attempt::State state, std::optional<p
   }
 }
 
-void AttemptBook::answer_end(const Attempt& attempt, ConnectionId waiter) {
+void AttemptRegistry::answer_end(const Attempt& attempt, ConnectionId waiter) {
   if (attempt.fault) return void(hooks_.send(waiter, error_reply(*attempt.fault)));
   Json end{{"state", name_of(attempt.state)}};
   if (attempt.matched) end["matched"] = *attempt.matched;
   hooks_.send(waiter, ok_reply(end));
 }
 
-void AttemptBook::peer_stopped(Attempt& attempt, const std::string& sender, const std::string& reason,
-                               const std::string& left) {
+void AttemptRegistry::peer_stopped(Attempt& attempt, const std::string& sender, const std::string& reason,
+                                   const std::string& left) {
   bool cancelled = reason == "cancelled";
   const std::string& party = attempt.has_member(left) ? left : sender;
   if (attempt.left.empty()) attempt.left = party;
@@ -255,7 +255,8 @@ void AttemptBook::peer_stopped(Attempt& attempt, const std::string& sender, cons
   });
 }
 
-void AttemptBook::peer_restarted(const std::string& party, const std::string& life, const std::set<std::string>& lost) {
+void AttemptRegistry::peer_restarted(const std::string& party, const std::string& life,
+                                     const std::set<std::string>& lost) {
   for (const auto& [id, attempt] : attempts_) {
     if (!attempt->in_force() || !attempt->has_member(party)) continue;
     auto entered = attempt->lives.find(party);
@@ -264,7 +265,7 @@ void AttemptBook::peer_restarted(const std::string& party, const std::string& li
   }
 }
 
-void AttemptBook::wait_for_end(Attempt& attempt, ConnectionId waiter) {
+void AttemptRegistry::wait_for_end(Attempt& attempt, ConnectionId waiter) {
   for (const Json& row : attempt.rows) hooks_.send(waiter, {{"event", "step"}, {"row", row}});
   if (attempt.in_force())
     attempt.waiters.push_back({waiter, ""});
@@ -272,26 +273,26 @@ void AttemptBook::wait_for_end(Attempt& attempt, ConnectionId waiter) {
     answer_end(attempt, waiter);
 }
 
-void AttemptBook::wait_for_study(const std::string& study, ConnectionId waiter) {
+void AttemptRegistry::wait_for_study(const std::string& study, ConnectionId waiter) {
   early_waiters_[study].push_back(waiter);
 }
 
-std::map<std::string, std::vector<ConnectionId>> AttemptBook::take_early_waiters() {
+std::map<std::string, std::vector<ConnectionId>> AttemptRegistry::take_early_waiters() {
   return std::exchange(early_waiters_, {});
 }
 
-void AttemptBook::wait_for_step(Attempt& attempt, const std::string& step, ConnectionId waiter) {
+void AttemptRegistry::wait_for_step(Attempt& attempt, const std::string& step, ConnectionId waiter) {
   attempt.waiters.push_back({waiter, step});
 }
 
-void AttemptBook::permit(Attempt& attempt, std::string step) {
+void AttemptRegistry::permit(Attempt& attempt, std::string step) {
   attempt.permits.insert(step);
   if (attempt.held_at != step || !attempt.connection) return;
   attempt.held_at.clear();
   hooks_.send(*attempt.connection, {{"permit", step}});
 }
 
-Json AttemptBook::progress() {
+Json AttemptRegistry::progress() {
   Json rows = Json::array();
   for (const auto& [id, attempt] : attempts_) {
     if (attempt->state != Attempt::State::running) continue;

@@ -99,7 +99,7 @@ Error is_opened(const Attempt& attempt, std::string detail, std::string hint);
 // Error(wrong_state) unless two jobs, or a job and a message, name the same commitments to the data ("data").
 void require_same_data(const std::string& study, const Json& one, const Json& other);
 
-class AttemptBook {
+class AttemptRegistry {
  public:
   struct Hooks {
     std::function<bool(ConnectionId, const Json&)> send;  // false: the connection is gone
@@ -109,7 +109,7 @@ class AttemptBook {
     std::function<void()> ask_outcomes;
   };
 
-  AttemptBook(EventLoop& loop, Hooks hooks) : loop_(loop), hooks_(std::move(hooks)) {}
+  AttemptRegistry(EventLoop& loop, Hooks hooks) : loop_(loop), hooks_(std::move(hooks)) {}
 
   // Each returns nullptr when there is none. in_force() first ends an attempt whose peer has left.
   Attempt* find(const std::string& id);

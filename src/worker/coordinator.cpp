@@ -21,14 +21,14 @@ constexpr std::chrono::milliseconds kStopTimeout{5000};
 
 Coordinator::Coordinator()
     : peers_(loop_),
-      book_(loop_, {[this](ConnectionId to, const Json& object) { return server_->send(to, to_frame(object)); },
-                    [this](const Attempt& attempt, const std::string& reason) { stop_peers(attempt, reason); },
-                    [this] { loop_.post([this] { outcomes_.wake(); }); }}),
-      starter_(loop_, book_, peers_),
+      registry_(loop_, {[this](ConnectionId to, const Json& object) { return server_->send(to, to_frame(object)); },
+                        [this](const Attempt& attempt, const std::string& reason) { stop_peers(attempt, reason); },
+                        [this] { loop_.post([this] { outcomes_.wake(); }); }}),
+      starter_(loop_, registry_, peers_),
       outbox_(loop_, peers_),
       outcomes_(loop_, peers_,
-                {[this](const std::string& attempt) { return book_.result_of(attempt); },
-                 [this](const std::string& attempt, bool released) { book_.outcome_decided(attempt, released); }}) {
+                {[this](const std::string& attempt) { return registry_.result_of(attempt); },
+                 [this](const std::string& attempt, bool released) { registry_.outcome_decided(attempt, released); }}) {
   ensure_private_directory(kPrivateDirectory);
   if (!memory_can_be_locked(LockedArena::kProcessBytes + kOpenSslSecureBytes))
     pg::log_warning(
@@ -39,12 +39,12 @@ Coordinator::Coordinator()
       loop_, kCoordinatorSocket,
       LocalServer::Handlers{nullptr, [this](ConnectionId from, Bytes frame) { take(from, frame); },
                             [this](ConnectionId from) { closed(from); }});
-  look_for_extension();
-  loop_.after(kOutboxPause, [this] { look_at_outbox(); });
+  find_extension();
+  loop_.after(kOutboxPause, [this] { poll_outbox(); });
 }
 
-void Coordinator::look_at_outbox() {
-  loop_.after(kOutboxPause, [this] { look_at_outbox(); });
+void Coordinator::poll_outbox() {
+  loop_.after(kOutboxPause, [this] { poll_outbox(); });
   if (!loaded_) return;
   outbox_.look();
   review_early_waiters();
@@ -78,13 +78,13 @@ void Coordinator::load_identity() {
 }
 
 // Logs nothing while the extension does not exist. Requests check for it themselves; this finds it without a request.
-void Coordinator::look_for_extension() {
+void Coordinator::find_extension() {
   try {
     load_tables();
   } catch (...) {
     pg::log_warning("could not load peers and studies: " + pg::current_fault().message);
   }
-  if (!loaded_) loop_.after(kExtensionPause, [this] { look_for_extension(); });
+  if (!loaded_) loop_.after(kExtensionPause, [this] { find_extension(); });
 }
 
 void Coordinator::load_tables() {
@@ -142,7 +142,7 @@ Starter::Done Coordinator::answer_to(ConnectionId connection) {
 void Coordinator::take(ConnectionId connection, const Bytes& frame) {
   try {
     Json request = parse_object(frame);
-    if (book_.is_engine(connection)) return book_.engine_event(connection, request);
+    if (registry_.is_engine(connection)) return registry_.engine_event(connection, request);
     dispatch(connection, text_member(request, "op"), request);
   } catch (...) {
     pg::Fault fault = pg::current_fault();
@@ -151,7 +151,8 @@ void Coordinator::take(ConnectionId connection, const Bytes& frame) {
       loaded_ = false;
       explain_versions(fault);
     }
-    if (book_.is_engine(connection)) return pg::log_warning("could not handle an event of an engine: " + fault.message);
+    if (registry_.is_engine(connection))
+      return pg::log_warning("could not handle an event of an engine: " + fault.message);
     send(connection, error_reply(fault));
   }
 }
@@ -170,7 +171,7 @@ void Coordinator::explain_versions(pg::Fault& fault) {
 
 void Coordinator::closed(ConnectionId connection) {
   if (listener_ == connection) listener_.reset();
-  book_.connection_closed(connection);
+  registry_.connection_closed(connection);
   owner_left(connection);
 }
 
@@ -180,9 +181,9 @@ void Coordinator::dispatch(ConnectionId connection, const std::string& op, const
     address_problems_ = request.value("address_problems", Json::array());
     return push_peers();
   }
-  if (op == "engine") return book_.engine_connected(connection, text_member(request, "attempt"));
+  if (op == "engine") return registry_.engine_connected(connection, text_member(request, "attempt"));
   if (op == "status") return send(connection, ok_reply(status()));
-  if (op == "progress") return send(connection, ok_reply(book_.progress()));
+  if (op == "progress") return send(connection, ok_reply(registry_.progress()));
   if (op == "awaited") return send(connection, ok_reply(awaited(text_member(request, "study"))));
   require_tables();
   if (op == "outbox") {

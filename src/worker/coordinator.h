@@ -33,7 +33,7 @@ class Coordinator {
   Coordinator();
 
   EventLoop& loop() { return loop_; }
-  void latch_was_set() { book_.check_engines(); }
+  void latch_was_set() { registry_.check_engines(); }
   void settings_changed() { load_identity(); }
 
  private:
@@ -66,14 +66,14 @@ class Coordinator {
   void tell_of_restart(const std::vector<std::pair<std::string, std::vector<std::string>>>& parties);
   void reload();
   void push_peers();
-  void look_for_extension();
+  void find_extension();
   void load_identity();
-  void look_at_outbox();
+  void poll_outbox();
   void drop_unused_records();
 
   EventLoop loop_;
   PeerClient peers_;
-  AttemptBook book_;
+  AttemptRegistry registry_;
   Starter starter_;
   Outbox outbox_;
   Outcomes outcomes_;

@@ -79,19 +79,20 @@ void Coordinator::owner_left(ConnectionId connection) {
   Owned owned = found->second;
   owners_.erase(found);
   if (owned.attempt.empty()) starter_.give_up(owned.study);
-  Attempt* attempt = book_.in_force(owned.study);
+  Attempt* attempt = registry_.in_force(owned.study);
   if (attempt != nullptr && (owned.attempt.empty() || attempt->id == owned.attempt))
-    book_.finish(*attempt, Attempt::State::cancelled,
-                 pg::Fault{"57014", "study \"" + owned.study + "\" was cancelled on this node", "", ""});
+    registry_.finish(*attempt, Attempt::State::cancelled,
+                     pg::Fault{"57014", "study \"" + owned.study + "\" was cancelled on this node", "", ""});
 }
 
 // With "attempt": waits for the outcome of that attempt. Without: for the study's next outcome, or answers its present
 // one.
 void Coordinator::wait(ConnectionId connection, const Json& request) {
   std::string study = text_member(request, "study");
-  Attempt* attempt = request.contains("attempt") ? book_.find(text_member(request, "attempt")) : book_.in_force(study);
+  Attempt* attempt =
+      request.contains("attempt") ? registry_.find(text_member(request, "attempt")) : registry_.in_force(study);
   if (attempt != nullptr && (request.contains("attempt") || !attempt->kind.rehearsal))
-    return book_.wait_for_end(*attempt, connection);
+    return registry_.wait_for_end(*attempt, connection);
   wait_by_table(connection, study);
 }
 
@@ -100,10 +101,10 @@ void Coordinator::wait_by_table(ConnectionId connection, const std::string& stud
   if (!found) throw unknown_study(study);
   if (found->state == "released") return send(connection, ok_reply({{"state", found->state}}));
   // A rehearsal is no outcome of its study, which can still be started afterwards.
-  const Attempt* running = book_.in_force(study);
+  const Attempt* running = registry_.in_force(study);
   const bool rehearsing = running != nullptr && running->kind.rehearsal;
   if (rehearsing || found->state == "proposed" || found->state == "approved" || found->state == "rehearsed")
-    return book_.wait_for_study(study, connection);
+    return registry_.wait_for_study(study, connection);
   if (found->state == "failed" || found->state == "cancelled")
     return send(connection, error_reply({found->sqlstate.empty() ? "XX000" : found->sqlstate,
                                          found->last_error.empty() ? "the study has failed" : found->last_error, "",
@@ -114,7 +115,7 @@ void Coordinator::wait_by_table(ConnectionId connection, const std::string& stud
 
 // Waiters of a study that has not begun must learn that it was rejected, withdrawn or has expired.
 void Coordinator::review_early_waiters() {
-  for (const auto& [study, waiters] : book_.take_early_waiters())
+  for (const auto& [study, waiters] : registry_.take_early_waiters())
     for (ConnectionId waiter : waiters) {
       try {
         wait_by_table(waiter, study);
@@ -127,11 +128,11 @@ void Coordinator::review_early_waiters() {
 void Coordinator::step(ConnectionId connection, const Json& request) {
   std::string study = text_member(request, "study"), name = text_member(request, "name");
   if (!is_step(name)) throw Error(ErrorCode::invalid_parameter, "unknown step", name);
-  Attempt* attempt = book_.in_force(study);
+  Attempt* attempt = registry_.in_force(study);
   bool running = attempt != nullptr && attempt->state == Attempt::State::running;
   if (running) return step_in(*attempt, name, connection);
   if (name != "prepare") {
-    Attempt* ended = book_.latest(study);
+    Attempt* ended = registry_.latest(study);
     if (ended != nullptr && ended->kind.manual && ended->fault)
       throw Error(ErrorCode::wrong_state, "the attempt of study \"" + study + "\" has ended: " + ended->fault->message,
                   ended->fault->detail, "A new attempt begins with mpc.prepare('" + study + "').");
@@ -141,11 +142,11 @@ void Coordinator::step(ConnectionId connection, const Json& request) {
   }
   starter_.prepare(study, [this, study, name, connection](const Json& reply) {
     if (reply.contains("error")) return send(connection, reply);
-    Attempt* begun = book_.latest(study);
+    Attempt* begun = registry_.latest(study);
     if (begun == nullptr) return send(connection, error_reply(pg::fault_of(not_running(study))));
-    if (!begun->in_force()) return book_.wait_for_end(*begun, connection);
+    if (!begun->in_force()) return registry_.wait_for_end(*begun, connection);
     if (std::vector<Json> rows = begun->rows_of(name); !rows.empty()) return send(connection, ok_reply(rows));
-    book_.wait_for_step(*begun, name, connection);
+    registry_.wait_for_step(*begun, name, connection);
   });
 }
 
@@ -162,20 +163,20 @@ void Coordinator::step_in(Attempt& attempt, const std::string& name, ConnectionI
     throw Error(ErrorCode::wrong_state,
                 "step " + name + (attempt.rows_of(name).empty() ? " is out of order" : " is done already"),
                 progress_of(attempt), next.empty() ? "All steps of this node are done." : call_of(next, attempt.study));
-  book_.wait_for_step(attempt, name, connection);
-  book_.permit(attempt, name);
+  registry_.wait_for_step(attempt, name, connection);
+  registry_.permit(attempt, name);
 }
 
 // For a step whose caller has timed out: the peer that the engine waits for, both empty when it waits for none.
 Json Coordinator::awaited(const std::string& study) {
-  Attempt* attempt = book_.latest(study);
+  Attempt* attempt = registry_.latest(study);
   if (attempt == nullptr || !attempt->in_force()) return {{"peer", ""}, {"cause", ""}};
   return {{"peer", attempt->awaited}, {"cause", attempt->awaited_cause}};
 }
 
 void Coordinator::cancel(ConnectionId connection, const std::string& study) {
   bool given_up = starter_.give_up(study);
-  Attempt* attempt = book_.in_force(study);
+  Attempt* attempt = registry_.in_force(study);
   if (attempt == nullptr && !given_up) {
     if (!tables::study_state(study)) throw unknown_study(study);
     throw not_running(study);
@@ -186,8 +187,8 @@ void Coordinator::cancel(ConnectionId connection, const std::string& study) {
                                : is_opened(*attempt, "This node has it, and its tables do not take it at the moment.",
                                            "The server log says why; it is stored as soon as that has passed.");
   if (attempt != nullptr)
-    book_.finish(*attempt, Attempt::State::cancelled,
-                 pg::Fault{"57014", "study \"" + study + "\" was cancelled on this node", "", ""});
+    registry_.finish(*attempt, Attempt::State::cancelled,
+                     pg::Fault{"57014", "study \"" + study + "\" was cancelled on this node", "", ""});
   send(connection, ok_reply());
 }
 
@@ -200,7 +201,7 @@ Json Coordinator::status() {
               {"extension", exists},
               {"listener", listener_.has_value()},
               {"address_problems", address_problems_},
-              {"engines", book_.running()},
+              {"engines", registry_.running()},
               {"max_studies", guc::max_studies()},
               {"peers", peers}};
   if (peers_.identity_problem()) answer["problem"] = error_reply(*peers_.identity_problem())["error"];
@@ -232,11 +233,12 @@ Json Coordinator::peer_message(const std::string& party, const Json& message) {
     if (type == "ready") answer["protocol"] = kProtocolVersion;
     return answer;
   }
-  Attempt* attempt = book_.find(text_member(message, "attempt"));
+  Attempt* attempt = registry_.find(text_member(message, "attempt"));
   if (attempt == nullptr || !attempt->in_force()) return Json::object();
   if (!attempt->has_member(party))
     throw Error(ErrorCode::protocol_violation, "party " + party + " does not take part in the attempt");
-  book_.peer_stopped(*attempt, party, text_member_or(message, "reason", "failed"), text_member_or(message, "left", ""));
+  registry_.peer_stopped(*attempt, party, text_member_or(message, "reason", "failed"),
+                         text_member_or(message, "left", ""));
   return Json::object();
 }
 
@@ -247,7 +249,7 @@ Json Coordinator::peer_restarted(const std::string& party, const Json& message) 
   std::set<std::string> lost;
   for (const Json& attempt : *named)
     if (attempt.is_string()) lost.insert(attempt.get<std::string>());
-  book_.peer_restarted(party, text_member(message, "life"), lost);
+  registry_.peer_restarted(party, text_member(message, "life"), lost);
   outcomes_.wake();
   return Json::object();
 }

@@ -30,15 +30,15 @@ std::vector<std::string> addresses_of(const std::string& list) {
 // holds only a descriptor, and a flood that finds room waits for its deadline instead of reconnecting. It is at most
 // half of the descriptors. The soft limit on them (often 1024) is raised as far as this needs and the system allows.
 // The server's own files take few.
-std::size_t room_for_strangers() {
-  constexpr rlim_t kStrangers = 2048;
+std::size_t max_unauthenticated() {
+  constexpr rlim_t kMaxUnauthenticated = 2048;
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return HttpServerConfig{}.max_unauthenticated;
-  if (limit.rlim_cur < 2 * kStrangers) {
-    rlimit raised{std::min(2 * kStrangers, limit.rlim_max), limit.rlim_max};
+  if (limit.rlim_cur < 2 * kMaxUnauthenticated) {
+    rlimit raised{std::min(2 * kMaxUnauthenticated, limit.rlim_max), limit.rlim_max};
     if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
   }
-  return std::min(kStrangers, limit.rlim_cur / 2);
+  return std::min(kMaxUnauthenticated, limit.rlim_cur / 2);
 }
 
 std::size_t body_budget() { return static_cast<std::size_t>(guc::listener_memory_kb()) * 1024; }
@@ -54,7 +54,7 @@ void Listener::open() {
     HttpServerConfig config;
     config.addresses = addresses_of(guc::listen_addresses());
     config.port = guc::port();
-    config.max_unauthenticated = room_for_strangers();
+    config.max_unauthenticated = max_unauthenticated();
     config.body_budget = body_budget();
     server_ = std::make_unique<HttpServer>(loop_, config, identity, load_trust_store(guc::ca_file(), guc::crl_file()),
                                            [](const std::string& line) { pg::log_line(line); });

@@ -14,7 +14,7 @@ constexpr char kPeerError[] = "MP008";  // pg/errcodes.h
 
 // True for SQLSTATEs that a node sends to a peer: the class of this product, and those of its checks and resources.
 // Others could make a client close its connection (57), try again (40) or take an error for success (00, 01, 02).
-bool honest_sqlstate(const std::string& state) {
+bool allowed_sqlstate(const std::string& state) {
   constexpr std::array<std::string_view, 8> kClasses = {"0A", "22", "42", "53", "54", "55", "58", "F0"};
   const auto valid = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); };
   if (state.size() != 5 || !std::all_of(state.begin(), state.end(), valid)) return false;
@@ -51,7 +51,7 @@ Json checked_reply(const std::string& party, const Json& reply) {
   std::string message = quoted(party, said.message);
   if (message.empty()) message = "party " + party + " refused without saying why";
   Json checked =
-      error_reply({honest_sqlstate(said.sqlstate) ? said.sqlstate : kPeerError, message, quoted(party, said.detail),
+      error_reply({allowed_sqlstate(said.sqlstate) ? said.sqlstate : kPeerError, message, quoted(party, said.detail),
                    "What is quoted was written by the node of party " + party + ": ask its administrator."});
   if (passing(said.sqlstate)) checked["passing"] = true;
   return checked;

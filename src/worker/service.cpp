@@ -9,7 +9,7 @@ namespace pgmpc {
 namespace {
 
 // Longest busy-polling between two checks of signals, latch and the postmaster's death.
-constexpr std::chrono::microseconds kMostAwake{1000};
+constexpr std::chrono::microseconds kMostBusyPoll{1000};
 
 void log_current(const char* what) { pg::log_warning(std::string(what) + ": " + pg::current_fault().message); }
 
@@ -18,7 +18,7 @@ int step(void* object) {
   T* self = static_cast<T*>(object);
   try {
     self->loop().step(0);
-    self->loop().run_awake(kMostAwake);
+    self->loop().run_busy_polling(kMostBusyPoll);
   } catch (...) {
     log_current("event failed");
   }

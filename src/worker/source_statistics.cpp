@@ -78,15 +78,15 @@ void hide_extended_statistics(Oid relation) {
   relation_close(entry, NoLock);
 }
 
-bool look_for_tables(Node* node, void* context);
+bool visit_tables(Node* node, void* context);
 #if PG_VERSION_NUM >= 160000
-bool (*const walker)(Node*, void*) = look_for_tables;
+bool (*const walker)(Node*, void*) = visit_tables;
 #else
 // Before PostgreSQL 16 walkers are declared without parameters.
-bool (*const walker)() = reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(look_for_tables));
+bool (*const walker)() = reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(visit_tables));
 #endif
 
-bool look_for_tables(Node* node, void* context) {
+bool visit_tables(Node* node, void* context) {
   if (node == nullptr) return false;
   if (IsA(node, RangeTblEntry)) {
     const auto* range = reinterpret_cast<RangeTblEntry*>(node);
@@ -104,7 +104,7 @@ bool look_for_tables(Node* node, void* context) {
 planner_hook_type next_planner = nullptr;
 
 PlannedStmt* plan(Query* query, const char* text, int options, ParamListInfo parameters) {
-  look_for_tables(reinterpret_cast<Node*>(query), nullptr);
+  visit_tables(reinterpret_cast<Node*>(query), nullptr);
   return (next_planner != nullptr ? next_planner : standard_planner)(query, text, options, parameters);
 }
 

@@ -73,8 +73,8 @@ auto hide_reason(const std::string& study, F&& body) -> decltype(body()) {
 
 }  // namespace
 
-Starter::Starter(EventLoop& loop, AttemptBook& book, PeerClient& peers)
-    : loop_(loop), book_(book), peers_(peers), life_(random_id()) {}
+Starter::Starter(EventLoop& loop, AttemptRegistry& book, PeerClient& peers)
+    : loop_(loop), registry_(book), peers_(peers), life_(random_id()) {}
 
 struct Starter::Operation {
   std::string study, digest, data;
@@ -103,7 +103,7 @@ struct Starter::Operation {
 
 void Starter::start(const std::string& study, bool rehearsal, Done done) {
   const RunKind kind{false, rehearsal};
-  if (Attempt* attempt = book_.in_force(study)) {
+  if (Attempt* attempt = registry_.in_force(study)) {
     if (attempt->kind != kind) throw runs_otherwise(study, attempt->kind);
     return done(ok_reply(started(attempt->id)));
   }
@@ -111,7 +111,7 @@ void Starter::start(const std::string& study, bool rehearsal, Done done) {
 }
 
 void Starter::prepare(const std::string& study, Done done) {
-  Attempt* attempt = book_.in_force(study);
+  Attempt* attempt = registry_.in_force(study);
   if (attempt != nullptr && attempt->state == Attempt::State::running) {
     if (!attempt->kind.manual) throw runs_otherwise(study, attempt->kind);
     return done(ok_reply(started(attempt->id)));
@@ -211,14 +211,14 @@ void Starter::round_over(OperationPtr operation) {
   loop_.after(kReadyPause, [this, operation] {
     guarded(operation, [&] {
       // Messages to this node may have arrived meanwhile: approvals, and what they commit to.
-      if (book_.in_force(operation->study) == nullptr) operation->take(tables::start_job(operation->study));
+      if (registry_.in_force(operation->study) == nullptr) operation->take(tables::start_job(operation->study));
       ask_ready(operation);
     });
   });
 }
 
 void Starter::arbitrate(OperationPtr operation) {
-  Attempt* known = book_.in_force(operation->study);  // a peer may have started it meanwhile
+  Attempt* known = registry_.in_force(operation->study);  // a peer may have started it meanwhile
   if (known != nullptr && known->state == Attempt::State::running) {
     if (known->kind != operation->kind) throw runs_otherwise(operation->study, known->kind);
     return end(operation, ok_reply(started(known->id)));
@@ -233,7 +233,7 @@ void Starter::arbitrate(OperationPtr operation) {
                {"life", life_},
                {"manual", operation->kind.manual},
                {"rehearsal", operation->kind.rehearsal}};
-  if (Attempt* before = book_.latest(operation->study)) request["ended"] = before->id;
+  if (Attempt* before = registry_.latest(operation->study)) request["ended"] = before->id;
   peers_.control(operation->third_party_name(), request, kCallTimeout, [this, operation](const Json& reply) {
     guarded(operation, [&] {
       const std::string party = operation->third_party_name();
@@ -250,12 +250,12 @@ void Starter::launch(OperationPtr operation, const std::string& attempt) {
   try {
     Json relied_on = Json::object();
     for (const auto& [party, ready] : operation->ready) relied_on[party] = "ready";
-    book_.launch(operation->study, attempt, operation->kind, operation->job, relied_on);
+    registry_.launch(operation->study, attempt, operation->kind, operation->job, relied_on);
   } catch (...) {
     withdraw(*operation, attempt);
     throw;
   }
-  Attempt& launched = *book_.find(attempt);
+  Attempt& launched = *registry_.find(attempt);
   launched.joined.insert(text_member(operation->job, "party"));
   if (operation->kind.manual) return end(operation, ok_reply(started(attempt)));
   start_controllers(operation, attempt);
@@ -292,7 +292,7 @@ void Starter::start_controllers(OperationPtr operation, const std::string& attem
                     read_answer(party, reply, [](const Json& answer) { return text_member(answer, "life"); }));
         } catch (...) {
           pg::Fault fault = pg::current_fault();
-          if (Attempt* own = book_.find(attempt)) book_.finish(*own, Attempt::State::failed, fault);
+          if (Attempt* own = registry_.find(attempt)) registry_.finish(*own, Attempt::State::failed, fault);
           return end(operation, error_reply(fault));
         }
         if (--operation->unanswered == 0) end(operation, ok_reply(started(attempt)));
@@ -330,7 +330,7 @@ Json Starter::entered(Attempt& attempt, const std::string& party, const std::str
 }
 
 void Starter::note_peer(const std::string& attempt, const std::string& party, const std::string& life) {
-  if (Attempt* known = book_.find(attempt)) known->lives[party] = life;
+  if (Attempt* known = registry_.find(attempt)) known->lives[party] = life;
 }
 
 // True when the party received the attempt in force here but cannot be in it any more. That this node only sent it the
@@ -342,7 +342,7 @@ bool Starter::lost(const Attempt& known, const std::string& party, const Json& m
 Json Starter::peer_starts(const std::string& party, const Json& message) {
   std::string study = text_member(message, "study"), id = attempt_of(message), life = text_member(message, "life");
   Json job = agreed_job(party, message);
-  Attempt* known = book_.in_force(study);
+  Attempt* known = registry_.in_force(study);
   const RunKind kind{false, flag_member_or(message, "rehearsal", false)};
   if (known != nullptr && known->kind != kind) throw runs_otherwise(study, known->kind);
   bool arbiter = text_member(job, "role") == "third_party";
@@ -350,7 +350,7 @@ Json Starter::peer_starts(const std::string& party, const Json& message) {
     return entered(*known, party, life);
   }
   Attempt& launched = hide_reason(study, [&]() -> Attempt& {
-    return book_.launch(study, id, kind, std::move(job), {{party, "start"}}, party);
+    return registry_.launch(study, id, kind, std::move(job), {{party, "start"}}, party);
   });
   return entered(launched, party, life);
 }
@@ -360,9 +360,9 @@ Json Starter::peer_joins(const std::string& party, const Json& message) {
   Json job = agreed_job(party, message);
   if (text_member(job, "role") != "third_party")
     throw Error(ErrorCode::wrong_state, "only the third party gives out attempts");
-  Attempt* known = book_.in_force(study);
+  Attempt* known = registry_.in_force(study);
   if (known != nullptr && !known->kind.manual) throw runs_otherwise(study, known->kind);
-  if (known == nullptr || (known->id != id && lost(*known, party, message))) known = &book_.form(study, id);
+  if (known == nullptr || (known->id != id && lost(*known, party, message))) known = &registry_.form(study, id);
   return entered(*known, party, life);
 }
 

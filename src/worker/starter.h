@@ -26,7 +26,7 @@ class Starter {
  public:
   using Done = std::function<void(const Json& reply)>;
 
-  Starter(EventLoop& loop, AttemptBook& book, PeerClient& peers);
+  Starter(EventLoop& loop, AttemptRegistry& book, PeerClient& peers);
 
   // Incarnation id of this coordinator (attempts.h).
   const std::string& life() const { return life_; }
@@ -63,7 +63,7 @@ class Starter {
   Json agreed_job(const std::string& party, const Json& message);
 
   EventLoop& loop_;
-  AttemptBook& book_;
+  AttemptRegistry& registry_;
   PeerClient& peers_;
   const std::string life_;
   std::map<std::string, OperationPtr> operations_;  // by study

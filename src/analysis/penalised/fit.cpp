@@ -45,7 +45,7 @@ class PenalisedFit final : public Computed {
     prepare();
     solve_all();
     require_convergence();
-    for (const Fp& each : standard_.variance_faults) violations_ += each;
+    for (const Fp& each : standard_.variance_violations) violations_ += each;
     for (const Candidate& candidate : candidates_) violations_ += candidate.violations;
   }
 
@@ -74,7 +74,7 @@ class PenalisedFit final : public Computed {
     making_start_inverse_ = tasks_.spawn([this] {
       Matrix gram = selected(run_.shared.near().matrix, run_.columns.attributes);
       for (std::size_t i = 0; i < gram.size; ++i) gram(i, i) = fixed_.one();
-      start_inverse_ = near_inverse(fixed_, start_inverse_id(), gram, kStartMetric, kStartMetric, run_.cancel);
+      start_inverse_ = approximate_inverse(fixed_, start_inverse_id(), gram, kStartMetric, kStartMetric, run_.cancel);
     });
   }
 
@@ -106,7 +106,7 @@ class PenalisedFit final : public Computed {
     problems_[k] = make_problem(fixed_, k, standard_, gram_, described_, settings_.standardize, penalty);
     Matrix own;
     if (penalty.l1 > 0 && penalty.quadratic > 0)
-      own = near_inverse(fixed_, own_inverse_id(k), *problems_[k].gram, kStartMetric, kStartMetric, run_.cancel);
+      own = approximate_inverse(fixed_, own_inverse_id(k), *problems_[k].gram, kStartMetric, kStartMetric, run_.cancel);
     const bool shares = needs_start_inverse(penalty);
     if (shares) tasks_.join(making_start_inverse_);
     candidates_[k] = solve(problems_[k], shares ? start_inverse_ : own);

@@ -79,8 +79,8 @@ Metric support_metric(const Fixed& fixed, std::uint32_t id, const Matrix& gram, 
   Matrix a = gram.clone();
   for (std::size_t j = 0; j < d; ++j)
     a(j, j) += shifted(chosen(active[j], kOffWeight, kOnWeight), fixed.bits - kWeightBits);
-  const NearInverse m =
-      near_inverse(fixed, id, upper(a), active, static_cast<double>(d) + kMostMetric, kLeastMetric, cancel);
+  const ApproximateInverse m =
+      approximate_inverse(fixed, id, upper(a), active, static_cast<double>(d) + kMostMetric, kLeastMetric, cancel);
   FpVector weight(d), reciprocal(d);
   for (std::size_t j = 0; j < d; ++j) {
     weight[j] = chosen(m.bits[j], kOffWeight, kOnWeight);

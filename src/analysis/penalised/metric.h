@@ -22,7 +22,7 @@ struct Metric {
 
 inline constexpr double kLeastMetric = 1.0 / 64, kMostMetric = 16;
 
-// Bits of the products, 2F or F of them fractional. |M R| <= (1 + kNear) sqrt(kMostMetric / kLeastMetric), because
+// Bits of the products, 2F or F of them fractional. |M R| <= (1 + kInverseError) sqrt(kMostMetric / kLeastMetric), because
 // R^1/2 (G + R)^-1 R^1/2 has no eigenvalue above 1; hence |M G| <= 34; |M| <= 64.25, and |b| <= sqrt(d).
 inline int gram_bound(int fixed_bits) { return 2 * fixed_bits + 6; }
 inline int scaled_bound(int fixed_bits) { return fixed_bits + 12; }

@@ -50,7 +50,7 @@ class Penalised final : public Analysis {
   bool needs_outcome() const override { return true; }
   ComparisonKind comparison() const override { return settings_.comparison; }
   std::size_t problems() const override { return settings_.lambdas.size(); }
-  bool needs_near() const override {
+  bool needs_approximation() const override {
     return std::any_of(settings_.lambdas.begin(), settings_.lambdas.end(), [this](double lambda) {
       const Penalty penalty = penalty_of(lambda, settings_.alpha);
       return penalty.l1 > 0 && penalty.quadratic == 0;

@@ -31,9 +31,10 @@ struct Plan {
 
 bool compact(const Plan& plan) { return plan.settings.comparison == ComparisonKind::compact; }
 
-// Least number of iterations from one refresh to the next: its rounds are one opening, the doublings and the products.
+// Least number of iterations from one refresh to the next: its rounds are one opening, the chebyshev_steps and the products.
 int refresh_length(const Plan& plan, double d) {
-  return std::max(1, static_cast<int>(doublings(d + kMostMetric, kLeastMetric).size() + 2) / (compact(plan) ? 5 : 2));
+  return std::max(
+      1, static_cast<int>(chebyshev_steps(d + kMostMetric, kLeastMetric).size() + 2) / (compact(plan) ? 5 : 2));
 }
 
 void add_metric(Openings& o, double d, int bits) {
@@ -106,7 +107,7 @@ struct Parts {
 Parts parts_of(double d, ComparisonKind comparison) {
   const double pairs = d * (d + 1) / 2, elements = kOpeningBytes;
   const double gate_bytes = comparison_bytes(comparison, kCompareBound - 46, 1, true);
-  const auto rounds = static_cast<double>(doublings(d + kMostMetric, kLeastMetric).size());
+  const auto rounds = static_cast<double>(chebyshev_steps(d + kMostMetric, kLeastMetric).size());
   return {((2 * rounds - 1) * pairs + 3 * d * d) * elements, 2 * d * (gate_bytes + elements * 1.5) + d * elements,
           d * elements};
 }

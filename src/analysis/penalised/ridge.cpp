@@ -20,12 +20,12 @@ struct Preconditioned {
 Preconditioned precondition(const Fixed& fixed, const Problem& problem, const CancelToken& cancel) {
   const std::size_t d = problem.b.size();
   const double metric = ridge_metric(problem);
-  const Matrix m = near_inverse(fixed, own_inverse_id(problem.index), *problem.gram, metric,
-                                std::max(kRidgeMetric, problem.least), cancel);
+  const Matrix m = approximate_inverse(fixed, own_inverse_id(problem.index), *problem.gram, metric,
+                                       std::max(kRidgeMetric, problem.least), cancel);
   FpVector values = product(m, *problem.gram, Entries::all);
   const FpVector mb = multiply(m, problem.b);
   values.insert(values.end(), mb.begin(), mb.end());
-  // Within kNear: |M gram| <= 1; |M b| <= 1 / (2 sqrt(R)), or 1 / sqrt(least) without R.
+  // Within kInverseError: |M gram| <= 1; |M b| <= 1 / (2 sqrt(R)), or 1 / sqrt(least) without R.
   const Stretch bounds[] = {{d * d, 2 * fixed.bits + 1}, {d, 2 * fixed.bits + 6}};
   const Opened opened = masked_open(fixed.session, fixed.label(Phase::ridge, problem.index, 0), values, bounds);
   Preconditioned out;

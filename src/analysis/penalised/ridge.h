@@ -3,7 +3,7 @@
 //       proximal point iteration u := u + M (b - gram u), one round each.
 // Terms: R = kRidgeMetric, or 0 where the quadratic part already keeps the eigenvalues above it. Without comparisons
 //        there are no keys to deal.
-// Invariants: gram and b belong to one correlation matrix of attributes and outcome, so |M b| <= 2^4 (within kNear) and
+// Invariants: gram and b belong to one correlation matrix of attributes and outcome, so |M b| <= 2^4 (within kInverseError) and
 // after k steps
 //             |u| <= 2^5 sqrt(k), whatever the eigenvalues are; M gram and M b come from the same M, so that the
 //             solution does not depend on the precision of M. Converges for every R > 0; a singular gram without a

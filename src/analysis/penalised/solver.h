@@ -11,7 +11,7 @@
 // Invariants: raw values and thresholds together stay below 2^(2F+8) because thresholds are at most kMostThreshold.
 //             With the metric fixed, as it is after kRefreshes, this is the Krasnoselskii-Mann iteration of a
 //             nonexpansive map with relaxations in [0, 2]: it converges for every R > 0. That the inverse is only near
-//             changes a step by at most kNear of itself, and not where it is zero.
+//             changes a step by at most kInverseError of itself, and not where it is zero.
 #pragma once
 #include <functional>
 

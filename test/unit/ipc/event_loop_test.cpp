@@ -47,11 +47,12 @@ TEST(EventLoop, AwakeForTheTimeSaidAndNoLonger) {
     body();
     return EventLoop::Clock::now() - start;
   };
-  loop.stay_awake(milliseconds(20));
+  loop.busy_poll_for(milliseconds(20));
   EXPECT_GE(time_of([&] { EXPECT_FALSE(loop.step(20)); }), milliseconds(40));  // awake first, asleep after that
-  EXPECT_LT(time_of([&] { loop.run_awake(std::chrono::seconds(10)); }), milliseconds(10));  // not renewed by itself
-  loop.stay_awake(std::chrono::seconds(10));
-  EXPECT_LT(time_of([&] { loop.run_awake(milliseconds(5)); }), std::chrono::seconds(5));
+  EXPECT_LT(time_of([&] { loop.run_busy_polling(std::chrono::seconds(10)); }),
+            milliseconds(10));  // not renewed by itself
+  loop.busy_poll_for(std::chrono::seconds(10));
+  EXPECT_LT(time_of([&] { loop.run_busy_polling(milliseconds(5)); }), std::chrono::seconds(5));
   loop.wake();
   EXPECT_LT(time_of([&] { EXPECT_TRUE(loop.step(-1)); }), std::chrono::seconds(5));  // an event ends it
   EXPECT_LT(time_of([&] { EXPECT_FALSE(loop.step(0)); }), std::chrono::seconds(5));  // 0 never waits
@@ -65,10 +66,10 @@ TEST(EventLoop, RunAwakeRunsRoundsWhileAwakeOnly) {
     if (++seen == 3) loop.unwatch(pipe.fds[0]);
   });
   pipe.put();
-  loop.run_awake(std::chrono::seconds(10));  // not awake: nothing
+  loop.run_busy_polling(std::chrono::seconds(10));  // not awake: nothing
   EXPECT_EQ(seen, 0);
-  loop.stay_awake(milliseconds(50));
-  loop.run_awake(std::chrono::seconds(10));
+  loop.busy_poll_for(milliseconds(50));
+  loop.run_busy_polling(std::chrono::seconds(10));
   EXPECT_EQ(seen, 3);
 }
 

@@ -52,32 +52,32 @@ void expect_near(std::size_t d, double correlation, int bits) {
     FpVector squares;  // degree 2
     for (const Fp& flag : own_flags[p]) squares.push_back(flag * flag);
     const CancelToken cancel;
-    NearInverse out =
-        near_inverse({s, bits}, 1, shares[p], squares, static_cast<double>(d) + kMostMetric, kLeastMetric, cancel);
+    ApproximateInverse out = approximate_inverse({s, bits}, 1, shares[p], squares, static_cast<double>(d) + kMostMetric,
+                                                 kLeastMetric, cancel);
     inverse[p] = std::move(out.matrix.at);
     reduced[p] = std::move(out.bits);
     return 0;
   });
   std::vector<double> x;
   for (const i128 each : MpcHarness::reveal(inverse)) x.push_back(std::ldexp(static_cast<double>(each), -bits));
-  EXPECT_LE(largest_residual(a, x, d), kNear) << d << " columns, correlation " << correlation;
+  EXPECT_LE(largest_residual(a, x, d), kInverseError) << d << " columns, correlation " << correlation;
   EXPECT_TRUE(MpcHarness::reveal(reduced) == flags);
   EXPECT_EQ(h.transcript(0).rounds,
-            1 + static_cast<std::int64_t>(doublings(static_cast<double>(d) + kMostMetric, kLeastMetric).size()));
+            1 + static_cast<std::int64_t>(chebyshev_steps(static_cast<double>(d) + kMostMetric, kLeastMetric).size()));
 }
 
-TEST(NearInverse, OfColumnsThatAreNotCorrelated) { expect_near(5, 0, 36); }
+TEST(ApproximateInverse, OfColumnsThatAreNotCorrelated) { expect_near(5, 0, 36); }
 
-TEST(NearInverse, OfEqualColumns) {
+TEST(ApproximateInverse, OfEqualColumns) {
   expect_near(1, 1, 36);
   expect_near(30, 1, 36);
   expect_near(60, 1, 34);
 }
 
 // Rounding counts most here: the widest bounds, the fewest fractional bits.
-TEST(NearInverse, OfTwoHundredColumns) { expect_near(200, 1, 34); }
+TEST(ApproximateInverse, OfTwoHundredColumns) { expect_near(200, 1, 34); }
 
-TEST(NearInverse, DoublingsStayBelowTheirBounds) {
+TEST(ApproximateInverse, DoublingsStayBelowTheirBounds) {
   for (const double most : {1.5, 31.0, 216.0})
     for (const double least : {1.0, 0.5, 1.0 / 64, 0x1p-10}) {
       const double shift = std::max(1.0, std::ceil(std::log2(most / 1.9)));
@@ -85,14 +85,14 @@ TEST(NearInverse, DoublingsStayBelowTheirBounds) {
       for (int step = 0; step <= 1000; ++step) {
         const double eigenvalue = least + (most - least) * step / 1000;
         double p = 1 - std::ldexp(eigenvalue, -static_cast<int>(shift));
-        for (const Doubling& doubling : doublings(most, least)) {
+        for (const ChebyshevStep& doubling : chebyshev_steps(most, least)) {
           const double a = std::ldexp(doubling.factor, -kFactorBits);
           p = a * p * p - (a - 1);
           EXPECT_LE((1 - p) / eigenvalue, std::ldexp(1.0, doubling.growth));
         }
         worst = std::max(worst, std::fabs(p));
       }
-      EXPECT_LE(worst, kNear) << most << " " << least;
+      EXPECT_LE(worst, kInverseError) << most << " " << least;
     }
 }
 

@@ -125,7 +125,7 @@ TEST(Violations, ARuleThatIsOffHidesNoOtherOne) {
     return static_cast<int>(sum);
   };
   EXPECT_EQ(sum_of(), 1);
-  const WithMutant rule(Mutant::signed_faults);
+  const WithMutant rule(Mutant::signed_violations);
   EXPECT_LT(sum_of(), 1);
 }
 

@@ -1,5 +1,5 @@
 // Implements the choice of the unauthenticated connection to evict.
-#include "net/strangers.h"
+#include "net/eviction.h"
 
 #include <netinet/in.h>
 
@@ -18,7 +18,7 @@ std::uint64_t source_of(const sockaddr_storage& address) noexcept {
   return source;
 }
 
-std::size_t who_makes_room(std::span<const Stranger> strangers) {
+std::size_t choose_eviction(std::span<const Stranger> strangers) {
   std::unordered_map<std::uint64_t, std::size_t> of_source;
   for (const auto& one : strangers) ++of_source[one.source];
   // Of equals, min_element returns the first, which is the oldest.

@@ -33,6 +33,6 @@ struct Stranger {
 std::uint64_t source_of(const sockaddr_storage& address) noexcept;
 
 // Returns the index of the connection to evict. `strangers` is ordered from oldest to newest and not empty.
-std::size_t who_makes_room(std::span<const Stranger> strangers);
+std::size_t choose_eviction(std::span<const Stranger> strangers);
 
 }  // namespace pgmpc

@@ -1,5 +1,5 @@
 // Which connection makes room: whoever floods pushes out himself, and who shakes hands outlives who says nothing.
-#include "net/strangers.h"
+#include "net/eviction.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -12,19 +12,19 @@ namespace {
 constexpr auto silent = Standing::silent, answered = Standing::answered, refused = Standing::refused;
 
 TEST(Strangers, TheSourceWithTheMostLosesItsOldest) {
-  EXPECT_EQ(who_makes_room(std::vector<Stranger>{{1, silent}, {2, silent}, {2, silent}, {3, silent}}), 1u);
-  EXPECT_EQ(who_makes_room(std::vector<Stranger>{{1, silent}, {2, answered}, {2, answered}}), 1u);
+  EXPECT_EQ(choose_eviction(std::vector<Stranger>{{1, silent}, {2, silent}, {2, silent}, {3, silent}}), 1u);
+  EXPECT_EQ(choose_eviction(std::vector<Stranger>{{1, silent}, {2, answered}, {2, answered}}), 1u);
 }
 
 TEST(Strangers, OfOneSourceTheLeastAdvancedAndOfThoseTheOldest) {
-  EXPECT_EQ(who_makes_room(std::vector<Stranger>{{1, answered}, {1, silent}, {1, silent}}), 1u);
-  EXPECT_EQ(who_makes_room(std::vector<Stranger>{{1, answered}, {1, silent}, {1, refused}}), 2u);
-  EXPECT_EQ(who_makes_room(std::vector<Stranger>{{1, answered}, {1, answered}}), 0u);
+  EXPECT_EQ(choose_eviction(std::vector<Stranger>{{1, answered}, {1, silent}, {1, silent}}), 1u);
+  EXPECT_EQ(choose_eviction(std::vector<Stranger>{{1, answered}, {1, silent}, {1, refused}}), 2u);
+  EXPECT_EQ(choose_eviction(std::vector<Stranger>{{1, answered}, {1, answered}}), 0u);
 }
 
 TEST(Strangers, ManySourcesOfOneConnectionEach) {
-  EXPECT_EQ(who_makes_room(std::vector<Stranger>{{1, answered}, {2, silent}, {3, silent}, {4, silent}}), 1u);
-  EXPECT_EQ(who_makes_room(std::vector<Stranger>{{7, silent}}), 0u);
+  EXPECT_EQ(choose_eviction(std::vector<Stranger>{{1, answered}, {2, silent}, {3, silent}, {4, silent}}), 1u);
+  EXPECT_EQ(choose_eviction(std::vector<Stranger>{{7, silent}}), 0u);
 }
 
 sockaddr_storage address(int family, const char* text) {
