@@ -12,13 +12,11 @@
 #include <cstdint>
 #include <string>
 
+#include "base/limits.h"
 #include "mpc/opening.h"
 
 namespace pgmpc {
 
-inline constexpr int kDataBits = 24;     // fractional bits of x_int
-inline constexpr int kMeanBits = 36;     // fractional bits of the owners' means
-inline constexpr int kStepBits = 30;     // fractional bits of the steps of two-valued columns
 inline constexpr int kReleaseBits = 28;  // fractional bits of everything released (local units of the column)
 
 // Phases of the analysis: the first component of every gate label.

@@ -12,7 +12,7 @@ namespace {
 constexpr double kSpreadOverUnit = 64;          // an outlier may lie this many units from the mean
 constexpr double kMeanBound = 1024;             // |mu| * 2^-e
 constexpr double kSmallestSpread = 1.0 / 4096;  // sd * 2^-e of a column with a fixed exponent
-constexpr std::int64_t kOneStep = std::int64_t{1} << kStepFractionBits;
+constexpr std::int64_t kOneStep = std::int64_t{1} << kStepBits;
 
 // Returns the smallest e with x <= 2^e, for x > 0.
 int ceil_log2(long double x) {
@@ -34,7 +34,7 @@ ColumnProblem place(ColumnScale& scale, int exponent, long double mean) {
   if (exponent < -kMaxExponent || exponent > kMaxExponent) return ColumnProblem::magnitude;
   const long double scaled = std::ldexp(mean, -exponent);
   if (!(std::fabs(scaled) <= static_cast<long double>(kMeanBound))) return ColumnProblem::mean_too_large;
-  scale.scaled_mean = std::llround(std::ldexp(scaled, kMeanFractionBits));
+  scale.scaled_mean = std::llround(std::ldexp(scaled, kMeanBits));
   return ColumnProblem::none;
 }
 
@@ -50,17 +50,17 @@ ColumnProblem set_step(ColumnScale& scale, long double distance) {
   const long double step = std::ldexp(distance, -scale.exponent);
   if (step < 1) return ColumnProblem::varies_too_little;
   if (step > static_cast<long double>(kSpreadOverUnit)) return ColumnProblem::value_too_large;
-  scale.step = std::llround(std::ldexp(step, kStepFractionBits));
-  scale.inverse_step = std::llround(std::ldexp(1 / step, kStepFractionBits));
+  scale.step = std::llround(std::ldexp(step, kStepBits));
+  scale.inverse_step = std::llround(std::ldexp(1 / step, kStepBits));
   return ColumnProblem::none;
 }
 
 // Distances from a mean grow towards both ends, so all values fit when the lowest and the highest do.
 bool ends_fit(const ColumnSummary& column, const ColumnScale& scale) {
   const long double centre = rounded_mean(scale);
-  const long double limit = std::ldexp(kSpreadOverUnit, kValueFractionBits) + 1;  // 1: the rounding of the mean
+  const long double limit = std::ldexp(kSpreadOverUnit, kDataBits) + 1;  // 1: the rounding of the mean
   for (const double end : {column.low(), column.high()})
-    if (!(std::fabs(std::ldexp(end - centre, kValueFractionBits - scale.exponent)) <= limit)) return false;
+    if (!(std::fabs(std::ldexp(end - centre, kDataBits - scale.exponent)) <= limit)) return false;
   return true;
 }
 
@@ -152,7 +152,7 @@ ColumnScale source_scale(const ColumnSummary& column, bool boolean, std::optiona
 }
 
 long double rounded_mean(const ColumnScale& scale) {
-  return std::ldexp(static_cast<long double>(scale.scaled_mean), scale.exponent - kMeanFractionBits);
+  return std::ldexp(static_cast<long double>(scale.scaled_mean), scale.exponent - kMeanBits);
 }
 
 void require_encodable(const std::string& name, const ColumnSummary& column, const ColumnScale& scale) {

@@ -8,7 +8,7 @@
 namespace pgmpc {
 namespace {
 
-constexpr std::int64_t kOne = std::int64_t{1} << kValueFractionBits;
+constexpr std::int64_t kOne = std::int64_t{1} << kDataBits;
 
 ColumnSummary summary_of(std::span<const double> values) {
   ColumnSummary out;
@@ -33,7 +33,7 @@ EncodedColumn encode(const std::string& name, std::span<const double> values, co
       out.values.push_back(x == scale.low ? 0 : kOne);
     else
       out.values.push_back(
-          column.constant() ? 0 : std::llround(std::ldexp(x - centre, kValueFractionBits - scale.exponent)));
+          column.constant() ? 0 : std::llround(std::ldexp(x - centre, kDataBits - scale.exponent)));
   }
   return out;
 }

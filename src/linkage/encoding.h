@@ -23,22 +23,18 @@
 #include <span>
 #include <string>
 
+#include "base/limits.h"
 #include "base/secret.h"
 
 namespace pgmpc {
-
-inline constexpr int kValueFractionBits = 24;
-inline constexpr int kMeanFractionBits = 36;
-inline constexpr int kStepFractionBits = 30;
-inline constexpr int kMaxExponent = 256;  // of |e|
 
 struct EncodedColumn {
   SecretVector<std::int64_t> values;  // x_int per record
   int exponent = 0;
   std::int64_t scaled_mean = 0;
   bool binary = false;  // two-valued
-  // Of a two-valued column, with kStepFractionBits: step in [1, 64], and 1 / step.
-  std::int64_t step = std::int64_t{1} << kStepFractionBits, inverse_step = step;
+  // Of a two-valued column, with kStepBits: step in [1, 64], and 1 / step.
+  std::int64_t step = std::int64_t{1} << kStepBits, inverse_step = step;
 };
 
 // Encodes a column that is not two-valued, or with `binary` a boolean one. Throws Error(data_exception) for NaN and

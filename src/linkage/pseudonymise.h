@@ -14,13 +14,13 @@
 
 #include "base/cancel.h"
 #include "base/rng.h"
+#include "base/limits.h"
 #include "base/secret.h"
 #include "base/thread_pool.h"
 #include "crypto/keyed_hash.h"
 
 namespace pgmpc {
 
-inline constexpr std::size_t kHashBytes = 32;
 
 class JointKey {
  public:

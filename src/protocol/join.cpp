@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/limits.h"
 
 namespace pgmpc {
 
 namespace {
-constexpr int kExponentLimit = 256;
 
 [[noreturn]] void violation(const char* what) {
   throw Error(ErrorCode::protocol_violation, "a peer sent a message that the protocol does not allow here", what);
@@ -48,7 +48,7 @@ Bytes encode_descriptions(const std::vector<ColumnDescription>& columns) {
   Bytes out;
   Writer writer(out);
   for (const ColumnDescription& column : columns)
-    writer.u16(static_cast<std::uint16_t>(column.exponent + kExponentLimit)).u8(column.binary ? 1 : 0);
+    writer.u16(static_cast<std::uint16_t>(column.exponent + kMaxExponent)).u8(column.binary ? 1 : 0);
   return out;
 }
 
@@ -56,9 +56,9 @@ std::vector<ColumnDescription> decode_descriptions(ByteView message, std::size_t
   Reader in(message);
   std::vector<ColumnDescription> out;
   for (std::size_t i = 0; i < expected; ++i) {
-    const int exponent = in.u16() - kExponentLimit;
+    const int exponent = in.u16() - kMaxExponent;
     const std::uint8_t binary = in.u8();
-    if (exponent < -kExponentLimit || exponent > kExponentLimit || binary > 1) violation("column description");
+    if (exponent < -kMaxExponent || exponent > kMaxExponent || binary > 1) violation("column description");
     out.push_back({exponent, binary == 1});
   }
   in.expect_end();

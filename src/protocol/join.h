@@ -10,6 +10,7 @@
 
 #include "algebra/column.h"
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "study/columns.h"
 
 namespace pgmpc {
@@ -17,7 +18,6 @@ namespace pgmpc {
 inline constexpr std::size_t kHashBlock = 16384;                  // hashes per message
 inline constexpr std::size_t kBlockBytes = std::size_t{1} << 20;  // about this much ciphertext per message
 inline constexpr std::size_t kShareBlock = 262144;                // values per message of step 7
-inline constexpr std::uint64_t kMostRecords = std::uint64_t{1} << 31;
 
 // First message of a push: how many records follow. Third party only.
 Bytes encode_record_count(std::uint64_t records);

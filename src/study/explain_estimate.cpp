@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "linkage/packing.h"
+#include "sharing/field.h"
 #include "study/disclosure.h"
 #include "study/explain.h"
 
@@ -16,8 +17,7 @@ namespace pgmpc {
 namespace {
 
 constexpr int kStatisticalBits = kSlotMaskBits - kSlotValueBits;
-constexpr std::int64_t kHashBytes = 32;
-constexpr std::int64_t kElementBytes = 16;
+constexpr std::int64_t kElementBytes = kFpBytes;
 constexpr std::int64_t kSealBytes = 28;  // nonce and tag of a sealed message
 
 // Portable operations per second and core at 3072 bits; the cost grows with the cube of the key length.
@@ -84,7 +84,7 @@ std::int64_t ciphertexts_per_record(const Spec& spec, int controller) {
 
 StepEstimate estimate_prepare(const Count& records) { return {records, {}, {}, work(records, kRecordSeconds)}; }
 
-StepEstimate estimate_agree_key() { return {{}, 2 * (kHashBytes + kSealBytes), 2, {}}; }
+StepEstimate estimate_agree_key() { return {{}, 2 * (static_cast<std::int64_t>(kHashBytes) + kSealBytes), 2, {}}; }
 
 StepEstimate estimate_scramble(const Spec& spec, int controller, const Count& records) {
   Seconds seconds = cipher_work(spec, controller, records, kOwnEncryptions);
@@ -93,7 +93,8 @@ StepEstimate estimate_scramble(const Spec& spec, int controller, const Count& re
 }
 
 StepEstimate estimate_push(const Spec& spec, int controller, const Count& records) {
-  const std::int64_t per_record = kHashBytes + ciphertexts_per_record(spec, controller) * ciphertext_bytes(spec);
+  const std::int64_t per_record =
+      static_cast<std::int64_t>(kHashBytes) + ciphertexts_per_record(spec, controller) * ciphertext_bytes(spec);
   return {records, times(records, per_record), {}, {}};
 }
 

@@ -21,14 +21,12 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::int64_t kMaxRecords = std::int64_t{1} << 33;  // what the encoding of sums has room for
 constexpr std::int64_t kMaxCount = 1'000'000'000;
 constexpr int kMaxScaleExponent = 60;
 constexpr double kMaxParameterRatio = 1000;
 constexpr double kMaxVif = 1000;  // what the precision of an inverse on shares can tell from more
 constexpr std::int64_t kMaxVersions = 1000;
 constexpr std::int64_t kRecordsPerColumn = 10;
-constexpr std::size_t kMaxOutcomes = 20;  // of a controller
 constexpr const char* kDocument = "study spec";
 
 // Names of an array, each once.
@@ -244,7 +242,7 @@ Spec parse(const json& document, bool stored) {
   read_disclosure(spec, root);
   read_analyses(spec, root);
   read_recipients(spec, root);
-  if (root.has_value("expected_records")) spec.expected_records = root.integer("expected_records", 0, 1, kMaxRecords);
+  if (root.has_value("expected_records")) spec.expected_records = root.integer("expected_records", 0, 1, static_cast<std::int64_t>(kMostRecords));
   read_scale_exponents(spec, root);
   spec.keep_shares = root.boolean("keep_shares", spec.keep_shares);
   if (!old) read_refusal(spec, root);

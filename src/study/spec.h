@@ -20,13 +20,12 @@
 #include <vector>
 
 #include "analysis/analysis.h"
+#include "base/limits.h"
 #include "disclosure/precision_kind.h"
 #include "linkage/forms.h"
 
 namespace pgmpc {
 
-inline constexpr std::size_t kMaxSpecBytes = 64 * 1024;
-inline constexpr std::size_t kMaxAttributes = 200;
 inline constexpr int kSpecFormat = 2;
 
 struct ControllerSpec {

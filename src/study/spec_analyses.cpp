@@ -12,8 +12,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMaxAnalyses = 20;
-
 // "name", or "party.name" where both controllers use the name.
 std::size_t place_of(const std::vector<JoinedColumn>& columns, const Spec& spec, const json& value,
                      const std::string& pointer, bool outcome) {

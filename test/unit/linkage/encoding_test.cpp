@@ -21,8 +21,8 @@ class WithMutant {
 };
 
 double decoded(const EncodedColumn& c, std::size_t i) {
-  return std::ldexp(static_cast<double>(c.scaled_mean), c.exponent - kMeanFractionBits) +
-         std::ldexp(static_cast<double>(c.values[i]), c.exponent - kValueFractionBits);
+  return std::ldexp(static_cast<double>(c.scaled_mean), c.exponent - kMeanBits) +
+         std::ldexp(static_cast<double>(c.values[i]), c.exponent - kDataBits);
 }
 
 Error refusal(const std::vector<double>& values, bool binary = false, std::optional<int> e = std::nullopt) {
@@ -59,7 +59,7 @@ TEST(Encoding, DecodesWithinHalfAUnit) {
     std::vector<double> values;
     for (int i = 0; i < 2000; ++i) values.push_back(scale * (100 + static_cast<double>(rng.below(1000000)) / 1000));
     const auto c = encode_column("x", values, false);
-    const double half_unit = std::ldexp(0.5, c.exponent - kValueFractionBits);
+    const double half_unit = std::ldexp(0.5, c.exponent - kDataBits);
     for (std::size_t i = 0; i < values.size(); ++i) {
       ASSERT_NEAR(decoded(c, i), values[i], half_unit * 1.001);
       ASSERT_LT(std::abs(c.values[i]), std::int64_t{1} << 31);
@@ -88,11 +88,11 @@ TEST(Encoding, TwoDistinctValuesAreTwoValuedWhateverTheirCoding) {
     EXPECT_TRUE(c.binary);
     EXPECT_EQ((std::vector<std::int64_t>(c.values.begin(), c.values.end())),
               (std::vector<std::int64_t>{1 << 24, 0, 0, 1 << 24, 0}));
-    const double step = std::ldexp(static_cast<double>(c.step), -kStepFractionBits);
+    const double step = std::ldexp(static_cast<double>(c.step), -kStepBits);
     EXPECT_GE(step, 1);
     EXPECT_LE(step, 2);
-    EXPECT_NEAR(step * std::ldexp(static_cast<double>(c.inverse_step), -kStepFractionBits), 1, 1e-8);
-    const double origin = std::ldexp(static_cast<double>(c.scaled_mean), c.exponent - kMeanFractionBits);
+    EXPECT_NEAR(step * std::ldexp(static_cast<double>(c.inverse_step), -kStepBits), 1, 1e-8);
+    const double origin = std::ldexp(static_cast<double>(c.scaled_mean), c.exponent - kMeanBits);
     EXPECT_NEAR(origin, low, std::abs(high - low) * 1e-9);
     EXPECT_NEAR(origin + std::ldexp(step, c.exponent), high, std::abs(high - low) * 1e-8);
   }
@@ -112,7 +112,7 @@ TEST(Encoding, FixedExponentsOfTwoValuedColumnsMustFit) {
     try {
       const auto c = encode_two_valued("age", std::vector<double>{0, high, high}, e);
       EXPECT_EQ(c.exponent, e);
-      EXPECT_NEAR(std::ldexp(static_cast<double>(c.step), e - kStepFractionBits), high, 1e-7);
+      EXPECT_NEAR(std::ldexp(static_cast<double>(c.step), e - kStepBits), high, 1e-7);
       return std::string("accepted");
     } catch (const Error& error) {
       return error.message();
