@@ -2,6 +2,20 @@
 -- Invariants: the functions of mpc_internal only talk to the coordinator; what needs tables is checked here, under the
 --             owner's rights. Start, run and cancel act at once, outside the caller's transaction.
 
+CREATE TYPE mpc.step_row AS (
+  party text,
+  step integer,
+  name text,
+  peer text,
+  records bigint,
+  bytes bigint,
+  seconds float8,
+  data_status text,
+  destroyed text[]
+);
+COMMENT ON TYPE mpc.step_row IS
+'a finished step of this node: its own records and bytes, seconds, what the data were then, and what was destroyed';
+
 -- private functions
 
 CREATE FUNCTION mpc_internal.wake_coordinator(what text) RETURNS void
@@ -47,8 +61,7 @@ AS 'MODULE_PATHNAME', 'pg_mpc_cancel_study';
 COMMENT ON FUNCTION mpc_internal.request_cancel(text, oid) IS 'asks the coordinator to cancel a study in the name of a role';
 
 CREATE FUNCTION mpc_internal.request_run(study text, caller oid)
-RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
-               data_status text, destroyed text[])
+RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_run_study';
 COMMENT ON FUNCTION mpc_internal.request_run(text, oid) IS
@@ -60,8 +73,7 @@ AS 'MODULE_PATHNAME', 'pg_mpc_wait_for_study';
 COMMENT ON FUNCTION mpc_internal.await_study(text, interval) IS 'state at the end of the study, NULL after the timeout';
 
 CREATE FUNCTION mpc_internal.request_step(study text, step text, caller oid)
-RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
-               data_status text, destroyed text[])
+RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step';
 COMMENT ON FUNCTION mpc_internal.request_step(text, text, oid) IS
@@ -138,8 +150,7 @@ COMMENT ON FUNCTION mpc.cancel_study(text) IS
 'ends the running attempt on all three nodes at once, outside the transaction; the study may be started again. Errors: 42704 unknown study, 55000 not running on this node';
 
 CREATE FUNCTION mpc_internal.run_study(caller oid, study text)
-RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
-               data_status text, destroyed text[])
+RETURNS SETOF mpc.step_row
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -150,8 +161,7 @@ $$;
 COMMENT ON FUNCTION mpc_internal.run_study(oid, text) IS 'implements mpc.run_study';
 
 CREATE FUNCTION mpc.run_study(study text)
-RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
-               data_status text, destroyed text[])
+RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.run_study(text) IS
@@ -166,8 +176,7 @@ COMMENT ON PROCEDURE mpc.run(text) IS
 -- a study step by step
 
 CREATE FUNCTION mpc_internal.run_step(caller oid, study text, step_name text)
-RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
-               data_status text, destroyed text[])
+RETURNS SETOF mpc.step_row
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -180,65 +189,56 @@ $$;
 COMMENT ON FUNCTION mpc_internal.run_step(oid, text, text) IS 'implements the functions of the steps, which are named like their step';
 
 CREATE FUNCTION mpc.prepare(study text)
-RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
-               data_status text, destroyed text[])
+RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
 COMMENT ON FUNCTION mpc.prepare(text) IS
 'step 1 by hand, on each node: starts this node''s engine; a controller reads its source, the third party is ready to receive. Errors of all steps by hand: 55000 out of order or wrong role (the hint names the next step), MP001 after pg_mpc.step_timeout (may be repeated), and the study''s own';
 
 CREATE FUNCTION mpc.agree_key(study text)
-RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
-               data_status text, destroyed text[])
+RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
 COMMENT ON FUNCTION mpc.agree_key(text) IS 'step 2 by hand, controllers: the halves of the joint key are exchanged, identifiers hashed, the key erased';
 
 CREATE FUNCTION mpc.scramble(study text)
-RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
-               data_status text, destroyed text[])
+RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
 COMMENT ON FUNCTION mpc.scramble(text) IS 'step 3 by hand, controllers: values encrypted under the own public key';
 
 CREATE FUNCTION mpc.push(study text)
-RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
-               data_status text, destroyed text[])
+RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
 COMMENT ON FUNCTION mpc.push(text) IS 'steps 3-4 by hand, controllers: hashes pushed, match announced, every ciphertext acknowledged';
 
 CREATE FUNCTION mpc.match(study text)
-RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
-               data_status text, destroyed text[])
+RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
 COMMENT ON FUNCTION mpc.match(text) IS 'step 4 by hand, third party: hashes matched, count sent, ciphertexts of matched records kept';
 
 CREATE FUNCTION mpc.mask(study text)
-RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
-               data_status text, destroyed text[])
+RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
 COMMENT ON FUNCTION mpc.mask(text) IS 'step 5 by hand, controllers: random shares sent, encrypted under the other controller''s key';
 
 CREATE FUNCTION mpc.unmask(study text)
-RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
-               data_status text, destroyed text[])
+RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
 COMMENT ON FUNCTION mpc.unmask(text) IS 'step 6 by hand: third party sends the sums; a controller decrypts its own and erases its key';
 
 CREATE FUNCTION mpc.share(study text)
-RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
-               data_status text, destroyed text[])
+RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
 COMMENT ON FUNCTION mpc.share(text) IS 'step 7 by hand, on each node: additive shares become Shamir shares';
 
 CREATE FUNCTION mpc.lasso(study text)
-RETURNS TABLE (party text, step integer, name text, peer text, records bigint, bytes bigint, seconds float8,
-               data_status text, destroyed text[])
+RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
 COMMENT ON FUNCTION mpc.lasso(text) IS 'step 8 by hand, on each node: the regression on shares; returns when the result is stored';

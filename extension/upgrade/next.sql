@@ -9,3 +9,19 @@ DROP FUNCTION mpc_internal.require_own_result(text, jsonb, bigint, jsonb);
 DROP FUNCTION mpc_internal.settle_release(text, integer, text, jsonb, integer, text);
 DROP FUNCTION mpc_internal.lambdas_in(jsonb);
 DROP FUNCTION mpc_internal.one_lambda(text, integer, float8);
+
+-- Their rows have a type with a name now.
+DROP FUNCTION mpc_internal.request_run(text, oid);
+DROP FUNCTION mpc_internal.request_step(text, text, oid);
+DROP FUNCTION mpc_internal.run_study(oid, text);
+DROP FUNCTION mpc.run_study(text);
+DROP FUNCTION mpc_internal.run_step(oid, text, text);
+DROP FUNCTION mpc.prepare(text);
+DROP FUNCTION mpc.agree_key(text);
+DROP FUNCTION mpc.scramble(text);
+DROP FUNCTION mpc.push(text);
+DROP FUNCTION mpc.match(text);
+DROP FUNCTION mpc.mask(text);
+DROP FUNCTION mpc.unmask(text);
+DROP FUNCTION mpc.share(text);
+DROP FUNCTION mpc.lasso(text);
