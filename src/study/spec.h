@@ -12,7 +12,8 @@
 //
 // Errors
 // Unknown keys, duplicate keys, wrong types and values out of range throw Error(invalid_parameter) with the JSON
-// pointer in the detail. Limits: 64 kB, 200 attributes, names [a-z][a-z0-9_]{0,62}.
+// pointer in the detail. Limits are 200 attributes and names [a-z][a-z0-9_]{0,62}. Text that is not JSON throws
+// Error(invalid_text), and more than 64 kB Error(limit_exceeded).
 #pragma once
 #include <array>
 #include <cstdint>
