@@ -20,12 +20,14 @@
 
 namespace pgmpc {
 
+// One analysis of the study and its columns.
 struct AnalysisTask {
   std::string name;
   std::shared_ptr<const Analysis> analysis;
   AnalysisColumns columns;
 };
 
+// This party's input of step 8.
 struct AnalysesRequest {
   JoinedRecords records;
   std::vector<AnalysisTask> tasks;

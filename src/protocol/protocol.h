@@ -108,6 +108,7 @@ class StudyObserver {
   virtual void before_release() {}
 };
 
+// What a run needs from its caller. All references must live longer than the run.
 struct StudyContext {
   const Spec& spec;
   std::string study;

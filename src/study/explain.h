@@ -29,6 +29,7 @@ struct Learning {
   std::string what;
 };
 
+// One row of mpc.explain_study.
 struct ExplainRow {
   int step = 0;        // 1 to 8 as in the protocol; 0 for what concerns the study as a whole
   std::string name;    // prepare, agree_key, scramble, push, match, mask, unmask, share, lasso; for step 0 the subject

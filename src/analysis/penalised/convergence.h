@@ -13,12 +13,14 @@ namespace pgmpc {
 inline constexpr int kCheckEvery = 5;
 inline constexpr int kLengthBound = 88;  // bits of |z|^2 and |step|^2, 2F of them fractional
 
+// What an iterative solver returns: the last iterate, and whether it converged.
 struct Solution {
   FpVector z;  // F bits
   int iterations = 0;
   bool converged = false;
 };
 
+// Runs the checks of one problem, at most one at a time. The destructor cancels a check that still runs.
 class StopBit {
  public:
   // problem: number of the problem, part of the gate labels. allowed: the task of the precheck. No stop bit is opened

@@ -21,6 +21,7 @@ namespace pgmpc {
 
 enum class PenaltyKind { lasso, ridge, elastic_net };
 
+// The settings of one analysis, as in the spec.
 struct PenalisedSettings {
   PenaltyKind kind = PenaltyKind::lasso;
   std::vector<double> lambdas;
@@ -30,6 +31,7 @@ struct PenalisedSettings {
   int max_iterations = 200;
 };
 
+// One released model.
 struct Model {
   double lambda = 0;
   int iterations = 0;

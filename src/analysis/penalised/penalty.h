@@ -25,6 +25,7 @@
 
 namespace pgmpc {
 
+// The two parts of the penalty of one lambda ("Terms").
 struct Penalty {
   double l1 = 0, quadratic = 0;
 };
@@ -33,6 +34,7 @@ inline Penalty penalty_of(double lambda, double alpha) { return {lambda * alpha,
 
 inline constexpr double kMostThreshold = 1.5;  // |b_j| <= 1: with a threshold above 1 the coefficient is zero
 
+// One problem on the scale of the solvers, with what is needed to bring its solution back.
 struct Problem {
   std::uint32_t index = 0;             // number of the problem, part of the gate labels
   std::shared_ptr<const Matrix> gram;  // d x d, F bits, ones on the diagonal
