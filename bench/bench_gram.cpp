@@ -1,6 +1,6 @@
-// gram.1e6x31, gram.1e6x31.portable: the Gram matrix of 10^6 x 31 shares on one core by each kernel, the only part of
-// the lasso whose cost grows with the number of records. Processor time, best of 5. Baseline: the same sums over double
-// values in the same run (what a clear-text solver computes).
+// gram.1e6x31, gram.1e6x31.portable: the Gram matrix of 10^6 x 31 shares on one core by each kernel. It is the only
+// part of the lasso whose cost grows with the number of records. Processor time, best of 5.
+// Baseline: the same sums over double values in the same run, which is what a clear-text solver computes.
 #include <algorithm>
 #include <cstdio>
 #include <vector>
@@ -36,7 +36,7 @@ Data make_data() {
   return data;
 }
 
-// Plain sums, blocked in the same way.
+// Computes plain sums of double values, blocked in the same way.
 double clear_gram(const std::vector<std::vector<double>>& columns) {
   std::vector<double> sums(triangle_size(kColumns));
   for (std::size_t first = 0; first < kRows; first += kGramBlock) {
@@ -51,7 +51,7 @@ double clear_gram(const std::vector<std::vector<double>>& columns) {
 
 void measure(const std::string& name, KernelKind kind, const Data& data) {
   const CancelToken cancel;
-  double keep = 0;  // printed: the compiler may not drop the loops
+  double keep = 0;  // printed, so that the compiler keeps the loops
   double best = 1e9, clear = 1e9;
   for (int turn = 0; turn < 5; ++turn) {
     best = std::min(best, bench::cpu_seconds_of([&] { keep += gram(data.shares, cancel, kind)[0].v > 0; }));

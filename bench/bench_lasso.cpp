@@ -1,12 +1,11 @@
-// Step 8 on held shares, 5000 records of 30 attributes (10 of them in the model), lambda = 0.1 lambda_max,
-// standardised.
-// Exact release without rules over the joint design, unless the name has "default".
+// Measures step 8 on existing shares of 5000 records of 30 attributes, 10 of them in the model, with lambda = 0.1
+// lambda_max, standardised. The release is exact, without rules over the joint design, unless the name has "default".
 //   lasso.{rounds,bytes_per_party,compute}.d30     three parties in one process over an in-memory channel; rounds and
 //                                                  bytes are exact, compute is the wall time of all three together
-//   lasso.default.{rounds,bytes_per_party,seconds}.d30   statistical precision and all rules, as a spec has by default
-//   lasso.{rounds,bytes_per_party}.d30.compact     the same with analysis.comparison "compact"
+//   lasso.default.{rounds,bytes_per_party,seconds}.d30   statistical precision and all rules, the defaults of a spec
+//   lasso.{rounds,bytes_per_party}.d30.compact     the first ones with analysis.comparison "compact"
 //   lasso.seconds.d30, lasso.seconds_rtt{20,40}ms.d30   three engines and three listeners as processes, real TLS; the
-//                                                  latter through a relay that delays every way; best of 5
+//                                                  latter through a relay that delays both directions; best of 5
 //   lasso.rounds.{ar50,ar90,ar99,ar90_d100,ar90_d200}   columns correlated 0.5 to 0.99 (lasso_counts.h), each with
 //                                                  lasso.coefficient_error.* and lasso.r_squared_error.* over its fits
 //   lasso.rounds.{ten_lambdas,elastic_net,ridge}   other penalties on columns correlated 0.5
@@ -36,7 +35,7 @@ void measure_counts(const bench::Selection& selection, const bench::LassoRequest
   if (selection.wants("lasso.compute.d30")) bench::report("lasso.compute.d30", counts.seconds, "s");
 }
 
-// At the defaults of a spec.
+// Measures the defaults of a spec.
 void measure_default(const bench::Selection& selection, int runs) {
   const bench::LassoRequests requests = bench::make_default_requests();
   if (selection.wants("lasso.default.seconds.d30"))
@@ -47,7 +46,7 @@ void measure_default(const bench::Selection& selection, int runs) {
   bench::report("lasso.default.bytes_per_party.d30", static_cast<double>(counts.bytes), "B");
 }
 
-// The same with comparisons by truth tables.
+// Measures comparisons by truth tables.
 void measure_compact(const bench::Selection& selection) {
   if (!selection.wants("lasso.rounds.d30.compact") && !selection.wants("lasso.bytes_per_party.d30.compact")) return;
   bench::LassoRequests requests = bench::make_lasso_requests();
@@ -62,7 +61,7 @@ void report_errors(const bench::LassoSet& set, const std::string& name) {
   bench::report("lasso.r_squared_error." + name, set.r_squared_error(), "");
 }
 
-// Most rounds over several lambdas of the lasso, each on its own.
+// Reports the largest number of rounds over several lambdas of the lasso, each fitted alone.
 void measure_correlated(const bench::Selection& selection, const std::string& name, std::size_t attributes, double rho,
                         const std::vector<double>& fractions) {
   if (!selection.wants("lasso.rounds." + name)) return;
@@ -73,7 +72,7 @@ void measure_correlated(const bench::Selection& selection, const std::string& na
   report_errors(set, name);
 }
 
-// Ten lambdas against the slowest of them alone, elastic net and ridge: columns correlated 0.5.
+// Measures ten lambdas (baseline: the slowest of them alone), elastic net and ridge, on columns correlated 0.5.
 void measure_kinds(const bench::Selection& selection) {
   if (!selection.wants("lasso.rounds.ten_lambdas") && !selection.wants("lasso.rounds.elastic_net") &&
       !selection.wants("lasso.rounds.ridge"))

@@ -1,12 +1,15 @@
-// What: operations per second on one core of the Paillier batch interface, beside plain GMP and OpenSSL.
-// Names: paillier.{keygen,own_encrypt,mask_encrypt,mask_encrypt_40000,decrypt,add}.{2048,3072,4096}: the kernel that
-// this
-//        processor takes; with .avx2 or .portable behind: the kernels for lesser processors.
-// Encryption: 5000 records as in the pilot (or 40000), with all tables made from the key.
+// Measures operations per second on one core of the Paillier batch interface, beside plain GMP and OpenSSL.
+//
+// Names
+// paillier.{keygen,own_encrypt,mask_encrypt,mask_encrypt_40000,decrypt,add}.{2048,3072,4096} use the kernel that this
+// processor selects. With .avx2 or .portable appended they use a kernel for lesser processors.
+//
+// Terms
+// Encryption: 5000 records as in the pilot (or 40000), including the time to make all tables from the key.
 // Baselines: keygen: BN_generate_prime_ex(safe) twice, medians; encryptions: textbook (1+mN) r^N mod N^2 by mpz_powm;
-//            decrypt: CRT by mpz_powm; add: mpz_mul and mpz_mod. Results are compared, not only timed.
-// All times are processor times of the measuring thread: other work on the machine disturbs them little.
-// PG_MPC_BENCH_KEYS: how many keys are made for the median of keygen, 20 unless it says otherwise (4096 bits: 5).
+// decrypt: CRT by mpz_powm; add: mpz_mul and mpz_mod. Results are compared, not only timed.
+// All times are processor times of the measuring thread, so other work on the machine disturbs them little.
+// PG_MPC_BENCH_KEYS: how many keys are generated for the median of keygen; the default is 20 (5 for 4096 bits).
 #include <gmp.h>
 #include <openssl/bn.h>
 #include <time.h>
@@ -30,13 +33,13 @@ constexpr std::size_t kRecords = 5000, kManyRecords = 40000;
 constexpr int kKeys = 20;  // below 4096 bits
 constexpr int kLargeKeys = 5;
 
-// Processor time that each of two bodies took, and the number of turns.
+// The processor times of two bodies, and the number of turns.
 struct Turns {
   int count = 0;
   double first = 0, second = 0;
 };
 
-// Processor time of two bodies run in turns until each has had `budget` seconds.
+// Runs two bodies in turns until each has used `budget` seconds of processor time, or both together 20 times as much.
 Turns cpu_turns(double budget, const std::function<void()>& first, const std::function<void()>& second) {
   Turns turns;
   while (turns.count < 2 || turns.first < budget || turns.second < budget) {
@@ -48,7 +51,7 @@ Turns cpu_turns(double budget, const std::function<void()>& first, const std::fu
   return turns;
 }
 
-// Rates of one run of a long body and of a short one before and after it, as often as fit the budget.
+// Operations per second of one run of a long body, and of a short one that runs repeatedly before and after it.
 struct Rates {
   double value = 0, baseline = 0;
 };
@@ -107,7 +110,7 @@ void require(bool condition, const char* what) {
   if (!condition) throw std::runtime_error(what);
 }
 
-// Textbook encryption of the plaintext by mpz_powm.
+// Encrypts the plaintext in the textbook way, by mpz_powm.
 void encrypt_plainly(const PaillierPublicKey& key, ByteView plaintext) {
   Number n(key.n()), m(plaintext), r(random_plaintexts(key, 1)), square, c;
   mpz_mul(square.get(), n.get(), n.get());
@@ -119,7 +122,7 @@ void encrypt_plainly(const PaillierPublicKey& key, ByteView plaintext) {
   if (mpz_sgn(c.get()) == 0) std::abort();  // keeps the result alive
 }
 
-// make: a new encryptor for so many records.
+// Measures one encryptor. make: creates an encryptor of a given size.
 void bench_encryptor(const Setting& s, const std::string& name, std::size_t records, const auto& make) {
   const PaillierPublicKey& key = s.key.public_key();
   const Bytes plaintexts = random_plaintexts(key, records);
@@ -143,7 +146,7 @@ void bench_encryptor(const Setting& s, const std::string& name, std::size_t reco
          Better::more);
 }
 
-// Decryption by CRT with mpz_powm; the constants of the key are computed once.
+// Decrypts by CRT with mpz_powm. The constants of the key are computed once.
 class PlainDecryptor {
  public:
   explicit PlainDecryptor(const PaillierPrivateKey& key) : p_(view_of(key.p())), q_(view_of(key.q())) {

@@ -1,13 +1,15 @@
-// What: messages of 128 bytes between engines on one machine, against a blocking TLS 1.3 ping-pong on one connection,
-//       interleaved in the same run. Values are the median of 5000 in microseconds. The two ends of the ping-pong stand
-//       for two hosts: each has a processor of its own (left to themselves they share one in some runs, not in others,
-//       and take 19 or 55 us); all threads of ours run wherever the kernel puts them.
-//       round.loopback           one message until its sender has the 200 that says it was applied: engine -> libcurl
-//       ->
-//                                listener -> engine, and back
-//       round.loopback.exchange  one message and one in answer to it, from engine to engine (two such messages)
-//       round.loopback.hop       the least that the way through a listener can take: the ping-pong, answered by a third
-//                                thread that the second one asks over a pair of Unix sockets
+// Measures messages of 128 bytes between engines on one machine, against a blocking TLS 1.3 ping-pong on one
+// connection, interleaved in the same run. Values are the median of 5000 in microseconds.
+//
+// The two ends of the ping-pong stand for two hosts, so each has its own processor. Without that they share one
+// processor in some runs and not in others, and take 19 or 55 us. All threads of this project run wherever the kernel
+// puts them.
+//   round.loopback           one message until its sender has the 200 that says it was applied:
+//                            engine -> libcurl -> listener -> engine, and back
+//   round.loopback.exchange  one message and one answer to it, from engine to engine (two such messages)
+//   round.loopback.hop       a lower bound for the way through a listener: the ping-pong, answered by a third thread
+// that
+//                            the second one asks over a pair of Unix sockets
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -44,7 +46,7 @@ void require(bool condition, const char* what) {
   if (!condition) throw std::runtime_error(what);
 }
 
-// Keeps the calling thread on one of the processors it may use, the first or the last one, until the scope ends.
+// Keeps the calling thread on the first or the last of its processors until the scope ends.
 class Pinned {
  public:
   explicit Pinned(bool last) {
@@ -65,7 +67,7 @@ class Pinned {
   cpu_set_t before_;
 };
 
-// A thread that returns what it gets over a pair of Unix sockets.
+// A thread that sends back what it receives over a pair of Unix sockets.
 class Hop {
  public:
   Hop() {
@@ -90,7 +92,7 @@ class Hop {
   std::thread thread_;
 };
 
-// Two blocking ends of one TLS 1.3 connection with certificates on both sides; the second one answers at once, or when
+// Two blocking ends of one TLS 1.3 connection with certificates on both sides. The second end answers at once, or after
 // the hop has answered.
 class PingPong {
  public:

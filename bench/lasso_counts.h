@@ -1,6 +1,9 @@
-// What: one analysis of three parties in one process: exact rounds and bytes, wall time, and the error of the models.
-// Terms: ar set = 5000 records whose neighbouring columns are correlated rho, every third of the first 30 in the model;
-//        error = largest difference to the clear-text solution over its largest coefficient (R^2: absolute).
+// Runs one analysis of three parties in one process: exact rounds and bytes, wall time, and the error of the models.
+//
+// Terms
+// An ar set has 5000 records whose neighbouring columns are correlated with rho. Every third of the first 30 columns is
+// in the model.
+// The error is the largest difference from the clear-text solution over its largest coefficient (R^2: absolute).
 #pragma once
 #include "lasso_data.h"
 #include "report.h"
@@ -54,7 +57,7 @@ inline test::PlainTable make_ar_table(std::size_t attributes, double rho) {
   return table;
 }
 
-// A set with its shares and its clear-text solver.
+// A data set with its shares and its clear-text solver.
 class LassoSet {
  public:
   explicit LassoSet(test::PlainTable table) : plain_(table), most_(plain_.lambda_max(true)) {
@@ -62,7 +65,7 @@ class LassoSet {
     requests_ = share_columns(table.columns);
   }
 
-  // Lambdas are fractions of the smallest one without any nonzero coefficient, all in the same rounds.
+  // Fits all lambdas in the same rounds. They are given as fractions of the smallest lambda with an all-zero solution.
   LassoCounts fit(const std::vector<double>& fractions, double alpha) {
     for (AnalysisRequest& request : requests_) {
       request.lambdas.clear();

@@ -1,5 +1,5 @@
-// What: the data of the lasso benchmarks (".d30"): 5000 records of 30 attributes, 10 of them in the model, as shares of
-//       the three parties; lambda = 0.1 lambda_max, standardised.
+// The data of the lasso benchmarks (".d30"), as shares of the three parties: 5000 records of 30 attributes, 10 of them
+// in the model; lambda = 0.1 lambda_max, standardised.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -21,7 +21,7 @@ struct LassoData {
   double lambda = 0;
 };
 
-// Independent standard normal attributes, coefficients up to 100, noise 10: as scikit-learn's make_regression.
+// Makes independent standard normal attributes, coefficients up to 100 and noise 10, as scikit-learn's make_regression.
 inline LassoData make_lasso_data() {
   std::mt19937_64 generator(1);
   std::normal_distribution<double> normal;
@@ -52,7 +52,7 @@ inline LassoData make_lasso_data() {
 
 using LassoRequests = std::array<AnalysisRequest, kParties>;
 
-// Shares of columns, the outcome last.
+// Shares the columns, the outcome last.
 inline LassoRequests share_columns(const std::vector<std::vector<double>>& columns) {
   LassoRequests requests;
   for (const auto& values : columns) {
@@ -83,7 +83,7 @@ inline LassoRequests make_lasso_requests() {
   return requests;
 }
 
-// With the rules and the precision that a spec has by default.
+// The same with the default rules and precision of a spec.
 inline LassoRequests make_default_requests() {
   LassoRequests requests = make_lasso_requests();
   for (auto& request : requests) {
@@ -94,7 +94,7 @@ inline LassoRequests make_default_requests() {
   return requests;
 }
 
-// analyse() consumes its request.
+// Returns a copy, because analyse() consumes its request.
 inline AnalysisRequest copy_of(const AnalysisRequest& request) {
   AnalysisRequest out;
   for (const FpVector& column : request.columns) out.columns.push_back(column.clone());

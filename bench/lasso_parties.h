@@ -1,8 +1,12 @@
-// What: step 8 between three parties as six processes of this machine: per party a listener and an engine, which speak
-//       TLS with each other as the servers do; optionally through t/lib/relay, which delays every way.
-// Terms: run = one analysis on held shares by the three engines, connections open; it takes as long as its slowest
-//        party, from the moment when all have said that they are ready until its last message is acknowledged.
-// Invariants: the parent has no thread when it forks; every child ends when its end of the line to the parent closes.
+// Runs step 8 between three parties as six processes of this machine. Each party has a listener and an engine, which
+// use TLS as the servers do, optionally through t/lib/relay, which delays both directions.
+//
+// Terms
+// A run is one analysis on existing shares by the three engines, with open connections. It takes as long as its slowest
+// party: from the moment when all are ready until that party's last message is acknowledged.
+//
+// Invariants
+// The parent has no thread when it forks. Every child ends when the parent closes its end of their socket.
 #pragma once
 #include <malloc.h>
 #include <sys/resource.h>
@@ -24,7 +28,7 @@
 
 namespace pgmpc::bench {
 
-// A child process and a line to it: JSON objects, one per line.
+// A child process and a socket to it, which carries JSON objects, one per line.
 class Child {
  public:
   using Json = nlohmann::json;
@@ -66,7 +70,7 @@ class Child {
   }
 
  private:
-  // The parent's ends: a child must not keep the lines of the others open.
+  // The parent's ends of all sockets. A child closes those of the other children.
   static std::vector<int>& lines() {
     static std::vector<int> all;
     return all;
@@ -87,7 +91,7 @@ class Child {
 
 inline const char* const kLassoParties[] = {"erasmus_mc", "zilveren_kruis", "zorgttp"};
 
-// The listener of one party. Says where it is, hears who the peers are, and serves until the line closes.
+// The listener of one party. Sends its own address, receives the list of peers, and serves until the socket closes.
 inline void lasso_listener(Child& parent, int self) {
   mallopt(M_ARENA_MAX, 1);  // the listener of a server is single-threaded
   test::TestNode node(kLassoParties[self]);
@@ -112,7 +116,7 @@ inline double seconds_of_process() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-// Several messages to each peer at the same time, as in the steps before: opens all connections.
+// Opens all connections by sending several messages to each peer at the same time, as the earlier steps do.
 inline void open_connections(Channel& channel) {
   constexpr int kMessages = 8;
   for (int turn = 0; turn < 2; ++turn) {
@@ -124,7 +128,7 @@ inline void open_connections(Channel& channel) {
   }
 }
 
-// The engine of one party: one run in an attempt of its own whenever the parent asks for it.
+// The engine of one party: makes one run, in a new channel, whenever the parent asks for it.
 inline void lasso_engine(Child& parent, TransportConfig config, const AnalysisRequest& request) {
   config.attempt.fill(0);
   while (!parent.hear()["end"].get<bool>()) {
@@ -148,7 +152,7 @@ inline void lasso_engine(Child& parent, TransportConfig config, const AnalysisRe
       channel.flush();
     });
     parent.say({{"seconds", seconds}, {"processor", seconds_of_process() - busy}});
-    parent.hear();  // nobody leaves before all are done
+    parent.hear();  // no engine ends its channel before all are done
   }
 }
 
@@ -156,7 +160,7 @@ struct LassoTime {
   double seconds = 1e9, processor = 0;  // of the best run; processor time of one engine
 };
 
-// The line of "ready PORT ..." of a relay to the three URLs, and the URLs through it.
+// A relay to the three URLs. It reads the ports from the relay's "ready PORT ..." and replaces the URLs of the peers.
 class Relay {
  public:
   Relay(double delay_ms, std::vector<nlohmann::json>& peers)
@@ -183,7 +187,7 @@ class Relay {
   Child process_;
 };
 
-// The best of `runs` runs; delay_ms = one way.
+// Returns the best of `runs` runs. delay_ms: delay of one direction, in milliseconds.
 inline LassoTime lasso_between_processes(const LassoRequests& requests, int runs, double delay_ms) {
   using Json = nlohmann::json;
   std::vector<std::unique_ptr<Child>> listeners, engines;

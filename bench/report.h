@@ -1,6 +1,10 @@
-// What: how a benchmark program says what it measured: one JSON object per line on standard output.
-// Terms: ratio = how many times better than the baseline measured in the same run; null where none runs.
-// Names given as program arguments choose what runs: a name, or the beginning of one up to a dot; none: everything.
+// Reports what a benchmark program has measured: one JSON object per line on standard output.
+//
+// Terms
+// The ratio says how many times better the value is than the baseline of the same run. It is null without a baseline.
+//
+// Use
+// Program arguments select benchmarks by name, or by the beginning of a name up to a dot. Without arguments all run.
 #pragma once
 #include <time.h>
 
@@ -18,7 +22,7 @@ class Selection {
  public:
   Selection(int argc, char** argv) : names_(argv + 1, argv + argc) {}
 
-  // True when the benchmark is asked for, by its name, a prefix of it, or anything below it.
+  // Tells whether an argument selects the benchmark: its name, a prefix up to a dot, or a name below it.
   bool wants(std::string_view name) const {
     if (names_.empty()) return true;
     for (const std::string& asked : names_) {
@@ -34,7 +38,7 @@ class Selection {
   std::vector<std::string> names_;
 };
 
-// The main function of a benchmark program.
+// The main function of a benchmark program. Returns its exit code.
 inline int run_selected(const char* program, int argc, char** argv, const std::function<void(const Selection&)>& run) {
   try {
     run(Selection(argc, argv));
@@ -74,7 +78,7 @@ inline double seconds_of(const std::function<void()>& body) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Processor time of this thread: on a busy machine it says what a body costs, not how long it had to wait.
+// Returns the processor time of this thread, which excludes waiting on a busy machine.
 inline double cpu_seconds_of(const std::function<void()>& body) {
   auto now = [] {
     timespec t{};

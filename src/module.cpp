@@ -1,12 +1,14 @@
-// What: the entry point of pg_mpc.so: one Init() per module.
-// Terms: preloaded = named in shared_preload_libraries. The types and the cryptography in SQL work without it.
+// The entry point of pg_mpc.so: one Init() per module.
+//
+// Terms
+// Preloaded: named in shared_preload_libraries. The SQL types and the cryptographic functions work without it.
 #include "pg/compat.h"
 #include "pg/guc.h"
 #include "worker/worker.h"
 
 extern "C" {
 #ifdef PG_MODULE_MAGIC_EXT
-// From PostgreSQL 18 on, pg_get_loaded_modules() shows them.
+// pg_get_loaded_modules() shows both values, from PostgreSQL 18 on.
 PG_MODULE_MAGIC_EXT(.name = "pg_mpc", .version = PG_MPC_VERSION);
 #else
 PG_MODULE_MAGIC;

@@ -1,14 +1,14 @@
-// The seam between a study and its analyses: what every kind of analysis says about itself and does.
+// The interface between a study and its analyses: what every kind of analysis says about itself and does.
 //
-// A kind is a class in a room of its own (src/analysis/<kind>/) and one line in registry.cpp. An object of it is one
-// entry of "analyses" in a spec. CONTRIBUTING.md, "How to add an analysis", has the steps.
+// A kind is a class in a directory of its own (src/analysis/<kind>/) and one line in registry.cpp. An object of the
+// class is one entry of "analyses" in a spec. CONTRIBUTING.md, "How to add an analysis", lists the steps.
 //
 // Terms
-// columns = what the join gave, attributes first, then outcomes; shares of them are gone once the shared figures are
-// made. relation = a released table (relation.h).
+// The columns are those of the joined records: attributes first, then outcomes. Their shares are destroyed as soon as
+// the shared figures have been computed. A relation is a released table (relation.h).
 //
 // Invariants
-// An Analysis never changes after it was read. Everything public about it is a function of the spec alone.
+// An Analysis never changes after it has been read. Everything public about it is a function of the spec alone.
 #pragma once
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -25,7 +25,7 @@ class Computed;
 struct Relation;  // relation.h
 using Relations = std::vector<Relation>;
 
-// What the rest of the spec says that a part of it may depend on.
+// The settings outside "analyses" that an entry of it depends on.
 struct SpecAround {
   Precision precision = Precision::statistical;
   std::optional<double> min_lambda;
@@ -35,11 +35,11 @@ struct NamedColumn {
   std::string party, name;
 };
 
-// The columns of one analysis among the joined ones.
+// The columns of one analysis, as indexes into the joined columns.
 struct AnalysisColumns {
   std::vector<std::size_t> attributes;
   std::optional<std::size_t> outcome;
-  std::vector<NamedColumn> names;  // of attributes
+  std::vector<NamedColumn> names;  // of the attributes, in the same order
 };
 
 // A sentence of explain_study about the study as a whole.
@@ -47,13 +47,14 @@ struct Statement {
   std::string subject, text;
 };
 
+// What an analysis does, in words, for explain_study. Empty where there is nothing to say.
 struct AnalysisWords {
   Statement method;
-  std::string sends;                    // in step 8
-  std::string received;                 // by the recipients, in short
-  std::string opened;                   // the same, in full
-  std::string opened_to_all;            // whoever is a recipient
-  std::vector<Statement> public_facts;  // what all parties learn besides
+  std::string sends;                    // by every party, in step 8
+  std::string received;                 // what the recipients learn, in short
+  std::string opened;                   // what the recipients learn, in full
+  std::string opened_to_all;            // to all parties, recipients or not
+  std::vector<Statement> public_facts;  // what else all parties learn
   std::vector<Statement> notes;
 };
 
@@ -62,28 +63,29 @@ class Analysis {
   virtual ~Analysis() = default;
 
   virtual const char* kind() const = 0;
-  // Its own keys with their defaults, "kind" among them.
+  // Returns the keys of its kind with defaults written out, including "kind".
   virtual nlohmann::json filled() const = 0;
   virtual bool needs_outcome() const = 0;
   virtual ComparisonKind comparison() const = 0;
-  virtual std::size_t problems() const { return 1; }          // that are solved side by side
+  virtual std::size_t problems() const { return 1; }          // number of problems that are solved in the same rounds
   virtual bool needs_approximation() const { return false; }  // SharedFigures::near()
 
-  // Against disclosure.model_budget, and released numbers of each of these models, for so many attributes.
+  // How many models count against disclosure.model_budget, and how many numbers each of them releases.
   virtual std::int64_t models() const = 0;
   virtual std::int64_t numbers_of_model(std::size_t attributes) const = 0;
 
-  // Of this analysis alone. Rounds are those after the shared ones.
+  // Returns the cost of this analysis alone. Its rounds come after those of shared_cost().
   virtual Cost cost(const PlannedStudy& study, std::size_t attributes) const = 0;
   virtual AnalysisWords words() const = 0;
-  // What is opened, as the ledger names it.
+  // Returns what is opened, in the words of the ledger.
   virtual std::vector<std::string> opened() const = 0;
-  // What does not fit a two-valued outcome, or nothing.
+  // Returns a warning for an outcome that holds only 0 and 1, or an empty string.
   virtual std::string two_valued_outcome() const { return {}; }
 
-  // In a task of its own, in the rounds of the other analyses (computation.h). The run outlives what is returned.
+  // Computes everything up to the release. Runs in a task of its own, in the same rounds as the other analyses. The
+  // result refers to `run`, which must live longer. Opens nothing of the result (computation.h).
   virtual std::unique_ptr<Computed> compute(const AnalysisRun& run) const = 0;
-  // Whether relations that a peer gives are those of this analysis.
+  // Tells whether relations from a peer have the form that this analysis releases. rows: the number of joined records.
   virtual bool accepts(const Relations& relations, const AnalysisColumns& columns, std::int64_t rows) const = 0;
 };
 

@@ -1,4 +1,4 @@
-// An analysis at work: what it is given, and what it has computed before anything is opened.
+// A running analysis: its inputs, and what it has computed before anything is opened.
 #pragma once
 #include <functional>
 
@@ -11,9 +11,9 @@
 
 namespace pgmpc {
 
-// One analysis in one attempt at one party.
+// The inputs of one analysis in one attempt at one party.
 struct AnalysisRun {
-  const Fixed& fixed;  // with a scope of its own
+  const Fixed& fixed;  // with a label scope of its own
   TaskGroup& tasks;
   SharedFigures& shared;
   const AnalysisColumns& columns;
@@ -23,13 +23,14 @@ struct AnalysisRun {
   std::function<void(const char* phase, std::uint64_t done, std::uint64_t total)> progress;  // may be empty
 };
 
-// An analysis that is computed and of which nothing is opened yet.
+// A computed analysis whose result is not opened yet.
 class Computed {
  public:
   virtual ~Computed() = default;
-  // Secret number of violations: 0 where the result is plausible and may be opened.
+  // Returns a share of the number of violations. 0 means that the result is plausible and may be opened.
   virtual Fp violations() const = 0;
-  // Called once the validity bit is open. At a party that is no recipient the relations hold what all parties learn.
+  // Opens the result. Called after the validity bit has been opened. At a party that is not a recipient the relations
+  // hold only what all parties learn.
   virtual Relations release() = 0;
 };
 

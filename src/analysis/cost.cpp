@@ -1,3 +1,4 @@
+// Implements the cost of the shared part of step 8 and the sum of exposures. The openings mirror those of the gates.
 #include "analysis/cost.h"
 
 #include <algorithm>
@@ -15,8 +16,8 @@
 namespace pgmpc {
 namespace {
 
-constexpr int kTypicalEdges = 20;  // powers of two that a variance is compared with
-// Measured (docs/design/lasso.md, "Cost"); comparisons by truth tables take more rounds than those by keys.
+constexpr int kTypicalEdges = 20;  // powers of two that each variance is compared with
+// Measured (docs/design/lasso.md, "Cost"). Comparisons with truth tables take more rounds than those with keys.
 constexpr int kTypicalRounds = 24, kMoreCompactRounds = 12;
 
 void add_setup(Openings& o, const PlannedStudy& study, int bits) {
@@ -28,9 +29,9 @@ void add_setup(Openings& o, const PlannedStudy& study, int bits) {
   o.add(columns, mean_bound(static_cast<int>(std::ceil(std::log2(rows)))));
   o.add(columns * static_cast<double>(groups), group_bits((rows + groups - 1) / groups));
   o.add(columns, moment_bits(rows));
-  o.add(2 * columns + 2 * pairs + 2, kCompareBound);  // precheck, every column a 0/1 column
+  o.add(2 * columns + 2 * pairs + 2, kCompareBound);  // precheck, if every column holds 0 and 1
   o.add(pairs, 2 * bits + 13);
-  o.add(pairs, 2 * kStepBits + 13);  // every column two-valued: products of steps, means, and values in local units
+  o.add(pairs, 2 * kStepBits + 13);  // every column two-valued: step products, means, values in local units
   o.add(columns, bits + kStepBits + 8);
   o.add(columns, bits + kStepBits + 7);
   o.add(pairs, bits + kStepBits + 11);
@@ -41,7 +42,7 @@ void add_setup(Openings& o, const PlannedStudy& study, int bits) {
   o.add(pairs, 2 * bits + 1);
 }
 
-// The rules over the joint design (joint_design.h).
+// Adds the openings of the rules over the joint design (disclosure/joint_design.h).
 void add_design(Openings& o, const PlannedStudy& study, double d, int bits) {
   const RowRules& rules = study.rules;
   if (!checks_design(rules)) return;
@@ -63,7 +64,7 @@ void add_design(Openings& o, const PlannedStudy& study, double d, int bits) {
   o.add(static_cast<double>(stretches) + 1, kCompareBound);
 }
 
-// Inverse, weights and traces of the design, and comparisons; its rounds are those of the first iterations.
+// Bytes of the inverse, weights, traces and comparisons of the design. They share the rounds of the first iterations.
 double design_bytes(const PlannedStudy& study, double d) {
   const RowRules& rules = study.rules;
   if (!checks_design(rules)) return 0;
@@ -99,7 +100,7 @@ Cost shared_cost(const PlannedStudy& study) {
   Openings o;
   add_setup(o, study, bits);
   add_design(o, study, d, bits);
-  o.add(pairs, 2 * bits + 13);  // near correlations
+  o.add(pairs, 2 * bits + 13);  // approximate correlations
   o.add(pairs, 2 * bits + 3);
   o.add(1, kCompareBound);  // validity
   const double groups =

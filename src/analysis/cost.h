@@ -1,12 +1,12 @@
-// What a study opens and sends in step 8, worked out before it runs, from public numbers alone.
+// Computes what a study opens and sends in step 8, before it runs and from public numbers alone.
 //
 // Terms
-// exposure = upper bound of the statistical distance of everything that is opened (docs/rules.md, F13).
-// rounds, bytes = typical, for problems that converge as most do; bytes are per party.
+// The exposure is an upper bound of the statistical distance of everything that is opened (rule F13).
+// Rounds and bytes are typical values: those of problems that converge as most do. Bytes are per party.
 //
 // Invariants
-// Exposure counts every masked opening at the bound that its gate declares, with all iterations that the spec allows:
-// the session of a real run never books more (tested).
+// The exposure counts every masked opening at the bound that its gate declares, with all iterations that the spec
+// allows. The session of a real run never counts more; tests check this.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -17,11 +17,11 @@
 
 namespace pgmpc {
 
-// What the analyses of a study have in common.
+// The public numbers that all analyses of a study have in common.
 struct PlannedStudy {
   std::size_t attributes = 0, outcomes = 0;
-  std::size_t rows = 0;      // joined records, or the most there can be
-  std::size_t problems = 1;  // of all analyses together
+  std::size_t rows = 0;      // joined records, or an upper bound
+  std::size_t problems = 1;  // of all analyses together: one per lambda
   RowRules rules{};
   ComparisonKind comparison = ComparisonKind::fast;
   Precision precision = Precision::exact;
@@ -35,14 +35,14 @@ struct Cost {
   std::int64_t rounds = 0, bytes = 0;
 };
 
-// Of what the analyses share: moments, disclosure rules, standardisation, the validity bit.
+// Returns the cost of what the analyses share: moments, disclosure rules, standardisation and the validity bit.
 Cost shared_cost(const PlannedStudy& study);
 
-// Adds up the distances of openings of values below 2^bound (mpc/opening.h).
+// Adds up the statistical distances of masked openings of values below 2^bound (mpc/opening.h).
 class Openings {
  public:
   void add(double count, int bound);
-  // The inverse of a d x d matrix whose eigenvalues lie between least and most (algebra/inverse.h).
+  // Adds the openings for the inverse of a d x d matrix with eigenvalues in [least, most] (algebra/inverse.h).
   void add_inverse(double d, int fixed_bits, double most, double least);
   double exposure() const { return exposure_; }
 
@@ -50,7 +50,8 @@ class Openings {
   double exposure_ = 0;
 };
 
-// Bytes that a party sends per value opened: on average over the parties, a value travels four times in three messages.
+// Bytes that a party sends per opened value, on average. An opening sends four elements of 16 bytes in all, a third of
+// that per party.
 inline constexpr double kOpeningBytes = 16.0 * 4 / 3;
 
 }  // namespace pgmpc

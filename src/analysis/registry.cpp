@@ -1,3 +1,4 @@
+// Implements the registry: one line per kind of analysis.
 #include "analysis/registry.h"
 
 #include <string_view>

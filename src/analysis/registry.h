@@ -1,4 +1,4 @@
-// The kinds of analysis that there are.
+// The registry of the kinds of analysis.
 #pragma once
 #include <memory>
 
@@ -7,8 +7,9 @@
 
 namespace pgmpc {
 
-// value: an entry of "analyses" at this JSON pointer, without the keys that all kinds have (attributes, outcome).
-// Error(invalid_parameter), or Error(not_supported) for a kind that a later version has.
+// Reads one entry of "analyses". value: the entry without the keys that all kinds have (attributes, outcome).
+// pointer: its JSON pointer, for errors. Throws Error(invalid_parameter), or Error(not_supported) for a kind that is
+// reserved for a later version.
 std::shared_ptr<const Analysis> read_analysis(const nlohmann::json& value, const std::string& pointer,
                                               const SpecAround& around);
 

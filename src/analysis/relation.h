@@ -6,7 +6,7 @@
 
 namespace pgmpc {
 
-// rows: an array of objects with the same keys. A number that is not finite is null.
+// rows: a JSON array of objects with the same keys. A number that is not finite is null.
 struct Relation {
   std::string name;
   nlohmann::json rows = nlohmann::json::array();

@@ -1,3 +1,4 @@
+// Implements step 8: shared figures, one task per analysis, the validity bit, and the releases.
 #include "analysis/run.h"
 
 #include <algorithm>
@@ -11,7 +12,7 @@
 namespace pgmpc {
 namespace {
 
-// The outcomes of models, each once.
+// Returns the outcome columns of all analyses, sorted and without duplicates.
 std::vector<std::size_t> outcomes_of(const std::vector<AnalysisTask>& tasks) {
   std::vector<std::size_t> out;
   for (const AnalysisTask& task : tasks)
@@ -21,8 +22,8 @@ std::vector<std::size_t> outcomes_of(const std::vector<AnalysisTask>& tasks) {
   return out;
 }
 
-// The bit needs messages of all three parties: who sends them has promised to store the result, so that nothing is
-// opened before all have.
+// Opens the validity bit. The opening needs a message of every party, and each party sends its own only after `promise`
+// has returned. So nothing is opened before all three parties can store the result.
 void open_validity_bit(const Fixed& fixed, const std::vector<std::unique_ptr<Computed>>& computed,
                        const std::function<void()>& promise) {
   Fp violations;
@@ -53,7 +54,7 @@ std::vector<AnalysisResult> run_analyses(Session& session, AnalysesRequest reque
   request.rules.must_vary = outcomes_of(request.tasks);
   if (progress) progress("standardise", 0, 1);
 
-  // What the tasks refer to is older than the group, which unwinds them first.
+  // The tasks refer to these objects. They are declared before the group, whose destructor unwinds the tasks first.
   std::optional<SharedFigures> shared;
   std::vector<Fixed> scopes;
   std::vector<AnalysisRun> runs;

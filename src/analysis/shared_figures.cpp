@@ -1,3 +1,4 @@
+// Implements the shared figures as tasks, and the disclosure rules beside them.
 #include "analysis/shared_figures.h"
 
 #include "disclosure/joint_design.h"
@@ -18,7 +19,7 @@ TwoValued two_valued_columns(const JoinedRecords& records) {
   return out;
 }
 
-// What is known of the rows once they are gone.
+// The sums that replace the rows once these are destroyed.
 struct RowSums {
   Moments moments;
   GroupSums groups;
@@ -41,10 +42,10 @@ RowSums sums_of_rows(const Fixed& fixed, JoinedRecords& records, const RowRules&
 
 }  // namespace
 
-// The one bit of all disclosure rules, made beside the standardisation and the first iterations. It is open before
-// anything else is: stop bits wait for it, and so do the exponents, the validity bit and the release. Until then
-// nothing leaves a party but masked values, whose distance from uniform is booked, and pseudorandom shares and keys,
-// none of them of a size that depends on the data.
+// Computes the one bit of all disclosure rules, beside the standardisation and the first iterations. Nothing else is
+// opened before it: stop bits, exponents, the validity bit and the release wait for it. Until then a party sends only
+// masked values, whose statistical distance the session counts, and pseudorandom shares and comparison keys. Their
+// sizes do not depend on the data.
 class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
  public:
   Precheck(const Fixed& fixed, TaskGroup& tasks, RowSums sums, const std::vector<ColumnDescription>& described,
@@ -69,7 +70,7 @@ class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
       });
   }
 
-  // near: ready when nearing has ended.
+  // Starts the rules over the joint design. near: ready when the task `nearing` has ended.
   void check_design(TaskGroup::Handle nearing, std::shared_ptr<const ApproximateCorrelation> near) {
     design_ = tasks_.spawn([self = shared_from_this(), nearing = std::move(nearing), near = std::move(near)] {
       if (self->centring_) self->tasks_.join(self->centring_);
@@ -79,7 +80,7 @@ class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
     });
   }
 
-  // The task that throws Error(refused) where a rule is broken.
+  // Starts and returns the task that opens the bit. It throws Error(refused) when a rule is violated.
   TaskGroup::Handle finish() {
     return tasks_.spawn([self = shared_from_this()] {
       self->tasks_.join(self->rows_);

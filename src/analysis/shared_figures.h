@@ -1,13 +1,15 @@
-// What the analyses of a study share: figures of all joined columns, made once, and the disclosure rules over them.
+// Computes once what all analyses of a study share: figures of the joined columns, and the disclosure rules over them.
 //
 // Terms
-// near = correlations of the attributes within 5 %, some rounds before the exact ones (algebra/standardise.h).
-// rules = the one opened bit of all disclosure rules (disclosure/precheck.h).
+// near: correlations of the attributes within 5 %, ready some rounds before the exact ones (algebra/standardise.h).
+// rules: the one opened bit of all disclosure rules (disclosure/precheck.h).
 //
 // Invariants
-// The rows are gone when the constructor returns. Every getter waits, in the rounds of the other tasks, until its
-// figures are there; it may be called by any task. All of them end when a rule is broken: Error(refused) at all
-// parties.
+// The shares of the rows are destroyed before the constructor returns. Every getter waits until its figures are ready,
+// while other tasks continue; any task may call it.
+//
+// Errors
+// A violated disclosure rule ends the task group with Error(refused), at all parties.
 #pragma once
 #include <functional>
 #include <memory>
@@ -29,7 +31,7 @@ struct JoinedRecords {
 
 class SharedFigures {
  public:
-  // needs_approximation: some analysis asks for near().
+  // Starts the tasks that compute the figures. needs_approximation: some analysis calls near().
   SharedFigures(const Fixed& fixed, TaskGroup& tasks, JoinedRecords records, RowRules rules, bool needs_approximation,
                 const CancelToken& cancel);
   ~SharedFigures();
@@ -39,9 +41,10 @@ class SharedFigures {
   const std::vector<ColumnDescription>& described() const;
   const ApproximateCorrelation& near();
   const Standardised& standardised();
-  // Of the joined rows in local units, kMeanBits; after standardised().
+  // Means over the joined rows in local units, kMeanBits. Call it after standardised().
   const FpVector& means();
-  // The task of the disclosure rules, which nothing may be opened before; after standardised().
+  // The task that opens the bit of the disclosure rules. Nothing else may be opened before it ends. Call it after
+  // standardised().
   const TaskGroup::Handle& rules() const;
 
  private:

@@ -1,8 +1,9 @@
-// What: steps 1-6 of a data controller (docs/protocol.md), then the common steps 7-8.
-// Invariants: data errors are found in step 1, before anything is sent (F8); what each step destroys is destroyed in
-// it:
-//             the joint key after hashing, clear values after encryption, hashed identifiers and ciphertexts after the
-//             push, the private key after decryption.
+// Implements steps 1 to 6 of a data controller (docs/protocol.md), then the common steps 7 and 8.
+//
+// Invariants
+// Data errors are found in step 1, before anything is sent (rule F8). Each step destroys its own secrets: the joint key
+// after hashing, clear values after encryption, hashed identifiers and ciphertexts after the push, the private key
+// after decryption.
 #include <algorithm>
 
 #include "base/error.h"
@@ -58,7 +59,7 @@ class Controller : public Run {
       throw Error(ErrorCode::limit_exceeded, "the source has too many records",
                   std::to_string(source_.records()) + " records, at most " + std::to_string(kMostRecords),
                   "bind a view of fewer records");
-    // Ciphertexts; then clear and encoded values, hashes, masks and shares of a record.
+    // Bytes of a record: its ciphertexts, then its clear and encoded values, hashes, masks and shares.
     const SlotLayout layout(spec_.key_bits, source_.columns.size());
     check_memory(source_.records(),
                  layout.ciphertexts_per_record() * spec_.key_bits / 4 + 64 * joined_columns(spec_).size());
@@ -76,7 +77,7 @@ class Controller : public Run {
     }
     row.records = static_cast<std::int64_t>(source_.records());
     if (context_.rehearsal) {
-      columns_.clear();  // wiped: they were looked at, and nobody gets them
+      columns_.clear();  // wiped: a rehearsal only checks the values
       destroyed(row);
     }
     first_word_ = context_.began + next_power(PaceClock::now() - context_.began, kSmallestStart);
@@ -140,7 +141,7 @@ class Controller : public Run {
     destroyed(row);
   }
 
-  // The hash part of step 4: sets the number of matched records, or throws what the third party refused.
+  // Pushes the hashes of step 4 and receives the announcement. Sets matched_, or throws the refusal.
   void push_hashes(StepRow& row) {
     const std::size_t records = pseudonyms_.rows.size();
     row.peer = spec_.third_party;
@@ -164,7 +165,7 @@ class Controller : public Run {
     context_.observer.matched(static_cast<std::int64_t>(matched_));
   }
 
-  // Nothing follows the match: no public key, no ciphertext.
+  // The push of a rehearsal: no public key and no ciphertext follows the match.
   void rehearse_push(StepRow& row) {
     push_hashes(row);
     if (mutant(Mutant::rehearsal_makes_keys))
@@ -202,7 +203,7 @@ class Controller : public Run {
     const std::size_t block = records_per_block(record_bytes);
     const std::size_t each = layout.ciphertexts_per_record();
     const PaillierMaskEncryptor encryptor(key, context_.rng, {context_.table_memory, matched_ * each});
-    // Messages of one block; encryption takes many blocks at once.
+    // A message holds one block. Encryption works on a group of many blocks at once.
     const std::size_t group = std::max<std::size_t>(1, encryptor.records_at_once() / each / block) * block;
     mask_summands_.reserve(matched_ * columns);
     for (std::size_t first = 0; first < matched_; first += group) {
@@ -253,7 +254,7 @@ class Controller : public Run {
     destroyed(row);
   }
 
-  // Row-major summands of own and other's columns -> one vector per joined column.
+  // Turns the row-major summands of own and other columns into one vector per joined column.
   std::vector<FpVector> joined_summands() {
     std::vector<FpVector> out;
     for (const JoinedColumn& column : joined_columns(spec_)) {
@@ -287,7 +288,7 @@ class Controller : public Run {
 
   Source source_;
   int other_;
-  PaceClock::time_point first_word_{};  // to the peers, however long the preparation took
+  PaceClock::time_point first_word_{};  // earliest time of the first message to the peers
   std::vector<EncodedColumn> columns_;
   Pseudonyms pseudonyms_;
   std::optional<BackgroundKey> own_key_;  // until step 3

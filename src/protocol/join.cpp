@@ -1,3 +1,4 @@
+// Implements the messages of steps 4 to 7.
 #include "protocol/join.h"
 
 #include <algorithm>

@@ -1,8 +1,15 @@
-// What: what the controllers and the third party say to each other in steps 4-7: messages, block sizes, column order.
-// Terms: block = the records of one message. Every message travels sealed (crypto/sealed_channel.h).
-// Invariants: before the match count is announced nothing a controller sees depends on the other's data (F5, F6): the
-//             third party's only message up to there is the announcement, of one fixed size, at a time of pace.h; the
-//             controllers send each other nothing between the check of the joint key and the announcement.
+// The messages between controllers and third party in steps 4 to 7, and their block sizes.
+//
+// Terms
+// A block holds the records of one message. Every message is encrypted (crypto/sealed_channel.h).
+//
+// Invariants
+// Before the match count is announced, nothing that a controller sees depends on the other's data (rules F5, F6). Up to
+// then the third party's only message is the announcement, of one fixed size and at a time that pace.h sets. Between
+// the check of the joint key and the announcement the controllers send each other nothing.
+//
+// Errors
+// The decoders throw Error(protocol_violation) for a value out of range.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -19,12 +26,13 @@ inline constexpr std::size_t kHashBlock = 16384;                  // hashes per 
 inline constexpr std::size_t kBlockBytes = std::size_t{1} << 20;  // about this much ciphertext per message
 inline constexpr std::size_t kShareBlock = 262144;                // values per message of step 7
 
-// First message of a push: how many records follow. Third party only.
+// The first message of a push: how many records follow. Only the third party receives it.
 Bytes encode_record_count(std::uint64_t records);
 std::uint64_t decode_record_count(ByteView message);
 
-// The announcement of step 4. matched = 0 and refused for a join below the minimum: same size, nothing else (F7).
-// too_many: this controller's own records do not fit the third party's memory; the other one is told of a refusal.
+// The announcement of step 4. A refused join has matched = 0; the message has the same size and says nothing else (rule
+// F7). too_many: the receiver's own records do not fit into the third party's memory. The other controller then gets
+// `refused`.
 struct Announcement {
   bool refused = false;
   bool too_many = false;
@@ -33,11 +41,12 @@ struct Announcement {
 Bytes encode_announcement(const Announcement& announcement);
 Announcement decode_announcement(ByteView message);
 
-// What all parties learn of a controller's columns: order of magnitude and kind.
+// What all parties learn about a controller's columns: the scale exponent, and whether it is two-valued. expected:
+// number of columns.
 Bytes encode_descriptions(const std::vector<ColumnDescription>& columns);
 std::vector<ColumnDescription> decode_descriptions(ByteView message, std::size_t expected);
 
-// Records per ciphertext block for records of this many ciphertext bytes.
+// Returns the records per ciphertext block, at least 1. record_bytes: ciphertext bytes of one record.
 std::size_t records_per_block(std::size_t record_bytes);
 
 }  // namespace pgmpc

@@ -1,3 +1,4 @@
+// Implements the times of messages before the announcement.
 #include "protocol/pace.h"
 
 #include <algorithm>
@@ -7,8 +8,8 @@
 namespace pgmpc {
 
 namespace {
-// Controllers push at different times mostly because one finds its primes earlier: seconds, times four per 1024 bits.
-// Then the encryption of the agreed records.
+// Controllers push at different times mostly because key generation time varies: by seconds, times four per 1024 bits
+// of the key. The time for the encryption of the agreed records is added.
 constexpr std::chrono::milliseconds kKeySpread{1000};
 constexpr std::chrono::microseconds kRecordSpread{50};
 }  // namespace

@@ -1,10 +1,18 @@
-// What: steps 1-8 of docs/protocol.md for one party, over an abstract channel. The same code runs three parties in one
-//       process (unit tests) and one party per engine (three servers).
-// Terms: source = what a controller read from its own table; attempt = one run of a study, everything random fresh;
-//        observer = how the caller watches and paces the run.
-// Invariants: blocking; runs on one thread plus the pool; knows nothing of SQL; destroys what docs/protocol.md says at
-// the
-//             step it says, also when it throws; aborts the channel when it throws.
+// Steps 1 to 8 of docs/protocol.md for one party, over an abstract channel. The same code runs three parties in one
+// process (unit tests) and one party per engine (three servers).
+//
+// Terms
+// The source is what a controller has read from its own table. An attempt is one run of a study; everything random is
+// fresh in it. The observer is how the caller watches the run and decides when its steps begin.
+//
+// Invariants
+// A run knows nothing of SQL. It destroys what docs/protocol.md says at the step that it says, also when it throws.
+//
+// Threads
+// A run blocks its caller. It uses that thread and the pool.
+//
+// Errors
+// A run aborts the channel when it throws, except for outcomes that all parties reach by themselves (run.h).
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -26,32 +34,33 @@
 
 namespace pgmpc {
 
-// Of the messages of an attempt. Nodes with different versions do not start one.
+// The version of the messages of an attempt. Nodes with different versions do not start an attempt.
 inline constexpr int kProtocolVersion = 3;
 
 struct SourceColumn {
   std::string name;
-  bool binary = false;          // SQL boolean: holds 0 and 1
+  bool binary = false;          // SQL boolean: holds only 0 and 1
   SecretVector<double> values;  // one per complete record
   std::int64_t nulls = 0;       // among all rows
 };
 
-// One controller's complete records (those with a missing value are dropped and counted by the reader).
+// One controller's complete records. The reader drops and counts records with a missing value.
 struct Source {
   std::vector<SourceColumn> columns;  // ControllerSpec::columns() order
-  // Identifier of record r: bytes identifier_ends[r-1] .. identifier_ends[r] of identifiers; the parts of one
-  // identifier, already normalised, each as u32 length + bytes.
+  // The identifier of record r is the bytes identifier_ends[r-1] .. identifier_ends[r] of identifiers. It consists of
+  // its normalised parts, each as u32 length and bytes.
   SecretBytes identifiers;
   std::vector<std::uint64_t> identifier_ends;
-  std::int64_t rows = 0;       // read, whatever became of them
-  std::int64_t with_null = 0;  // of the rows: in a column or a part
-  std::int64_t dropped = 0;    // a value or a part is missing, or the identifier is refused:
-  std::int64_t refused = 0;    // by its form; among the dropped
-  // Empty, or 1 per record that has a missing value (NaN), where the reader keeps those.
+  std::int64_t rows = 0;       // all rows that were read
+  std::int64_t with_null = 0;  // rows with a missing value in a column or a part
+  std::int64_t dropped = 0;    // rows with a missing value or part, or a refused identifier
+  std::int64_t refused = 0;    // of the dropped: refused by the form of a part
+  // Empty, or one entry per record, where the reader keeps records with a missing value (NaN): 1 marks these.
   std::vector<std::uint8_t> incomplete;
   std::size_t records() const { return identifier_ends.size(); }
 };
 
+// What a party records about one finished step.
 struct StepRow {
   std::string party;
   int step = 0;
@@ -60,8 +69,8 @@ struct StepRow {
   std::optional<std::int64_t> records;  // this node's own counts only (F5)
   std::optional<std::int64_t> bytes;
   double seconds = 0;
-  // Processor time of this process since the row before: all of it, and that of the pool's batches (the kernels of
-  // steps 2-6 run there).
+  // Processor time of this process since the previous row: in all, and in batches of the pool, where the kernels of
+  // steps 2 to 6 run.
   double cpu_seconds = 0, kernel_seconds = 0;
   std::string data_status;  // personal, pseudonymised, anonymous, aggregate
   std::vector<std::string> destroyed;
@@ -73,30 +82,33 @@ struct TrafficRow {
   std::int64_t rounds = 0, elements = 0, bytes_sent = 0;
 };
 
-// What a party holds after step 8. After a rehearsal: matched only.
+// What a party holds after step 8. After a rehearsal only `matched` is set.
 struct StudyResult {
   std::int64_t matched = 0;
-  bool received = false;                 // this party is a recipient; else analyses hold what all parties learn
+  bool received = false;                 // whether this party is a recipient; else analyses hold what all learn
   std::vector<AnalysisResult> analyses;  // in the order of the spec
   std::int64_t rounds = 0, bytes_sent = 0;
   std::vector<TrafficRow> traffic;
 };
 
+// Callbacks of a run, called on its thread.
 class StudyObserver {
  public:
   virtual ~StudyObserver() = default;
-  // Called before each own step; may wait (manual mode waits for the SQL call of that step).
+  // Called before each own step. It may wait: in step-by-step mode it waits for the SQL call of that step.
   virtual void before_step(int step, const std::string& name) {}
   virtual void after_step(const StepRow& row) {}
-  // Counts that any reader of this node may see; total 0 = unknown.
+  // Counts that any reader of this node may see. total 0: unknown.
   virtual void progress(const std::string& phase, std::uint64_t done, std::uint64_t total) {}
-  // After every round of steps 7 and 8; estimated for a problem that converges as most do.
+  // Called after every round of steps 7 and 8. estimated: the total for a problem that converges as most do.
   virtual void round(std::int64_t done, std::int64_t estimated) {}
   virtual void matched(std::int64_t records) {}
-  // Before anything of a result is opened, at all three parties: returns when this node can store one, or throws.
+  // Called at all three parties before anything of a result is opened. Returns when this node can store a result, or
+  // throws.
   virtual void before_release() {}
 };
 
+// What a run needs from its caller. All references must live longer than the run.
 struct StudyContext {
   const Spec& spec;
   std::string study;
@@ -105,23 +117,25 @@ struct StudyContext {
   ThreadPool& pool;
   const CancelToken& cancel;
   StudyObserver& observer;
-  std::uint64_t memory_limit = 0;                  // bytes of records this party may hold at once; 0 = no limit
-  std::size_t table_memory = kPaillierTableBytes;  // bytes of the tables and records under way of one encryptor
+  std::uint64_t memory_limit = 0;                  // bytes of records that this party may hold at once; 0: no limit
+  std::size_t table_memory = kPaillierTableBytes;  // bytes of the tables and pending records of one encryptor
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();  // before the source was read
   ReleasedNumbers numbers{};                                                       // of a controller
-  // Ends after the match count: no key pair, no ciphertext, no share. All parties of an attempt rehearse, or none.
+  // A rehearsal ends after the match count, without key pair, ciphertext or share. All parties of an attempt rehearse,
+  // or none.
   bool rehearsal = false;
 };
 
-// party index from the transport's self(). The source is consumed (wiped after encoding).
+// Run one party. Its index is transport.self(). The source is consumed and wiped after encoding. Errors: data_exception
+// and limit_exceeded for the source; refused, not_converged, protocol_violation, and what the channel throws.
 StudyResult run_controller(const StudyContext& context, Source source);
 StudyResult run_third_party(const StudyContext& context);
 
-// What the parties of a rehearsal agree on in place of the digest of a study: none of them finds common keys with a
-// party that runs the study.
+// Returns what the parties of a rehearsal agree on instead of the digest of the study. So a party that rehearses cannot
+// agree on keys with a party that runs the study.
 Hash rehearsal_digest(ByteView digest);
 
-// Names of the steps of a role in the order in which they run by hand.
+// Returns numbers and names of a role's steps, in the order of step-by-step mode.
 const std::vector<std::pair<int, std::string>>& steps_of(bool third_party);
 
 }  // namespace pgmpc

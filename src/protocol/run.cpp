@@ -1,3 +1,4 @@
+// Implements step rows, the handshake, and steps 7 and 8.
 #include "protocol/run.h"
 
 #include <time.h>
@@ -19,7 +20,7 @@
 namespace pgmpc {
 
 namespace {
-// Rows per message of step 7.
+// Returns the rows per message of step 7.
 std::size_t share_block(std::size_t columns) { return std::max<std::size_t>(1, kShareBlock / columns); }
 
 GateLabel input_label(std::uint32_t block, std::uint16_t gate) {
@@ -50,7 +51,7 @@ StudyResult leaving_properly(const StudyContext& context, const std::function<St
     try {
       context.transport.flush();
     } catch (const Error&) {
-      // a peer is gone already: the outcome stays what it is
+      // a peer has left already, which does not change the outcome
     }
     throw;
   } catch (...) {
@@ -155,7 +156,7 @@ std::vector<ColumnDescription> Run::exchange_descriptions(std::vector<ColumnDesc
   return joined;
 }
 
-// Blocks of rows of all columns: one round each, messages of a few megabytes.
+// Shares the values in blocks of rows of all columns. Each block takes one round, with messages of a few megabytes.
 std::vector<FpVector> Run::share_columns(Session& session, std::size_t rows, std::vector<FpVector>& additive) {
   std::vector<FpVector> shares(additive.size());
   const std::size_t block = share_block(additive.size());

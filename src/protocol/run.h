@@ -1,5 +1,7 @@
-// What: what both roles of a run share: step rows with their times, sealing, and steps 7-8.
-// Terms: run = one party's part in one attempt, as an object that owns its secrets.
+// What both roles of a run share: step rows with their times, encryption of messages, and steps 7 and 8.
+//
+// Terms
+// A run is one party's part in one attempt, as an object that owns its secrets.
 #pragma once
 #include <chrono>
 #include <memory>
@@ -18,7 +20,7 @@ class Run {
   explicit Run(const StudyContext& context);
 
  protected:
-  // Times one step: before_step, body, after_step with what the body filled into the row.
+  // Runs and times one step: before_step, the body, then after_step with the row that the body has filled in.
   template <typename Body>
   void step(int number, const char* name, Body body) {
     context_.observer.before_step(number, name);
@@ -28,21 +30,23 @@ class Run {
   }
   StepRow begin_row(int number, const char* name);
   void finish_row(StepRow& row);
-  // The last thing that a step's body does: everything in its list (step_facts.h) has been destroyed.
+  // Writes the list of step_facts.h to the row. A step's body calls it last, after everything in the list has been
+  // destroyed.
   void destroyed(StepRow& row) const;
-  // The same for the last step of a rehearsal, after which this party holds no data of the study.
+  // The same for the last step of a rehearsal. It also destroys the keys of the attempt, so this party holds no data of
+  // the study afterwards.
   void rehearsed(StepRow& row);
 
-  // Error(limit_exceeded) when so many records of this size do not fit the memory limit.
+  // Throws Error(limit_exceeded) when so many records of this size do not fit into the memory limit.
   void check_memory(std::uint64_t records, std::uint64_t bytes_per_record) const;
 
-  // The handshake of the attempt: sealed keys, sid.
+  // Runs the handshake of the attempt, which creates the encrypted channel.
   void shake_hands();
   Channel& channel() { return *sealed_; }
 
-  // Steps 7 and 8. additive: this party's summand of every value, column by column in joined order (empty columns of
-  // `rows` entries at the third party); inputs: summands of what the owners share of each column; own: description of
-  // own columns.
+  // Runs steps 7 and 8. additive: this party's summand of every value, one vector of `rows` entries per joined column
+  // (zeros at the third party). inputs: summands of the owners' inputs for each column. own: descriptions of own
+  // columns.
   void share_and_analyse(std::size_t rows, std::vector<FpVector> additive, ColumnInputs inputs,
                          std::vector<ColumnDescription> own);
   static StudyResult rehearsed_match(std::size_t matched) {
@@ -51,7 +55,7 @@ class Run {
     return result;
   }
   StudyResult take_result() { return std::move(result_); }
-  // Runs a party's steps; an error about what a peer sent names that peer.
+  // Runs a party's steps. An error about a message of a peer gets the name of that peer.
   StudyResult naming_the_sender(const std::function<StudyResult()>& steps) const;
 
   const StudyContext& context_;
@@ -69,8 +73,9 @@ class Run {
   double cpu_before_, kernel_before_;
 };
 
-// Runs a party's part. A failure is told to the peers by an abort; an outcome that all three reach by themselves
-// (refused by a rule, not converged) is not: the slower ones must still get the messages that tell them.
+// Runs a party's part and ends the channel in the right way when it throws. A failure aborts the channel, so that the
+// peers notice. Outcomes that all three parties reach by themselves (refused, not_converged) do not: they flush the
+// channel, because slower parties still need the messages to reach the same outcome.
 StudyResult leaving_properly(const StudyContext& context, const std::function<StudyResult()>& run);
 
 }  // namespace pgmpc

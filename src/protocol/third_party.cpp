@@ -1,8 +1,9 @@
-// What: steps 4-6 of the independent third party (docs/protocol.md), then the common steps 7-8.
-// Invariants: hashes live in memory only and die in match(); ciphertexts of unmatched records are dropped block by
-//             block, every block treated alike (F6); one secret order for both directions (F20); the match count below
-//             the minimum leaves this class in no form (F7); masks and fresh randomness are only multiplied in, nothing
-//             is decrypted.
+// Implements steps 4 to 6 of the independent third party (docs/protocol.md), then the common steps 7 and 8.
+//
+// Invariants
+// Hashes exist in memory only. Ciphertexts of unmatched records are dropped block by block, and every block is treated
+// alike (rule F6). Both directions use one secret order (rule F20). A match count below the minimum leaves this class
+// in no form (rule F7). Masks and fresh randomness are multiplied into the ciphertexts; nothing is decrypted.
 #include <algorithm>
 
 #include "base/error.h"
@@ -45,10 +46,10 @@ class ThirdParty : public Run {
     return take_result();
   }
 
-  // One controller's push; then its stored ciphertexts, in the secret order once matched.
+  // The push of one controller, then its ciphertexts of matched records in the secret order.
   struct Side {
     PaceClock::time_point began{};  // of its push
-    bool announced = false;         // how many follow
+    bool announced = false;         // the number of records is known
     bool too_many = false;
     std::size_t records = 0, received = 0;
     std::size_t record_bytes = 0;
@@ -57,8 +58,8 @@ class ThirdParty : public Run {
     Bytes stored;
   };
 
-  // Pushed hashes are taken in as they come, from both sides in turns: neither waits for the other. Step 4 itself waits
-  // for its SQL call by hand.
+  // Receives pushed hashes as they arrive, alternating between the sides while both have some. So neither controller
+  // waits for the other (rule B12). In step-by-step mode only step 4 itself waits for its SQL call.
   void receive_hashes() {
     const auto missing = [&](int side) {
       return !sides_[side].announced || sides_[side].received < sides_[side].records;
@@ -66,7 +67,7 @@ class ThirdParty : public Run {
     int turn = 0;
     while (mutant(Mutant::reads_one_side_first) && missing(0)) receive_pushed(0);
     while (missing(0) || missing(1)) {
-      // The side whose turn it is comes first, if it has anything.
+      // The side whose turn it is comes first, if a message of it has arrived.
       int side = missing(turn) ? channel().await(1u << turn, 4, PaceClock::time_point::min()) : -1;
       if (side < 0)
         side = channel().await((missing(0) ? 1u : 0u) | (missing(1) ? 2u : 0u), 4, PaceClock::time_point::max());
@@ -94,7 +95,7 @@ class ThirdParty : public Run {
     cleanse(message.data(), message.size());
   }
 
-  // Each side has its own half of the memory: what the other one pushes changes nothing (B5).
+  // Each side has its own half of the memory. What the other side pushes does not change it (rule B5).
   bool fits_half(std::size_t records) const {
     const std::uint64_t limit = context_.memory_limit;
     if (mutant(Mutant::joint_memory_limit))
@@ -102,8 +103,8 @@ class ThirdParty : public Run {
     return limit == 0 || records <= limit / 2 / (2 * kHashBytes);
   }
 
-  // Both controllers are told at the same time, which counts from the first push (pace.h). One whose own records are
-  // too many is told last, since it leaves at once.
+  // Tells both controllers at the same time, which counts from the first push (pace.h). A controller with too many
+  // records is told last, because it ends its run at once.
   void announce(bool refused, std::size_t found, PaceClock::duration matching) {
     const auto first = std::min(sides_[0].began, sides_[1].began);
     channel().await(0, 4,
@@ -115,14 +116,14 @@ class ThirdParty : public Run {
     }
   }
 
-  // One bit for all reasons: which of them it was is told to nobody.
+  // Returns one bit for all reasons to refuse. No party learns which reason it was.
   bool is_expected(std::int64_t found) const {
     const bool enough = found >= std::max<std::int64_t>(1, spec_.required_matches());
     return enough &&
            (!spec_.expect_matched || (found >= spec_.expect_matched->first && found <= spec_.expect_matched->second));
   }
 
-  // Matches the hashes and announces the count; throws what it refuses.
+  // Matches the hashes and announces the count. Throws when the match is refused.
   void match_hashes(StepRow& row) {
     const auto begin = PaceClock::now();
     const bool too_many = sides_[0].too_many || sides_[1].too_many;
@@ -197,8 +198,8 @@ class ThirdParty : public Run {
     }
   }
 
-  // Masks of one controller belong to the other one's ciphertexts: multiplied in as they come. Randomness of this party
-  // goes in before, while the controllers make their masks.
+  // Multiplies the masks of each controller into the other one's ciphertexts as they arrive. This party's own
+  // randomness goes in first, while the controllers are still computing their masks.
   void receive_masks() {
     for (int sender = 0; sender < 2; ++sender) {
       Side& s = sides_[1 - sender];
@@ -224,7 +225,7 @@ class ThirdParty : public Run {
   }
 
   void unmask(StepRow& row) {
-    // Alternating blocks keep both controllers decrypting at the same time.
+    // Blocks alternate between the controllers, so that both decrypt at the same time.
     std::size_t done[2] = {0, 0};
     while (done[0] < matched_ || done[1] < matched_)
       for (int side = 0; side < 2; ++side) {

@@ -1,3 +1,4 @@
+// Implements the checks of one column.
 #include "study/column_problems.h"
 
 #include "study/columns.h"
@@ -11,7 +12,7 @@ std::optional<int> agreed_exponent(const ControllerSpec& controller, const std::
   return at->second;
 }
 
-// Why a run cannot encode the column. NaN and infinity are counted before.
+// Returns why a run cannot encode the column. NaN and infinity have been counted before this.
 std::string encoding_problem(const ColumnScale& scale) {
   const std::string agreed = " for the agreed scale exponent " + std::to_string(scale.exponent);
   switch (scale.problem) {
@@ -39,7 +40,7 @@ std::string rare_level(const Spec& spec, const ColumnSummary& column) {
          std::to_string(least - 1) + " matched rows have it)";
 }
 
-// What the analyses of this outcome say of one with two values.
+// Returns what the first analysis of this outcome says when the outcome holds only 0 and 1.
 std::string two_valued_outcome(const Spec& spec, int controller, const std::string& name, const ColumnSummary& column) {
   if (!column.holds_only_0_and_1()) return "";
   const std::vector<JoinedColumn> columns = joined_columns(spec);

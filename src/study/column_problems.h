@@ -1,5 +1,5 @@
-// What stands in the way of a controller's column, or may surprise whoever reads the result, in words for the one who
-// binds it: in mpc.check_source and in the notices of mpc.approve_study.
+// Says in words what prevents the use of a controller's column, or may surprise a reader of the result. The text is for
+// the person who binds the column: mpc.check_source shows it, and mpc.approve_study raises it as a notice.
 #pragma once
 #include <string>
 
@@ -8,7 +8,8 @@
 
 namespace pgmpc {
 
-// Empty when there is nothing to say. The summary is that of the records that a run keeps.
+// Returns the problems of one column, separated by semicolons, or an empty string. boolean: the SQL type is boolean.
+// column: the summary over the records that a run keeps.
 std::string column_problem(const Spec& spec, int controller, const std::string& name, bool boolean,
                            const ColumnSummary& column);
 

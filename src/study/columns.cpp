@@ -1,3 +1,4 @@
+// Implements the order of the joined columns.
 #include "study/columns.h"
 
 namespace pgmpc {

@@ -1,8 +1,8 @@
 // The columns of a study and their order.
 //
 // Terms
-// joined columns = attributes of controller 0, attributes of controller 1, outcomes of controller 0, outcomes of
-// controller 1. A controller's own columns are its attributes, then its outcomes.
+// The joined columns are the attributes of controller 0, the attributes of controller 1, the outcomes of controller 0
+// and the outcomes of controller 1, in this order. A controller's own columns are its attributes, then its outcomes.
 #pragma once
 #include <string>
 #include <vector>
@@ -18,7 +18,9 @@ struct JoinedColumn {
   bool outcome = false;
 };
 
+// Returns the joined columns in their order.
 std::vector<JoinedColumn> joined_columns(const Spec& spec);
+// Returns the number of a controller's own columns.
 std::size_t column_count(const Spec& spec, int controller);
 
 }  // namespace pgmpc

@@ -1,3 +1,4 @@
+// Implements the texts of the disclosure rules and the limit of released numbers.
 #include "study/disclosure.h"
 
 #include "disclosure/row_rules.h"
@@ -10,7 +11,7 @@ constexpr const char* kDefaultNumbers = "a tenth of the matched records (at most
 
 std::string or_off(const std::optional<double>& value) { return value ? canonical_number(*value) : "off"; }
 
-// Of the joint design, of one party's data over all studies, and of how exactly numbers are released.
+// Adds the rules that came with format 2: about the joint design, one party's data over all studies, and precision.
 void add_later_rules(std::vector<DisclosureRule>& rules, const Spec& spec) {
   const DisclosureSpec& r = spec.disclosure;
   const DisclosureSpec standard;

@@ -1,6 +1,11 @@
-// What: the disclosure rules of a spec in words, the one text of every refusal by them, and the rule about released
-// numbers. Terms: rule = one key of disclosure in the spec; relaxed = looser than the default that a filled spec gets.
-// Invariants: a refusal says the same whichever rule caused it (rule F25).
+// The disclosure rules of a spec in words, the one text of every refusal by them, and the rule about released numbers.
+//
+// Terms
+// A rule is one key of disclosure in the spec, or release.precision. A rule is relaxed when it is looser than the
+// default of a filled spec.
+//
+// Invariants
+// A refusal has the same text whichever rule caused it (rule F25).
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -20,29 +25,32 @@ struct DisclosureRule {
   bool relaxed = false;
 };
 
-// All rules, in the order of docs/disclosure.md.
+// Returns all rules, in the order of docs/disclosure.md.
 std::vector<DisclosureRule> disclosure_rules(const Spec& spec);
 
-// Those over the joined records, as the analyses apply them.
+// Returns the rules over the joined records, in the form that the analyses apply.
 RowRules row_rules(const Spec& spec);
 
-// What every party throws when the joined records break a rule: at the match or before the first iteration.
+// Returns the error that every party throws when the joined records violate a rule: after the match, or as soon as the
+// bit of the rules is open.
 Error disclosure_refusal(const Spec& spec);
 
-// Released numbers of one source and counterpart that count against disclosure.released_numbers: of other studies, and
-// what this one would add (all of its models but the first one of an outcome of each controller).
+// Released numbers about one source to one counterpart, as disclosure.released_numbers counts them. before: those of
+// other studies. study: what this study would add. The first model of each controller's outcomes does not count.
 struct ReleasedNumbers {
   std::int64_t before = 0, study = 0;
 };
 
-// Without a number in the spec. The bound: the smallest group that passes the rules does not grow with the number of
-// matched records, so more numbers about it tell more (docs/disclosure.md, "What attacks gain").
+// Returns the limit when the spec has none: a tenth of the matched records, at most 100. It has a maximum because the
+// smallest group that passes the rules does not grow with the number of matched records. More numbers about such a
+// group tell more about it (docs/disclosure.md, "What attacks gain").
 constexpr std::int64_t default_released_numbers(std::int64_t matched) {
   constexpr std::int64_t kRecordsPerNumber = 10, kMost = 100;
   return std::min(matched / kRecordsPerNumber, kMost);
 }
 
-// Of the controller whose source it is, as soon as the number of matched records is known. Throws disclosure_refusal.
+// Checks the limit at the controller that owns the source, as soon as the number of matched records is known. Throws
+// disclosure_refusal(spec).
 void check_released_numbers(const Spec& spec, std::int64_t matched, const ReleasedNumbers& numbers);
 
 }  // namespace pgmpc

@@ -1,4 +1,4 @@
-// What: the rows of explain. See explain.h; the numbers come from explain_estimate.h.
+// Implements explain(): one function per step. The numbers come from explain_estimate.h.
 #include "study/explain.h"
 
 #include <algorithm>
@@ -15,14 +15,14 @@ namespace {
 
 using Rows = std::vector<ExplainRow>;
 
-// How many records the rows of a party count with.
+// The numbers of records that the estimates of a party's rows use.
 struct Counts {
   Count expected;     // what the parties agreed on
   int own;            // the party whose own count is known, or -1
-  Count own_records;  // nobody else's is ever here (F5)
+  Count own_records;  // never the count of another party (rule F5)
 
   Count pushed(int party) const { return party == own ? own_records : expected; }
-  // At most as many as this party pushes.
+  // Never more than what this party pushes.
   Count matched(int party) const { return expected && party == own ? std::min(expected, own_records) : pushed(party); }
 };
 
@@ -51,7 +51,7 @@ void add(Rows& rows, const Spec& spec, Action action, const StepEstimate& estima
                   estimate.seconds, data_status(action.step, third), std::move(destroyed)});
 }
 
-// Steps 1 to 3: each controller on its own, then the joint key.
+// Steps 1 to 3 of one controller.
 void pseudonymise(Rows& rows, const Spec& spec, const Counts& counts, int self) {
   const int other = 1 - self;
   add(rows, spec, {1, "prepare", self, -1, kNothing, {}}, estimate_prepare(counts.pushed(self)));
@@ -119,7 +119,7 @@ std::string names_of(const std::vector<std::string>& names) {
   return text;
 }
 
-// Step 8. With several analyses, each is named.
+// Step 8. With several analyses, each statement names its analysis.
 void analyse(Rows& rows, const Spec& spec, const Counts& counts, int party) {
   std::vector<int> recipients;
   for (const std::string& name : spec.recipients) recipients.push_back(spec.party_index(name));
@@ -145,7 +145,7 @@ std::string of_analysis(const Spec& spec, const AnalysisEntry& entry, const std:
   return spec.analyses.size() == 1 ? subject : subject + " of " + entry.name;
 }
 
-// "2^-29.4": rounded towards the larger distance.
+// Returns a text such as "2^-29.4", rounded up to the larger distance.
 std::string power_of_two(double log2) {
   char text[32];
   std::snprintf(text, sizeof text, "2^%.1f", std::ceil(log2 * 10) / 10);
@@ -212,7 +212,7 @@ void note_rules(Rows& rows, const Spec& spec) {
              std::to_string(spec.expect_matched->second) + " records, with the bit and the text of every refusal");
 }
 
-// Which number of records the figures come from.
+// Says which number of records the estimates use.
 void note_estimates(Rows& rows, const Spec& spec, const Counts& counts) {
   note(rows, "estimates: agreed",
        counts.expected
@@ -226,7 +226,7 @@ void note_estimates(Rows& rows, const Spec& spec, const Counts& counts) {
            std::to_string(*counts.matched(counts.own)));
 }
 
-// Rows of one step are together, those of the reader's own node first.
+// Sorts the rows by step; within a step, the rows of the reader's own node come first.
 void order(Rows& rows, const std::string& own) {
   std::stable_sort(rows.begin(), rows.end(), [&own](const ExplainRow& a, const ExplainRow& b) {
     if (a.step != b.step) return a.step < b.step;

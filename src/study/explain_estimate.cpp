@@ -1,5 +1,5 @@
-// What: see explain_estimate.h. Sizes follow the packing (linkage/packing.h) and the sharing (16 bytes per element);
-//       the times come from measurements on two cores and only feed explain.
+// Implements the estimates. Sizes follow from the packing (linkage/packing.h) and the sharing (16 bytes per element).
+// Times come from measurements on two cores and are used for explain() only.
 #include "study/explain_estimate.h"
 
 #include <algorithm>
@@ -20,14 +20,14 @@ constexpr int kStatisticalBits = kSlotMaskBits - kSlotValueBits;
 constexpr std::int64_t kElementBytes = kFpBytes;
 constexpr std::int64_t kSealBytes = 28;  // nonce and tag of a sealed message
 
-// Portable operations per second and core at 3072 bits; the cost grows with the cube of the key length.
+// Operations per second and core of the portable code at 3072 bits. The cost grows with the cube of the key length.
 constexpr double kCores = 2;
 constexpr double kOwnEncryptions = 1600, kMaskEncryptions = 960, kDecryptions = 220;
 constexpr double kKeySeconds = 4.5;
-constexpr double kRecordSeconds = 1e-6;  // everything that touches a record without public-key arithmetic
+constexpr double kRecordSeconds = 1e-6;  // all work per record except public-key arithmetic
 
 constexpr double kRoundSeconds = 8e-4;       // between processes of one machine
-constexpr std::int64_t kMostRows = 1000000;  // where the spec does not say how many records to expect
+constexpr std::int64_t kMostRows = 1000000;  // where the spec has no expected_records
 
 PlannedStudy plan_of(const Spec& spec) {
   PlannedStudy plan;
@@ -42,7 +42,7 @@ PlannedStudy plan_of(const Spec& spec) {
   return plan;
 }
 
-// All analyses run in the same rounds.
+// Adds up the analyses. They share rounds, so only the longest one counts for those.
 Cost cost_of(const Spec& spec) {
   const PlannedStudy plan = plan_of(spec);
   Cost total = shared_cost(plan);
@@ -69,7 +69,7 @@ Seconds work(const Count& records, double per_record) {
   return records ? Seconds(static_cast<double>(*records) * per_record) : std::nullopt;
 }
 
-// Seconds for the ciphertexts of one controller at this many operations per second and core.
+// Returns the seconds for the ciphertexts of one controller. per_second: operations per second and core.
 Seconds cipher_work(const Spec& spec, int controller, const Count& records, double per_second) {
   const double ciphertexts = static_cast<double>(ciphertexts_per_record(spec, controller));
   return work(records, ciphertexts * slower(spec) / (per_second * kCores) + kRecordSeconds);
@@ -119,7 +119,7 @@ StepEstimate estimate_decrypt(const Spec& spec, int controller, const Count& rec
   return {records, {}, {}, cipher_work(spec, controller, records, kDecryptions)};
 }
 
-// Controllers send each other one element per value; what the third party holds comes from agreed seeds.
+// Controllers send each other one element per value. The third party computes its shares from agreed keys.
 StepEstimate estimate_share(const Spec& spec, int party, const Count& records) {
   Count bytes = times(records, columns_of(spec) * kElementBytes);
   if (party == 2) bytes = 0;

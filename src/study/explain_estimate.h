@@ -1,6 +1,10 @@
-// What: the numbers of explain: sizes, rounds and times worked out from the spec and a number of records.
-// Terms: see explain.h. Times are for the portable code on two cores; the vector code is several times faster.
-// Invariants: pure functions; nullopt whenever the number of records is needed and unknown.
+// The numbers of explain(): sizes, rounds and times, computed from the spec and a number of records.
+//
+// Terms
+// See explain.h. Times are those of the portable code on two cores; the vector code is several times faster.
+//
+// Invariants
+// All functions are pure. A result is nullopt when it needs the number of records and that is unknown.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -17,7 +21,8 @@ struct StepEstimate {
   Seconds seconds;
 };
 
-// records: how many the party of the row pushes (up to step 4), how many matched (from step 5 on).
+// Estimate one row each. records: how many the party of the row pushes (up to step 4), or how many matched (from step 5
+// on).
 StepEstimate estimate_prepare(const Count& records);
 StepEstimate estimate_agree_key();
 StepEstimate estimate_scramble(const Spec& spec, int controller, const Count& records);
@@ -29,11 +34,12 @@ StepEstimate estimate_decrypt(const Spec& spec, int controller, const Count& rec
 StepEstimate estimate_share(const Spec& spec, int party, const Count& records);
 StepEstimate estimate_analyses(const Spec& spec, const Count& records);
 
-// Base-2 logarithm of records * columns * 2^-80; nullopt without expected_records.
+// Returns the base-2 logarithm of records * columns * 2^-80, the statistical distance of the masked values of the join.
+// nullopt without expected_records.
 std::optional<double> join_exposure_log2(const Spec& spec);
 
-// Error(limit_exceeded) for a spec whose run would be refused after the match, whatever the data: the statistical
-// distance of what it may open is above the limit of the engine.
+// Throws Error(limit_exceeded) when the statistical distance of what the study may open is above the limit of the
+// engine (kMostExposure). Such a study would fail after the match, whatever the data are.
 void require_feasible(const Spec& spec);
 
 }  // namespace pgmpc

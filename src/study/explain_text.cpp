@@ -1,4 +1,4 @@
-// Implements explain_text.h: chapters of one party's text, each a list of sentences.
+// Implements the text of one party: chapters, each a list of sentences.
 #include "study/explain_text.h"
 
 #include <algorithm>
@@ -47,7 +47,7 @@ class PartyWriter {
 
   void sentence(const std::string& words) { text_ += "- " + words + ".\n"; }
 
-  // Rows of step 0 whose subject begins with the prefix.
+  // Writes the rows of step 0 whose subject begins with the prefix.
   void statements(std::string_view prefix) {
     for (const ExplainRow& row : rows_)
       if (row.step == 0 && row.name.starts_with(prefix)) {
@@ -102,7 +102,7 @@ class PartyWriter {
       if (is_receiver(row)) sentence(in_step(row) + row.party + " sends it: " + row.sends);
   }
 
-  // What several rows say is one sentence: a row per receiver, or per party that does the same.
+  // Writes a sentence unless an earlier row gave the same one. Rows repeat a fact per receiver.
   void sentence_once(std::vector<std::string>& said, const std::string& words) {
     if (std::find(said.begin(), said.end(), words) != said.end()) return;
     said.push_back(words);
@@ -142,7 +142,7 @@ class PartyWriter {
       if (other != party_) destroyed_at(other);
   }
 
-  // One sentence per status, in the order of the steps.
+  // Writes one sentence per data status, in the order of the steps.
   void status() {
     chapter("Status of the data at " + name_);
     std::string current;

@@ -1,3 +1,4 @@
+// Implements the check of a result: every analysis judges its own relations.
 #include "study/result_check.h"
 
 #include <map>
@@ -18,7 +19,7 @@ bool accepts_result(const Spec& spec, std::int64_t matched, const nlohmann::json
   }
   return true;
 } catch (const nlohmann::json::exception&) {
-  return false;  // a text where a number is expected, an object where a list is
+  return false;  // a missing key or a value of the wrong type
 }
 
 }  // namespace pgmpc

@@ -1,4 +1,4 @@
-// Whether a result that a peer gives is one of this study.
+// Checks whether a result from a peer has the form that this study releases.
 #pragma once
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -7,7 +7,8 @@
 
 namespace pgmpc {
 
-// result: {"matched": ..., "relations": [{"analysis", "relation", "rows"}, ...]}. Any JSON is taken.
+// result: {"matched": ..., "relations": [{"analysis", "relation", "rows"}, ...]}. Returns false for any other JSON.
+// Throws nothing because of its form.
 bool accepts_result(const Spec& spec, std::int64_t matched, const nlohmann::json& result);
 
 }  // namespace pgmpc

@@ -1,5 +1,7 @@
-// What: reads the study spec, section by section. See spec.h; the filled document is written by spec_fill.cpp.
-// Invariants: a check lives beside the key it is about; checks that need several keys come last (check_together).
+// Implements the study spec: reads it section by section. spec_fill.cpp writes the filled document.
+//
+// Invariants
+// The check of a key is in the function that reads it. Checks that need several keys come last (check_together).
 #include "study/spec.h"
 
 #include <algorithm>
@@ -24,12 +26,12 @@ using nlohmann::json;
 constexpr std::int64_t kMaxCount = 1'000'000'000;
 constexpr int kMaxScaleExponent = 60;
 constexpr double kMaxParameterRatio = 1000;
-constexpr double kMaxVif = 1000;  // what the precision of an inverse on shares can tell from more
+constexpr double kMaxVif = 1000;  // precision limit of an inverse on shares
 constexpr std::int64_t kMaxVersions = 1000;
 constexpr std::int64_t kRecordsPerColumn = 10;
 constexpr const char* kDocument = "study spec";
 
-// Names of an array, each once.
+// Reads an array of distinct names with low to high entries.
 std::vector<std::string> read_names(const json& value, const std::string& pointer, std::size_t low, std::size_t high,
                                     std::string_view what) {
   std::vector<std::string> names;
@@ -65,7 +67,7 @@ void read_controller(ControllerSpec& controller, const json& value, const std::s
       refuse_spec("outcome is also an attribute in study spec", reader.at("outcome"), "\"" + outcome + "\"");
 }
 
-// Keys of a JSON object come in byte order here, which is the order of the parties.
+// The JSON library sorts the keys of an object in byte order, which is the order of the parties.
 void read_controllers(Spec& spec, const SpecReader& root) {
   const SpecReader reader(root.required("controllers"), root.at("controllers"));
   if (reader.object().size() != spec.controllers.size()) {
@@ -116,7 +118,7 @@ void read_release(Spec& spec, const SpecReader& root) {
               "one of statistical, coarse, exact");
 }
 
-// One bit for the study, or one per analysis.
+// all: one refusal bit for the study. each: one per analysis.
 void read_refusal(Spec& spec, const SpecReader& root) {
   if (!root.has("refusal")) return;
   spec.refusal = spec_string(root.required("refusal"), root.at("refusal"));
@@ -125,7 +127,7 @@ void read_refusal(Spec& spec, const SpecReader& root) {
                 "\"" + pointer_to("", spec.refusal).substr(1) + "\"", "one of all, each");
 }
 
-// In the order of the party indexes, whatever order the document has.
+// Stores the recipients in the order of the party indexes. Without the key, all parties are recipients.
 void read_recipients(Spec& spec, const SpecReader& root) {
   std::vector<std::string> named;
   if (root.has("recipients")) named = read_names(root.required("recipients"), root.at("recipients"), 1, 3, "party");
@@ -206,7 +208,7 @@ void check_together(const Spec& spec) {
                 std::to_string(*rules.max_columns), std::to_string(spec.attribute_count()) + " attributes");
 }
 
-// Keys that came later are as if there were no such rule.
+// Sets every rule that format 1 does not have to its loosest value.
 void set_format_1(Spec& spec) {
   spec.format = 1;
   spec.precision = Precision::exact;

@@ -1,13 +1,19 @@
-// What: the study spec: parsed, checked, defaults filled, canonical.
-// Terms: spec = the JSON document all parties approve; filled = every key present, defaults written out;
-//        format = the set of keys and defaults of a filled spec: 2, or 1 of specs filled before there was a key for it.
-//        A stored spec is read with the defaults of its own format and never filled again, so that its digest stays;
-//        one of format 1 can be read and explained, and is started no more.
-//        digest = hex SHA-256 of "pg_mpc study 1\n" + name + "\n" + RFC 8785 JSON of the filled spec.
-// Invariants: unknown keys, duplicate keys, wrong types and values out of range are Error(invalid_parameter) with the
-//             JSON pointer in the detail; at most 64 kB, 200 attributes, names [a-z][a-z0-9_]{0,62};
-//             controllers[0].party < controllers[1].party in byte order (they are parties 0 and 1; the third party is
-//             2).
+// The study spec: parsed, checked, filled with defaults, and written in canonical form.
+//
+// Terms
+// The spec is the JSON document that all parties approve. A filled spec has every key, with defaults written out.
+// The format is the set of keys and defaults of a filled spec: 2, or 1 for specs that were filled before the key
+// "format" existed. A stored spec is read with the defaults of its own format and never filled again, so its digest
+// does not change. A spec of format 1 can be read and explained, but not started.
+// The digest is the hex SHA-256 of "pg_mpc study 1\n" + name + "\n" + RFC 8785 JSON of the filled spec.
+//
+// Invariants
+// controllers[0].party < controllers[1].party in byte order. They are parties 0 and 1; the third party is 2.
+//
+// Errors
+// Unknown keys, duplicate keys, wrong types and values out of range throw Error(invalid_parameter) with the JSON
+// pointer in the detail. Limits are 200 attributes and names [a-z][a-z0-9_]{0,62}. Text that is not JSON throws
+// Error(invalid_text), and more than 64 kB Error(limit_exceeded).
 #pragma once
 #include <array>
 #include <cstdint>
@@ -32,8 +38,8 @@ struct ControllerSpec {
   std::string party;
   std::vector<std::string> attributes;
   std::vector<std::string> outcomes;
-  std::map<std::string, int> scale_exponents;  // column name -> fixed e; absent columns take it from the data
-  // attributes, then outcomes: the order of its columns everywhere
+  std::map<std::string, int> scale_exponents;  // column name -> fixed exponent; others follow from the data
+  // Returns attributes, then outcomes: the order of a controller's columns everywhere.
   std::vector<std::string> columns() const;
 };
 
@@ -60,8 +66,8 @@ struct IdentifierExample {
 
 struct IdentifierSpec {
   int parts = 1;
-  std::vector<IdentifierForm> forms;   // one per part, or none:
-  std::vector<std::string> normalise;  // of trim, upper, digits, applied to every part in this order
+  std::vector<IdentifierForm> forms;   // one per part, or empty:
+  std::vector<std::string> normalise;  // then these, of trim, upper, digits, in this order on every part
   std::vector<IdentifierExample> examples;
 };
 
@@ -69,7 +75,7 @@ struct IdentifierSpec {
 struct AnalysisEntry {
   std::string name;
   std::shared_ptr<const Analysis> analysis;
-  // As the spec names them; nothing: all attributes, the only outcome.
+  // Names as in the spec. Without them: all attributes, and the only outcome.
   std::optional<std::vector<std::string>> attributes;
   std::optional<std::string> outcome;
   AnalysisColumns columns;  // among joined_columns (study/columns.h)
@@ -84,7 +90,7 @@ struct Spec {
   std::vector<AnalysisEntry> analyses;  // by name
   std::vector<std::string> recipients;
   std::optional<std::int64_t> expected_records;
-  std::optional<std::pair<std::int64_t, std::int64_t>> expect_matched;  // fewest, most; outside it the match is refused
+  std::optional<std::pair<std::int64_t, std::int64_t>> expect_matched;  // fewest, most; the match is refused outside
   bool keep_shares = false;
   Precision precision = Precision::statistical;
   std::string refusal = "all";
@@ -96,20 +102,21 @@ struct Spec {
   std::size_t outcome_count() const { return controllers[0].outcomes.size() + controllers[1].outcomes.size(); }
   std::size_t column_count() const { return attribute_count() + outcome_count(); }
   int party_count() const { return static_cast<int>(controllers.size()) + 1; }
-  // 0, 1, 2, or -1 when the party does not take part.
+  // Returns 0, 1, 2, or -1 when the party does not take part.
   int party_index(std::string_view party) const;
   const std::string& party_name(int index) const;
-  // Fewest matched records for which anything is computed: max(min_matched, parameters / max_parameter_ratio), and ten
-  // per attribute unless max_columns says otherwise.
+  // Returns the fewest matched records for which anything is computed: the largest of min_matched, parameters /
+  // max_parameter_ratio (rounded up) and, without max_columns, ten per attribute.
   std::int64_t required_matches() const;
 };
 
-// A proposal: filled with the defaults of the current format. A filled spec of it stays as it is.
+// Reads a proposal and fills it with the defaults of the current format. A filled spec of that format does not change.
+// Throws Error(not_supported) for settings that are reserved for a later version.
 Spec parse_spec(std::string_view json);
-// A stored spec, of its own format.
+// Reads a stored spec with the defaults of its own format.
 Spec read_spec(std::string_view json);
 std::string study_digest(std::string_view study, const Spec& spec);  // 64 hex digits
-// JSON pointer of the first difference between two canonical specs, "" when equal.
+// Returns the JSON pointer of the first difference between two canonical specs, or "" when they are equal.
 std::string first_difference(std::string_view canonical_a, std::string_view canonical_b);
 
 }  // namespace pgmpc

@@ -1,3 +1,4 @@
+// Implements the reading of analyses and of their columns.
 #include "study/spec_analyses.h"
 
 #include <algorithm>
@@ -12,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-// "name", or "party.name" where both controllers use the name.
+// Returns the index of a column that the spec names: "name", or "party.name" where both controllers use the name.
 std::size_t place_of(const std::vector<JoinedColumn>& columns, const Spec& spec, const json& value,
                      const std::string& pointer, bool outcome) {
   const std::string wanted = spec_string(value, pointer);
@@ -107,7 +108,7 @@ class EntryReader {
   AnalysisEntry entry_;
 };
 
-// Data that no analysis needs are not joined.
+// Refuses a column that no analysis uses, so that no data are joined without need.
 void require_uses(const Spec& spec, const std::string& pointer) {
   const std::vector<JoinedColumn> columns = joined_columns(spec);
   std::vector<bool> used(columns.size());

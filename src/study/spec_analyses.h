@@ -1,5 +1,5 @@
-// The part of the study spec that says what is computed: "analyses", or "analysis" as the short form of one entry of
-// it.
+// Reads the part of the study spec that says what is computed: "analyses", or "analysis" as the short form of a single
+// entry.
 #pragma once
 #include <nlohmann/json.hpp>
 
@@ -8,8 +8,10 @@
 
 namespace pgmpc {
 
-// Needs the controllers, the release and the disclosure rules of the spec.
+// Adds the analyses to spec. Its controllers, release and disclosure rules must have been read. Throws
+// Error(invalid_parameter) or Error(not_supported).
 void read_analyses(Spec& spec, const SpecReader& root);
+// Returns an entry with defaults written out.
 nlohmann::json filled_analysis(const AnalysisEntry& entry);
 
 }  // namespace pgmpc

@@ -1,3 +1,4 @@
+// Implements the filled document, for both formats.
 #include "study/spec_fill.h"
 
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-// What: the filled document of a spec: every key of its format, defaults written out.
+// Writes the filled document of a spec: every key of its format, with defaults.
 #pragma once
 #include <string>
 
@@ -6,7 +6,7 @@
 
 namespace pgmpc {
 
-// Canonical JSON.
+// Returns canonical JSON (RFC 8785).
 std::string filled_spec(const Spec& spec);
 
 }  // namespace pgmpc

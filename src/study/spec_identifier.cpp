@@ -1,3 +1,4 @@
+// Implements the reading of identifier forms, rules and examples.
 #include "study/spec_identifier.h"
 
 #include <algorithm>
@@ -31,7 +32,7 @@ void read_rules(IdentifierSpec& identifier, const SpecReader& reader) {
   }
 }
 
-// Codes are compared as the form text compares with folding: "Man" and "MAN" are one.
+// Returns a code as the form text with folding normalises it. So "Man" and "MAN" are the same code.
 std::string folded(const std::string& text, const std::string& pointer) {
   IdentifierForm fold;
   fold.fold = true;

@@ -1,4 +1,4 @@
-// What: see step_facts.h.
+// Implements the lists of what each step destroys.
 #include "study/step_facts.h"
 
 namespace pgmpc {

@@ -1,6 +1,8 @@
-// What: what each step does to the data: which status it has then and what the step destroys. explain() says it before
-//       the study, the rows of the steps say it afterwards, in the same words.
-// Invariant: a running step takes its list only after it has destroyed everything in it (Run::destroyed).
+// Says what each step does to the data: the data status during the step, and what the step destroys. explain() shows it
+// before the study and the step rows show it afterwards, in the same words.
+//
+// Invariants
+// A running step takes its list only after everything in it has been destroyed (Run::destroyed).
 #pragma once
 #include <string>
 #include <string_view>
@@ -10,13 +12,13 @@
 
 namespace pgmpc {
 
-// personal, pseudonymised, anonymous or aggregate; none for a third party that has no data yet. At the end of a
-// rehearsal no party has any: none, whatever the step.
+// Returns personal, pseudonymised, anonymous or aggregate, or none for a third party in step 1. After a rehearsal no
+// party holds data; Run::rehearsed() sets "none" itself.
 const char* data_status(int step, bool third_party);
 
-// The items, as people read them. Empty for a step that destroys nothing, and for one that the party does not have.
+// Returns the destroyed items, for display. Empty for a step that destroys nothing or that the party does not run.
 std::vector<std::string> destroyed_in(const Spec& spec, std::string_view step, bool third_party);
-// Of a rehearsal, which ends with the match.
+// The same for a rehearsal, which ends with the match.
 std::vector<std::string> destroyed_in_rehearsal(std::string_view step, bool third_party);
 
 }  // namespace pgmpc

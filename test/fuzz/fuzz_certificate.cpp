@@ -1,5 +1,5 @@
-// Fuzzes the reader of peers' certificates (mpc.add_peer): what is accepted has a fingerprint; everything else is an
-// Error that does not repeat the text.
+// Fuzzes the reader of peers' certificates (mpc.add_peer). An accepted certificate has a fingerprint. Everything else
+// is an Error whose detail has at most 200 bytes, so that it does not repeat the text.
 #include <cstdlib>
 #include <string_view>
 

@@ -1,4 +1,5 @@
-// Fuzzes the check of foreign ciphertexts under a fixed public key: what passes can be added, and the sum passes again.
+// Fuzzes the check of foreign ciphertexts under a fixed public key. Ciphertexts that pass can be added, and their sum
+// passes again.
 #include <cstdlib>
 
 #include "base/cancel.h"
@@ -9,7 +10,8 @@
 namespace {
 using namespace pgmpc;
 
-// A public key nobody has the private key of: pseudo-random digits until the decoder finds nothing wrong; h_s = 4.
+// Returns a public key without a known private key: pseudorandom bytes, repeated until the decoder accepts them; h_s =
+// 4.
 PaillierPublicKey fixed_key() {
   Bytes encoded(1 + 2 + 256 + 512);
   encoded[0] = 1;

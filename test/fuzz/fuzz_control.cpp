@@ -1,5 +1,5 @@
-// Fuzzes what a peer may post to /v1/control: what is accepted is one JSON object, and in the envelope for the
-// coordinator it stays the value of its member: it cannot name another party or add a member.
+// Fuzzes what a peer may post to /v1/control. An accepted message is one JSON object. In the envelope for the
+// coordinator it stays the value of one member: it cannot name another party or add a member.
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 

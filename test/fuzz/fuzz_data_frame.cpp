@@ -1,4 +1,5 @@
-// Fuzzes the data frame decoder: what it accepts, encoding reproduces byte for byte; everything else is an Error.
+// Fuzzes the data frame decoder. What it accepts is reproduced byte for byte by the encoder. Everything else is an
+// Error.
 #include <algorithm>
 #include <cstdlib>
 

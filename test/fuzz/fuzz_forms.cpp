@@ -1,5 +1,5 @@
-// Fuzzes the forms of identifiers; the first two bytes choose form and options. What is kept is not empty, is UTF-8,
-// and is its own form; a phonetic code is digits instead.
+// Fuzzes the forms of identifiers; the first two bytes select form and options. A kept identifier is not empty, is
+// UTF-8, and does not change when the form is applied again. A phonetic code consists of digits instead.
 #include <algorithm>
 #include <cstdlib>
 

@@ -1,6 +1,6 @@
-// Fuzzes the handshake of an attempt and the first sealed message: both peers send what the input says. Whatever it is,
-// the handshake either fails with an Error or gives keys under which no forged message opens.
-// Input: the length of the first hello (one byte), the two hellos, then a sealed message.
+// Fuzzes the handshake of an attempt and the first encrypted message: both peers send what the input says. The
+// handshake either fails with an Error or gives keys under which no forged message opens.
+// Input: the length of the first hello (one byte), the two hellos, then an encrypted message.
 #include <algorithm>
 #include <cstdlib>
 #include <deque>
@@ -32,7 +32,7 @@ class Script final : public Channel {
   std::deque<Bytes> messages_;
 };
 
-// A handshake must not depend on luck: its own part is fixed.
+// Fixed own randomness, so that the result depends on the input only.
 class Counter final : public Rng {
  public:
   void fill(std::span<std::uint8_t> out) override {
@@ -63,7 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     SealedChannel channel(script, digest, rng);
     open = true;
     channel.receive(1, 2);
-    std::abort();  // a message that nobody with the keys has sealed
+    std::abort();  // a message opened that was not encrypted under the keys
   } catch (const Error& error) {
     if (open && error.code() != ErrorCode::protocol_violation) std::abort();
   }

@@ -1,6 +1,5 @@
-// Fuzzes the HTTP request parser. The first byte chooses how the rest is cut into pieces.
-// Properties: the verdict does not depend on the cut, except where the cut decides whether a second request is seen
-// before the first one is complete, which the one-piece run refuses too; an accepted request obeys the policy.
+// Fuzzes the HTTP request parser. The first byte selects how the rest is cut into pieces.
+// Properties: state and status do not depend on the cut, and an accepted request obeys the policy.
 #include <cstdlib>
 
 #include "net/http_request.h"

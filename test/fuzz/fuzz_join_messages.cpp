@@ -1,5 +1,5 @@
-// Fuzzes the small messages of steps 4 and 7: record count, announcement and column descriptions (the first byte
-// chooses). What is accepted, encoding reproduces byte for byte.
+// Fuzzes the small messages of steps 4 and 7: record count, announcement and column descriptions; the first byte
+// selects one. What the decoder accepts is reproduced byte for byte by the encoder.
 #include <algorithm>
 #include <cstdlib>
 

@@ -1,5 +1,5 @@
-// Fuzzes the framing on local sockets: the same bytes in one piece and cut into pieces give the same frames or the same
-// refusal; a frame that announces too much is refused before its bytes are stored. The first byte chooses the cut.
+// Fuzzes the framing on local sockets. The same bytes in one piece and cut into pieces give the same frames or the same
+// refusal. The first byte selects the cut.
 #include <sys/socket.h>
 #include <unistd.h>
 

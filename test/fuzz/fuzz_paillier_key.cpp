@@ -1,5 +1,5 @@
-// Fuzzes the decoders of Paillier keys: what they accept, encoding reproduces byte for byte; everything else is an
-// Error without the key's bytes in it. The first byte chooses the decoder.
+// Fuzzes the decoders of Paillier keys. What they accept is reproduced byte for byte by the encoder. Everything else is
+// an Error whose detail has at most 200 bytes, so that it does not repeat the key. The first byte selects the decoder.
 #include <algorithm>
 #include <cstdlib>
 

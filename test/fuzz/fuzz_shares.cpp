@@ -1,5 +1,5 @@
-// Fuzzes what arrives in steps 7 and 8: field elements and comparison keys of a hostile dealer. Any bytes of the right
-// size are numbers below the modulus and keys that can be evaluated; keys of another size are an Error.
+// Fuzzes comparison keys of a hostile dealer, at points that are field elements. Any bytes of the right size are keys
+// that can be evaluated and give numbers below the modulus. Keys of another size are an Error.
 // Input: domain, width, gates, points, then the values to evaluate at and the keys.
 #include <cstdlib>
 

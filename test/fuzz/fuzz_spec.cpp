@@ -1,6 +1,6 @@
-// What: libFuzzer target for the study spec, which peers send and any mpc_study role types.
-// Invariants tested: only Error leaves the parser; an accepted spec is a fixed point (its canonical text parses to the
-//                    same canonical text), keeps its limits, and can be explained and digested.
+// Fuzzes the study spec, which peers send and which any member of the role mpc_study may write.
+// Properties: only Error leaves the parser. An accepted spec is a fixed point (its canonical text parses to the same
+// canonical text), keeps its limits, and can be explained and digested.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

@@ -1,3 +1,4 @@
+// Implements the stop bit as a task that runs beside the iterations.
 #include "analysis/penalised/convergence.h"
 
 #include "base/error.h"

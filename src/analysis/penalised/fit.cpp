@@ -1,3 +1,4 @@
+// Implements the penalised fit: problems, solvers, plausibility checks, and the release of the models.
 #include "analysis/penalised/fit.h"
 
 #include <algorithm>
@@ -23,7 +24,7 @@ constexpr double kFitSlack = 0x1p-10;
 
 bool needs_start_inverse(const Penalty& penalty) { return penalty.l1 > 0 && penalty.quadratic == 0; }
 
-// One solved problem, nothing of it opened yet.
+// One solved problem that is not opened yet.
 struct Candidate {
   int iterations = 0;
   bool converged = false;
@@ -68,8 +69,9 @@ class PenalisedFit final : public Computed {
  private:
   std::size_t attributes() const { return run_.columns.attributes.size(); }
 
-  // Of gram + kStartMetric I, for the problems without a quadratic part; from the near correlations, which a near
-  // inverse may rely on, so that it is made while the correlations are finished.
+  // Starts the inverse of gram + kStartMetric I, for the problems without a quadratic part. It is computed from the
+  // approximate correlations, because an approximate inverse needs no better ones. So it runs while the exact
+  // correlations are still being computed.
   void make_start_inverse() {
     making_start_inverse_ = tasks_.spawn([this] {
       Matrix gram = selected(run_.shared.near().matrix, run_.columns.attributes);
@@ -91,7 +93,7 @@ class PenalisedFit final : public Computed {
         tasks_.spawn([this] { grid_ = release_grid(fixed_, standard_, run_.shared.rows(), run_.precision); });
   }
 
-  // All in the same rounds. Problems without a quadratic part share one start inverse.
+  // Solves all problems in the same rounds. Those without a quadratic part share one start inverse.
   void solve_all() {
     const std::size_t total = penalties_.size();
     problems_.resize(total);
@@ -147,8 +149,8 @@ class PenalisedFit final : public Computed {
     return out;
   }
 
-  // The outcome is not constant, |u|^2 and R^2 are plausible, every penalised variance is in range, and no column is
-  // constant where no coefficient but its own would be zero (docs/rules.md, F14 and F23).
+  // Checks that the outcome is not constant, that |u|^2 and R^2 are plausible, and that every penalised variance is in
+  // range (rule F14). Without an l1 part no column may be constant: only its coefficient would be zero (rule F23).
   Fp model_violations(const Problem& problem, const Scaled& scaled, const Fp& fit) const {
     const Fp slack = fixed_.constant(kFitSlack);
     const FpVector rooms = {fixed_.constant(std::ldexp(1.0, kLengthLimit)) - scaled.length, fit + slack,
@@ -206,7 +208,7 @@ class PenalisedFit final : public Computed {
   TaskGroup& tasks_;
   const PenalisedSettings& settings_;
   std::vector<Penalty> penalties_;
-  std::vector<ColumnDescription> described_;  // attributes, then the outcome: so are the figures below
+  std::vector<ColumnDescription> described_;  // attributes, then the outcome; the figures below have the same order
   Standardised standard_;
   std::shared_ptr<const Matrix> gram_;  // correlations of the attributes
   FpVector mean_;                       // owner's mean + joined mean, local units, kMeanBits
@@ -214,7 +216,7 @@ class PenalisedFit final : public Computed {
   TaskGroup::Handle making_start_inverse_;  // null: no problem needs it
   ReleaseGrid grid_;
   TaskGroup::Handle making_grid_;  // null: the exact release
-  TaskGroup::Handle check_;        // of the disclosure rules: no stop bit is opened before
+  TaskGroup::Handle check_;        // of the disclosure rules; no stop bit is opened before it ends
   std::vector<Problem> problems_;
   std::vector<Candidate> candidates_;
   Fp violations_;
@@ -234,7 +236,7 @@ Relations model_relations(const std::vector<Model>& models, const AnalysisColumn
   const double n = static_cast<double>(rows);
   const std::size_t d = columns.attributes.size();
   for (const Model& model : models) {
-    // What rounds to zero is not selected. The exact release of a model without an l1 part leaves nothing out.
+    // A coefficient that rounds to zero is not selected. The exact release without an l1 part selects every column.
     const bool penalised = model.lambda * alpha != 0, all = !penalised && precision == Precision::exact;
     nlohmann::json row = {
         {"lambda", model.lambda},         {"n", rows},         {"parameters", d + 1},  {"nonzero", 0},

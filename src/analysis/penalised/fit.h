@@ -1,14 +1,15 @@
-// Penalised least squares on shares: from the shared figures to models of which nothing is opened yet, and their
-// release.
+// Penalised least squares on shares: from the shared figures to models that are not opened yet, and their release.
 //
 // Terms
-// model = the coefficients of one lambda, the intercept and R^2; all lambdas of an analysis are solved in the same
-// rounds.
+// A model consists of the coefficients of one lambda, the intercept and R^2. All lambdas of an analysis are solved in
+// the same rounds.
 //
 // Invariants
-// Opened (docs/security_model.md, "What is opened"): per lambda the coefficients, the intercept, R^2 and the number of
-// iterations; where they are rounded also the exponents of their grids; one stop bit per check.
-// Errors: not_converged.
+// Opened per lambda: the coefficients, the intercept, R^2 and the number of iterations. Opened too: the exponents of
+// the grids, if the release is rounded to grids, and one stop bit per check (docs/security_model.md, "What is opened").
+//
+// Errors
+// not_converged: a problem reached max_iterations; nothing of any model is opened.
 #pragma once
 #include <memory>
 #include <string>
@@ -20,23 +21,25 @@ namespace pgmpc {
 
 enum class PenaltyKind { lasso, ridge, elastic_net };
 
+// The settings of one analysis, as in the spec.
 struct PenalisedSettings {
   PenaltyKind kind = PenaltyKind::lasso;
   std::vector<double> lambdas;
-  double alpha = 1;  // what runs: 1 for the lasso, 0 for ridge
+  double alpha = 1;  // 1 for the lasso, 0 for ridge
   bool standardize = true;
   ComparisonKind comparison = ComparisonKind::fast;
   int max_iterations = 200;
 };
 
+// One released model.
 struct Model {
   double lambda = 0;
   int iterations = 0;
-  bool received = false;             // false: this party is no recipient, the rest is empty
+  bool received = false;             // false: this party is not a recipient, the rest is empty
   std::vector<double> coefficients;  // original units, in column order
   double intercept = 0;
   double r_squared = 0;
-  // What the numbers are rounded to, in their units.
+  // The grid of each number, in the unit of the number.
   std::vector<double> coefficient_grids;
   double intercept_grid = 0;
   double r_squared_grid = 0;
@@ -44,9 +47,10 @@ struct Model {
 
 inline constexpr const char* kInterceptName = "(intercept)";  // of the coefficient that belongs to no party
 
+// Computes all models. The result refers to run and settings, which must live longer.
 std::unique_ptr<Computed> fit_penalised(const AnalysisRun& run, const PenalisedSettings& settings);
 
-// The relations "coefficients" and "fit" (docs/sql_reference.md, mpc.coefficients and mpc.fit).
+// Builds the relations "coefficients" and "fit" (docs/sql_reference.md, mpc.coefficients and mpc.fit).
 Relations model_relations(const std::vector<Model>& models, const AnalysisColumns& columns, std::size_t rows,
                           double alpha, Precision precision);
 

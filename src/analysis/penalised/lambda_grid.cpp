@@ -1,3 +1,4 @@
+// Implements the grid of lambdas.
 #include "analysis/penalised/lambda_grid.h"
 
 #include <charconv>
@@ -19,7 +20,7 @@ double point(double k) {
 double lambda_on_grid(double lambda, const std::optional<double>& least) {
   if (lambda == 0) return 0;
   const double k = std::round(std::log2(lambda) * kLambdaSteps), nearest = point(k);
-  if (!(nearest > 0) || !std::isfinite(nearest)) return lambda;  // the ends of what a double holds
+  if (!(nearest > 0) || !std::isfinite(nearest)) return lambda;  // outside the range of double
   return least && nearest < *least && lambda >= *least ? point(k + 1) : nearest;
 }
 

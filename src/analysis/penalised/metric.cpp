@@ -1,3 +1,4 @@
+// Implements the metrics of SAM-ADMM.
 #include "analysis/penalised/metric.h"
 
 #include "algebra/inverse.h"
@@ -10,13 +11,13 @@ constexpr int kStartWeight = 32, kStartReciprocal = 32;  // R = 1/2
 constexpr int kOffWeight = 1024, kOffReciprocal = 1;     // R = 16 off the support
 constexpr int kOnWeight = 1, kOnReciprocal = 1024;       // R = 1/64 on it
 
-// M times a diagonal matrix.
+// Appends the entries of M times a diagonal matrix.
 void append_scaled(FpVector& out, const Matrix& m, const FpVector& diagonal) {
   for (std::size_t i = 0; i < m.size; ++i)
     for (std::size_t j = 0; j < m.size; ++j) out.push_back(m(i, j) * diagonal[j]);
 }
 
-// All products in one round; with old weights also what the change from them takes.
+// Computes all products in one round. old_weight: weights of the previous metric, or null; adds `before` and `ratio`.
 Metric products(const Fixed& fixed, std::uint32_t id, const Matrix& m, const Matrix& gram, const FpVector& b,
                 const FpVector& thresholds, FpVector weight, const FpVector& reciprocal, const FpVector* old_weight) {
   Session& s = fixed.session;
@@ -56,7 +57,7 @@ Metric products(const Fixed& fixed, std::uint32_t id, const Matrix& m, const Mat
   return out;
 }
 
-// off + (on - off) * active
+// Returns `on` where active is 1, else `off`.
 Fp chosen(Fp active, int off, int on) { return Fp::from_int(off) + active * Fp::from_int(on - off); }
 }  // namespace
 
@@ -72,8 +73,8 @@ Metric support_metric(const Fixed& fixed, std::uint32_t id, const Matrix& gram, 
                       const FpVector& thresholds, const FpVector& gates, const FpVector& old_weight,
                       const CancelToken& cancel) {
   const std::size_t d = b.size();
-  // Both gates can be open where the threshold is below the resolution of the comparison: "or", not a sum. Degree 2
-  // until the first round of the inverse.
+  // Both gates of a coordinate are 1 when its threshold is below the resolution of the comparison. So the bits are
+  // joined with "or", not added. The result has degree 2; the first round of the inverse reduces it.
   FpVector active(d);
   for (std::size_t j = 0; j < d; ++j) active[j] = gates[j] + gates[d + j] - gates[j] * gates[d + j];
   Matrix a = gram.clone();

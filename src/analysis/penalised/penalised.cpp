@@ -1,3 +1,4 @@
+// Implements the kinds lasso, ridge and elastic_net: reading their settings, describing them, checking their results.
 #include "analysis/penalised/penalised.h"
 
 #include <algorithm>
@@ -38,7 +39,7 @@ class Penalised final : public Analysis {
 
   json filled() const override {
     const std::vector<double>& lambdas = settings_.lambdas;
-    // One lambda is written as a number, so that the common spec keeps the form in which people write it.
+    // A single lambda is written as a number, the form that most specs use.
     return {{"kind", kind()},
             {"lambda", lambdas.size() == 1 ? json(lambdas.front()) : json(lambdas)},
             {"alpha", settings_.alpha},
@@ -57,7 +58,7 @@ class Penalised final : public Analysis {
     });
   }
   std::int64_t models() const override { return static_cast<std::int64_t>(settings_.lambdas.size()); }
-  // Coefficients, intercept, R squared.
+  // One number per coefficient, the intercept and R^2.
   std::int64_t numbers_of_model(std::size_t attributes) const override {
     return static_cast<std::int64_t>(attributes) + 2;
   }
@@ -104,7 +105,7 @@ class Penalised final : public Analysis {
   }
 
  private:
-  // What is minimised, in words: the numbers of the spec with the unit of each.
+  // Returns the objective in words, with the numbers of the spec.
   std::string objective() const {
     const auto& [kind, lambdas, alpha, standardize, comparison, max_iterations] = settings_;
     const std::string lambda =
@@ -198,7 +199,7 @@ class SettingsReader {
       read_lambda(element, pointer_to(pointer, std::to_string(settings_.lambdas.size())));
   }
 
-  // The kinds without a choice have their alpha written out: 1 is the lasso, 0 ridge.
+  // The filled spec holds alpha for every kind: 1 for the lasso, 0 for ridge.
   void read_alpha() {
     const double own = settings_.kind == PenaltyKind::ridge ? 0 : 1;
     settings_.alpha = reader_.number("alpha", own, 0, 1, true);

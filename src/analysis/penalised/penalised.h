@@ -1,4 +1,4 @@
-// Lasso, ridge and elastic net of a numeric outcome, for one lambda or several: the room's entry in the registry.
+// Lasso, ridge and elastic net of a numeric outcome, for one lambda or several, as kinds of analysis.
 #pragma once
 #include <memory>
 
@@ -7,12 +7,13 @@
 
 namespace pgmpc {
 
-// Keys: kind, lambda, alpha, standardize, comparison, max_iterations.
+// Reads an entry of "analyses" (analysis/registry.h). Keys: kind, lambda, alpha, standardize, comparison,
+// max_iterations.
 std::shared_ptr<const Analysis> read_penalised(const nlohmann::json& value, const std::string& pointer,
                                                const SpecAround& around);
 std::shared_ptr<const Analysis> make_penalised(PenalisedSettings settings);
 
-// Of step 8 without what analyses share (analysis/cost.h), for so many attributes.
+// Returns the cost of one analysis in step 8, without what the analyses share (analysis/cost.h).
 Cost penalised_cost(const PlannedStudy& study, std::size_t attributes, const PenalisedSettings& settings);
 
 }  // namespace pgmpc

@@ -1,3 +1,4 @@
+// Implements the change of scale that turns every penalty into a lasso on a correlation matrix.
 #include "analysis/penalised/penalty.h"
 
 #include <map>
@@ -7,20 +8,21 @@
 namespace pgmpc {
 
 namespace {
-// Larger quadratic parts are taken as this one and the coefficients corrected publicly: then gram is the identity to
-// within 2^-30, and the solution is proportional to the reciprocal.
+// Caps of the quadratic part, with standardize and without (there in local units). A larger part is replaced by the cap
+// and the coefficients are corrected by a public factor. That is accurate because gram is then the identity to within
+// 2^-30, and the solution is inversely proportional to the quadratic part.
 constexpr double kMostStandardised = 0x1p30, kMostOriginal = 0x1p40;
 constexpr int kMostPart = 6;  // log2 of the largest quadratic part on the scale of the roots
 
 std::size_t pair_index(std::size_t i, std::size_t j, std::size_t size) { return i * size - i * (i + 1) / 2 + j; }
 
-// The l1 part on the scale of u: min(factor_j * scale_j, kMostThreshold); factor public, scale secret with F bits.
+// Returns the l1 part on the scale of u: min(factor_j * scale_j, kMostThreshold). factor: public. scale: F bits.
 FpVector saturated(const Fixed& fixed, std::uint32_t problem, const FpVector& scale, std::vector<double> factor) {
-  // As many fractional bits as 31 bits of the factor allow. Coordinates with the same number of bits share a gate; with
-  // standardize there is one group.
+  // The factor is rounded to 31 significant bits, with at most 40 fractional ones. Coordinates with the same number of
+  // fractional bits share a gate. With standardize there is one group.
   std::map<int, std::vector<std::size_t>> groups;
   for (std::size_t j = 0; j < factor.size(); ++j) {
-    // Above 2^14 the threshold saturates whatever the (bounded) roots are; the clamp keeps the product in range.
+    // The roots are bounded, so above 2^14 the threshold saturates anyway. The clamp keeps the product in range.
     factor[j] = std::min(factor[j], 0x1p14);
     groups[std::min(40, 30 - std::ilogb(std::max(factor[j], 0x1p-20)))].push_back(j);
   }
@@ -73,12 +75,12 @@ class ProblemMaker {
     for (std::size_t j = 0; j < d_; ++j) p_.b[j] = standard_.correlation(j, d_);
   }
 
-  // Public factors: correlations / (1 + q), correlations with the outcome / sqrt(1 + q). One round.
+  // All factors are public: correlations are divided by 1 + q, those with the outcome by sqrt(1 + q). One round.
   void standardised(const Matrix& gram) {
     const double q = std::min(penalty_.quadratic, kMostStandardised);
     root_factor_ = 1 / std::sqrt(1 + q);
-    // u shrinks with 1 / sqrt(1 + q): the bits it lost come back before the coefficients are rounded, and what is not a
-    // power of two goes into the roots.
+    // u shrinks with 1 / sqrt(1 + q). `lost` whole bits of that are restored before the coefficients are rounded
+    // (amplify). The rest, below a factor of 2, goes into the roots.
     const int lost = std::max(0, std::ilogb(std::sqrt(1 + q)));
     FpVector values = upper(gram);
     const std::size_t half = values.size();
@@ -97,7 +99,7 @@ class ProblemMaker {
     p_.unscale.assign(d_, std::ldexp((1 + q) / (1 + penalty_.quadratic), -2 * lost));
   }
 
-  // Secret variances grow by a public part each; columns with a large one are taken in coarser units, 2^coarse_j.
+  // Each secret variance grows by a public part. A column with a large part uses coarser units, 2^coarse_j.
   void original() {
     std::vector<double> part(d_);  // quadratic part in coarser local units
     coarse_.assign(d_, 0);
@@ -126,8 +128,8 @@ class ProblemMaker {
     return out;
   }
 
-  // C_ij / sqrt(v_i v_j), and with the outcome. Coarser units: roots of at most 2^-2 for them, so that no product
-  // exceeds 2^5 (|C_ij| <= 2^10, a deviation times its own root <= 1). Two rounds.
+  // Computes C_ij / sqrt(v_i v_j), and the same with the outcome, in two rounds. In coarser units a root is at most
+  // 2^-2, so no product exceeds 2^5: |C_ij| <= 2^10, and a standard deviation times its own root is at most 1.
   void correlations(const std::vector<double>& part) {
     FpVector roots;
     for (std::size_t i = 0; i < d_; ++i)
@@ -163,7 +165,7 @@ class ProblemMaker {
     p_.gram = std::move(own);
   }
 
-  // l1 / (sd_y sqrt(1 + quadratic)), without standardize l1 / (sqrt(v_j) sd_y).
+  // Thresholds are l1 / (sd_y sqrt(1 + quadratic)) with standardize, else l1 / (sqrt(v_j) sd_y).
   FpVector thresholds() {
     FpVector scale(d_);
     std::vector<double> factor(d_);
@@ -190,7 +192,7 @@ class ProblemMaker {
   Penalty penalty_;
   std::size_t d_;
   double root_factor_ = 1;   // 1 / sqrt(1 + quadratic) when standardize
-  std::vector<int> coarse_;  // empty where no column is taken in coarser units
+  std::vector<int> coarse_;  // empty unless original() ran
   Problem p_;
 };
 }  // namespace

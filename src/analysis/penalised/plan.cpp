@@ -1,4 +1,4 @@
-// What penalised models open and send, see analysis/cost.h.
+// Implements the cost of penalised models: what they open and send (analysis/cost.h).
 #include <algorithm>
 #include <cmath>
 
@@ -17,11 +17,11 @@
 namespace pgmpc {
 
 namespace {
-// Measured (docs/design/lasso.md, "Cost"): a lasso takes two rounds per iteration, and four with truth tables.
+// Measured (docs/design/lasso.md, "Cost"). A lasso takes two rounds per iteration, or four with truth tables.
 constexpr int kTypicalIterations = 22, kTypicalMetrics = 4;
 constexpr int kTypicalInverseRounds = 8, kTypicalRootRounds = 14;  // of problems with a quadratic part
-constexpr int kTypicalRidge = 9, kTypicalRidgeRounds = 7;          // its inverse shares rounds with its iterations
-// Opening the exponents of the grids and rounding to them, where the exact release is rounded beside its checks.
+constexpr int kTypicalRidge = 9, kTypicalRidgeRounds = 7;          // iterations, and the rounds that they add
+// Rounds for opening the exponents and rounding to the grids. An exact release is rounded beside its checks instead.
 constexpr int kGridRounds = 3;
 
 struct Plan {
@@ -31,7 +31,8 @@ struct Plan {
 
 bool compact(const Plan& plan) { return plan.settings.comparison == ComparisonKind::compact; }
 
-// Least number of iterations from one refresh to the next: its rounds are one opening, the chebyshev_steps and the products.
+// Returns a lower bound of the iterations from one refresh to the next. The rounds of a refresh are one opening, one
+// per Chebyshev step, and one for the products.
 int refresh_length(const Plan& plan, double d) {
   return std::max(
       1, static_cast<int>(chebyshev_steps(d + kMostMetric, kLeastMetric).size() + 2) / (compact(plan) ? 5 : 2));
@@ -45,7 +46,7 @@ void add_metric(Openings& o, double d, int bits) {
   o.add(2 * d, threshold_bound(bits));
 }
 
-// The quadratic part on the scale of the solver, see penalty.cpp.
+// Adds the openings for the quadratic part (penalty.cpp).
 void add_quadratic(Openings& o, double d, int bits, bool standardize) {
   const double pairs = d * (d + 1) / 2;
   if (standardize) {
@@ -93,13 +94,13 @@ void add_problem(Openings& o, double d, int bits, const Penalty& penalty, const 
   o.add(checks, kCompareBound);
   o.add(2 * d, 2 * bits + 15);  // unscale
   o.add(1, kLengthBound);
-  o.add(1 + 4 + 2 * d + 2, kCompareBound);                                    // fit, faults, release
+  o.add(1 + 4 + 2 * d + 2, kCompareBound);                                    // fit, violations, release
   if (plan.study.precision != Precision::exact) o.add(d + 1, kCompareBound);  // exponents of the grids
   o.add(d, quadratic ? 88 : 60);                                              // means
   o.add(1, 84);                                                               // intercept
 }
 
-// Bytes of an inverse for a metric with its products, of an iteration with comparisons, and of one without.
+// Bytes of a metric (its inverse and its products), of an iteration with comparisons, and of one without.
 struct Parts {
   double metric, iteration, ridge_iteration;
 };

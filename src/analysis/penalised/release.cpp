@@ -1,3 +1,4 @@
+// Implements the change to original scale and the rounding of released numbers.
 #include "analysis/penalised/release.h"
 
 #include <map>
@@ -10,10 +11,11 @@
 namespace pgmpc {
 
 namespace {
-// Bits that a value may lose before its rounding, so that a comparison of them fits an opening.
+// Most bits that a value loses when it is rounded, so that the comparison of the lost bits fits an opening.
 constexpr int kMostShift = 80;
 
-// mean_j * unscale_j: with a quadratic part a public factor of 28 bits and an exponent per column.
+// Returns mean_j * unscale_j, kProductBits. With a quadratic part unscale_j is a public factor of 28 bits and an
+// exponent.
 FpVector scaled_means(const Fixed& fixed, const Problem& p, const FpVector& mean) {
   constexpr int kFactorBits = 28;
   const bool plain = p.shrink.empty();
@@ -47,7 +49,7 @@ Scaled unscale(const Fixed& fixed, const Problem& p, const Fp& outcome_sd, const
     length += u[j] * u[j];
   }
   values.push_back(length);
-  // |u| of a valid model is below 2^(kLengthLimit/2); one that is not is still in range here and then refused.
+  // |u| of a valid model is below 2^(kLengthLimit/2). An invalid one is still in range here and is refused later.
   const Stretch bounds[] = {{2 * d, 2 * fixed.bits + kLengthLimit + 1}, {1, kLengthBound}};
   const Opened opened = masked_open(s, fixed.label(Phase::fit, p.index, 1), values, bounds);
   const FpVector rounded = truncated(s, opened, fixed.bits);
@@ -92,14 +94,14 @@ void round_exactly(const Fixed& fixed, TaskGroup& tasks, const Problem& p, const
 bool rounds_to_grid(Precision precision) { return precision != Precision::exact && !mutant(Mutant::unrounded_release); }
 
 namespace {
-// Numbers that lose the same number of bits share a gate.
+// Rounds many numbers at once. Numbers that lose the same number of bits share a gate.
 class Rounding {
  public:
   Rounding(const Fixed& fixed, TaskGroup& tasks, int first_gate, int bits, int bound)
       : fixed_(fixed), tasks_(tasks), first_gate_(first_gate), bits_(bits), bound_(bound) {}
 
-  // Rounds value, which has `bits` fractional bits, to 2^exponent; *out gets kReleaseBits. Returns the exponent that is
-  // used in the limits of what can be rounded.
+  // Adds a value with `bits` fractional bits, to be rounded to 2^exponent. *out gets the result with kReleaseBits once
+  // the tasks of start() have ended. Returns the exponent in use, which is clamped to what can be rounded.
   int add(const Fp& value, int exponent, Fp* out) {
     const int lost = std::clamp(bits_ + exponent, bits_ - kReleaseBits, kMostShift);
     Group& group = groups_[lost];
@@ -156,7 +158,7 @@ void round_to_grid(const Fixed& fixed, TaskGroup& tasks, const ReleaseGrid& grid
     const std::size_t d = each.problem->b.size();
     model.values.resize(d + 2);
     model.grid.resize(d + 2);
-    // A coefficient is its number times unscale, a power of two.
+    // A coefficient is the opened number times unscale, a power of two unless the quadratic part is capped.
     for (std::size_t j = 0; j < d; ++j)
       model.grid[j] =
           numbers.add(model.wide[j], exponents[at++] - std::ilogb(each.problem->unscale[j]), &model.values[j]);

@@ -1,3 +1,4 @@
+// Implements the proximal point iteration for ridge.
 #include "analysis/penalised/ridge.h"
 
 #include <algorithm>
@@ -8,8 +9,8 @@
 namespace pgmpc {
 
 namespace {
-// Relative step below which a run counts as converged. Stricter than for the lasso: with a small eigenvalue the error
-// is many steps.
+// Relative step, 2^-step_bits, below which iteration k counts as converged. It is stricter than for the lasso, because
+// with a small eigenvalue the error is many times the step.
 int step_bits(int k) { return k < 80 ? 28 : k < 160 ? 26 : 24; }
 
 struct Preconditioned {
@@ -25,7 +26,7 @@ Preconditioned precondition(const Fixed& fixed, const Problem& problem, const Ca
   FpVector values = product(m, *problem.gram, Entries::all);
   const FpVector mb = multiply(m, problem.b);
   values.insert(values.end(), mb.begin(), mb.end());
-  // Within kInverseError: |M gram| <= 1; |M b| <= 1 / (2 sqrt(R)), or 1 / sqrt(least) without R.
+  // Up to a relative kInverseError, |M gram| <= 1, and |M b| <= 1 / (2 sqrt(R)), or 1 / sqrt(least) when R is 0.
   const Stretch bounds[] = {{d * d, 2 * fixed.bits + 1}, {d, 2 * fixed.bits + 6}};
   const Opened opened = masked_open(fixed.session, fixed.label(Phase::ridge, problem.index, 0), values, bounds);
   Preconditioned out;

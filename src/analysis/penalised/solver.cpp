@@ -1,3 +1,4 @@
+// Implements SAM-ADMM on shares.
 #include "analysis/penalised/solver.h"
 
 #include <optional>
@@ -9,13 +10,13 @@ namespace pgmpc {
 
 namespace {
 constexpr int kRefreshes = 12;
-constexpr int kThresholdResolution = 27;  // fractional bits at which soft thresholds decide (continuous there)
+constexpr int kThresholdResolution = 27;  // fractional bits at which a soft threshold decides; it is continuous there
 constexpr int kRatioBits = 10;            // of Metric::ratio
 constexpr std::uint32_t kInversesPerProblem = 64;
 
-// Relative step below which a run counts as converged: 2^-24, and less strict once all refreshes are long done. With
-// equal columns the split between them drifts for ever at the rounding of the correlations (about 2^-24 per step);
-// steps of 2^-20 still mean errors below 5e-7 (measured in fixed point on real and made-up data).
+// Relative step, 2^-step_bits, below which iteration k counts as converged: 2^-24, less strict in long runs. With equal
+// columns the split between them drifts for ever at the rounding of the correlations, about 2^-24 per step. Steps of
+// 2^-20 still mean errors below 5e-7 (measured in fixed point on real and synthetic data).
 int step_bits(int k) { return k < 80 ? 24 : k < 120 ? 22 : 20; }
 
 class SamAdmm {
@@ -55,12 +56,12 @@ class SamAdmm {
  private:
   std::uint32_t next_inverse() { return problem_.index * kInversesPerProblem + ++inverses_; }
 
-  // One over-relaxed step: two rounds. |w| <= |z| + t/R and t/R <= 96: raw values and thresholds together stay below
-  // 2^8 for |z| < 64. Keeps the secret gate bits when asked to.
+  // Takes one over-relaxed step, two rounds. |w| <= |z| + t/R and t/R <= 96, so raw values and thresholds together stay
+  // below 2^8 for |z| < 64. want_gates: keep the secret gate bits.
   void step(int k, bool want_gates) {
     const Fp relaxation = Fp::from_int(k % 2 == 0 ? 1 : 2);
-    // dual = w - z; the step of relaxation 1 is M b - M G z - M R dual. After a change of the metric R_old dual stays:
-    // w is z + dual R_old / R then, which is opened beside the step.
+    // dual = w - z. The step of relaxation 1 is M b - M G z - M R dual. A change of the metric keeps R dual, so w
+    // becomes z + dual R_old / R, which is opened beside the step.
     FpVector dual(d_), values(2 * d_);
     for (std::size_t j = 0; j < d_; ++j) dual[j] = w_[j] - z_[j];
     const FpVector pull = multiply(metric_.gram, z_), push = multiply(changed_ ? metric_.before : metric_.scaled, dual);
@@ -112,7 +113,7 @@ class SamAdmm {
   int refreshes_ = 0;
   FpVector z_, w_, previous_w_, gates_;
   Metric metric_;
-  bool changed_ = false;  // the metric, since the last step
+  bool changed_ = false;  // whether the metric changed since the last step
   std::optional<Metric> next_metric_;
   TaskGroup::Handle refresh_;
   StopBit stop_;

@@ -1,4 +1,4 @@
-// Several analyses of one join: results, rounds, exposure and refusals.
+// Tests several analyses of one join: results, rounds, exposure and refusals.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -12,7 +12,7 @@
 namespace pgmpc {
 namespace {
 
-// The diabetes set with eight attributes and two outcomes: column 8 of the set, then its outcome.
+// The diabetes data with eight attributes and two outcomes: column 8 of the data, then its own outcome.
 constexpr std::size_t kAttributes = 8;
 
 struct Case {
@@ -90,7 +90,7 @@ class Several : public ::testing::Test {
   test::EncodedRows rows_;
 };
 
-// Labels that two analyses shared would abort in the testing flavour.
+// Test builds abort when two analyses use the same label, so this also tests that labels differ.
 TEST_F(Several, EachIsTheOneThatItIsAlone) {
   const Outcome outcome = run(cases());
   ASSERT_EQ(outcome.error, nullptr);
@@ -131,7 +131,7 @@ TEST_F(Several, TheyShareTheRoundsAndThePlannedExposureCoversThem) {
   EXPECT_LE(exposure, kMostExposure);
 }
 
-// A rule that the columns of one analysis break refuses all; nothing is opened of any.
+// When the columns of one analysis violate a rule, all analyses are refused and no result is opened.
 TEST_F(Several, ARuleRefusesThemTogether) {
   std::fill(table_.columns[5].begin(), table_.columns[5].end(), 1.0);
   table_.columns[5][7] = 50;
@@ -143,7 +143,7 @@ TEST_F(Several, ARuleRefusesThemTogether) {
                refused.transcript.phases.at(static_cast<std::uint16_t>(Phase::release)).elements_sent > 0);
 }
 
-// The one that does not converge ends the others; nothing is opened.
+// One analysis that does not converge ends all of them. No result is opened.
 TEST_F(Several, OneWithoutConvergenceEndsAll) {
   std::vector<Case> wanted = cases();
   wanted[1].settings.max_iterations = 2;

@@ -1,5 +1,5 @@
-// What: the attacks of support/disclosure_data.h do work in the clear, and the level rule sees those it should: tests
-//       of the engine that refuse these sets would otherwise prove nothing.
+// Tests the attack data of support/disclosure_data.h: the attacks work in the clear, and the level rule refuses those
+// that it should. Otherwise tests in which the engine refuses these sets would prove nothing.
 #include "support/disclosure_data.h"
 
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@ double error_of_the_mean(const DisclosureData& data) {
   return std::fabs(sum / static_cast<double>(data.table.outcome.size()) - data.table.outcome[data.target]);
 }
 
-// The most extreme outcome is the clearest target: guessing is far off, the model is not.
+// Gives the target an extreme outcome. A guess is then far off, but the prediction of the model is not.
 DisclosureData with_target_outcome(DisclosureData data, double outcome) {
   data.table.outcome[data.target] = outcome;
   return data;
@@ -30,7 +30,7 @@ TEST(DisclosureData, SmallLambdaGivesTheTargetAway) {
 TEST(DisclosureData, AFloorOnLambdaProtectsTheTarget) {
   for (const auto& make : {pair_of_groups, three_groups, one_person_flag, everybody_else}) {
     const DisclosureData data = with_target_outcome(make(), 12);
-    // 3 standard deviations of the outcome over the square root of the number of records
+    // lambda: 3 standard deviations of the outcome over the square root of the number of records
     double sum = 0, squares = 0;
     const auto n = static_cast<double>(data.table.outcome.size());
     for (const double y : data.table.outcome) sum += y, squares += y * y;

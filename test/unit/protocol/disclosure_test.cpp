@@ -1,4 +1,4 @@
-// What a refusal by a disclosure rule says and to whom, the rule about cohorts, and relaxed rules.
+// Tests the text of a refusal by a disclosure rule and who gets it, and the rule about released numbers.
 #include "study/disclosure.h"
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ std::string spec_text(const std::string& rules) {
          rules + "}}";
 }
 
-// What the three parties were told, which must be the same.
+// Returns the text of the refusal, which must be the same at all three parties.
 std::string told(StudyHarness& h) {
   EXPECT_THROW(h.run(), Error);
   std::string first;
@@ -44,7 +44,7 @@ Records records(const std::string& column, int count, int common) {
   return r;
 }
 
-// Too few matches, an outlier in the outcome, one in an attribute, an outcome that does not vary: one text.
+// Causes: too few matches, an outlier in the outcome, one in an attribute, an outcome that does not vary.
 TEST(DisclosureText, IsTheSameForEveryCauseAtEveryParty) {
   const std::string spec = spec_text(R"("min_matched": 50)");
   Records outlier = records("y", 60, 60), constant = outlier, attribute = records("x", 60, 60);
@@ -112,7 +112,7 @@ TEST(ReleasedNumbers, BeyondTheFirstModelATenthOfTheMatchedRecords) {
   const Spec spec = parse_spec(spec_text(R"("min_matched": 100)"));
   EXPECT_NO_THROW(check_released_numbers(spec, 1000, {0, 100}));
   EXPECT_NO_THROW(check_released_numbers(spec, 1000, {60, 40}));
-  EXPECT_NO_THROW(check_released_numbers(spec, 1000, {5000, 0}));  // the first model of a controller's outcomes
+  EXPECT_NO_THROW(check_released_numbers(spec, 1000, {5000, 0}));  // only first models of a controller's outcomes
   for (const ReleasedNumbers& more : {ReleasedNumbers{0, 101}, ReleasedNumbers{61, 40}, ReleasedNumbers{100, 1}}) {
     try {
       check_released_numbers(spec, 1000, more);
@@ -125,7 +125,7 @@ TEST(ReleasedNumbers, BeyondTheFirstModelATenthOfTheMatchedRecords) {
   }
   EXPECT_THROW(check_released_numbers(spec, 600, {0, 61}), Error);
   EXPECT_NO_THROW(check_released_numbers(spec, 5000, {60, 40}));
-  EXPECT_THROW(check_released_numbers(spec, 5000, {60, 41}), Error);  // a hundred, however many matched
+  EXPECT_THROW(check_released_numbers(spec, 5000, {60, 41}), Error);  // at most 100, however many matched
   const Spec agreed = parse_spec(spec_text(R"("released_numbers": 500)"));
   EXPECT_NO_THROW(check_released_numbers(agreed, 1000, {300, 200}));
   EXPECT_THROW(check_released_numbers(agreed, 100000, {300, 201}), Error);

@@ -1,5 +1,5 @@
-// An approved peer that does not keep to the protocol: whatever it sends in whatever step, the party that receives it
-// says who sent what, the others learn that the attempt is over, and nobody has a result.
+// Tests an approved peer that violates the protocol. For every kind of wrong message, the receiving party says who sent
+// what, the others learn that the attempt is over, and no party has a result.
 #include <gtest/gtest.h>
 #include <openssl/bn.h>
 
@@ -33,14 +33,14 @@ constexpr const char* kSpec = R"({
                   "zilveren_kruis": {"attributes": ["x3"], "outcome": "y"}},
   "third_party": "zorgttp", "key_bits": 2048, "analysis": {"kind": "lasso", "lambda": 0.01}})";
 
-// What a deviation is about: the first message of one direction and step that has this size (0: any).
+// Changes one message: the first of a direction and step that has this size (0: any size).
 struct Deviation {
   const char* name;
   int from, to, step;
   std::size_t size;
   std::function<void(Bytes& message, const Bytes& modulus)> change;
-  const char* detail;  // part of what the receiver says
-  int passed = 0;      // how many such messages go by unchanged first
+  const char* detail;  // part of the receiver's error detail
+  int passed = 0;      // how many such messages pass unchanged before
 };
 
 void put_first_ciphertext(Bytes& message, const Bytes& value) {
@@ -133,7 +133,7 @@ TEST_F(HostilePeer, IsNamedAndNobodyHasAResult) {
                          (deviation.size == 0 || message.size() == deviation.size);
       if (!meant || done || seen++ < deviation.passed) return;
       done = true;
-      // Masks are under the other controller's key, sums under the receiver's.
+      // Masks are encrypted under the other controller's key, sums under the receiver's.
       const int owner = step == 5 ? 1 - from : step == 6 ? to : std::min(from, 1);
       deviation.change(message, moduli[owner]);
     };
@@ -157,9 +157,8 @@ TEST_F(HostilePeer, IsNamedAndNobodyHasAResult) {
   }
 }
 
-// Shares that are numbers, but not those of the protocol, cannot be told from right ones by looking
-// (docs/security_model.md: passive adversaries). What must hold: everybody ends, with the same outcome, and no result
-// comes without convergence.
+// Shares with wrong values look like right ones (docs/security_model.md: passive adversaries). Still all parties must
+// end with the same outcome, and a party that fails must have no result.
 TEST_F(HostilePeer, GarbageSharesEndTheStudyForAllAlike) {
   for (int step : {7, 8}) {
     SCOPED_TRACE(step);
@@ -187,7 +186,7 @@ TEST_F(HostilePeer, GarbageSharesEndTheStudyForAllAlike) {
   }
 }
 
-// The right protocol, undisturbed, with this data: so that the failures above are due to the deviations.
+// Without a deviation the study is released, so the failures above are due to the deviations.
 TEST_F(HostilePeer, WithoutAnyTheStudyIsReleased) {
   test::StudyHarness harness(kSpec, side(0), side(1));
   harness.run();

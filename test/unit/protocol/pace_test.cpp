@@ -1,5 +1,5 @@
-// When a party may be heard before the match count is announced (protocol/pace.h; rules B5 and B12): neither messages,
-// nor limits, nor times depend on the other side's data, but for binary orders of magnitude.
+// Tests when a party may send before the match count is announced (protocol/pace.h; rules B5 and B12). Neither messages
+// nor limits nor times depend on the other side's data, except for binary orders of magnitude.
 #include "protocol/pace.h"
 
 #include <gtest/gtest.h>
@@ -48,7 +48,7 @@ Records records(const std::string& column, int count) {
   return r;
 }
 
-// From the first message of step 4 to the announcement at A, in milliseconds.
+// Returns the milliseconds from the first message of step 4 to the announcement at A, or -1.
 double announced_after(int b_records) {
   StudyHarness h(kSpec, records("x", 60), records("y", b_records), true);
   h.run();
@@ -61,7 +61,7 @@ double announced_after(int b_records) {
   return -1;
 }
 
-// Other work on the machine may delay the parties: far from a power of two is what the mutant is.
+// Tells whether a delay is at most 30 % above 125 ms times a power of two. Other work on the machine may delay parties.
 bool at_a_power(double delay) {
   for (double power = 125; power < 70000; power *= 2)
     if (delay >= power - 1 && delay < power * 1.3) return true;
@@ -74,7 +74,7 @@ TEST(Pace, TheAnnouncementLeavesAtAPowerOfTwo) {
 }
 
 TEST(Pace, MutantThatAnnouncesAtOnceIsCaught) {
-  // It may leave near a power of two by chance, once.
+  // The mutant may announce near a power of two by chance, so it has six attempts.
   active_mutant = Mutant::announces_at_once;
   bool caught = false;
   for (int i = 0; i < 6 && !caught; ++i) {
@@ -86,7 +86,7 @@ TEST(Pace, MutantThatAnnouncesAtOnceIsCaught) {
   EXPECT_TRUE(caught);
 }
 
-// Whether the third party takes all that B pushes while A has not begun to.
+// Tells whether the third party receives everything that B pushes before A begins to push.
 bool takes_b_before_a() {
   constexpr std::size_t kPushed = 2;  // the number of records, a block of hashes
   StudyHarness h(kSpec, records("x", 60), records("y", 60), true);
@@ -109,14 +109,14 @@ TEST(Pace, MutantThatReadsOneSideFirstKeepsTheOtherWaiting) {
   EXPECT_FALSE(taken) << "otherwise the attack tests nothing";
 }
 
-// What one controller sees up to the announcement, and how the attempt ends for it.
+// The messages that one controller receives up to the announcement, and how its attempt ends.
 struct View {
   std::vector<std::tuple<int, int, std::size_t>> messages;
   std::string end;
   bool operator==(const View&) const = default;
 };
 
-// The third party's memory: each side may have 1000 records.
+// The third party's memory limit: each side may push 1000 records.
 constexpr std::uint64_t kMemory = 2 * 64 * 1000;
 
 View view_of_a(int a_records, int b_records) {
@@ -136,17 +136,17 @@ View view_of_a(int a_records, int b_records) {
   return view;
 }
 
-// B5: the limit of the third party says nothing of the sum of both sides.
+// Rule B5: the limit of the third party does not depend on the sum of both sides.
 TEST(Pace, TheThirdPartysMemoryIsSharedInFixedHalves) {
   const View base = view_of_a(990, 60);
   EXPECT_EQ(base.end, "released");
   EXPECT_EQ(base, view_of_a(990, 900)) << "990 + 900 records";
-  // The other side alone is above its half: what this one sees is a refusal, which counts.
+  // Only the other side is above its half. This side gets an ordinary refusal.
   const View refused = view_of_a(990, 1200), few = view_of_a(60, 1200);
   EXPECT_EQ(refused.messages, base.messages);
   EXPECT_EQ(refused.end, few.end);
   EXPECT_NE(refused.end.find("disclosure rule"), std::string::npos) << refused.end;
-  // This side alone: it learns its own number, whatever the other one has.
+  // This side is above its half. It learns that, whatever the other side has.
   const View own = view_of_a(1200, 60);
   EXPECT_EQ(own.end, "the records of this node do not fit into the memory of party t");
   EXPECT_EQ(own, view_of_a(1200, 900));

@@ -1,4 +1,4 @@
-// What: the clear-text solver of the tests against the reference vectors, so that both may serve as an oracle.
+// Tests the clear-text solver of the tests against the reference vectors, so that both can serve as references.
 #include "support/plain_lasso.h"
 
 #include <gtest/gtest.h>
@@ -42,7 +42,7 @@ TEST_P(ReferenceVector, SatisfiesTheOptimalityConditions) {
 INSTANTIATE_TEST_SUITE_P(All, ReferenceVector, testing::ValuesIn(lasso_vector_names()),
                          [](const auto& test) { return test.param; });
 
-// Both checks above would be worthless if the residual did not see small changes.
+// The checks above need a KKT residual that notices small changes.
 TEST(PlainLasso, KktSeesAWrongCoefficient) {
   const LassoVector vector = load_lasso_vector("ar1_90");
   const PlainLasso lasso(vector.table);
@@ -63,7 +63,7 @@ TEST(PlainLasso, LambdaZeroIsLeastSquares) {
   EXPECT_NEAR(fit.r_squared, 1, 1e-14);
 }
 
-// One column, by hand: b = S(cov, lambda * s) / var with var = 2, cov = 4, s = sqrt(2).
+// One column, computed on paper: b = S(cov, lambda * s) / var with var = 2, cov = 4, s = sqrt(2).
 TEST(PlainLasso, OneColumnByHand) {
   const PlainTable table{{{-2, -1, 0, 1, 2}}, {-3, -1, 1, 3, 5}};
   const PlainLasso lasso(table);

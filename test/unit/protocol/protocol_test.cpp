@@ -1,4 +1,4 @@
-// All eight steps between three parties in one process.
+// Tests all eight steps between three parties in one process.
 #include "protocol/protocol.h"
 
 #include <gtest/gtest.h>
@@ -27,7 +27,7 @@ constexpr const char* kDiabetesSpec = R"({
   "third_party": "zorgttp", "key_bits": 2048, "release": {"precision": "exact"},
   "analysis": {"kind": "lasso", "lambda": 1}})";
 
-// The diabetes data split vertically; each side holds another random 90 % of the persons, in its own order.
+// The diabetes data, split by columns. Each side holds its own random 90 % of the persons, in its own order.
 struct Split {
   Records a, b;
   test::PlainTable joined;
@@ -93,7 +93,7 @@ TEST(Study, DiabetesEndToEnd) {
     expect_solution(h.results[party], expected, split.joined.outcome.size());
     EXPECT_EQ(h.observers[party].match_count, static_cast<std::int64_t>(split.joined.outcome.size()));
   }
-  // Rounds as they happen and traffic by phase agree with what the result says.
+  // The rounds that the observer counts, and the traffic by phase, agree with the result.
   for (int party = 0; party < kParties; ++party) {
     SCOPED_TRACE(party);
     const test::Recorder& observer = h.observers[party];
@@ -111,7 +111,7 @@ TEST(Study, DiabetesEndToEnd) {
       traffic[row.phase] = row;
     }
     EXPECT_LE(bytes, h.results[party].bytes_sent);
-    // The third party's shares of the inputs come from the pairwise keys: it sends nothing in step 7.
+    // The third party computes its shares of the inputs from the pairwise keys, so it sends nothing in step 7.
     const auto inputs = static_cast<std::int64_t>(11 * (split.joined.outcome.size() + 3));
     EXPECT_EQ(traffic.at("input").elements, party == kThirdParty ? 0 : inputs);
   }
@@ -126,7 +126,7 @@ TEST(Study, DiabetesEndToEnd) {
     EXPECT_EQ(seen, steps_of(party == kThirdParty));
     const std::string key_step = party == kThirdParty ? "match" : "agree_key";
     EXPECT_EQ(destroyed[key_step].at(0), party == kThirdParty ? "hashed identifiers" : "joint key");
-    // What was said beforehand is what happened, word for word.
+    // Each step destroyed what explain() had said, in the same words.
     const Spec spec = parse_spec(kDiabetesSpec);
     for (const ExplainRow& said : explain(spec, party))
       if (said.step > 0 && said.party == spec.party_name(party)) {
@@ -135,7 +135,7 @@ TEST(Study, DiabetesEndToEnd) {
   }
 }
 
-// mpc.propose_study refuses it before; so would the engine.
+// mpc.propose_study refuses such a spec. The engine refuses it as well.
 TEST(Study, KeepsNoShares) {
   const Split split = split_diabetes(1);
   std::string spec = kDiabetesSpec;
@@ -153,8 +153,8 @@ Records tiny(const std::string& column, int records, const std::string& prefix =
   return r;
 }
 
-// At the defaults of a spec: every number a multiple of a power of two and within half of it from the exact one; what
-// rounds to zero is not selected.
+// With the default precision every number is a multiple of its grid, within half a step of the exact number. A
+// coefficient that rounds to zero is not selected.
 TEST(Study, StatisticalPrecisionEndToEnd) {
   const Split split = split_diabetes(3);
   std::string spec = kDiabetesSpec;
@@ -184,7 +184,7 @@ TEST(Study, StatisticalPrecisionEndToEnd) {
   EXPECT_LE(std::fabs(result.fits.at(0).r_squared - expected.r_squared), 1 / std::sqrt(rows) / 16);
 }
 
-// The SQL type of a column is its owner's choice: a flag of one person as a number is refused like a boolean one.
+// The owner chooses the SQL type of a column. A flag of one person is refused as a number, too.
 TEST(Study, AFlagInAnyCodingIsRefusedLikeABoolean) {
   for (const double code : {1.0, 7.0}) {
     Records a{{"x"}, {}, {{}}, {}}, b{{"y"}, {}, {{}}, {}};
@@ -201,7 +201,7 @@ TEST(Study, AFlagInAnyCodingIsRefusedLikeABoolean) {
   }
 }
 
-// A stored spec from before there was a format is read, and not run.
+// A stored spec of format 1 can be read, but not run.
 TEST(Study, FormatOneIsNotStarted) {
   const Spec spec = read_spec(R"({"controllers": {"a": {"attributes": ["x"]}, "b": {"attributes": [], "outcome": "y"}},
     "third_party": "t", "key_bits": 2048, "analysis": {"lambda": 0.01}})");
@@ -209,7 +209,7 @@ TEST(Study, FormatOneIsNotStarted) {
   EXPECT_EQ(test::message_of([&] { h.run(); }), "the spec of the study has an old format");
 }
 
-// The kinds of the spec reach the solver; ridge selects every column.
+// The kind in the spec reaches the solver. Ridge selects every column.
 TEST(Study, ElasticNetAndRidgeEndToEnd) {
   const Split split = split_diabetes(2);
   std::string spec = kDiabetesSpec;
@@ -226,7 +226,7 @@ TEST(Study, ElasticNetAndRidgeEndToEnd) {
   EXPECT_EQ(ridge.results[1].fits.at(0).nonzero, 10);
 }
 
-// When the last row says "keys of the attempt", no key is left in the locked memory of the three parties.
+// When the last row lists "keys of the attempt", the locked memory of the three parties holds no key.
 TEST(Study, TheLastRowIsWrittenAfterTheKeysAreGone) {
   const Split split = split_diabetes(1);
   StudyHarness h(kDiabetesSpec, split.a, split.b);
@@ -244,7 +244,7 @@ TEST(Study, TheLastRowIsWrittenAfterTheKeysAreGone) {
   EXPECT_EQ(full, 3 * 7) << "after step 7: otherwise this test cannot fail";
 }
 
-// A party that cannot store the result: nobody gets it, unless the party says so too late.
+// When one party cannot store the result, nobody gets it. With the mutant the party says so too late.
 TEST(Study, NothingIsOpenedBeforeAllCanStoreIt) {
   const Split split = split_diabetes(1);
   for (const Mutant mutation : {Mutant::none, Mutant::promises_late})
@@ -272,8 +272,8 @@ TEST(Study, NothingIsOpenedBeforeAllCanStoreIt) {
     }
 }
 
-// Table 1 of the source with its second controller: two matched records are enough to see the join (docs/protocol.md,
-// "Example").
+// With 0, 1 or 39 matched records and a minimum of 40, all messages have the same sizes and only the refusal is learned
+// (rule F7).
 TEST(Study, BelowTheMinimumEverybodyLearnsOnlyTheRefusal) {
   auto message_sizes = [](std::size_t common) {
     Records a{{"x"}, {}, {{}}, {}}, b{{"y"}, {}, {{}}, {}};
@@ -293,7 +293,7 @@ TEST(Study, BelowTheMinimumEverybodyLearnsOnlyTheRefusal) {
       EXPECT_EQ(h.observers[party].match_count, -1) << "the count appears nowhere";
       for (const StepRow& row : h.observers[party].rows) EXPECT_NE(row.name, "match");
     }
-    std::vector<std::tuple<int, int, int, std::size_t>> out;  // what was sent by whom to whom, and how long
+    std::vector<std::tuple<int, int, int, std::size_t>> out;  // sender, receiver, step and size of each message
     for (const RecordedMessage& m : h.network().recording()) out.emplace_back(m.from, m.to, m.step, m.bytes.size());
     std::sort(out.begin(), out.end());
     return out;
@@ -358,8 +358,8 @@ TEST(Study, AColumnThatIsConstantAfterTheJoinGetsZero) {
   EXPECT_FALSE(h.results[0].coefficients[1].selected);
 }
 
-// Non-interference (rules F5, F6): what A's node shows and receives before the match count does not depend
-// on B's size or on which records match.
+// Non-interference (rules F5, F6): what A's node shows and receives before the match count does not depend on B's size
+// or on which records match.
 TEST(Study, BeforeTheMatchCountNothingAtADependsOnB) {
   auto view = [](int b_records, const std::string& prefix) {
     StudyHarness h(kTinySpec, tiny("x", 80), tiny("y", b_records, prefix), true);
@@ -385,14 +385,14 @@ TEST(Study, BeforeTheMatchCountNothingAtADependsOnB) {
   EXPECT_EQ(base, view(80, "q"));
 }
 
-// Two attempts of one study have nothing in common on the wire (F2): no 16-byte block repeats.
+// Rule F2: two attempts of one study have no 16-byte block of their messages in common.
 TEST(Study, ARetryRepeatsNoByteOfTheFirstAttempt) {
   auto blocks = [](std::uint64_t seed) {
     StudyHarness h(kTinySpec, tiny("x", 60), tiny("y", 60), true, seed);
     h.run();
     std::vector<std::array<std::uint8_t, 16>> out;
     for (const RecordedMessage& m : h.network().recording()) {
-      if (m.step == 0) continue;  // version and digest are public and the same
+      if (m.step == 0) continue;  // version and digest are public and equal
       for (std::size_t at = 0; at + 16 <= m.bytes.size(); at += 16) {
         out.emplace_back();
         std::copy_n(m.bytes.begin() + static_cast<std::ptrdiff_t>(at), 16, out.back().begin());

@@ -1,4 +1,4 @@
-// What: a rehearsal between three parties in one process: what it tells, what it makes, and with whom.
+// Tests a rehearsal between three parties in one process: what each party learns, creates and sends.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -25,7 +25,7 @@ class WithMutant {
   ~WithMutant() { active_mutant = Mutant::none; }
 };
 
-// Records first to first + kRecords.
+// Returns kRecords records, numbered from `first`.
 Records side(const std::string& column, int first) {
   Records out{{column}, {}, {{}}, {}};
   for (int i = first; i < first + kRecords; ++i) {
@@ -42,7 +42,7 @@ struct RehearsalHarness : StudyHarness {
   }
 };
 
-// Bytes of each message after the handshake, by step, sender and receiver, in order.
+// Returns the sizes of all messages after the handshake, by step, sender and receiver, in order.
 std::map<std::tuple<int, int, int>, std::vector<std::size_t>> messages(StudyHarness& h) {
   std::map<std::tuple<int, int, int>, std::vector<std::size_t>> out;
   for (const RecordedMessage& m : h.network().recording())
@@ -69,7 +69,7 @@ TEST(Rehearsal, TellsTheCountAndNothingElse) {
   }
 }
 
-// Up to the announcement each party gets the messages of a study; after it, none.
+// Up to the announcement each party gets messages of the same sizes as in a study. After it there are none.
 TEST(Rehearsal, ItsMessagesAreThoseOfTheStudyUpToTheCount) {
   RehearsalHarness rehearsed;
   StudyHarness studied(kSpec, side("x", 0), side("y", kRecords - kCommon), true);
@@ -84,12 +84,12 @@ TEST(Rehearsal, ItsMessagesAreThoseOfTheStudyUpToTheCount) {
     EXPECT_TRUE(std::equal(sizes.begin(), sizes.end(), of_study.begin()));
     compared += sizes.size();
   }
-  // Halves of the joint key and check values between the controllers; count and hashes to the third party, its answers.
+  // Halves of the joint key and check values (4), counts and hashes to the third party (4), its announcements (2).
   EXPECT_EQ(compared, 4u + 4u + 2u);
   for (const auto& [place, sizes] : few) EXPECT_LE(std::get<0>(place), 4);
 }
 
-// A key pair of 2048 bits takes more than a thousand random bytes, whatever its primes.
+// The generation of a key pair of 2048 bits draws more than a thousand random bytes.
 TEST(Rehearsal, NoKeyPairIsMade) {
   const auto drawn = [] {
     RehearsalHarness h;
@@ -105,7 +105,7 @@ TEST(Rehearsal, NoKeyPairIsMade) {
   EXPECT_EQ(more_sent, 3u) << "otherwise this test cannot fail";
 }
 
-// When the last row says "keys of the attempt", no key is left in the locked memory of the three parties.
+// When the last row lists "keys of the attempt", the locked memory of the three parties holds no key.
 TEST(Rehearsal, TheLastRowIsWrittenAfterTheKeysAreGone) {
   RehearsalHarness h;
   std::barrier all(kParties);
@@ -122,7 +122,7 @@ TEST(Rehearsal, TheLastRowIsWrittenAfterTheKeysAreGone) {
   EXPECT_EQ(full, 0);
 }
 
-// No party rehearses while another one runs the study: they agree on no keys, and no identifier leaves a node.
+// A party that rehearses and one that runs the study agree on no keys, and no identifier leaves a node.
 TEST(Rehearsal, IsNoPartOfAStudy) {
   for (int odd = 0; odd < kParties; ++odd)
     for (const bool rehearses : {false, true}) {
@@ -156,7 +156,7 @@ TEST(Rehearsal, BelowTheMinimumEverybodyLearnsOnlyTheRefusal) {
   EXPECT_EQ(sizes(0), sizes(99));
 }
 
-// What step 1 finds of the own data, it finds in a rehearsal too.
+// Step 1 of a rehearsal finds the same errors in the own data as that of a study.
 TEST(Rehearsal, LooksAtTheValues) {
   Records a = side("x", 0);
   a.columns[0][3] = HUGE_VAL;

@@ -1,4 +1,4 @@
-// What: the words of mpc.check_source and mpc.approve_study about a column.
+// Tests what mpc.check_source and mpc.approve_study say about a column.
 #include "study/column_problems.h"
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ ColumnSummary summary_of(const std::vector<double>& values) {
   return out;
 }
 
-// n records, of which rare hold high.
+// n records, of which `rare` hold the value `high`.
 ColumnSummary two_values(int n, int rare, double low, double high) {
   std::vector<double> values(static_cast<std::size_t>(n), low);
   for (int i = 0; i < rare; i++) values[static_cast<std::size_t>(i)] = high;

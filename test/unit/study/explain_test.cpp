@@ -1,4 +1,5 @@
-// What: explain: every step of every party is there, sizes follow the packing, nothing depends on a side.
+// Tests explain(): every step of every party has a row, sizes follow from the packing, and no row depends on other
+// parties.
 #include "study/explain.h"
 
 #include <gtest/gtest.h>
@@ -10,7 +11,7 @@
 namespace pgmpc {
 namespace {
 
-// a and b hold columns_a and columns_b attributes, b also the outcome.
+// Controller a has columns_a attributes; controller b has columns_b and the outcome.
 Spec spec_of(int columns_a, int columns_b, const std::string& more = "") {
   const auto names = [](int count) {
     std::string text;
@@ -131,7 +132,7 @@ TEST(Explain, SizesFollowThePacking) {
   EXPECT_EQ(row_of(rows, "share", "t").bytes, 0);
 }
 
-// 25 columns fill a 3072-bit ciphertext. The masks of a controller are for the other's columns.
+// 25 columns fill a ciphertext of 3072 bits. A controller encrypts masks for the other one's columns.
 TEST(Explain, OneColumnMoreIsOneCiphertextMore) {
   const std::pair<int, int> slots[] = {{2048, 16}, {3072, 25}, {4096, 33}};
   for (const auto& [bits, columns] : slots) {
@@ -149,14 +150,14 @@ TEST(Explain, OneColumnMoreIsOneCiphertextMore) {
   EXPECT_EQ(row_of(more, "mask", "b").bytes, 10 * 2 * 768);
 }
 
-// Everything of a row that its reader sees.
+// Returns everything in a row that its reader sees.
 std::string all_of(const ExplainRow& row) {
   return std::to_string(row.step) + row.name + "|" + row.party + "|" + row.peer + "|" + row.sends + "|" + row.learns +
          "|" + std::to_string(row.records.value_or(-1)) + "|" + std::to_string(row.bytes.value_or(-1)) + "|" +
          std::to_string(row.rounds.value_or(-1)) + "|" + std::to_string(row.seconds.value_or(-1)) + row.data_status;
 }
 
-// Rule F5: the rows are the same for everybody; a reader only sees its own first.
+// Rule F5: the rows are the same for everybody. Only their order differs: the reader's own come first.
 TEST(Explain, EveryPartyReadsTheSameRows) {
   const Spec spec = spec_of(4, 3, R"(,"expected_records":1000)");
   std::multiset<std::string> reference;
@@ -185,8 +186,7 @@ TEST(Explain, OwnRecordsAreTheBasisOfOwnRows) {
   EXPECT_GT(row_of(explain(spec_of(15, 15), 0, 800), "scramble", "a").seconds, row_of(rows, "scramble", "a").seconds);
 }
 
-// What is pushed is what the source has; what matches is at most that, and as many as all parties expect if that is
-// less.
+// The pushed records are those of the source. The matched ones are at most that many, and at most expected_records.
 TEST(Explain, OwnRecordsBoundWhatMatches) {
   for (const auto& [own, matched] : {std::pair<int, int>{8000, 5000}, {3000, 3000}}) {
     const auto rows = explain(spec_of(15, 15, R"(,"expected_records":5000)"), 1, own);
@@ -199,7 +199,7 @@ TEST(Explain, OwnRecordsBoundWhatMatches) {
   }
 }
 
-// Rule F5: the rows of others stay those of the spec.
+// Rule F5: own records do not change the rows of other parties.
 TEST(Explain, OwnRecordsChangeNoRowOfOthers) {
   for (const char* more : {"", R"(,"expected_records":5000)"}) {
     const Spec spec = spec_of(4, 3, more);
@@ -211,12 +211,12 @@ TEST(Explain, OwnRecordsChangeNoRowOfOthers) {
     };
     EXPECT_EQ(of_others(explain(spec, 0, 777), "a"), of_others(explain(spec, 0), "a"));
     EXPECT_EQ(of_others(explain(spec, 1, 777), "b"), of_others(explain(spec, 1), "b"));
-    // The third party has no records, a reader without part none of interest.
+    // Neither the third party nor a reader that takes no part has own records.
     for (int party : {2, -1}) EXPECT_EQ(of_others(explain(spec, party, 777), ""), of_others(explain(spec, party), ""));
   }
 }
 
-// That it bounds what a run really books is tested with the analysis (test/unit/analysis).
+// test/unit/analysis tests that the planned exposure bounds that of a run.
 TEST(Explain, ExposureGrowsWithTheStudy) {
   const double small = planned_exposure_log2(spec_of(15, 15));
   EXPECT_GT(small, -31);

@@ -1,4 +1,4 @@
-// What: explain_text: each party's text has its own part of every step and the facts of explain(), and nothing else.
+// Tests explain_text(): each party's text has its own part of every step and the facts of explain(), and nothing else.
 #include "study/explain_text.h"
 
 #include <gtest/gtest.h>
@@ -25,7 +25,7 @@ std::string text_of(const std::string& party) {
 
 bool says(const std::string& text, const std::string& words) { return text.find(words) != std::string::npos; }
 
-// The chapter with this title, up to the empty line behind it.
+// Returns the chapter with this title, up to the empty line after it.
 std::string chapter(const std::string& text, const std::string& title) {
   const std::size_t begin = text.find(title + "\n");
   if (begin == std::string::npos) return {};
@@ -53,7 +53,7 @@ TEST(ExplainText, SaysWhatIsSentToWhom) {
   EXPECT_FALSE(says(to_t, "joint key"));
 }
 
-// Only a is a recipient; all others hear the counts.
+// Only a is a recipient. All parties learn the number of iterations.
 TEST(ExplainText, SaysWhatEachPartyLearns) {
   const std::string result = "learns: coefficients, intercept, measure of fit";
   EXPECT_TRUE(says(chapter(text_of("a"), "What a learns"), "- In step 8 (lasso) a " + result + ".\n"));
@@ -81,7 +81,7 @@ TEST(ExplainText, SaysTheStatusOfTheData) {
                                               "\n- From step 4 to step 7: anonymous.\n- In step 8: aggregate.\n");
 }
 
-// The third party unmasks for two controllers, in two rows that destroy the same.
+// The third party's step 6 has two rows, one per controller, which destroy the same. The text says it once.
 TEST(ExplainText, SaysEverythingOnce) {
   for (const PartyText& each : explain_text(study())) {
     std::set<std::string> seen;
@@ -91,7 +91,7 @@ TEST(ExplainText, SaysEverythingOnce) {
   }
 }
 
-// Every statement about the study as a whole but those about estimates is in every text.
+// Every text has every statement about the study as a whole, except those about estimates.
 TEST(ExplainText, HasEveryStatement) {
   for (const PartyText& each : explain_text(study()))
     for (const ExplainRow& row : explain(study(), -1)) {

@@ -1,4 +1,4 @@
-// What: the study spec: defaults, canonical text, digest, and a refusal for everything that is not a spec.
+// Tests the study spec: defaults, canonical text, digest, and the refusal of everything that is not a spec.
 #include "study/spec.h"
 
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-// The example of the documentation.
+// The example from the documentation.
 json example() {
   return json::parse(R"({
     "controllers": {"erasmus_mc":     {"attributes": ["age","sbp","ldl"]},
@@ -22,7 +22,7 @@ json example() {
     "third_party": "zorgttp", "analysis": {"kind": "lasso", "lambda": 0.1}})");
 }
 
-// The example with one value put at a pointer.
+// Returns the example with one value replaced or added at a JSON pointer.
 std::string with(const char* pointer, const json& value) {
   json document = example();
   document[json::json_pointer(pointer)] = value;
@@ -45,7 +45,7 @@ Error refusal(const std::string& text) {
   return Error(ErrorCode::internal, "");
 }
 
-// What the only analysis of a spec has for a key.
+// Returns the value of a key in the first analysis of a spec.
 json of_analysis(const Spec& spec, const char* key) { return spec.analyses.at(0).analysis->filled().at(key); }
 
 std::vector<double> lambdas_of(const Spec& spec) {
@@ -53,7 +53,7 @@ std::vector<double> lambdas_of(const Spec& spec) {
   return value.is_array() ? value.get<std::vector<double>>() : std::vector<double>{value.get<double>()};
 }
 
-// Of format 1, as nodes hold it from before there was a format.
+// A filled spec of format 1, as older nodes have stored it.
 constexpr const char* kStoredExample =
     R"({"analysis":{"alpha":1,"comparison":"fast","kind":"lasso","lambda":0.1,"max_iterations":200,)"
     R"("standardize":true},)"
@@ -93,7 +93,7 @@ TEST(Spec, FillsDefaults) {
   EXPECT_EQ(spec.disclosure.max_vif, 200.0);
 }
 
-// A digest that parties approved stays theirs: a stored spec is read with the defaults of its format, never filled.
+// The digest of an approved spec never changes: a stored spec is read with the defaults of its own format.
 TEST(Spec, StoredSpecsOfFormat1StayAsTheyAre) {
   const Spec spec = read_spec(kStoredExample);
   EXPECT_EQ(spec.canonical_json, kStoredExample);
@@ -352,7 +352,7 @@ struct BadValue {
   const char* pointer;
   const char* value;  // JSON
   const char* message;
-  const char* at;  // pointer the detail begins with; nullptr: the same as pointer
+  const char* at;  // pointer at the start of the detail; nullptr: the same as `pointer`
 };
 
 constexpr const char* kType = "value of the wrong type in study spec";
@@ -470,7 +470,7 @@ TEST(Spec, RefusesEachBadValueAndSaysWhere) {
     EXPECT_EQ(error.code(), ErrorCode::invalid_parameter) << bad.pointer << " " << bad.value;
     EXPECT_EQ(error.message(), bad.message) << bad.pointer << " " << bad.value;
     EXPECT_EQ(error.detail().substr(0, at.size()), at) << bad.value;
-    // The pointer ends there: the end of the detail or a colon follows.
+    // The pointer must end there: a colon or the end of the detail follows.
     EXPECT_TRUE(error.detail().size() == at.size() || error.detail()[at.size()] == ':') << error.detail();
   }
 }
@@ -524,7 +524,7 @@ TEST(Spec, BoundsAttributesAndLambdas) {
   EXPECT_EQ(refusal(with("/analysis/lambda", lambdas)).message(), kSize);
 }
 
-// The largest spec anybody can write still has a canonical text within the limit: it can be sent and read again.
+// Even the largest valid spec has a canonical text within the limit, so it can be sent and read again.
 TEST(Spec, FilledSpecStaysWithinItsLimit) {
   json document = example();
   json names = json::array(), exponents = json::object(), lambdas = json::array();

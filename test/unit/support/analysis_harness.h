@@ -1,5 +1,4 @@
-// What: the analysis of regression/ on clear rows: encodes them as their owners would, deals shares, runs three
-// parties.
+// Runs the penalised analysis on clear rows: encodes them as their owners would, deals shares, runs three parties.
 #pragma once
 #include <algorithm>
 #include <memory>
@@ -13,8 +12,8 @@
 
 namespace pgmpc::test {
 
-// The joined rows as the owners encode them: by mean and spread of a larger population of their own (every third record
-// did not join and lies elsewhere).
+// The joined rows as their owners encode them, by mean and spread of a larger population. It also has a shifted copy of
+// every third record, which did not join.
 struct EncodedRows {
   std::vector<std::vector<i128>> columns;
   std::vector<i128> means, steps, inverse_steps;
@@ -56,10 +55,10 @@ struct AnalysisSettings {
 struct AnalysisOutcome {
   std::vector<Model> models;
   Transcript transcript;
-  std::shared_ptr<Error> error;  // of an end that all parties reach together: refused, not converged
+  std::shared_ptr<Error> error;  // of an outcome that all parties reach by themselves: refused, not_converged
 };
 
-// What party `reader` holds afterwards.
+// Runs the analysis and returns what party `reader` holds afterwards.
 inline AnalysisOutcome attempt_rows(const EncodedRows& rows, const AnalysisSettings& settings, int reader = 0) {
   MpcHarness h(41);
   std::vector<std::array<FpVector, kParties>> shares;
@@ -92,6 +91,7 @@ inline AnalysisOutcome attempt_rows(const EncodedRows& rows, const AnalysisSetti
   return std::move(results[reader]);
 }
 
+// The same, but throws the error.
 inline AnalysisOutcome analyse_rows(const EncodedRows& rows, const AnalysisSettings& settings, int reader = 0) {
   AnalysisOutcome out = attempt_rows(rows, settings, reader);
   if (out.error) throw Error(*out.error);

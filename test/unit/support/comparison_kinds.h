@@ -1,4 +1,4 @@
-// What: tests that run once with each kind of comparison.
+// A fixture for tests that run once with each kind of comparison.
 #pragma once
 #include <gtest/gtest.h>
 

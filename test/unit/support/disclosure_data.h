@@ -1,8 +1,14 @@
-// What: data sets in which a chosen column singles out one record, and honest ones that no rule may refuse (rule
-//       F11). Five numeric columns, then the columns chosen by the attacker; outcome: days in hospital, skewed.
-// Terms: target = the record whose outcome the attacker is after; caught = refused by the level rule at 10 (single
-//        levels and pairs of levels); a combination of three columns is not, which is why min_lambda exists.
-// Invariants: made from VectorGenerator with fixed seeds: the same data on every machine but for the last bit of exp().
+// Data sets in which a chosen column singles out one record, and honest ones that no rule may refuse (rule F11). They
+// have five numeric columns, then the columns that the attacker chose. The outcome is skewed: days in hospital.
+//
+// Terms
+// The target is the record whose outcome the attacker wants to know.
+// A set is caught when the level rule at 10 refuses it (single levels and pairs of levels). It does not catch a
+// combination of three columns; for that min_lambda exists.
+//
+// Invariants
+// The data come from VectorGenerator with fixed seeds. They are the same on every machine except for the last bit of
+// exp().
 #pragma once
 #include <cmath>
 #include <cstddef>
@@ -24,7 +30,7 @@ struct DisclosureData {
   bool caught = true;  // by the level rule
 };
 
-// Numeric columns of n records and an outcome that depends weakly on the first one.
+// Returns numeric columns of n records, and an outcome that depends weakly on the first one.
 inline PlainTable hospital_days(std::uint64_t seed, std::size_t n) {
   constexpr std::size_t kNumeric = 5;
   VectorGenerator generator(seed);
@@ -45,7 +51,7 @@ inline void add_flag(DisclosureData& data, const std::function<bool(std::size_t)
   data.table.columns.push_back(std::move(column));
 }
 
-// "Group of 20" and "the same without the target": every level has at least 19 records, the difference has one.
+// A group of 20 and the same group without the target. Every level has at least 19 records; the difference has one.
 inline DisclosureData pair_of_groups() {
   DisclosureData data{"pair of groups 20 and 19", hospital_days(1, 1000), {}, 0, true, true};
   add_flag(data, [](std::size_t i) { return i < 20; });
@@ -53,7 +59,7 @@ inline DisclosureData pair_of_groups() {
   return data;
 }
 
-// C = A + B + target: every two of the three differ in 15 records or more.
+// Group C = A + B + target. Any two of the three groups differ in at least 15 records.
 inline DisclosureData three_groups() {
   DisclosureData data{"groups 14, 14 and 29", hospital_days(2, 1000), {}, 28, true, false};
   add_flag(data, [](std::size_t i) { return i < 14; });
@@ -68,14 +74,14 @@ inline DisclosureData one_person_flag() {
   return data;
 }
 
-// The same against the other level: everybody but the target.
+// The same with levels exchanged: everybody but the target.
 inline DisclosureData everybody_else() {
   DisclosureData data{"flag of everybody else", hospital_days(4, 1000), {}, 17, true, true};
   add_flag(data, [](std::size_t i) { return i != 17; });
   return data;
 }
 
-// What one record does to a numeric column or to the outcome; only the dominance rule can see these.
+// One record dominates the outcome, or the outcome does not vary. Only the dominance rule refuses these.
 inline DisclosureData outlier_outcome() {
   DisclosureData data{"outcome of one record dominates", hospital_days(5, 1000), {}, 3, true, false};
   data.table.outcome[3] = 1e6;
@@ -105,8 +111,8 @@ inline std::vector<DisclosureData> disclosure_data() {
           outlier_outcome(), constant_outcome(), common_flag(),     heavy_tails()};
 }
 
-// The level rule in the clear: every level of a 0/1 column, and every (dis)agreement of two, has 0 or at least k
-// records.
+// The level rule in the clear. Each level of a 0/1 column has 0 or at least k records. So has each set of records on
+// which two such columns agree or differ.
 inline bool passes_level_rule(const DisclosureData& data, int k) {
   const auto allowed = [k](long count) { return count == 0 || count >= k; };
   const auto agreements = [&data](std::size_t a, std::size_t b) {
@@ -128,7 +134,7 @@ inline bool passes_level_rule(const DisclosureData& data, int k) {
   return true;
 }
 
-// How far the released model is from the target's outcome: what the attacker computes from its own columns.
+// Returns the distance between the target's outcome and the prediction that the attacker computes from the model.
 inline double target_error(const DisclosureData& data, double lambda) {
   const PlainFit fit = PlainLasso(data.table).fit(lambda, true);
   double predicted = fit.intercept;

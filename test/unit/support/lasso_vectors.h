@@ -1,7 +1,11 @@
-// What: the reference vectors test/vectors/lasso/*.json with their data, for every test of the regression.
-// Terms: vector = a data set with exact solutions (recipe: tools/vectors/lasso_vectors.py); identical = pairs of equal
-//        columns, of which the lasso determines the sum of the coefficients only.
-// Invariants: synthetic data is made from integers exactly as the recipe makes it; the stored checksum is compared.
+// Reads the reference vectors test/vectors/lasso/*.json with their data.
+//
+// Terms
+// A vector is a data set with exact solutions (recipe: tools/vectors/lasso_vectors.py).
+// identical: pairs of equal columns. The lasso determines only the sum of their coefficients.
+//
+// Invariants
+// Synthetic data are generated from integers exactly as the recipe does it, and the stored checksum is compared.
 #pragma once
 #include <cstdint>
 #include <fstream>
@@ -20,7 +24,7 @@ struct VectorFit {
   double lambda = 0;
   double alpha = 1;
   bool standardize = true;
-  double lambda_over_max = 0;  // lambda * alpha over the smallest one without any nonzero coefficient
+  double lambda_over_max = 0;  // lambda * alpha over the smallest with an all-zero solution
   double intercept = 0;
   std::vector<double> coefficients;
   double r_squared = 0;
@@ -57,7 +61,7 @@ class VectorGenerator {
   std::uint64_t state_;
 };
 
-// Parameters of a synthetic data set; the recipe says what each one does. Tests may make their own.
+// Parameters of a synthetic data set; the recipe explains them. Tests may make their own sets.
 struct SyntheticData {
   std::uint64_t seed = 1;
   std::size_t n = 0, d = 0;
@@ -128,7 +132,7 @@ inline std::ifstream open_source_file(const std::string& path) {
   return file;
 }
 
-// A CSV with a header line: first column the identifier, last one the outcome.
+// Reads a CSV with a header line. The first column is the identifier, the last one the outcome.
 inline PlainTable read_csv(const std::string& path) {
   std::ifstream file = open_source_file(path);
   PlainTable table;
@@ -187,7 +191,7 @@ inline LassoVector load_lasso_vector(const std::string& name) {
   return vector;
 }
 
-// Identical columns merged: the first one carries the sum, the later ones are 0, as in the stored solutions.
+// Merges identical columns as the stored solutions do: the first one gets the sum, the later ones 0.
 inline std::vector<double> merged(const LassoVector& vector, std::vector<double> coefficients) {
   for (const auto& [later, first] : vector.identical) {
     coefficients.at(first) += coefficients.at(later);
@@ -196,7 +200,7 @@ inline std::vector<double> merged(const LassoVector& vector, std::vector<double>
   return coefficients;
 }
 
-// max|b - b*| / max|b*| in original units, the intercept left out. For an all-zero solution: max|b|.
+// Returns max|b - b*| / max|b*| in original units, without the intercept, or max|b| for an all-zero solution.
 inline double coefficient_error(const LassoVector& vector, const VectorFit& fit, const std::vector<double>& found) {
   const std::vector<double> coefficients = fit.alpha == 1 ? merged(vector, found) : found;
   double worst = 0, scale = 0;

@@ -1,4 +1,4 @@
-// What: an EventLoop on a thread of its own, and objects that live in it (servers, clients, routers).
+// An EventLoop on a thread of its own, for objects that live in a loop (servers, clients, routers).
 #pragma once
 #include <atomic>
 #include <future>
@@ -18,7 +18,7 @@ class LoopThread {
   }
   EventLoop& loop() { return loop_; }
 
-  // Runs the function in the loop's thread and returns what it returns (or throws).
+  // Runs the function on the loop's thread. Returns its result or throws its exception.
   template <typename Function>
   auto call(Function function) -> decltype(function()) {
     std::packaged_task<decltype(function())()> task(std::move(function));

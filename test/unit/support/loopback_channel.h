@@ -1,8 +1,12 @@
-// What: three channel endpoints in one process, for unit tests that run all parties at once, one thread each.
-// Terms: network = the three endpoints and their queues; recording = every message in the order in which it was sent,
-//        so that a test can look at the view of one party.
-// Invariants: in order and exactly once, as base/channel.h demands; a receive ends by a message, the deadline, the
-//             cancel token or an abort, never by waiting for ever.
+// Three channel endpoints in one process, for unit tests that run all parties at once, one thread each.
+//
+// Terms
+// A network is the three endpoints and their queues. A recording has every message in the order of sending, so that a
+// test can examine the view of one party.
+//
+// Invariants
+// Messages arrive in order and exactly once, as base/channel.h demands. A receive ends by a message, the deadline, the
+// cancel token or an abort; it never waits for ever.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -44,10 +48,10 @@ class LoopbackNetwork {
 
   Channel& party(int index) { return *ends_.at(index); }
 
-  // Everything sent so far. Call it when the parties' threads have ended.
+  // Returns all messages sent so far. Call it after the parties' threads have ended.
   const std::vector<RecordedMessage>& recording() const { return recording_; }
 
-  // What one party has seen: the messages sent to it.
+  // Returns the messages sent to one party.
   std::vector<RecordedMessage> view_of_party(int index) const {
     std::vector<RecordedMessage> view;
     for (const auto& message : recording_)
@@ -55,7 +59,7 @@ class LoopbackNetwork {
     return view;
   }
 
-  // Waits until a party has taken so many messages of a step from another one; false: not in time.
+  // Waits until `to` has received at least `count` messages of a step from `from`. Returns false after `patience`.
   bool until_taken(int from, int to, int step, std::size_t count, std::chrono::milliseconds patience) {
     std::unique_lock lock(mutex_);
     const auto& steps = taken_[from][to];
@@ -64,7 +68,7 @@ class LoopbackNetwork {
     });
   }
 
-  // Lets a test change the next messages on their way (called under the network's lock; may edit the bytes).
+  // Sets a function that may change each message when it is sent. It runs under the network's lock.
   void set_tamper(std::function<void(RecordedMessage&)> tamper) {
     std::lock_guard lock(mutex_);
     tamper_ = std::move(tamper);
@@ -127,7 +131,7 @@ class LoopbackNetwork {
       if (options_.cancel != nullptr) options_.cancel->check();
       const auto now = std::chrono::steady_clock::now();
       if (now >= deadline) throw Error(ErrorCode::timeout, "the peer made no progress in time");
-      changed_.wait_until(lock, std::min(deadline, now + std::chrono::milliseconds(10)));  // the token cannot notify
+      changed_.wait_until(lock, std::min(deadline, now + std::chrono::milliseconds(10)));  // polls the token
     }
     if (queue.front().first != step) throw Error(ErrorCode::protocol_violation, "a message of another step arrived");
     Bytes bytes = std::move(queue.front().second);
@@ -177,8 +181,8 @@ class LoopbackNetwork {
   std::array<std::unique_ptr<Channel>, kParties> ends_;
 };
 
-// Runs one function per party, each on its own thread; a party that throws aborts its channel. Rethrows the first
-// failure that is not merely the echo of another party's abort.
+// Runs one function per party, each on its own thread. A party that throws aborts its channel. Rethrows the first
+// failure, preferring one that is not peer_stopped, which only follows from another party's abort.
 inline void run_parties(LoopbackNetwork& network, const std::array<std::function<void(Channel&)>, kParties>& parties) {
   std::mutex mutex;
   std::exception_ptr cause, echo;
@@ -208,7 +212,7 @@ inline void run_parties(LoopbackNetwork& network, const std::array<std::function
   if (echo) std::rethrow_exception(echo);
 }
 
-// The same function for every party; it asks its channel which one it is.
+// Runs the same function for every party. It asks its channel which party it is.
 inline void run_parties(LoopbackNetwork& network, const std::function<void(Channel&)>& party) {
   run_parties(network, {party, party, party});
 }

@@ -1,4 +1,4 @@
-// What: the message of the error that a call ends with, for tests that say what a user reads.
+// Returns the message of the error that a call throws, for tests of texts that users read.
 #pragma once
 #include <string>
 #include <utility>
@@ -7,7 +7,7 @@
 
 namespace pgmpc::test {
 
-// "no error" when the call ends without one.
+// Returns "no error" when the call throws no Error.
 template <class Call>
 std::string message_of(Call&& call) {
   try {

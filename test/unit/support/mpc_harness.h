@@ -1,4 +1,4 @@
-// What: three MPC sessions in one process over the loopback network, for share-level tests.
+// Three MPC sessions in one process over the loopback network, for tests of shares.
 #pragma once
 #include <functional>
 #include <vector>
@@ -28,7 +28,7 @@ class MpcHarness {
   }
   ~MpcHarness() { RangeProbe::enable(false); }
 
-  // Of the sessions that run() makes from now on.
+  // Sets the kind of comparison of the sessions that run() creates from now on.
   void set_comparison(ComparisonKind kind) { comparison_ = kind; }
 
   SessionKeys keys_for(int party) const {
@@ -44,7 +44,7 @@ class MpcHarness {
     return keys;
   }
 
-  // Shares of signed integers for each party.
+  // Returns shares of signed integers, one vector per party.
   std::array<FpVector, kParties> deal(const std::vector<i128>& values) {
     std::array<FpVector, kParties> out;
     for (auto& v : out) v.resize(values.size());
@@ -55,7 +55,7 @@ class MpcHarness {
     return out;
   }
 
-  // Values of three degree-1 share vectors; throws when the three are not on one line.
+  // Returns the values of three degree-1 share vectors. Throws when three shares are not on one line.
   static std::vector<i128> reveal(const std::array<FpVector, kParties>& shares) {
     std::vector<i128> out;
     for (std::size_t i = 0; i < shares[0].size(); ++i) {
@@ -65,7 +65,7 @@ class MpcHarness {
     return out;
   }
 
-  // Runs the body at the three parties; returns what each returned.
+  // Runs the body at the three parties and returns their results.
   template <typename Body>
   auto run(Body body) {
     using Result = std::invoke_result_t<Body, Session&>;

@@ -1,4 +1,4 @@
-// One penalised analysis of all columns, as tests and benchmarks ask for it, and its models read from the relations.
+// One penalised analysis of all columns, for tests and benchmarks, and its models read back from the relations.
 #pragma once
 #include <array>
 #include <string>
@@ -36,7 +36,7 @@ inline PenalisedSettings settings_of(const AnalysisRequest& request) {
   return settings;
 }
 
-// The first d joined columns as attributes of the party "p", the column after them as the outcome.
+// Returns the first d joined columns as attributes of the party "p", and the next one as the outcome.
 inline AnalysisColumns all_columns(std::size_t d) {
   AnalysisColumns columns;
   for (std::size_t j = 0; j < d; ++j) {
@@ -79,7 +79,7 @@ inline std::vector<Model> models_in(const Relations& relations) {
   return models;
 }
 
-// Consumes the request's shares.
+// Runs one analysis. Consumes the shares of the request.
 inline std::vector<Model> analyse(Session& session, AnalysisRequest request, const CancelToken& cancel,
                                   const AnalysisProgress& progress) {
   AnalysesRequest all;

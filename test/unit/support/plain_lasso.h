@@ -1,10 +1,14 @@
-// What: lasso, elastic net and ridge in the clear, for tests to compare with. Coordinate descent in long double on the
-// moments. Terms: problem = 1/(2n) ||y - b0 - X b||^2 + lambda * sum_j (alpha s_j |b_j| + (1 - alpha)/2 (s_j b_j)^2);
-// s_j =
-//        population standard deviation of column j when standardize, else 1; coefficients in original units. KKT
-//        residual = the largest violation of the optimality conditions, divided by s_j and by the smallest lambda with
-//        an all-zero solution.
-// Invariants: columns without variation get coefficient 0.
+// Lasso, elastic net and ridge in the clear, as a reference for tests: coordinate descent in long double on the
+// moments.
+//
+// Terms
+// The problem is 1/(2n) ||y - b0 - X b||^2 + lambda * sum_j (alpha s_j |b_j| + (1 - alpha)/2 (s_j b_j)^2). s_j is the
+// population standard deviation of column j when standardize, else 1. Coefficients are in original units.
+// The KKT residual is the largest violation of the optimality conditions, divided by s_j and by the smallest lambda
+// with an all-zero solution.
+//
+// Invariants
+// Columns without variation get the coefficient 0.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -43,13 +47,13 @@ class PlainLasso {
     }
   }
 
-  // s_j of the problem; 0 for a column without variation.
+  // Returns s_j of the problem, or 0 for a column without variation.
   double weight(std::size_t j, bool standardize) const {
     if (moment_[j][j] <= 0) return 0;
     return standardize ? static_cast<double>(std::sqrt(moment_[j][j])) : 1;
   }
 
-  // The smallest lambda with an all-zero solution of the lasso.
+  // Returns the smallest lambda with an all-zero solution of the lasso.
   double lambda_max(bool standardize) const {
     long double largest = 0;
     for (std::size_t j = 0; j < size_; ++j) {
@@ -91,18 +95,18 @@ class PlainLasso {
     return static_cast<double>(worst / lambda_max(standardize));
   }
 
-  // R^2 of any coefficients (with the best intercept).
+  // Returns R^2 of any coefficients, with the best intercept.
   double r_squared(const std::vector<double>& coefficients) const {
     return report({coefficients.begin(), coefficients.end()}).r_squared;
   }
 
  private:
-  // Also remembers the mean, in the order of the calls.
+  // Returns the centred values, and appends their mean to means_.
   std::vector<long double> centre(const std::vector<double>& values) {
     long double sum = 0;
     for (const double v : values) sum += v;
     means_.push_back(sum / static_cast<long double>(values.size()));
-    // A constant column becomes exactly zero, whatever its mean was rounded to.
+    // A constant column becomes exactly zero, in spite of the rounding of its mean.
     std::vector<long double> result;
     const bool constant = std::all_of(values.begin(), values.end(), [&](double v) { return v == values.front(); });
     for (const double v : values) result.push_back(constant ? 0 : v - means_.back());
@@ -126,7 +130,8 @@ class PlainLasso {
     return g;
   }
 
-  // One pass over all columns; largest change and largest coefficient, both in units of the columns' deviations.
+  // Makes one pass over all columns. Returns the largest change and the largest coefficient, both multiplied by the
+  // standard deviation of their column.
   std::pair<long double, long double> sweep(std::vector<long double>& b, long double lambda, bool standardize,
                                             long double alpha) const {
     long double change = 0, scale = 0;

@@ -1,4 +1,4 @@
-// What: a whole study between three parties in one process, over the loopback network.
+// A whole study between three parties in one process, over the loopback network.
 #pragma once
 #include <array>
 #include <atomic>
@@ -18,7 +18,7 @@
 
 namespace pgmpc::test {
 
-// Clear records of one controller before they become a Source.
+// The clear records of one controller, from which make_source() makes a Source.
 struct Records {
   std::vector<std::string> names;
   std::vector<std::string> identifiers;
@@ -81,7 +81,7 @@ struct HarnessResult : StudyResult {
   }
 };
 
-// Collects what one party's observer sees.
+// Records the calls of one party's observer.
 class Recorder : public StudyObserver {
  public:
   void after_step(const StepRow& row) override {
@@ -105,7 +105,7 @@ class Recorder : public StudyObserver {
   bool rounds_in_order = true;
 };
 
-// Counts what is drawn from another one.
+// Counts the bytes that are drawn from another generator.
 class CountingRng final : public Rng {
  public:
   CountingRng(Rng& source, std::atomic<std::uint64_t>& bytes) : source_(source), bytes_(bytes) {}
@@ -129,7 +129,7 @@ class StudyHarness {
     network_ = std::make_unique<LoopbackNetwork>(options_);
   }
 
-  // Runs all eight steps; keeps every party's failure and throws the first that is not the echo of another's.
+  // Runs all steps and keeps every party's failure. Then throws the first one that does not follow from another's.
   void run() {
     run_parties(*network_, [&](Channel& channel) {
       const int party = channel.self();
@@ -150,7 +150,7 @@ class StudyHarness {
         results[party] = party == kThirdParty ? run_third_party(context)
                                               : run_controller(context, make_source(party == 0 ? a_ : b_));
       } catch (const Error& error) {
-        failures[party] = std::make_unique<Error>(error);  // the run itself has told its peers what they must know
+        failures[party] = std::make_unique<Error>(error);  // the run has already informed its peers
       }
     });
     for (ErrorCode echo : {ErrorCode::peer_stopped, ErrorCode::internal})
@@ -161,8 +161,8 @@ class StudyHarness {
   const Spec& spec() const { return spec_; }
   LoopbackNetwork& network() { return *network_; }
   std::uint64_t memory_limit = 0, third_party_memory = 0;
-  std::array<bool, kParties> rehearsal{};               // who rehearses: all or nobody, unless they disagree
-  std::atomic<std::uint64_t> random_bytes[kParties]{};  // drawn in the run
+  std::array<bool, kParties> rehearsal{};               // which parties rehearse; normally all or none
+  std::atomic<std::uint64_t> random_bytes[kParties]{};  // drawn by each party
   Recorder observers[kParties];
   HarnessResult results[kParties];
   std::unique_ptr<Error> failures[kParties];

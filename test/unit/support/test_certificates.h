@@ -1,5 +1,5 @@
-// What: certificates for tests, made on the spot: P-256, self-signed or signed by a test authority, with any dates and
-//       key usage; revocation lists of such an authority.
+// Creates certificates for tests: P-256, self-signed or signed by a test authority, with any dates and key usage. Also
+// creates revocation lists of such an authority.
 #pragma once
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -17,7 +17,7 @@
 
 namespace pgmpc::test {
 
-// A private directory that goes away with its owner.
+// A private directory that the destructor removes with its contents.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
@@ -70,7 +70,7 @@ inline void add_extension(X509* to, int nid, const std::string& value) {
   X509_EXTENSION_free(extension);
 }
 
-// Writes DIRECTORY/NAME.crt and NAME.key.
+// Writes DIRECTORY/NAME.crt and DIRECTORY/NAME.key.
 inline TestCertificate make_certificate(const TemporaryDirectory& directory, const std::string& name,
                                         const CertificateOptions& options = {}) {
   KeyPtr key(EVP_EC_gen("P-256"), EVP_PKEY_free);
@@ -104,7 +104,7 @@ inline TestCertificate make_certificate(const TemporaryDirectory& directory, con
   return out;
 }
 
-// Writes DIRECTORY/NAME: the authority's revocation list with the given serial numbers, good for the given time.
+// Writes DIRECTORY/NAME: the authority's revocation list with the given serial numbers, valid until the given time.
 inline std::string make_revocation_list(const TemporaryDirectory& directory, const std::string& name,
                                         const TestCertificate& authority, const std::vector<long>& serials,
                                         std::time_t until = std::time(nullptr) + 3600) {

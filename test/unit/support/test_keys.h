@@ -1,5 +1,5 @@
-// What: the Paillier keys of the tests, read from test/vectors, so that no test waits for key generation. Everybody
-//       knows these keys: they protect nothing.
+// The Paillier keys of the tests, read from test/vectors so that no test waits for key generation. The keys are public
+// and protect nothing.
 #pragma once
 #include <fstream>
 #include <map>
@@ -19,7 +19,7 @@ inline Bytes test_vector(const std::string& file) {
   return from_hex(hex);
 }
 
-// name: "a" or "b"; bits: 2048, 3072 or 4096. Validated once, then kept for the process.
+// Returns a key that is validated once and then kept. name: "a" or "b". bits: 2048, 3072 or 4096.
 inline const PaillierPrivateKey& test_key(const std::string& name = "a", int bits = 2048) {
   const auto load = [](const std::string& which, int size) {
     return PaillierPrivateKey::decode(test_vector("paillier_" + std::to_string(size) + "_" + which + ".key"));

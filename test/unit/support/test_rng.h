@@ -1,5 +1,8 @@
-// What: a deterministic Rng for tests: AES-256-CTR keystream of a seed. Two generators with the same seed give the
-//       same bytes, so a failing run can be repeated. Thread-safe (the order of threads then decides who gets what).
+// A deterministic Rng for tests: the AES-256-CTR keystream of a seed. Two generators with the same seed give the same
+// bytes, so a failing run can be repeated.
+//
+// Threads
+// Any thread may draw. The order of the threads then decides which of them gets which bytes.
 #pragma once
 #include <openssl/evp.h>
 

@@ -1,7 +1,11 @@
-// What: did two samples come from the same law? Counts of many features, compared by chi-square.
-// Terms: feature = a small number computed from what a party sees (a few bits of an element, say); cell = one value of
-//        a feature; sample 0 / 1 = what is seen when the secret is the first / the second of two.
-// Invariants: all features together are one test: worst() is the smallest p-value times the number of comparisons.
+// Tests whether two samples have the same distribution: compares counts of many features by chi-square.
+//
+// Terms
+// A feature is a small number computed from what a party sees, such as a few bits of an element. A cell is one value of
+// a feature. Samples 0 and 1 are what a party sees when the secret is the first or the second of two.
+//
+// Invariants
+// All features together are one test: worst() is the smallest p-value times the number of comparisons.
 #pragma once
 #include <cmath>
 #include <map>
@@ -12,7 +16,8 @@ namespace pgmpc {
 
 class TwoSamples {
  public:
-  // Id of a feature with so many cells; with `uniform`, each sample alone must also be uniform over them.
+  // Returns the id of a feature with this number of cells, creating it if needed. uniform: each sample alone must also
+  // be uniform over the cells. neighbours: how many features with consecutive ids are created.
   std::size_t feature(const std::string& name, unsigned cells, bool uniform = false, std::size_t neighbours = 1) {
     const auto [at, fresh] = ids_.try_emplace(name, tallies_.size());
     if (fresh)
@@ -58,7 +63,7 @@ class TwoSamples {
     }
   }
 
-  // Upper tail of chi-square by the Wilson-Hilferty approximation.
+  // Returns the upper tail of chi-square by the Wilson-Hilferty approximation.
   static double upper_tail(double chi, int freedom) {
     if (freedom < 1) return 1;
     const double spread = 2.0 / (9.0 * freedom);
@@ -72,7 +77,7 @@ class TwoSamples {
   }
   static double two_sample_p(const Tally& tally) {
     const double n0 = total(tally.count[0]), n1 = total(tally.count[1]);
-    if (n0 == 0 || n1 == 0) return n0 == n1 ? 1 : 0;  // seen with one secret only: a leak by itself
+    if (n0 == 0 || n1 == 0) return n0 == n1 ? 1 : 0;  // seen with one secret only, which is a leak
     double chi = 0;
     int used = 0;
     for (unsigned cell = 0; cell < tally.cells; ++cell) {

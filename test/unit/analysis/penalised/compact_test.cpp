@@ -1,5 +1,6 @@
-// The analysis with comparisons by truth tables (analysis.comparison "compact"): every place that compares (precheck,
-// roots, thresholds, solver, stop bit, validity, release) gives what comparison keys give, for fewer bytes.
+// Tests the analysis with comparisons by truth tables (analysis.comparison "compact"). Every gate that compares
+// (precheck, roots, thresholds, solver, stop bit, validity, release) gives the results of comparison keys, with fewer
+// bytes.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -49,7 +50,7 @@ TEST(Compact, DiabetesWithinOneMillionthForFewerBytes) {
   }
 }
 
-// Refreshes come in quicker succession than with keys, which the planned exposure has to know.
+// Fewer iterations lie between two refreshes than with keys. The planned exposure must count these refreshes.
 TEST(Compact, PlannedExposureCoversShortRuns) {
   const test::LassoVector vector = test::load_lasso_vector("ar1_90");
   const test::EncodedRows data = test::encode_rows(vector.table);

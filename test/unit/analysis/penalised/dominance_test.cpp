@@ -1,5 +1,5 @@
-// The disclosure rules over joined rows, run on shares: attack data sets are refused, ordinary ones pass, and each
-// refusal is the work of one rule (without it the attack goes through).
+// Tests the disclosure rules over joined rows, on shares. Attack data sets are refused and ordinary ones pass. Each
+// refusal is due to one rule: without it the attack goes through.
 #include "disclosure/dominance.h"
 
 #include <gtest/gtest.h>
@@ -17,7 +17,8 @@ namespace {
 using test::DisclosureData;
 using test::EncodedRows;
 
-// "released", or what the refusal says. A large lambda: the rules do not depend on it, and iterations cost time.
+// Returns "released" or the message of the refusal. The lambda is large to save iterations; the rules do not depend on
+// it.
 std::string outcome_of(const EncodedRows& rows, const RowRules& rules = {}) {
   const auto outcome = test::attempt_rows(rows, {{1000.0}, true, 400, rules, 7});
   EXPECT_LE(
@@ -31,7 +32,7 @@ std::string outcome_of(const DisclosureData& data, const RowRules& rules = {}) {
   return outcome_of(test::encode_rows(data.table, data.binary), rules);
 }
 
-// max z^2 / sum z^2 in the clear.
+// Returns max z^2 / sum z^2 in the clear, z being the distance from the mean.
 double dominance(const std::vector<double>& column) {
   double mean = 0, sum = 0, largest = 0;
   for (double x : column) mean += x / static_cast<double>(column.size());
@@ -55,7 +56,7 @@ TEST(Disclosure, OrdinaryDataSetsPass) {
     EXPECT_EQ(outcome_of(test::encode_rows(test::load_lasso_vector(name).table)), "released") << name;
 }
 
-// Laboratory values with a logarithm of standard deviation 1.
+// Columns such as laboratory values, whose logarithm has standard deviation 1.
 TEST(Disclosure, LognormalColumnsPass) {
   for (std::uint64_t seed = 20; seed < 24; ++seed) {
     DisclosureData data{"lognormal", test::hospital_days(seed, 1000), {}, 0, false, false};
@@ -72,7 +73,7 @@ TEST(Disclosure, ARecordThatDominatesAnAttributeIsRefused) {
   EXPECT_EQ(outcome_of(data, {10, 1}), "released") << "max_dominance 1 switches the rule off";
 }
 
-// The rule in the clear and on shares agree wherever the groups leave no doubt.
+// The rule on shares agrees with the clear text wherever the approximation by groups cannot change the answer.
 TEST(Disclosure, TheThresholdIsTheAgreedOne) {
   for (const double share : {0.30, 0.42, 0.52, 0.70}) {
     DisclosureData data{"one far value", test::hospital_days(30, 400), {}, 0, true, false};
@@ -87,7 +88,7 @@ TEST(Disclosure, TheThresholdIsTheAgreedOne) {
   }
 }
 
-// What the owner adds to its table beside the joined rows must not hide a record: distances are from the joined mean.
+// Records that the owner adds but that do not join must not hide an outlier. Distances are from the joined mean.
 TEST(Disclosure, TheOwnersOtherRecordsHideNothing) {
   DisclosureData data = test::outlier_outcome();
   data.table.outcome[3] = 60;
@@ -109,7 +110,7 @@ TEST(Disclosure, WithoutItsRuleEachAttackGoesThrough) {
   EXPECT_EQ(outcome_of(test::pair_of_groups()), kRulesRefused);
 }
 
-// Every cause costs the same rounds and the same bytes up to the refusal.
+// Up to the refusal, every cause takes the same rounds and the same bytes.
 TEST(Disclosure, EveryCauseLooksTheSame) {
   const auto seen = [](const DisclosureData& data) {
     const EncodedRows rows = test::encode_rows(data.table, {0});
@@ -127,8 +128,8 @@ TEST(Disclosure, EveryCauseLooksTheSame) {
   EXPECT_EQ(seen(rare), seen(constant));
 }
 
-// The largest values the owners' encoding allows: every opening stays within its bound (the harness checks each), and
-// the range rule refuses.
+// With the largest values that the encoding allows, every opening stays within its bound (the harness checks each one),
+// and the range rule refuses.
 TEST(Disclosure, TheLargestValuesStayInRange) {
   constexpr i128 kLargest = (i128{1} << 30) + 1;
   for (const std::size_t n : {1000u, 1024u})
@@ -143,7 +144,7 @@ TEST(Disclosure, TheLargestValuesStayInRange) {
         rows.described.push_back({0, false});
       }
       for (const double theta : {0.1, 0.5, 0.999}) EXPECT_EQ(outcome_of(rows, {10, theta}), kRulesRefused);
-      // With rules over the design the solver iterates before the bit is there, on the same values.
+      // With rules over the design the solver iterates on the same values before the bit is open.
       RowRules rules;
       rules.max_leverage = 0.4;
       rules.max_vif = 200;
@@ -184,7 +185,7 @@ TEST(Disclosure, GroupsCoverEveryRowOnce) {
   EXPECT_EQ(dominance_groups(0.01, 100000), 1024u);
 }
 
-// The widest study a spec allows stays within the exposure that the engine grants.
+// The widest study that a spec allows stays within the exposure limit of the engine.
 TEST(Disclosure, TwoHundredAttributesAndTenMillionRecordsFitTheExposure) {
   for (const double theta : {0.1, 0.5, 1.0})
     EXPECT_LE(planned_exposure({201, 10000000, {1.0}, 1, true, 200, theta}), kMostExposure) << theta;

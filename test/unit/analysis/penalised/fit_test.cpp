@@ -1,4 +1,4 @@
-// The whole analysis on shares against the stored reference values (scikit-learn / glmnet, test/vectors/lasso).
+// Tests the whole analysis on shares against stored reference values (scikit-learn and glmnet, test/vectors/lasso).
 #include "analysis/penalised/fit.h"
 
 #include <gtest/gtest.h>
@@ -41,7 +41,7 @@ void compare(const LassoVector& vector, const VectorFit& fit, const Model& model
     }
 }
 
-// All fits of one penalty in the same rounds.
+// Runs all fits of one penalty in the same rounds.
 void compare_all(const LassoVector& vector, const EncodedRows& data, const std::vector<const VectorFit*>& fits) {
   std::vector<double> lambdas;
   for (const VectorFit* fit : fits) lambdas.push_back(fit->lambda);
@@ -77,7 +77,7 @@ TEST_P(Vectors, CoefficientsWithinOneMillionth) {
 INSTANTIATE_TEST_SUITE_P(Lasso, Vectors, ::testing::ValuesIn(test::lasso_vector_names()),
                          [](const auto& test) { return test.param; });
 
-// Random problems in awkward units and shapes against the clear-text solver.
+// Compares random problems, in extreme units and shapes, with the clear-text solver.
 void random_problems(std::uint64_t first, std::uint64_t last, double alpha) {
   for (std::uint64_t seed = first; seed <= last; ++seed) {
     TestRng rng(seed);
@@ -112,8 +112,8 @@ void random_problems(std::uint64_t first, std::uint64_t last, double alpha) {
                    std::to_string(d) + " standardize " + std::to_string(standardize) + " iterations " +
                    std::to_string(outcome.models[k].iterations));
       const test::PlainFit expected = plain.fit(lambdas[k], standardize, alpha);
-      // Compared in standard deviations: a column in tiny units alone would hide the others. Released values have 28
-      // fractional bits of the local units (at least half a standard deviation, at most 64 times as fine).
+      // Errors are compared in the unit of each column; in original units one column with a tiny unit would hide the
+      // others. Released values have 28 fractional bits in local units.
       double error = 0, largest = 0;
       for (std::size_t j = 0; j < d; ++j) {
         error = std::max(error, std::fabs(outcome.models[k].coefficients[j] - expected.coefficients[j]) * unit[j]);
@@ -141,7 +141,7 @@ TEST(Analysis, OnlyRecipientsReceiveTheModel) {
   EXPECT_TRUE(test::analyse_rows(data, {{1.0}, true, 400, {}, 0b011}, 1).models[0].received);
 }
 
-// Lists of lambdas of which some converge at once: still nothing is opened.
+// Some lambdas of the lists converge at once. Still nothing is opened.
 TEST(Analysis, TheIterationCapIsAnErrorAndOpensNothing) {
   const EncodedRows data = test::encode_rows(test::load_lasso_vector("ar1_99").table);
   const auto code = [&](const std::vector<double>& lambdas, double alpha) {
@@ -199,7 +199,7 @@ TEST(Analysis, IterationsHaveALimit) {
   EXPECT_EQ(test::message_of([] { check_iterations(1 << 16); }), "too many iterations");
 }
 
-// Rule F23: where no other coefficient is zero, a zero would say that the column is constant.
+// Rule F23: ridge has no other zero coefficients, so a zero would show that the column is constant.
 TEST(Analysis, WithoutAnL1PartAConstantColumnIsRefused) {
   test::PlainTable table = small_table(2, 200, 3);
   EXPECT_EQ(run(test::encode_rows(table), {0.01}, true, 400, 10, 0).models.size(), 1U);
@@ -217,7 +217,7 @@ TEST(Analysis, WithoutAnL1PartAConstantColumnIsRefused) {
   }
 }
 
-// Quadratic parts far beyond use: coefficients shrink in proportion, and their digits stay.
+// With huge quadratic parts the coefficients shrink in proportion and keep their relative precision.
 TEST(Analysis, HugeQuadraticPartsStayExact) {
   const test::PlainTable table = small_table(4, 300, 3);
   const test::PlainLasso plain(table);
@@ -236,7 +236,7 @@ TEST(Analysis, HugeQuadraticPartsStayExact) {
   }
 }
 
-// Rule F11: a rare level, and two 0/1 columns that differ in one record.
+// Rule F11: refuses a rare level, and two 0/1 columns that differ in one record.
 TEST(Analysis, RareLevelsAndNestedFlagsAreRefusedOrdinaryFlagsPass) {
   const std::size_t n = 400;
   test::PlainTable table = small_table(3, n, 4);

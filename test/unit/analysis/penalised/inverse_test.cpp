@@ -1,4 +1,4 @@
-// Near inverses on shares against the matrix that they belong to, at the ends of what their public bounds allow.
+// Tests approximate inverses on shares against their matrices, at the limits of the public bounds.
 #include "algebra/inverse.h"
 
 #include <gtest/gtest.h>
@@ -9,15 +9,16 @@
 namespace pgmpc {
 namespace {
 
-// Correlations of d columns, all pairs the same, plus a diagonal of kLeastMetric on every third and kMostMetric on the
-// others: eigenvalues from (1 - correlation) + kLeastMetric up to almost d + kMostMetric.
+// Returns a matrix of d columns with the same correlation for all pairs, plus a diagonal: kLeastMetric on every third
+// column and kMostMetric on the others. Its eigenvalues lie between (1 - correlation) + kLeastMetric and d +
+// kMostMetric.
 std::vector<double> alike(std::size_t d, double correlation) {
   std::vector<double> a(d * d, correlation);
   for (std::size_t i = 0; i < d; ++i) a[i * d + i] = 1 + (i % 3 == 0 ? kLeastMetric : kMostMetric);
   return a;
 }
 
-// The largest entry of (I - A X) v over a few vectors v of ones and minus ones, each over the length of v.
+// Returns the largest |(I - A X) v| / |v| over 20 random vectors v of ones and minus ones.
 double largest_residual(const std::vector<double>& a, const std::vector<double>& x, std::size_t d) {
   TestRng rng(5);
   double most = 0;
@@ -74,7 +75,7 @@ TEST(ApproximateInverse, OfEqualColumns) {
   expect_near(60, 1, 34);
 }
 
-// Rounding counts most here: the widest bounds, the fewest fractional bits.
+// Rounding errors are largest here: the widest bounds and the fewest fractional bits.
 TEST(ApproximateInverse, OfTwoHundredColumns) { expect_near(200, 1, 34); }
 
 TEST(ApproximateInverse, DoublingsStayBelowTheirBounds) {

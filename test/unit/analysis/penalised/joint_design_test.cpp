@@ -1,5 +1,5 @@
-// The rules over the joint design: T, the mean leverage and VIF on shares against the clear text; designs that single
-// out records are refused, ordinary ones pass, and without its rule each attack goes through.
+// Tests the rules over the joint design. T, the mean leverage and VIF on shares agree with the clear text. Designs that
+// single out records are refused and ordinary ones pass. Without its rule each attack goes through.
 #include "disclosure/joint_design.h"
 
 #include <gtest/gtest.h>
@@ -39,7 +39,7 @@ Table inverse_of(Table a) {
   return out;
 }
 
-// In the clear, columns without variation left out.
+// The figures of a design in the clear, without the columns that do not vary.
 struct ClearDesign {
   double largest_trace = 0, mean_leverage = 0, estimate = 0, vif = 0;
   std::size_t stretches = 0, columns = 0;
@@ -126,7 +126,7 @@ struct Design {
   PlainTable table;
 };
 
-// reference attacks: what one person's column, a pair of groups, few persons or a tiny shift do.
+// Attacks by a column about one person, a pair of groups, columns about few persons, or a tiny shift.
 std::vector<Design> attack_designs() {
   std::vector<Design> out;
   const std::size_t n = 1000;
@@ -175,7 +175,7 @@ TEST(Design, OrdinaryDesignsPass) {
        std::vector<std::pair<std::size_t, std::size_t>>{{1000, 30}, {300, 29}, {100, 9}, {350, 30}, {120, 1}})
     EXPECT_EQ(outcome_of(test::encode_rows(normal_table(n, n, d)), rules), "released") << n;
   for (const std::string& name : test::lasso_vector_names()) {
-    // Equal columns; neighbours so alike that VIF exceeds 200; more columns than a tenth of the rows.
+    // These have equal columns, a VIF above 200, or more columns than a tenth of the rows.
     if (name == "duplicate" || name == "ar1_99" || name == "wide") continue;
     const test::LassoVector vector = test::load_lasso_vector(name);
     EXPECT_EQ(outcome_of(test::encode_rows(vector.table), rules), "released") << name;
@@ -190,7 +190,7 @@ TEST(Design, OrdinaryDesignsPass) {
   EXPECT_EQ(outcome_of(test::encode_rows(flags, binary), rules), "released");
 }
 
-// A column that is constant over the joined rows neither hides nor breaks anything.
+// A column that is constant over the joined rows violates no rule.
 TEST(Design, ConstantColumnsPass) {
   PlainTable table = normal_table(9, 400, 4);
   for (double& x : table.columns[2]) x = 3;
@@ -205,14 +205,15 @@ TEST(Design, WithoutItsRuleEachAttackGoesThrough) {
   };
   EXPECT_EQ(attempt(1, Mutant::no_leverage_rule), kRulesRefused) << "one record is also a high mean leverage";
   {
-    // Ten persons apart from one column by a thousandth: their leverage is lost in the precision of the inverse.
+    // Ten columns differ from the first by a thousandth at one person each. The inverse is too coarse for that
+    // leverage.
     const WithMutant without(Mutant::no_vif_rule);
     EXPECT_EQ(outcome_of(test::encode_rows(designs[4].table), only_design(0.4, 2)), "released");
   }
   EXPECT_EQ(attempt(7, Mutant::no_mean_leverage_rule), "released");
 }
 
-// The thresholds are met where the clear text says so: each rule alone, its limit a little above and below.
+// Each rule alone passes with its limit a little above the clear-text value, and refuses with it a little below.
 void expect_thresholds(const PlainTable& table) {
   const EncodedRows rows = test::encode_rows(table);
   const ClearDesign clear = clear_design(table);
@@ -243,7 +244,7 @@ TEST(Design, TheThresholdsAreThoseOfTheClearText) {
   }
 }
 
-// What the comparisons see, revealed: traces and mean leverage agree with the clear text.
+// A design is refused exactly where the clear-text estimate of its mean leverage is above the limit.
 TEST(Design, TheMeanLeverageIsThatOfTheClearText) {
   for (const std::size_t persons : {60u, 90u, 120u, 160u, 220u, 300u}) {
     PlainTable table = normal_table(persons, 1000, 10);
@@ -265,7 +266,7 @@ TEST(Design, TheMeanLeverageIsThatOfTheClearText) {
   }
 }
 
-// Rule F25: which rule it was shows nowhere.
+// Rule F25: rounds and bytes do not show which rule refused.
 TEST(Design, EveryCauseLooksTheSame) {
   std::vector<Design> designs = attack_designs();
   RowRules rules;
@@ -286,8 +287,7 @@ TEST(Design, EveryCauseLooksTheSame) {
   for (const std::size_t which : {0u, 1u, 3u, 6u}) EXPECT_EQ(seen(designs[which].table, 11), expected) << which;
 }
 
-// Nothing is opened before the bit: a study that is refused has opened nothing else, however early its solver
-// converges.
+// A refused study has opened nothing but the bit of the rules, however early its solver converges.
 TEST(Design, NothingIsOpenedBeforeTheBit) {
   RowRules rules;
   rules.max_leverage = 0.4;
@@ -302,7 +302,8 @@ TEST(Design, NothingIsOpenedBeforeTheBit) {
   }
 }
 
-// Ten million records fit without the rules (dominance_test.cpp); with them a study of that size has fewer attributes.
+// Without the design rules, 200 attributes and ten million records fit (dominance_test.cpp). With them, such a study
+// has fewer attributes.
 TEST(Design, LargeStudiesFitTheExposure) {
   for (const auto& [attributes, rows] :
        std::vector<std::pair<std::size_t, std::size_t>>{{200, 1000000}, {100, 10000000}}) {

@@ -1,5 +1,5 @@
-// The statistical release: every number is the exact one rounded to its grid, and a function of the rounded model only;
-// memberships that an exact path of models gives away stay hidden.
+// Tests the statistical release. Every number is the exact one rounded to its grid, and a function of the rounded model
+// only. Memberships that an exact path of models gives away stay hidden.
 #include "disclosure/precision.h"
 
 #include <gtest/gtest.h>
@@ -28,7 +28,8 @@ double deviation(const std::vector<double>& column) {
   return std::sqrt(squares);
 }
 
-// exact rounded to a grid, which the model names; near a tie and near a change of the grid both neighbours are right.
+// Expects `exact` rounded to the grid that the model names. Near a tie or a change of the grid both neighbours are
+// right.
 void expect_rounded(double released, double named, double exact, double wanted, const std::string& what) {
   bool found = false;
   for (const double grid : {power_of_two_below(wanted * (1 - 1e-5)), power_of_two_below(wanted * (1 + 1e-5))}) {
@@ -55,7 +56,7 @@ void expect_statistical(const PlainTable& table, const EncodedRows& rows, double
       if (exact.coefficients[j] == 0) {
         EXPECT_EQ(model.coefficients[j], 0);
       }
-      if (deviation(table.columns[j]) < 1e-9) continue;  // the grid of a column with deviation 1 (precision.h)
+      if (deviation(table.columns[j]) < 1e-9) continue;  // a constant column has the grid of deviation 1 (precision.h)
       expect_rounded(model.coefficients[j], model.coefficient_grids[j], exact.coefficients[j],
                      spread / deviation(table.columns[j]) / part, "coefficient " + std::to_string(j));
     }
@@ -66,7 +67,7 @@ void expect_statistical(const PlainTable& table, const EncodedRows& rows, double
 
 TEST(Precision, EveryNumberIsTheExactOneOnItsGrid) {
   for (const std::string& name : test::lasso_vector_names()) {
-    if (name.rfind("ar1_99", 0) == 0 || name == "duplicate") continue;  // many iterations; no single solution
+    if (name.rfind("ar1_99", 0) == 0 || name == "duplicate") continue;  // too many iterations; more than one solution
     SCOPED_TRACE(name);
     const test::LassoVector vector = test::load_lasso_vector(name);
     if (vector.table.columns.size() > 40) continue;
@@ -105,7 +106,7 @@ PlainTable noisy_table(std::uint64_t seed, std::size_t n, std::size_t d, double 
   return table;
 }
 
-// Rows that differ only below the grid give the same bits, although their exact models differ.
+// Rows whose exact models differ by less than the grid give the same released bits.
 TEST(Precision, WhatIsOpenedFollowsFromTheRoundedModel) {
   const PlainTable table = noisy_table(3, 300, 4, 0.5);
   PlainTable other = table;
@@ -125,7 +126,7 @@ TEST(Precision, WhatIsOpenedFollowsFromTheRoundedModel) {
   EXPECT_FALSE(same(Precision::statistical));
 }
 
-// The exponents would tell a constant column from one whose coefficient is zero.
+// Otherwise the exponents would tell a constant column from one whose coefficient is zero.
 TEST(Precision, AConstantColumnHasAnOrdinaryGrid) {
   PlainTable table = noisy_table(4, 300, 3, 0.5);
   for (double& x : table.columns[1]) x = 17;
@@ -144,7 +145,7 @@ TEST(Precision, AConstantColumnHasAnOrdinaryGrid) {
   for (const i128 count : counts) EXPECT_LE(std::abs(static_cast<int>(count - counts[0])), 3);
 }
 
-// Solves (A'A + ridge I) w = A'r by elimination.
+// Solves (A'A + ridge I) w = A'r by Gaussian elimination.
 std::vector<double> least_squares(const std::vector<std::vector<double>>& rows, const std::vector<double>& right,
                                   double ridge) {
   const std::size_t n = rows[0].size();
@@ -169,10 +170,11 @@ std::vector<double> least_squares(const std::vector<std::vector<double>>& rows, 
   return w;
 }
 
-// A controller that owns every column and the outcome learns from a path of models which of its records joined: for
-// every lambda and every column in the model, sum over its records of w x_j (y - b0 - x b) is m lambda sign(b_j), where
-// w = 1 if the record joined. Returns how many of the records it gets right. There are more equations than records
-// here, which the disclosure rules would refuse: rounding alone still hides some of them.
+// Returns how many of 100 records the following attack classifies correctly. A controller that owns every column and
+// the outcome computes from a path of models which of its records joined. For every lambda and every column of the
+// model, the sum over its records of w x_j (y - b0 - x b) is m lambda sign(b_j), where w = 1 if the record joined.
+// There are more equations than records here, which the disclosure rules would refuse. Rounding alone still hides some
+// records.
 std::size_t memberships_found(Precision precision) {
   constexpr std::size_t kOwn = 100, kJoined = 50, kColumns = 14;
   const PlainTable own = noisy_table(11, kOwn, kColumns, 0.6);

@@ -1,4 +1,4 @@
-// Rounds of the lasso on the data of bench/bench_lasso: exact counts, so a change that costs rounds fails here.
+// Limits the rounds of the lasso on the data of bench/bench_lasso, so that a change that costs rounds fails here.
 #include <gtest/gtest.h>
 
 #include "../../../../bench/lasso_counts.h"
@@ -18,12 +18,12 @@ TEST(Rounds, ThirtyUncorrelatedAttributes) {
   EXPECT_LE(bench::count_lasso(bench::make_lasso_requests()).transcript.rounds, 58);
 }
 
-// Statistical precision and all rules: three rounds more for the grids, none for the rules.
+// Statistical precision and all rules take three rounds more, all of them for the grids.
 TEST(Rounds, ThirtyAttributesAtTheDefaultsOfASpec) {
   const bench::LassoCounts counts = bench::count_lasso(bench::make_default_requests());
   EXPECT_LE(counts.transcript.rounds, 61);
   EXPECT_LE(counts.bytes, 6000000);
-  // What explain_study says.
+  // The estimates of explain_study are within 20 %.
   PlannedAnalysis plan{31, 5000, {1.0}, 1, true, 200, 0.5};
   plan.precision = Precision::statistical;
   plan.max_leverage = 0.4;

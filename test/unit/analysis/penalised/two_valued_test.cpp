@@ -1,4 +1,4 @@
-// Two-valued columns of any coding: the model is that of the clear text, and the level rule is that of boolean columns.
+// Tests two-valued columns of any coding: models are those of the clear text, and the level rule is that of booleans.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -12,7 +12,7 @@ struct Coding {
   double low, high;
 };
 
-// The same design with its flags coded differently; the outcome is two-valued if asked for.
+// Returns one design with its flags in the given codings, and with a two-valued outcome if asked for.
 test::PlainTable table_of(const std::vector<Coding>& codings, bool two_valued_outcome) {
   TestRng rng(8);
   const auto uniform = [&] { return (static_cast<double>(rng.below(2000001)) - 1e6) / 1e6; };

@@ -1,5 +1,5 @@
-// Violations of the rules over rows: 0/1 bits whose sum is the number of violations in the clear, for random columns
-// and every setting of the rules, also those that switch a rule off.
+// Tests the violations of the rules over rows. They are 0/1 bits whose sum is the number of violations in the clear,
+// for random columns and every setting of the rules, also with a rule switched off.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -27,7 +27,7 @@ std::vector<i128> violations_on_shares(const EncodedRows& rows, const RowRules& 
   }));
 }
 
-// Levels and pairs of levels that have some rows but too few.
+// Counts levels, and differences of two columns, that have some rows but fewer than `least`.
 int level_violations(const EncodedRows& rows, std::int64_t least) {
   const auto n = static_cast<std::int64_t>(rows.columns[0].size());
   int found = 0;
@@ -47,7 +47,8 @@ int level_violations(const EncodedRows& rows, std::int64_t least) {
   return found;
 }
 
-// Columns for which the rule leaves no doubt: one far value of a share of 0.8 or none.
+// Counts columns in which one record holds more than `most` of the variation. The random tables have no value near the
+// limit.
 int dominance_violations(const EncodedRows& rows, double most) {
   int found = 0;
   for (std::size_t j = 0; j < rows.columns.size(); ++j) {
@@ -106,7 +107,7 @@ void expect_counts(std::uint64_t first, std::uint64_t last) {
 
 TEST(Violations, AreCounted) { expect_counts(1, 12); }
 
-// The released version summed 1{count >= 1} - 1{count >= 0}: minus one for each level without a row.
+// The mutant sums 1{count >= 1} - 1{count >= 0}, as an earlier release did: minus one for each level without a row.
 TEST(Violations, ARuleThatIsOffHidesNoOtherOne) {
   test::PlainTable table;
   table.columns.resize(3);
