@@ -1,6 +1,6 @@
 -- What: binding a source to a study: mpc.check_source and mpc.approve_study.
 -- Terms: source = the table or view of one controller; identifier = the columns whose values find the same person at
---        the other controller; columns of a controller = its attributes, then the outcome if it holds it.
+--        the other controller; columns of a controller = its attributes, then its outcomes.
 -- Invariants: a source is bound as an oid, together with the role that approved, and is read with that role's rights
 --             only.
 
@@ -10,7 +10,7 @@ CREATE FUNCTION mpc_internal.columns_of(spec jsonb, party text) RETURNS text[]
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT ARRAY(SELECT jsonb_array_elements_text(c -> 'attributes'))
-         || CASE WHEN c ->> 'outcome' IS NULL THEN '{}'::text[] ELSE ARRAY[c ->> 'outcome'] END
+         || ARRAY(SELECT o #>> '{}' FROM jsonb_path_query(c, 'lax $.outcome[*]') AS o WHERE o <> 'null')
     FROM (SELECT spec -> 'controllers' -> party AS c) AS own WHERE c IS NOT NULL
 $$;
 COMMENT ON FUNCTION mpc_internal.columns_of(jsonb, text) IS 'columns that a controller brings; NULL for the third party';

@@ -193,7 +193,8 @@ BEGIN
        SET run_state = 'released', attempt = awaited.attempt, n_matched = awaited.matched, finished_at = clock_timestamp(),
            sqlstate = NULL, last_error = NULL, error_detail = NULL, error_hint = NULL
      WHERE s.study = held.study AND s.version = held.version;
-    PERFORM mpc_internal.settle_release(held.study, held.version, awaited.attempt, CASE WHEN own THEN answer -> 'result' ELSE own_result END, party);
+    PERFORM mpc_internal.settle_release(held.study, held.version, awaited.attempt, CASE WHEN own THEN
+      jsonb_build_object('matched', awaited.matched, 'relations', answer -> 'result' -> 'relations') ELSE own_result END, party);
     RETURN 'released';
   ELSIF answer ->> 'state' = 'ended' THEN
     UPDATE mpc_internal.awaited_results AS a SET without = a.without || party

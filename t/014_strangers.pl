@@ -77,9 +77,9 @@ for my $node ($hospital, $insurer) {
 		is($answer, qq(42501 $party: "'amphia' is no party of study 'east'"), "$party refuses $type version $message->{version}");
 	}
 	for my $type ('start', 'join') {
-		my $answer = says($lab, $node, %about, type => $type, protocol => 2, attempt => 'b' x 32, manual => JSON::PP::false, life => 'c' x 32);
+		my $answer = says($lab, $node, %about, type => $type, protocol => 3, attempt => 'b' x 32, manual => JSON::PP::false, life => 'c' x 32);
 		is($answer, qq(55000 $party: "party $party is not ready for study 'east'" $party: "has not received the proposal"), "$party refuses $type");
-		is(says($lab, $node, type => $type, protocol => 2, study => 'nowhere', digest => $digest{east}, attempt => 'b' x 32, manual => JSON::PP::false, life => 'c' x 32),
+		is(says($lab, $node, type => $type, protocol => 3, study => 'nowhere', digest => $digest{east}, attempt => 'b' x 32, manual => JSON::PP::false, life => 'c' x 32),
 			$answer =~ s/east/nowhere/r, '… as it does for a study that does not exist');
 	}
 	like(says($lab, $node, type => 'cancel', study => 'east', attempt => $attempt, reason => 'cancelled'),

@@ -133,7 +133,7 @@ like(told($hospital, '{"type":"start","study":"bothered"}'), qr/member attempt i
 	'a start without an attempt');
 like(told($hospital, '{"type":"start","study":"bothered","attempt":"ab","life":"x"}'), qr/attempt id is not 32 hexadecimal digits/,
 	'a start of an attempt that cannot be one');
-my %join = (type => 'join', protocol => 2, study => 'bothered', attempt => '0' x 32, life => 'x',
+my %join = (type => 'join', protocol => 3, study => 'bothered', attempt => '0' x 32, life => 'x',
 	digest => $mpc->ask($hospital, "SELECT digest FROM mpc.studies WHERE study = 'bothered'"),
 	data => $hospital->safe_psql('postgres', "SELECT mpc_internal.committed_data('bothered', 1)"));
 like(told($third, encode_json({%join, data => 'zilveren_kruis ' . 'a' x 64})), qr/another commitment to the data.*not ready/,

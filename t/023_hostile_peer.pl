@@ -117,16 +117,16 @@ for (
 	unlike($text, $terminal, '… without control characters');
 	unlike($text, qr/alter_peer/, '… its hint is not shown as ours');
 }
-for ('{"ok": {"protocol": 2, "ready": "yes"}}', '{"ok": {"protocol": 2, "ready": true, "reason": 5, "attempt": 7}}', '{"ok": []}', '{"ok": true}', '{"error": "no"}', '{}',
-	'{"ok": {"protocol": 2, "ready": false, "reason": 5}}') {
+for ('{"ok": {"protocol": 3, "ready": "yes"}}', '{"ok": {"protocol": 3, "ready": true, "reason": 5, "attempt": 7}}', '{"ok": []}', '{"ok": true}', '{"error": "no"}', '{}',
+	'{"ok": {"protocol": 3, "ready": false, "reason": 5}}') {
 	my ($text, $state) = when($_);
 	is($state, 'MP004', "answer $_");
 	like($text, qr/party zorgttp sent an answer that the protocol does not allow/, '… names the peer');
 	unlike($text, qr/json\.exception|type_error/, '… and no library');
 }
-my ($text, $state) = when('{"ok": {"protocol": 2, "ready": false, "reason": "\u001b[2Jbecause"}}');
+my ($text, $state) = when('{"ok": {"protocol": 3, "ready": false, "reason": "\u001b[2Jbecause"}}');
 like($text, qr/^DETAIL:  zorgttp: "\[2Jbecause"$/m, 'a reason is quoted, too');
-for ('{"ok": {"protocol": 2, "ready": true, "attempt": "../../x", "life": "a"}}', '{"ok": {"protocol": 2, "ready": true, "attempt": "' . 'ab' x 16 . '", "life": 3}}') {
+for ('{"ok": {"protocol": 3, "ready": true, "attempt": "../../x", "life": "a"}}', '{"ok": {"protocol": 3, "ready": true, "attempt": "' . 'ab' x 16 . '", "life": 3}}') {
 	($text, $state) = when($_);
 	is($state, 'MP004', 'an attempt or an incarnation of the wrong form');
 }

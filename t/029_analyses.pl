@@ -69,5 +69,22 @@ like($mpc->ask($hospital, "SELECT string_agg(name || ': ' || learns, '; ') FROM 
 	qr/penalty of other: elastic_net.*penalty of shrunk: ridge.*penalty of sparse: lasso/, 'explain_study names them');
 is($mpc->ask($hospital, "SELECT count(*) FROM mpc.explain_study('many') WHERE name = 'lasso' AND learns LIKE '%sparse: coefficients%'"), '3', 'and who learns what of each');
 
+# Two outcomes of one controller; the party that has to sign reads which analysis is about what.
+run('both', {erasmus_mc => {attributes => ['x1', 'x2']}, zilveren_kruis => {attributes => [], outcome => ['y', 'x3']}},
+	analyses => {first => {kind => 'lasso', lambda => 0.01, outcome => 'y'}, second => {kind => 'ridge', lambda => 0.1, outcome => 'x3', attributes => ['x2']}});
+is($mpc->ask($_, "SELECT count(*) FROM mpc.results('both')"), '4', 'released at ' . $mpc->party($_)) for $mpc->nodes;
+is($mpc->ask($insurer, "SELECT string_agg(attribute, ' ' ORDER BY place) FROM (SELECT attribute, row_number() OVER () AS place FROM mpc.coefficients('both', 'second')) AS c"),
+	'x2 (intercept)', 'its own attributes');
+is($mpc->ask($insurer, "SELECT string_agg(column_name, ' ') FROM mpc.check_source('both', 'small_b', 'id') WHERE column_name IN ('y', 'x3')"), 'y x3', 'check_source looks at both outcomes');
+my $text = $mpc->ask($third, "SELECT text FROM mpc.explain_text('both') WHERE party = 'zorgttp'");
+like($text, qr/first: lasso: .*outcome zilveren_kruis\.y, attributes erasmus_mc\.x1, erasmus_mc\.x2/, 'explain_text: what is computed');
+like($text, qr/second: ridge: .*outcome zilveren_kruis\.x3, attributes erasmus_mc\.x2/, '… of each');
+like($text, qr/second: all parties learn how many iterations/, '… and what becomes known of each');
+
+# The one that does not converge is named.
+$mpc->prepare_study('slow', $mpc->small_spec(controllers => $two_outcomes, analyses => {good => {kind => 'lasso', lambda => 0.05, outcome => 'y'},
+	bad => {kind => 'lasso', lambda => 0.0001, outcome => 'y', max_iterations => 1}, other => {kind => 'ridge', lambda => 0.5, outcome => 'x2'}}), 'small_a', 'small_b');
+$mpc->refuses($hospital, "SELECT * FROM mpc.run_study('slow')", 'MP006', qr/DETAIL:.*analysis bad, lambda number 1/s, 'an analysis without convergence');
+
 $mpc->stop;
 done_testing();

@@ -26,7 +26,7 @@ struct Relation;  // relation.h
 using Relations = std::vector<Relation>;
 
 // The settings outside "analyses" that an entry of it depends on.
-struct SpecAround {
+struct SpecContext {
   Precision precision = Precision::statistical;
   std::optional<double> min_lambda;
 };
@@ -48,7 +48,7 @@ struct Statement {
 };
 
 // What an analysis does, in words, for explain_study. Empty where there is nothing to say.
-struct AnalysisWords {
+struct AnalysisDescription {
   Statement method;
   std::string sends;                    // by every party, in step 8
   std::string received;                 // what the recipients learn, in short
@@ -76,7 +76,7 @@ class Analysis {
 
   // Returns the cost of this analysis alone. Its rounds come after those of shared_cost().
   virtual Cost cost(const PlannedStudy& study, std::size_t attributes) const = 0;
-  virtual AnalysisWords words() const = 0;
+  virtual AnalysisDescription words() const = 0;
   // Returns what is opened, in the words of the ledger.
   virtual std::vector<std::string> opened() const = 0;
   // Returns a warning for an outcome that holds only 0 and 1, or an empty string.

@@ -14,7 +14,7 @@ using nlohmann::json;
 
 struct Kind {
   std::string_view name;
-  std::shared_ptr<const Analysis> (*read)(const json& value, const std::string& pointer, const SpecAround& around);
+  std::shared_ptr<const Analysis> (*read)(const json& value, const std::string& pointer, const SpecContext& around);
 };
 
 constexpr Kind kKinds[] = {{"lasso", read_penalised}, {"ridge", read_penalised}, {"elastic_net", read_penalised}};
@@ -28,7 +28,8 @@ std::string known_kinds() {
 
 }  // namespace
 
-std::shared_ptr<const Analysis> read_analysis(const json& value, const std::string& pointer, const SpecAround& around) {
+std::shared_ptr<const Analysis> read_analysis(const json& value, const std::string& pointer,
+                                              const SpecContext& around) {
   const SpecReader reader(value, pointer);
   std::string name(kKinds[0].name);
   if (reader.has("kind")) name = spec_string(reader.required("kind"), reader.at("kind"));

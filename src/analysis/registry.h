@@ -11,6 +11,6 @@ namespace pgmpc {
 // pointer: its JSON pointer, for errors. Throws Error(invalid_parameter), or Error(not_supported) for a kind that is
 // reserved for a later version.
 std::shared_ptr<const Analysis> read_analysis(const nlohmann::json& value, const std::string& pointer,
-                                              const SpecAround& around);
+                                              const SpecContext& around);
 
 }  // namespace pgmpc

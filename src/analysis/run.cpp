@@ -37,6 +37,16 @@ void open_validity_bit(const Fixed& fixed, const std::vector<std::unique_ptr<Com
                 "leave out columns that are constant or almost so or hold extreme values, then propose a new version");
 }
 
+// An error of one of several analyses says which.
+std::unique_ptr<Computed> compute_named(const AnalysisTask& task, const AnalysisRun& run, std::size_t count) {
+  try {
+    return task.analysis->compute(run);
+  } catch (const Error& error) {
+    if (count == 1 || error.code() != ErrorCode::not_converged) throw;
+    throw Error(error.code(), error.message(), "analysis " + task.name + ", " + error.detail(), error.hint());
+  }
+}
+
 }  // namespace
 
 std::vector<AnalysisResult> run_analyses(Session& session, AnalysesRequest request, const CancelToken& cancel,
@@ -69,7 +79,7 @@ std::vector<AnalysisResult> run_analyses(Session& session, AnalysesRequest reque
     scopes.push_back({session, fixed.bits, static_cast<std::uint16_t>(k + 1)});
     runs.push_back({scopes[k], tasks, *shared, request.tasks[k].columns, request.precision, request.recipients, cancel,
                     k == 0 ? progress : AnalysisProgress()});
-    running.push_back(tasks.spawn([&, k] { computed[k] = request.tasks[k].analysis->compute(runs[k]); }));
+    running.push_back(tasks.spawn([&, k] { computed[k] = compute_named(request.tasks[k], runs[k], count); }));
   }
   for (const auto& task : running) tasks.join(task);
   tasks.join(shared->rules());

@@ -116,7 +116,7 @@ struct SharedFigures::State {
   TaskGroup::Handle averaging{}, standardising{}, rules{};
   TaskGroup::Handle approximation_known = tasks.promise();
 
-  void have_approximate_roots(const FpVector& covariance, const FpVector& root) {
+  void on_approximate_roots(const FpVector& covariance, const FpVector& root) {
     const bool design = checks_design(row_rules);
     if (!needs_approximation && !design) return;
     const auto values = std::make_shared<std::array<FpVector, 2>>(std::array{covariance.clone(), root.clone()});
@@ -145,7 +145,7 @@ SharedFigures::SharedFigures(const Fixed& fixed, TaskGroup& tasks, JoinedRecords
   if (!checks_design(s.row_rules)) s.rules = s.precheck->finish();
   s.standardising = tasks.spawn([&s, &moments] {
     s.standard = standardise(s.fixed, moments, s.two_valued, [&s](const FpVector& covariance, const FpVector& root) {
-      s.have_approximate_roots(covariance, root);
+      s.on_approximate_roots(covariance, root);
     });
   });
 }

@@ -32,8 +32,7 @@ EncodedColumn encode(const std::string& name, std::span<const double> values, co
     if (scale.binary)
       out.values.push_back(x == scale.low ? 0 : kOne);
     else
-      out.values.push_back(
-          column.constant() ? 0 : std::llround(std::ldexp(x - centre, kDataBits - scale.exponent)));
+      out.values.push_back(column.constant() ? 0 : std::llround(std::ldexp(x - centre, kDataBits - scale.exponent)));
   }
   return out;
 }

@@ -13,14 +13,13 @@
 #include <span>
 
 #include "base/cancel.h"
-#include "base/rng.h"
 #include "base/limits.h"
+#include "base/rng.h"
 #include "base/secret.h"
 #include "base/thread_pool.h"
 #include "crypto/keyed_hash.h"
 
 namespace pgmpc {
-
 
 class JointKey {
  public:

@@ -24,7 +24,7 @@ struct Certificate {
   std::string subject;  // RFC 2253
   std::time_t not_before = 0, not_after = 0;
   bool for_client = false, for_server = false;  // what its (extended) key usage allows
-  std::string weakness;  // short RSA key, SHA-1 or MD5 signature, no subjectAltName; often empty
+  std::string weakness;                         // short RSA key, SHA-1 or MD5 signature, no subjectAltName; often empty
 };
 
 // Parses the first certificate of a PEM text of at most 1 MB. Error(invalid_text).

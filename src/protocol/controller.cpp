@@ -28,7 +28,7 @@ class Controller : public Run {
   }
 
   StudyResult run() {
-    return naming_the_sender([&] { return run_steps(); });
+    return with_sender_in_errors([&] { return run_steps(); });
   }
 
  private:
@@ -80,11 +80,11 @@ class Controller : public Run {
       columns_.clear();  // wiped: a rehearsal only checks the values
       destroyed(row);
     }
-    first_word_ = context_.began + next_power(PaceClock::now() - context_.began, kSmallestStart);
+    first_message_at_ = context_.began + next_power(PaceClock::now() - context_.began, kSmallestStart);
   }
 
   void agree_key(StepRow& row) {
-    context_.transport.await(0, 2, first_word_);
+    context_.transport.await(0, 2, first_message_at_);
     shake_hands();
     SecretArray<32> own, other;
     context_.rng.fill(own.span());
@@ -288,7 +288,7 @@ class Controller : public Run {
 
   Source source_;
   int other_;
-  PaceClock::time_point first_word_{};  // earliest time of the first message to the peers
+  PaceClock::time_point first_message_at_{};  // earliest time of the first message to the peers
   std::vector<EncodedColumn> columns_;
   Pseudonyms pseudonyms_;
   std::optional<BackgroundKey> own_key_;  // until step 3
@@ -301,7 +301,7 @@ class Controller : public Run {
 }  // namespace
 
 StudyResult run_controller(const StudyContext& context, Source source) {
-  return leaving_properly(context, [&] { return Controller(context, std::move(source)).run(); });
+  return run_and_end_channel(context, [&] { return Controller(context, std::move(source)).run(); });
 }
 
 }  // namespace pgmpc

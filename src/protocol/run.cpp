@@ -40,7 +40,7 @@ double process_cpu_seconds() {
 }
 }  // namespace
 
-StudyResult leaving_properly(const StudyContext& context, const std::function<StudyResult()>& run) {
+StudyResult run_and_end_channel(const StudyContext& context, const std::function<StudyResult()>& run) {
   try {
     return run();
   } catch (const Error& error) {
@@ -60,7 +60,7 @@ StudyResult leaving_properly(const StudyContext& context, const std::function<St
   }
 }
 
-StudyResult Run::naming_the_sender(const std::function<StudyResult()>& steps) const {
+StudyResult Run::with_sender_in_errors(const std::function<StudyResult()>& steps) const {
   try {
     return steps();
   } catch (const Error& error) {

@@ -56,7 +56,7 @@ class Run {
   }
   StudyResult take_result() { return std::move(result_); }
   // Runs a party's steps. An error about a message of a peer gets the name of that peer.
-  StudyResult naming_the_sender(const std::function<StudyResult()>& steps) const;
+  StudyResult with_sender_in_errors(const std::function<StudyResult()>& steps) const;
 
   const StudyContext& context_;
   const Spec& spec_;
@@ -76,6 +76,6 @@ class Run {
 // Runs a party's part and ends the channel in the right way when it throws. A failure aborts the channel, so that the
 // peers notice. Outcomes that all three parties reach by themselves (refused, not_converged) do not: they flush the
 // channel, because slower parties still need the messages to reach the same outcome.
-StudyResult leaving_properly(const StudyContext& context, const std::function<StudyResult()>& run);
+StudyResult run_and_end_channel(const StudyContext& context, const std::function<StudyResult()>& run);
 
 }  // namespace pgmpc

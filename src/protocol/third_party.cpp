@@ -24,7 +24,7 @@ class ThirdParty : public Run {
   explicit ThirdParty(const StudyContext& context) : Run(context) {}
 
   StudyResult run() {
-    return naming_the_sender([&] { return run_steps(); });
+    return with_sender_in_errors([&] { return run_steps(); });
   }
 
  private:
@@ -254,7 +254,7 @@ class ThirdParty : public Run {
 }  // namespace
 
 StudyResult run_third_party(const StudyContext& context) {
-  return leaving_properly(context, [&] { return ThirdParty(context).run(); });
+  return run_and_end_channel(context, [&] { return ThirdParty(context).run(); });
 }
 
 const std::vector<std::pair<int, std::string>>& steps_of(bool third_party) {

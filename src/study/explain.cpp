@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "json/canonical_json.h"
+#include "study/columns.h"
 #include "study/disclosure.h"
 #include "study/explain_estimate.h"
 #include "study/step_facts.h"
@@ -45,10 +46,20 @@ void add(Rows& rows, const Spec& spec, Action action, const StepEstimate& estima
   const bool third = action.party == 2;
   std::vector<std::string> destroyed = destroyed_in(spec, action.name, third);
   std::string learns = in_words(action.learned);
-  rows.push_back({action.step, std::move(action.name), spec.party_name(action.party),
-                  action.peer < 0 ? std::string() : spec.party_name(action.peer), std::move(action.sends),
-                  std::move(learns), std::move(action.learned), estimate.records, estimate.bytes, estimate.rounds,
-                  estimate.seconds, data_status(action.step, third), std::move(destroyed)});
+  rows.push_back({action.step,
+                  std::move(action.name),
+                  spec.party_name(action.party),
+                  action.peer < 0 ? std::string() : spec.party_name(action.peer),
+                  std::move(action.sends),
+                  std::move(learns),
+                  std::move(action.learned),
+                  estimate.records,
+                  estimate.bytes,
+                  estimate.rounds,
+                  estimate.seconds,
+                  data_status(action.step, third),
+                  std::move(destroyed),
+                  {}});
 }
 
 // Steps 1 to 3 of one controller.
@@ -125,7 +136,7 @@ void analyse(Rows& rows, const Spec& spec, const Counts& counts, int party) {
   for (const std::string& name : spec.recipients) recipients.push_back(spec.party_index(name));
   std::vector<Learning> learned;
   for (const AnalysisEntry& entry : spec.analyses) {
-    const AnalysisWords words = entry.analysis->words();
+    const AnalysisDescription words = entry.analysis->words();
     const std::string of = spec.analyses.size() == 1 ? "" : entry.name + ": ";
     learned.push_back({names_of(spec.recipients), recipients, of + words.received});
     if (!words.opened_to_all.empty()) learned.push_back({"all", {0, 1, 2}, of + words.opened_to_all});
@@ -141,8 +152,24 @@ void note(Rows& rows, std::string subject, std::string statement) {
   rows.push_back(std::move(row));
 }
 
-std::string of_analysis(const Spec& spec, const AnalysisEntry& entry, const std::string& subject) {
-  return spec.analyses.size() == 1 ? subject : subject + " of " + entry.name;
+// A statement about one analysis. Where a study has several, the subject names it.
+void note_of(Rows& rows, const Spec& spec, const AnalysisEntry& entry, const Statement& statement) {
+  const bool only = spec.analyses.size() == 1;
+  note(rows, only ? statement.subject : statement.subject + " of " + entry.name, statement.text);
+  if (!only) rows.back().analysis = entry.name;
+}
+
+// "; outcome P.A, attributes P.B, Q.C".
+std::string columns_of(const Spec& spec, const AnalysisEntry& entry) {
+  std::string text;
+  if (entry.columns.outcome) {
+    const JoinedColumn outcome = joined_columns(spec)[*entry.columns.outcome];
+    text = "; outcome " + spec.party_name(outcome.party) + "." + outcome.name;
+  }
+  std::string attributes;
+  for (const NamedColumn& column : entry.columns.names)
+    attributes += (attributes.empty() ? "; attributes " : ", ") + column.party + "." + column.name;
+  return text + attributes;
 }
 
 // Returns a text such as "2^-29.4", rounded up to the larger distance.
@@ -172,9 +199,9 @@ void note_public(Rows& rows, const Spec& spec) {
   }
   note(rows, "public: match count", "all parties learn how many records matched, or that they were too few");
   for (const AnalysisEntry& entry : spec.analyses) {
-    const AnalysisWords words = entry.analysis->words();
-    for (const Statement& fact : words.public_facts) note(rows, of_analysis(spec, entry, fact.subject), fact.text);
-    note(rows, of_analysis(spec, entry, "public: result"), names_of(spec.recipients) + " learn " + words.opened);
+    const AnalysisDescription words = entry.analysis->words();
+    for (const Statement& fact : words.public_facts) note_of(rows, spec, entry, fact);
+    note_of(rows, spec, entry, {"public: result", names_of(spec.recipients) + " learn " + words.opened});
   }
   note(rows, "public: two-valued columns",
        "all parties learn which columns have at most two distinct values in their owner's source, whatever their type");
@@ -184,8 +211,7 @@ void note_public(Rows& rows, const Spec& spec) {
       "all parties learn to which power of two each released number is rounded, the order of magnitude of its standard "
       "error");
   for (const AnalysisEntry& entry : spec.analyses)
-    for (const Statement& each : entry.analysis->words().notes)
-      note(rows, of_analysis(spec, entry, each.subject), each.text);
+    for (const Statement& each : entry.analysis->words().notes) note_of(rows, spec, entry, each);
 }
 
 void note_trust(Rows& rows, const Spec& spec) {
@@ -253,8 +279,9 @@ std::vector<ExplainRow> explain(const Spec& spec, int own_party, const std::opti
     analyse(rows, spec, counts, party);
   }
   for (const AnalysisEntry& entry : spec.analyses) {
-    const Statement method = entry.analysis->words().method;
-    note(rows, of_analysis(spec, entry, method.subject), method.text);
+    Statement method = entry.analysis->words().method;
+    if (spec.analyses.size() > 1) method.text += columns_of(spec, entry);
+    note_of(rows, spec, entry, method);
   }
   note_public(rows, spec);
   note_trust(rows, spec);

@@ -44,6 +44,7 @@ struct ExplainRow {
   std::optional<double> seconds;
   std::string data_status;  // personal, pseudonymised, anonymous, aggregate
   std::vector<std::string> destroyed;
+  std::string analysis;  // for step 0 of a study with several: the one that the statement is about
 };
 
 // Returns all rows, ordered by step. own_party: 0, 1, 2, or -1 for a reader that takes no part. own_records: the count

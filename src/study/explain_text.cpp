@@ -52,7 +52,7 @@ class PartyWriter {
     for (const ExplainRow& row : rows_)
       if (row.step == 0 && row.name.starts_with(prefix)) {
         const bool rule = row.name.starts_with("rule: ");
-        sentence((rule ? row.name.substr(6) + ": " : "") + row.learns);
+        sentence((rule ? row.name.substr(6) + ": " : row.analysis.empty() ? "" : row.analysis + ": ") + row.learns);
       }
   }
 
@@ -80,7 +80,12 @@ class PartyWriter {
 
   void computed() {
     chapter("What is computed over the records that both controllers have");
-    statements("penalty");
+    std::vector<std::string> subjects;  // of the kinds of analysis that there are
+    for (const AnalysisEntry& entry : spec_.analyses) {
+      const std::string subject = entry.analysis->words().method.subject;
+      if (std::find(subjects.begin(), subjects.end(), subject) == subjects.end()) subjects.push_back(subject);
+    }
+    for (const std::string& subject : subjects) statements(subject);
   }
 
   bool is_receiver(const ExplainRow& row) const {

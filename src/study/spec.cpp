@@ -51,8 +51,10 @@ void read_outcomes(ControllerSpec& controller, const SpecReader& reader) {
   const json& value = reader.required("outcome");
   if (value.is_array())
     controller.outcomes = read_names(value, reader.at("outcome"), 1, kMaxOutcomes, "column");
-  else
+  else if (value.is_string())
     controller.outcomes.push_back(spec_name(value, reader.at("outcome"), "column"));
+  else
+    refuse_spec("value of the wrong type in study spec", reader.at("outcome"), "expected a string or an array");
 }
 
 void read_controller(ControllerSpec& controller, const json& value, const std::string& pointer) {
@@ -244,7 +246,8 @@ Spec parse(const json& document, bool stored) {
   read_disclosure(spec, root);
   read_analyses(spec, root);
   read_recipients(spec, root);
-  if (root.has_value("expected_records")) spec.expected_records = root.integer("expected_records", 0, 1, static_cast<std::int64_t>(kMostRecords));
+  if (root.has_value("expected_records"))
+    spec.expected_records = root.integer("expected_records", 0, 1, static_cast<std::int64_t>(kMostRecords));
   read_scale_exponents(spec, root);
   spec.keep_shares = root.boolean("keep_shares", spec.keep_shares);
   if (!old) read_refusal(spec, root);
@@ -285,7 +288,8 @@ std::int64_t Spec::required_matches() const {
 
 Spec parse_spec(std::string_view text) { return parse(read_json(text, kMaxSpecBytes, kDocument), false); }
 
-Spec read_spec(std::string_view text) { return parse(read_json(text, kMaxSpecBytes, kDocument), true); }
+// jsonb writes a stored spec with blanks: at most twice as long.
+Spec read_spec(std::string_view text) { return parse(read_json(text, 2 * kMaxSpecBytes, kDocument), true); }
 
 std::string study_digest(std::string_view study, const Spec& spec) {
   std::string message = "pg_mpc study 1\n";

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/witness.h"
+#include "json/depth.h"
 #include "transport/data_frame.h"
 
 namespace pgmpc {
@@ -17,7 +18,6 @@ constexpr std::chrono::microseconds kBusyPoll{100};
 using Json = nlohmann::json;
 constexpr std::string_view kDataPath = "/v1/data/";
 constexpr std::size_t kMaxControl = 1u << 20;
-constexpr int kMaxDepth = 32;
 constexpr std::chrono::milliseconds kMaxReconnectDelay{5000};
 
 ByteView bytes_of(const std::string& text) { return view_of(std::string_view(text)); }
@@ -25,24 +25,6 @@ ByteView bytes_of(const std::string& text) { return view_of(std::string_view(tex
 bool is_attempt(std::string_view text) {
   return text.size() == 32 &&
          std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
-// Deep nesting could overflow the stack of the process that parses the message.
-bool nested_too_deep(const Bytes& text) {
-  int depth = 0;
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    char c = static_cast<char>(text[i]);
-    if (quoted && c == '\\')
-      ++i;
-    else if (c == '"')
-      quoted = !quoted;
-    else if (!quoted && (c == '{' || c == '[') && ++depth > kMaxDepth)
-      return true;
-    else if (!quoted && (c == '}' || c == ']'))
-      --depth;
-  }
-  return false;
 }
 
 std::string error_json(const std::string& sqlstate, const std::string& message) {
@@ -53,7 +35,7 @@ std::string error_json(const std::string& sqlstate, const std::string& message) 
 bool is_control_message(const Bytes& body) {
   // The JSON library takes a zero byte for the end of its input, but the envelope would include what follows it.
   const bool ends_early = std::find(body.begin(), body.end(), std::uint8_t{0}) != body.end();
-  return !body.empty() && body.front() == '{' && body.size() <= kMaxControl && !ends_early && !nested_too_deep(body) &&
+  return !body.empty() && body.front() == '{' && body.size() <= kMaxControl && !ends_early && !json_too_deep(body) &&
          Json::accept(body.begin(), body.end());
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "json/depth.h"
 #include "pg/encoding.h"
 #include "pg/guard.h"
 #include "pg/version.h"
@@ -192,7 +193,9 @@ Datum pg_mpc_accepts_result(PG_FUNCTION_ARGS) {
   const std::int64_t matched = PG_GETARG_INT64(1);
   text* result = PG_GETARG_TEXT_PP(2);
   return pg::udf(fcinfo, [&] {
-    const auto json = nlohmann::json::parse(pg::text_of(result), nullptr, false);
+    const std::string_view given = pg::text_of(result);
+    if (json_too_deep(view_of(given))) return BoolGetDatum(false);
+    const auto json = nlohmann::json::parse(given, nullptr, false);
     return BoolGetDatum(accepts_result(read_spec(pg::text_of(spec)), matched, json));
   });
 }

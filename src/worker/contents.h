@@ -25,7 +25,7 @@ namespace pgmpc {
 inline constexpr std::size_t kPersonBytes = 16;
 
 class SourceContents {
-// Reads the source key, made when there is none yet. Error(internal) when its file cannot be used.
+  // Reads the source key, made when there is none yet. Error(internal) when its file cannot be used.
  public:
   SourceContents(std::string counterpart, std::vector<std::string> columns);
   // Called for every record with an identifier. A missing value is NaN.

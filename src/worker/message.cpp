@@ -1,6 +1,8 @@
 // Implements JSON objects as frames, replies and faults.
 #include "worker/message.h"
 
+#include "json/depth.h"
+
 namespace pgmpc {
 
 Bytes to_frame(const Json& object) {
@@ -10,8 +12,9 @@ Bytes to_frame(const Json& object) {
 }
 
 Json parse_object(ByteView frame) {
-  Json object = Json::parse(frame.begin(), frame.end(), nullptr, false);
-  if (!object.is_object()) throw Error(ErrorCode::protocol_violation, "message is not a JSON object");
+  Json object = json_too_deep(frame) ? Json() : Json::parse(frame.begin(), frame.end(), nullptr, false);
+  if (!object.is_object())
+    throw Error(ErrorCode::protocol_violation, "message is not a JSON object, or is nested too deep");
   return object;
 }
 

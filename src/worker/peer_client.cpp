@@ -114,7 +114,7 @@ void PeerClient::ping(const std::string& party, std::chrono::milliseconds timeou
       Json answer = reply_of(target.party, second);
       if (unreachable(answer)) return done(answer);
       Json found{{"round_trip_ms", elapsed}, {"clock_ahead_ms", nullptr}};
-    // A node of an older version does not send its time.
+      // A node of an older version does not send its time.
       if (const auto time = answer.find("time_ms"); time != answer.end() && time->is_number())
         found["clock_ahead_ms"] = time->get<double>() - (wall_clock_ms() - elapsed / 2);
       done(ok_reply(std::move(found)));

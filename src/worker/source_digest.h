@@ -23,7 +23,7 @@ namespace pgmpc {
 SecretBytes source_key();
 
 class SourceDigest {
-// Usage: add() every part of the source, then finish(). Incomplete records are skipped.
+  // Usage: add() every part of the source, then finish(). Incomplete records are skipped.
  public:
   SourceDigest();
   void add(const Source& part);

@@ -133,9 +133,13 @@ static Json old_result(const Json& result) {
   return old;
 }
 
+static Json stored_form(const Json& result) {
+  return has_function("mpc_internal.results(oid,text)") ? result : old_result(result);
+}
+
 void attempt_released(const std::string& study, const std::string& attempt, const Json& result) {
   query("SELECT mpc_internal.attempt_released($1, $2, $3::pg_catalog.jsonb)",
-        {study, attempt, dump(has_function("mpc_internal.results(oid,text)") ? result : old_result(result))});
+        {study, attempt, dump(stored_form(result))});
 }
 
 void attempt_rehearsed(const std::string& study, const std::string& attempt) {
@@ -163,8 +167,9 @@ std::vector<OutboxEntry> awaited_results() {
 
 std::string outcome_received(const std::string& attempt, const std::string& party, const Json& answer,
                              const Json& own_result) {
-  return text_of(query("SELECT mpc_internal.outcome_received($1, $2, $3::pg_catalog.jsonb, $4::pg_catalog.jsonb)",
-                       {attempt, party, dump(answer), own_result.is_null() ? pg::SqlValue() : dump(own_result)})[0][0]);
+  return text_of(query(
+      "SELECT mpc_internal.outcome_received($1, $2, $3::pg_catalog.jsonb, $4::pg_catalog.jsonb)",
+      {attempt, party, dump(answer), own_result.is_null() ? pg::SqlValue() : dump(stored_form(own_result))})[0][0]);
 }
 
 std::vector<OutboxEntry> outbox_pending() {

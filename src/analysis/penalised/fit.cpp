@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "algebra/inverse.h"
+#include "analysis/penalised/models.h"
 #include "analysis/penalised/penalty.h"
 #include "analysis/penalised/release.h"
 #include "analysis/penalised/ridge.h"
@@ -159,7 +160,7 @@ class PenalisedFit final : public Computed {
     Fp out;
     for (const Fp& bit : at_least(fixed_.session, fixed_.label(Phase::validity, problem.index, 1), rooms, zero))
       out += Fp::from_int(1) - bit;
-    for (const Fp& above : problem.faults) out += above;
+    for (const Fp& above : problem.variance_violations) out += above;
     if (problem.thresholds.empty())
       for (std::size_t j = 0; j < problem.b.size(); ++j) out += Fp::from_int(1) - standard_.varies[j];
     return out;
@@ -228,47 +229,6 @@ std::unique_ptr<Computed> fit_penalised(const AnalysisRun& run, const PenalisedS
   auto fit = std::make_unique<PenalisedFit>(run, settings);
   fit->compute();
   return fit;
-}
-
-Relations model_relations(const std::vector<Model>& models, const AnalysisColumns& columns, std::size_t rows,
-                          double alpha, Precision precision) {
-  Relation coefficients{"coefficients"}, fit{"fit"};
-  const double n = static_cast<double>(rows);
-  const std::size_t d = columns.attributes.size();
-  for (const Model& model : models) {
-    // A coefficient that rounds to zero is not selected. The exact release without an l1 part selects every column.
-    const bool penalised = model.lambda * alpha != 0, all = !penalised && precision == Precision::exact;
-    nlohmann::json row = {
-        {"lambda", model.lambda},         {"n", rows},         {"parameters", d + 1},  {"nonzero", 0},
-        {"iterations", model.iterations}, {"converged", true}, {"r_squared", nullptr}, {"adjusted_r_squared", nullptr},
-        {"r_squared_grid", nullptr}};
-    if (model.received) {
-      const auto add = [&](const nlohmann::json& party, const std::string& name, double value, bool selected,
-                           double grid) {
-        coefficients.rows.push_back({{"lambda", model.lambda},
-                                     {"attribute", name},
-                                     {"party", party},
-                                     {"coefficient", value},
-                                     {"selected", selected},
-                                     {"grid", grid}});
-      };
-      int nonzero = 0;
-      for (std::size_t j = 0; j < d; ++j) {
-        const double value = model.coefficients[j];
-        const bool chosen = all || value != 0;
-        nonzero += chosen;
-        add(columns.names[j].party, columns.names[j].name, value, chosen, model.coefficient_grids[j]);
-      }
-      add(nullptr, kInterceptName, model.intercept, true, model.intercept_grid);
-      row["nonzero"] = nonzero;
-      row["r_squared"] = model.r_squared;
-      row["r_squared_grid"] = model.r_squared_grid;
-      const double freedom = n - (penalised ? nonzero : static_cast<double>(d)) - 1;
-      if (freedom > 0) row["adjusted_r_squared"] = 1 - (1 - model.r_squared) * (n - 1) / freedom;
-    }
-    fit.rows.push_back(std::move(row));
-  }
-  return {std::move(coefficients), std::move(fit)};
 }
 
 }  // namespace pgmpc

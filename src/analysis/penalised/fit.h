@@ -31,27 +31,7 @@ struct PenalisedSettings {
   int max_iterations = 200;
 };
 
-// One released model.
-struct Model {
-  double lambda = 0;
-  int iterations = 0;
-  bool received = false;             // false: this party is not a recipient, the rest is empty
-  std::vector<double> coefficients;  // original units, in column order
-  double intercept = 0;
-  double r_squared = 0;
-  // The grid of each number, in the unit of the number.
-  std::vector<double> coefficient_grids;
-  double intercept_grid = 0;
-  double r_squared_grid = 0;
-};
-
-inline constexpr const char* kInterceptName = "(intercept)";  // of the coefficient that belongs to no party
-
 // Computes all models. The result refers to run and settings, which must live longer.
 std::unique_ptr<Computed> fit_penalised(const AnalysisRun& run, const PenalisedSettings& settings);
-
-// Builds the relations "coefficients" and "fit" (docs/sql_reference.md, mpc.coefficients and mpc.fit).
-Relations model_relations(const std::vector<Model>& models, const AnalysisColumns& columns, std::size_t rows,
-                          double alpha, Precision precision);
 
 }  // namespace pgmpc

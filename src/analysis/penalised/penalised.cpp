@@ -2,9 +2,9 @@
 #include "analysis/penalised/penalised.h"
 
 #include <algorithm>
-#include <set>
 
 #include "analysis/penalised/lambda_grid.h"
+#include "analysis/penalised/models.h"
 #include "analysis/penalised/penalty.h"
 #include "analysis/relation.h"
 #include "analysis/shared_figures.h"
@@ -66,9 +66,9 @@ class Penalised final : public Analysis {
     return penalised_cost(study, attributes, settings_);
   }
 
-  AnalysisWords words() const override {
+  AnalysisDescription words() const override {
     const std::size_t fits = settings_.lambdas.size();
-    AnalysisWords out;
+    AnalysisDescription out;
     out.method = {"penalty", objective()};
     out.sends = settings_.comparison == ComparisonKind::fast
                     ? "shares of masked values and keys for comparisons"
@@ -94,14 +94,7 @@ class Penalised final : public Analysis {
   std::unique_ptr<Computed> compute(const AnalysisRun& run) const override { return fit_penalised(run, settings_); }
 
   bool accepts(const Relations& relations, const AnalysisColumns& columns, std::int64_t rows) const override {
-    const json* coefficients = nullptr;
-    const json* fits = nullptr;
-    for (const Relation& relation : relations) {
-      if (relation.name == "coefficients") coefficients = &relation.rows;
-      if (relation.name == "fit") fits = &relation.rows;
-    }
-    return relations.size() == 2 && coefficients != nullptr && fits != nullptr &&
-           accepts_fits(*fits, columns.attributes.size() + 1, rows) && accepts_coefficients(*coefficients, columns);
+    return are_models(relations, settings_.lambdas, columns, rows);
   }
 
  private:
@@ -119,41 +112,14 @@ class Penalised final : public Analysis {
     return text;
   }
 
-  bool accepts_fits(const json& rows, std::size_t parameters, std::int64_t n) const {
-    std::multiset<double> lambdas;
-    for (const json& row : rows) {
-      if (row.at("n") != n || row.at("parameters") != parameters) return false;
-      lambdas.insert(row.at("lambda").get<double>());
-    }
-    return lambdas == std::multiset<double>(settings_.lambdas.begin(), settings_.lambdas.end());
-  }
-
-  bool accepts_coefficients(const json& rows, const AnalysisColumns& columns) const {
-    std::multiset<std::string> expected, found;
-    for (const double lambda : settings_.lambdas) {
-      expected.insert(place(lambda, "", kInterceptName));
-      for (const NamedColumn& column : columns.names) expected.insert(place(lambda, column.party, column.name));
-    }
-    for (const json& row : rows) {
-      if (!row.at("coefficient").is_number() || !row.at("selected").is_boolean()) return false;
-      const json& party = row.at("party");
-      found.insert(place(row.at("lambda").get<double>(), party.is_null() ? "" : party.get<std::string>(),
-                         row.at("attribute").get<std::string>()));
-    }
-    return found == expected;
-  }
-
-  static std::string place(double lambda, const std::string& party, const std::string& attribute) {
-    return canonical_number(lambda) + " " + party + "." + attribute;
-  }
-
   PenalisedSettings settings_;
 };
 
 class SettingsReader {
  public:
-  SettingsReader(const json& value, const std::string& pointer, const SpecAround& around)
-      : reader_(value, pointer, {"kind", "lambda", "alpha", "standardize", "comparison", "max_iterations"}),
+  SettingsReader(const json& value, const std::string& pointer, const SpecContext& around)
+      : reader_(value, pointer,
+                {"kind", "lambda", "alpha", "standardize", "comparison", "max_iterations", "attributes", "outcome"}),
         around_(around) {}
 
   PenalisedSettings read() {
@@ -222,14 +188,14 @@ class SettingsReader {
   }
 
   SpecReader reader_;
-  const SpecAround& around_;
+  const SpecContext& around_;
   PenalisedSettings settings_;
 };
 
 }  // namespace
 
 std::shared_ptr<const Analysis> read_penalised(const json& value, const std::string& pointer,
-                                               const SpecAround& around) {
+                                               const SpecContext& around) {
   return make_penalised(SettingsReader(value, pointer, around).read());
 }
 

@@ -10,7 +10,7 @@ namespace pgmpc {
 // Reads an entry of "analyses" (analysis/registry.h). Keys: kind, lambda, alpha, standardize, comparison,
 // max_iterations.
 std::shared_ptr<const Analysis> read_penalised(const nlohmann::json& value, const std::string& pointer,
-                                               const SpecAround& around);
+                                               const SpecContext& around);
 std::shared_ptr<const Analysis> make_penalised(PenalisedSettings settings);
 
 // Returns the cost of one analysis in step 8, without what the analyses share (analysis/cost.h).

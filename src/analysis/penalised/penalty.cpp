@@ -113,7 +113,7 @@ class ProblemMaker {
     }
     InverseRoots roots = inverse_roots(fixed_, p_.index + 1, penalised_variances(part));
     p_.root = std::move(roots.root);
-    p_.faults = std::move(roots.above);
+    p_.variance_violations = std::move(roots.above);
     correlations(part);
   }
 

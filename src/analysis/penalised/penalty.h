@@ -45,7 +45,7 @@ struct Problem {
   double least = 0;                    // public lower bound of the eigenvalues of gram
   std::vector<double> unscale;         // public; a power of two unless the quadratic part is capped (penalty.cpp)
   std::vector<int> amplify;            // public, bits
-  FpVector faults;                     // 0/1 per column: 1 if the penalised variance is above the range
+  FpVector variance_violations;        // 0/1 per column: 1 if the penalised variance is above the range
 };
 
 // Makes the problem of one penalty. standard and columns: of the attributes, then of the outcome. gram: the

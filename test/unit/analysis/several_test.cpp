@@ -150,6 +150,7 @@ TEST_F(Several, OneWithoutConvergenceEndsAll) {
   const Outcome ended = run(wanted);
   ASSERT_NE(ended.error, nullptr);
   EXPECT_EQ(ended.error->code(), ErrorCode::not_converged);
+  EXPECT_EQ(ended.error->detail().rfind("analysis few, lambda number", 0), 0U);
 }
 
 }  // namespace

@@ -64,7 +64,7 @@ TEST(PlainLasso, LambdaZeroIsLeastSquares) {
 }
 
 // One column, computed on paper: b = S(cov, lambda * s) / var with var = 2, cov = 4, s = sqrt(2).
-TEST(PlainLasso, OneColumnByHand) {
+TEST(PlainLasso, OneColumnInClosedForm) {
   const PlainTable table{{{-2, -1, 0, 1, 2}}, {-3, -1, 1, 3, 5}};
   const PlainLasso lasso(table);
   EXPECT_NEAR(lasso.fit(0.5, false).coefficients[0], (4 - 0.5) / 2, 1e-15);

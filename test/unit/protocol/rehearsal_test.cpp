@@ -157,7 +157,7 @@ TEST(Rehearsal, BelowTheMinimumEverybodyLearnsOnlyTheRefusal) {
 }
 
 // Step 1 of a rehearsal finds the same errors in the own data as that of a study.
-TEST(Rehearsal, LooksAtTheValues) {
+TEST(Rehearsal, ChecksTheValues) {
   Records a = side("x", 0);
   a.columns[0][3] = HUGE_VAL;
   StudyHarness h(kSpec, a, side("y", 50), true);

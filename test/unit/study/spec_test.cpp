@@ -492,7 +492,7 @@ TEST(Spec, RefusesMissingKeys) {
 
 TEST(Spec, HintListsValidKeys) {
   EXPECT_EQ(refusal(with("/analysis/lamda", 1)).hint(),
-            "valid keys: alpha, comparison, kind, lambda, max_iterations, standardize");
+            "valid keys: alpha, attributes, comparison, kind, lambda, max_iterations, outcome, standardize");
 }
 
 TEST(Spec, RefusesWhatIsNotOneObject) {

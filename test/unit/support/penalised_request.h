@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/penalised/models.h"
 #include "analysis/penalised/penalised.h"
 #include "analysis/run.h"
 

@@ -78,7 +78,7 @@ TEST(ApproximateInverse, OfEqualColumns) {
 // Rounding errors are largest here: the widest bounds and the fewest fractional bits.
 TEST(ApproximateInverse, OfTwoHundredColumns) { expect_near(200, 1, 34); }
 
-TEST(ApproximateInverse, DoublingsStayBelowTheirBounds) {
+TEST(ApproximateInverse, StepsStayBelowTheirBounds) {
   for (const double most : {1.5, 31.0, 216.0})
     for (const double least : {1.0, 0.5, 1.0 / 64, 0x1p-10}) {
       const double shift = std::max(1.0, std::ceil(std::log2(most / 1.9)));
