@@ -77,8 +77,8 @@ is($mpc->ask($insurer, "SELECT string_agg(attribute, ' ' ORDER BY place) FROM (S
 	'x2 (intercept)', 'its own attributes');
 is($mpc->ask($insurer, "SELECT string_agg(column_name, ' ') FROM mpc.check_source('both', 'small_b', 'id') WHERE column_name IN ('y', 'x3')"), 'y x3', 'check_source looks at both outcomes');
 my $text = $mpc->ask($third, "SELECT text FROM mpc.explain_text('both') WHERE party = 'zorgttp'");
-like($text, qr/first: lasso: .*outcome zilveren_kruis\.y, attributes erasmus_mc\.x1, erasmus_mc\.x2/, 'explain_text: what is computed');
-like($text, qr/second: ridge: .*outcome zilveren_kruis\.x3, attributes erasmus_mc\.x2/, '… of each');
+like($text, qr/first: lasso: .*outcome zilveren_kruis\.y; attributes erasmus_mc\.x1, erasmus_mc\.x2/, 'explain_text: what is computed');
+like($text, qr/second: ridge: .*outcome zilveren_kruis\.x3; attributes erasmus_mc\.x2/, '… of each');
 like($text, qr/second: all parties learn how many iterations/, '… and what becomes known of each');
 
 # The one that does not converge is named.
