@@ -13,13 +13,13 @@ const char* const kSpec = R"({"third_party": "t", "release": {"precision": "exac
   "analyses": {"one": {"lambda": [1, 2], "outcome": "y"}, "two": {"kind": "ridge", "lambda": 3, "outcome": "z"}}})";
 
 json coefficient(double lambda, const json& party, const char* attribute) {
-  return {{"lambda", lambda}, {"party", party}, {"attribute", attribute},
+  return {{"lambda", lambda},   {"party", party},   {"attribute", attribute},
           {"coefficient", 0.5}, {"selected", true}, {"grid", 0.25}};
 }
 
 json fit(double lambda) {
-  return {{"lambda", lambda},     {"n", 100},         {"parameters", 2},           {"nonzero", 1},
-          {"iterations", 20},     {"converged", true}, {"r_squared", 0.5},          {"adjusted_r_squared", nullptr},
+  return {{"lambda", lambda},       {"n", 100},          {"parameters", 2},  {"nonzero", 1},
+          {"iterations", 20},       {"converged", true}, {"r_squared", 0.5}, {"adjusted_r_squared", nullptr},
           {"r_squared_grid", 0.125}};
 }
 
