@@ -20,10 +20,6 @@ std::string type_of(const json& value) {
   return value.is_null() ? "null" : "a number";
 }
 
-[[noreturn]] void refuse_type(const json& value, const std::string& pointer, const std::string& expected) {
-  refuse_spec("value of the wrong type in study spec", pointer, "found " + type_of(value) + ", expected " + expected);
-}
-
 std::string join(const std::vector<std::string_view>& words) {
   std::string result;
   for (const std::string_view word : words) result += (result.empty() ? "" : ", ") + std::string(word);
@@ -42,6 +38,10 @@ void check_keys(const json& object, const std::string& pointer, std::initializer
 
 }  // namespace
 
+void refuse_spec_type(const json& value, const std::string& pointer, const std::string& expected) {
+  refuse_spec("value of the wrong type in study spec", pointer, "found " + type_of(value) + ", expected " + expected);
+}
+
 void refuse_spec(std::string message, const std::string& pointer, const std::string& found, std::string hint) {
   if (hint.empty()) hint = "correct the value at this JSON pointer of the spec";
   throw Error(ErrorCode::invalid_parameter, std::move(message), (pointer.empty() ? "/" : pointer) + ": " + found,
@@ -50,7 +50,7 @@ void refuse_spec(std::string message, const std::string& pointer, const std::str
 
 SpecReader::SpecReader(const json& value, std::string pointer, std::initializer_list<std::string_view> keys)
     : object_(value), pointer_(std::move(pointer)) {
-  if (!value.is_object()) refuse_type(value, pointer_, "an object");
+  if (!value.is_object()) refuse_spec_type(value, pointer_, "an object");
   if (keys.size() > 0) check_keys(value, pointer_, keys);
 }
 
@@ -67,7 +67,7 @@ std::string SpecReader::at(std::string_view key) const { return pointer_to(point
 bool SpecReader::boolean(std::string_view key, bool absent) const {
   if (!has(key)) return absent;
   const json& value = required(key);
-  if (!value.is_boolean()) refuse_type(value, at(key), "true or false");
+  if (!value.is_boolean()) refuse_spec_type(value, at(key), "true or false");
   return value.get<bool>();
 }
 
@@ -87,7 +87,7 @@ double SpecReader::number(std::string_view key, double absent, double low, doubl
 }
 
 std::int64_t spec_integer(const json& value, const std::string& pointer, std::int64_t low, std::int64_t high) {
-  if (!value.is_number()) refuse_type(value, pointer, "an integer");
+  if (!value.is_number()) refuse_spec_type(value, pointer, "an integer");
   // 2.0 and 2 are the same JSON number. Every bound is far below 2^53, so the comparison as double is exact.
   const double number = value.get<double>();
   if (number != std::floor(number)) {
@@ -101,12 +101,12 @@ std::int64_t spec_integer(const json& value, const std::string& pointer, std::in
 }
 
 double spec_number(const json& value, const std::string& pointer) {
-  if (!value.is_number()) refuse_type(value, pointer, "a number");
+  if (!value.is_number()) refuse_spec_type(value, pointer, "a number");
   return value.get<double>();
 }
 
 std::string spec_string(const json& value, const std::string& pointer) {
-  if (!value.is_string()) refuse_type(value, pointer, "a string");
+  if (!value.is_string()) refuse_spec_type(value, pointer, "a string");
   return value.get<std::string>();
 }
 
@@ -128,7 +128,7 @@ std::string spec_name(const json& value, const std::string& pointer, std::string
 }
 
 const json& spec_array(const json& value, const std::string& pointer, std::size_t low, std::size_t high) {
-  if (!value.is_array()) refuse_type(value, pointer, "an array");
+  if (!value.is_array()) refuse_spec_type(value, pointer, "an array");
   if (value.size() < low || value.size() > high) {
     refuse_spec("array of the wrong size in study spec", pointer, std::to_string(value.size()) + " elements",
                 "at least " + std::to_string(low) + ", at most " + std::to_string(high));

@@ -19,6 +19,10 @@ namespace pgmpc {
 [[noreturn]] void refuse_spec(std::string message, const std::string& pointer, const std::string& found,
                               std::string hint = {});
 
+// Refuses a value that is not of the type expected, such as "a string".
+[[noreturn]] void refuse_spec_type(const nlohmann::json& value, const std::string& pointer,
+                                   const std::string& expected);
+
 class SpecReader {
  public:
   // keys: all keys that the object may have. An empty list allows any key; the keys are then data.

@@ -54,7 +54,7 @@ void read_outcomes(ControllerSpec& controller, const SpecReader& reader) {
   else if (value.is_string())
     controller.outcomes.push_back(spec_name(value, reader.at("outcome"), "column"));
   else
-    refuse_spec("value of the wrong type in study spec", reader.at("outcome"), "expected a string or an array");
+    refuse_spec_type(value, reader.at("outcome"), "a string or an array");
 }
 
 void read_controller(ControllerSpec& controller, const json& value, const std::string& pointer) {
