@@ -7,9 +7,9 @@
 
 namespace pgmpc {
 
-// Reads one entry of "analyses". value: the entry without the keys that all kinds have (attributes, outcome).
-// pointer: its JSON pointer, for errors. Throws Error(invalid_parameter), or Error(not_supported) for a kind that is
-// reserved for a later version.
+// Reads one entry of "analyses". Every kind accepts the keys attributes and outcome, which study/spec_analyses.cpp
+// reads. pointer: its JSON pointer, for errors. Throws Error(invalid_parameter), or Error(not_supported) for a kind that
+// is reserved for a later version.
 std::shared_ptr<const Analysis> read_analysis(const nlohmann::json& value, const std::string& pointer,
                                               const SpecContext& around);
 

@@ -154,8 +154,6 @@ SharedFigures::~SharedFigures() = default;
 
 std::size_t SharedFigures::rows() const { return state_->precheck->moments().rows; }
 
-std::size_t SharedFigures::attributes() const { return state_->records.attributes; }
-
 const std::vector<ColumnDescription>& SharedFigures::described() const { return state_->records.described; }
 
 const ApproximateCorrelation& SharedFigures::near() {

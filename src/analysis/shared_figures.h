@@ -37,7 +37,6 @@ class SharedFigures {
   ~SharedFigures();
 
   std::size_t rows() const;
-  std::size_t attributes() const;
   const std::vector<ColumnDescription>& described() const;
   const ApproximateCorrelation& near();
   const Standardised& standardised();

@@ -18,15 +18,15 @@ std::uint64_t source_of(const sockaddr_storage& address) noexcept {
   return source;
 }
 
-std::size_t choose_eviction(std::span<const Stranger> strangers) {
+std::size_t choose_eviction(std::span<const UnauthenticatedConnection> connections) {
   std::unordered_map<std::uint64_t, std::size_t> of_source;
-  for (const auto& one : strangers) ++of_source[one.source];
+  for (const auto& one : connections) ++of_source[one.source];
   // Of equals, min_element returns the first, which is the oldest.
-  auto goes_before = [&](const Stranger& one, const Stranger& other) {
+  auto goes_before = [&](const UnauthenticatedConnection& one, const UnauthenticatedConnection& other) {
     std::size_t ones = of_source[one.source], others = of_source[other.source];
     return ones != others ? ones > others : one.standing < other.standing;
   };
-  return static_cast<std::size_t>(std::ranges::min_element(strangers, goes_before) - strangers.begin());
+  return static_cast<std::size_t>(std::ranges::min_element(connections, goes_before) - connections.begin());
 }
 
 }  // namespace pgmpc

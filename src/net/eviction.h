@@ -1,9 +1,9 @@
 // Chooses which unauthenticated connection of a listener is evicted when there are too many.
 //
 // Terms
-// A Stranger is a connection whose client is not authenticated (yet). Its source is the network it comes from: an IPv4
-// address, or the first 64 bits of an IPv6 address, because one host may have all the rest. Its standing says how far
-// the handshake has come.
+// A connection is unauthenticated until its client has shown a certificate that is known. Its source is the network it
+// comes from: an IPv4 address, or the first 64 bits of an IPv6 address, because one host may have all the rest. Its
+// standing says how far the handshake has come.
 //
 // Invariants
 // The source with the most unauthenticated connections loses one, so that a flood from one source evicts its own.
@@ -25,14 +25,14 @@ namespace pgmpc {
 // answered: the hello has arrived and the server's answer is sent.
 enum class Standing : std::uint8_t { refused, silent, answered };
 
-struct Stranger {
+struct UnauthenticatedConnection {
   std::uint64_t source = 0;
   Standing standing = Standing::silent;
 };
 
 std::uint64_t source_of(const sockaddr_storage& address) noexcept;
 
-// Returns the index of the connection to evict. `strangers` is ordered from oldest to newest and not empty.
-std::size_t choose_eviction(std::span<const Stranger> strangers);
+// Returns the index of the connection to evict. `connections` is ordered from oldest to newest and not empty.
+std::size_t choose_eviction(std::span<const UnauthenticatedConnection> connections);
 
 }  // namespace pgmpc

@@ -113,7 +113,7 @@ HttpConnection::Progress HttpConnection::after_ssl(int result, Progress on_end) 
   return on_end;
 }
 
-Stranger HttpConnection::stranger() const noexcept {
+UnauthenticatedConnection HttpConnection::eviction_rank() const noexcept {
   if (phase_ != Phase::handshake) return {source_, Standing::refused};
   auto state = ssl_ ? SSL_get_state(ssl_.get()) : TLS_ST_BEFORE;
   bool waits_for_hello = state == TLS_ST_BEFORE || state == TLS_ST_SR_CLNT_HELLO;

@@ -32,7 +32,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   std::uint64_t request() const noexcept { return request_; }
 
   bool authenticated() const noexcept { return admitted_; }
-  Stranger stranger() const noexcept;  // how it ranks while it is not authenticated
+  UnauthenticatedConnection eviction_rank() const noexcept;  // how it ranks while it is not authenticated
   bool has_tls() const noexcept { return ssl_ != nullptr; }
   bool idle() const noexcept { return phase_ == Phase::reading && parser_.idle(); }
   bool closed() const noexcept { return fd_ < 0; }

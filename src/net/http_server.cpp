@@ -184,7 +184,7 @@ void HttpServer::accept_some(int fd) {
     set_option(client, SOL_SOCKET, SO_KEEPALIVE, 1);
     set_option(client, IPPROTO_TCP, TCP_KEEPIDLE, 30);
     set_option(client, IPPROTO_TCP, TCP_KEEPINTVL, 10);
-    make_room_for_stranger();
+    evict_unauthenticated();
     std::shared_ptr<HttpConnection> connection;
     try {
       connection = std::make_shared<HttpConnection>(*this, client, source_of(address), address_text(address, size));
@@ -202,19 +202,19 @@ template <typename Predicate>
 void HttpServer::make_room(std::size_t limit, const char* what, Predicate counts) {
   auto candidate = [&](const auto& connection) { return !connection->authenticated() && counts(*connection); };
   if (static_cast<std::size_t>(std::ranges::count_if(connections_, candidate)) < limit) return;
-  std::vector<Stranger> strangers;
+  std::vector<UnauthenticatedConnection> ranks;
   std::vector<HttpConnection*> connections;
   for (const auto& connection : connections_) {
     if (!candidate(connection)) continue;
-    strangers.push_back(connection->stranger());
+    ranks.push_back(connection->eviction_rank());
     connections.push_back(connection.get());
   }
-  HttpConnection& victim = *connections[choose_eviction(strangers)];
+  HttpConnection& victim = *connections[choose_eviction(ranks)];
   refused(std::string("too many ") + what + ": closed one from " + victim.remote());
   victim.close();
 }
 
-void HttpServer::make_room_for_stranger() {
+void HttpServer::evict_unauthenticated() {
   make_room(config_.max_unauthenticated, "connections without TLS handshake", [](const auto&) { return true; });
 }
 

@@ -100,7 +100,7 @@ class HttpServer {
 
   void listen_at(const std::string& address);
   void accept_some(int fd);
-  void make_room_for_stranger();
+  void evict_unauthenticated();
   void make_room_for_handshake();  // called by a connection that has no TLS object yet
   template <typename Predicate>
   void make_room(std::size_t limit, const char* what, Predicate counts);

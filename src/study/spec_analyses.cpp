@@ -42,16 +42,12 @@ class EntryReader {
   }
 
   AnalysisEntry read() {
-    const bool old = spec_.format == 1;
-    json own = value_;
-    if (own.is_object() && !old) {
-      own.erase("attributes");
-      own.erase("outcome");
-    }
-    entry_.analysis = read_analysis(own, pointer_, {spec_.precision, spec_.disclosure.min_lambda});
+    if (spec_.format == 1)
+      SpecReader(value_, pointer_, {"kind", "lambda", "alpha", "standardize", "comparison", "max_iterations"});
+    entry_.analysis = read_analysis(value_, pointer_, {spec_.precision, spec_.disclosure.min_lambda});
     if (entry_.name.empty()) entry_.name = entry_.analysis->kind();
-    read_attributes(!old && reader_.has("attributes"));
-    read_outcome(!old && reader_.has("outcome"));
+    read_attributes(reader_.has("attributes"));
+    read_outcome(reader_.has("outcome"));
     return std::move(entry_);
   }
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "algebra/inverse.h"
 #include "analysis/penalised/models.h"
@@ -22,8 +21,6 @@ namespace pgmpc {
 namespace {
 
 constexpr double kFitSlack = 0x1p-10;
-
-bool needs_start_inverse(const Penalty& penalty) { return penalty.l1 > 0 && penalty.quadratic == 0; }
 
 // One solved problem that is not opened yet.
 struct Candidate {

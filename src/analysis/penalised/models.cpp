@@ -58,6 +58,8 @@ constexpr std::int64_t kMostIterations = 1'000'000;
 
 bool is_number_or_null(const json& value) { return value.is_null() || value.is_number(); }
 
+bool is_exactly(const json& value, std::int64_t number) { return value.is_number_integer() && value == number; }
+
 bool is_count(const json& value, std::int64_t most) {
   return value.is_number_integer() && value.get<std::int64_t>() >= 0 && value.get<std::int64_t>() <= most;
 }
@@ -67,11 +69,10 @@ bool is_grid(const json& value) { return value.is_null() || (value.is_number() &
 
 bool is_fit(const json& row, std::int64_t parameters, std::int64_t n) {
   constexpr double kMostRSquared = 1.01;  // it is rounded
-  return row.is_object() && row.size() == 9 && row.at("lambda").is_number() && is_count(row.at("n"), n) &&
-         row.at("n") == n && is_count(row.at("parameters"), parameters) && row.at("parameters") == parameters &&
-         is_count(row.at("nonzero"), parameters) && is_count(row.at("iterations"), kMostIterations) &&
-         row.at("converged") == true && row.at("r_squared").is_number() &&
-         std::fabs(row.at("r_squared").get<double>()) <= kMostRSquared &&
+  return row.is_object() && row.size() == 9 && row.at("lambda").is_number() && is_exactly(row.at("n"), n) &&
+         is_exactly(row.at("parameters"), parameters) && is_count(row.at("nonzero"), parameters) &&
+         is_count(row.at("iterations"), kMostIterations) && row.at("converged") == true &&
+         row.at("r_squared").is_number() && std::fabs(row.at("r_squared").get<double>()) <= kMostRSquared &&
          is_number_or_null(row.at("adjusted_r_squared")) && is_grid(row.at("r_squared_grid"));
 }
 

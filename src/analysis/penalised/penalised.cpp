@@ -52,10 +52,8 @@ class Penalised final : public Analysis {
   ComparisonKind comparison() const override { return settings_.comparison; }
   std::size_t problems() const override { return settings_.lambdas.size(); }
   bool needs_approximation() const override {
-    return std::any_of(settings_.lambdas.begin(), settings_.lambdas.end(), [this](double lambda) {
-      const Penalty penalty = penalty_of(lambda, settings_.alpha);
-      return penalty.l1 > 0 && penalty.quadratic == 0;
-    });
+    return std::any_of(settings_.lambdas.begin(), settings_.lambdas.end(),
+                       [this](double lambda) { return needs_start_inverse(penalty_of(lambda, settings_.alpha)); });
   }
   std::int64_t models() const override { return static_cast<std::int64_t>(settings_.lambdas.size()); }
   // One number per coefficient, the intercept and R^2.

@@ -32,6 +32,9 @@ struct Penalty {
 
 inline Penalty penalty_of(double lambda, double alpha) { return {lambda * alpha, lambda * (1 - alpha)}; }
 
+// Whether a problem starts from the inverse that all such problems of an analysis share (fit.cpp).
+inline bool needs_start_inverse(const Penalty& penalty) { return penalty.l1 > 0 && penalty.quadratic == 0; }
+
 inline constexpr double kMostThreshold = 1.5;  // |b_j| <= 1: with a threshold above 1 the coefficient is zero
 
 // One problem on the scale of the solvers, with what is needed to bring its solution back.

@@ -51,17 +51,12 @@ class Several : public ::testing::Test {
 
   Outcome run(const std::vector<Case>& wanted, RowRules rules = {}) {
     MpcHarness h(43);
-    std::vector<std::array<FpVector, kParties>> shares;
-    for (const auto& column : rows_.columns) shares.push_back(h.deal(column));
-    const auto means = h.deal(rows_.means), steps = h.deal(rows_.steps), inverse_steps = h.deal(rows_.inverse_steps);
+    const test::DealtRows dealt(h, rows_);
     CancelToken cancel;
     auto outcomes = h.run([&](Session& s) {
       Outcome out;
       AnalysesRequest request;
-      for (auto& column : shares) request.records.columns.push_back(column[s.self()].clone());
-      request.records.inputs = {means[s.self()].clone(), steps[s.self()].clone(), inverse_steps[s.self()].clone()};
-      request.records.described = rows_.described;
-      request.records.attributes = kAttributes;
+      request.records = dealt.of(s.self(), kAttributes);
       request.rules = rules;
       for (const Case& each : wanted) {
         AnalysisColumns columns{each.attributes, each.outcome, {}};

@@ -11,20 +11,23 @@ namespace pgmpc {
 namespace {
 constexpr auto silent = Standing::silent, answered = Standing::answered, refused = Standing::refused;
 
-TEST(Strangers, TheSourceWithTheMostLosesItsOldest) {
-  EXPECT_EQ(choose_eviction(std::vector<Stranger>{{1, silent}, {2, silent}, {2, silent}, {3, silent}}), 1u);
-  EXPECT_EQ(choose_eviction(std::vector<Stranger>{{1, silent}, {2, answered}, {2, answered}}), 1u);
+TEST(Eviction, TheSourceWithTheMostLosesItsOldest) {
+  EXPECT_EQ(choose_eviction(std::vector<UnauthenticatedConnection>{{1, silent}, {2, silent}, {2, silent}, {3, silent}}),
+            1u);
+  EXPECT_EQ(choose_eviction(std::vector<UnauthenticatedConnection>{{1, silent}, {2, answered}, {2, answered}}), 1u);
 }
 
-TEST(Strangers, OfOneSourceTheLeastAdvancedAndOfThoseTheOldest) {
-  EXPECT_EQ(choose_eviction(std::vector<Stranger>{{1, answered}, {1, silent}, {1, silent}}), 1u);
-  EXPECT_EQ(choose_eviction(std::vector<Stranger>{{1, answered}, {1, silent}, {1, refused}}), 2u);
-  EXPECT_EQ(choose_eviction(std::vector<Stranger>{{1, answered}, {1, answered}}), 0u);
+TEST(Eviction, OfOneSourceTheLeastAdvancedAndOfThoseTheOldest) {
+  EXPECT_EQ(choose_eviction(std::vector<UnauthenticatedConnection>{{1, answered}, {1, silent}, {1, silent}}), 1u);
+  EXPECT_EQ(choose_eviction(std::vector<UnauthenticatedConnection>{{1, answered}, {1, silent}, {1, refused}}), 2u);
+  EXPECT_EQ(choose_eviction(std::vector<UnauthenticatedConnection>{{1, answered}, {1, answered}}), 0u);
 }
 
-TEST(Strangers, ManySourcesOfOneConnectionEach) {
-  EXPECT_EQ(choose_eviction(std::vector<Stranger>{{1, answered}, {2, silent}, {3, silent}, {4, silent}}), 1u);
-  EXPECT_EQ(choose_eviction(std::vector<Stranger>{{7, silent}}), 0u);
+TEST(Eviction, ManySourcesOfOneConnectionEach) {
+  EXPECT_EQ(
+      choose_eviction(std::vector<UnauthenticatedConnection>{{1, answered}, {2, silent}, {3, silent}, {4, silent}}),
+      1u);
+  EXPECT_EQ(choose_eviction(std::vector<UnauthenticatedConnection>{{7, silent}}), 0u);
 }
 
 sockaddr_storage address(int family, const char* text) {
@@ -36,7 +39,7 @@ sockaddr_storage address(int family, const char* text) {
   return storage;
 }
 
-TEST(Strangers, ASourceIsAnAddressOrTheNetworkOfAHost) {
+TEST(Eviction, ASourceIsAnAddressOrTheNetworkOfAHost) {
   auto four = [](const char* text) { return source_of(address(AF_INET, text)); };
   auto six = [](const char* text) { return source_of(address(AF_INET6, text)); };
   EXPECT_NE(four("192.0.2.1"), four("192.0.2.2"));

@@ -109,6 +109,11 @@ TEST(Spec, StoredSpecsOfFormat1StayAsTheyAre) {
   json later = json::parse(kStoredExample);
   later["disclosure"]["max_leverage"] = 0.4;
   EXPECT_THROW(read_spec(later.dump()), Error) << "format 1 has no such key";
+  for (const auto& [key, value] : {std::pair{"attributes", json::array({"age"})}, {"outcome", json("hospital_days")}}) {
+    json named = json::parse(kStoredExample);
+    named["analysis"][key] = value;
+    EXPECT_THROW(read_spec(named.dump()), Error) << "nor has an analysis of it";
+  }
   EXPECT_EQ(parse_spec(kStoredExample).canonical_json, kFilledExample) << "proposed again it gets today's defaults";
 }
 
@@ -508,6 +513,10 @@ TEST(Spec, BoundsItsSize) {
   text.resize(kMaxSpecBytes, ' ');
   EXPECT_EQ(parse_spec(text).canonical_json, kFilledExample);
   EXPECT_EQ(refusal(text + " ").code(), ErrorCode::limit_exceeded);
+  // jsonb writes a stored spec with blanks.
+  std::string stored = kFilledExample;
+  stored.resize(kMaxSpecBytes + 1000, ' ');
+  EXPECT_EQ(read_spec(stored).canonical_json, kFilledExample);
 }
 
 TEST(Spec, BoundsAttributesAndLambdas) {

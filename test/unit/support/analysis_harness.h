@@ -58,19 +58,44 @@ struct AnalysisOutcome {
   std::shared_ptr<Error> error;  // of an outcome that all parties reach by themselves: refused, not_converged
 };
 
+// Shares of encoded rows, of all parties.
+struct DealtRows {
+  std::vector<std::array<FpVector, kParties>> columns;
+  std::array<FpVector, kParties> means, steps, inverse_steps;
+  std::vector<ColumnDescription> described;
+
+  DealtRows(MpcHarness& h, const EncodedRows& rows)
+      : means(h.deal(rows.means)),
+        steps(h.deal(rows.steps)),
+        inverse_steps(h.deal(rows.inverse_steps)),
+        described(rows.described) {
+    for (const auto& column : rows.columns) columns.push_back(h.deal(column));
+  }
+
+  // What one party holds of them. The columns from `attributes` on are outcomes.
+  JoinedRecords of(int party, std::size_t attributes) const {
+    const auto at = static_cast<std::size_t>(party);
+    JoinedRecords out;
+    for (const auto& column : columns) out.columns.push_back(column[at].clone());
+    out.inputs = {means[at].clone(), steps[at].clone(), inverse_steps[at].clone()};
+    out.described = described;
+    out.attributes = attributes;
+    return out;
+  }
+};
+
 // Runs the analysis and returns what party `reader` holds afterwards.
 inline AnalysisOutcome attempt_rows(const EncodedRows& rows, const AnalysisSettings& settings, int reader = 0) {
   MpcHarness h(41);
-  std::vector<std::array<FpVector, kParties>> shares;
-  for (const auto& column : rows.columns) shares.push_back(h.deal(column));
-  const auto means = h.deal(rows.means), steps = h.deal(rows.steps), inverse_steps = h.deal(rows.inverse_steps);
+  const DealtRows dealt(h, rows);
   CancelToken cancel;
   auto results = h.run([&](Session& s) {
     AnalysisOutcome out;
     AnalysisRequest request;
-    for (auto& column : shares) request.columns.push_back(column[s.self()].clone());
-    request.inputs = {means[s.self()].clone(), steps[s.self()].clone(), inverse_steps[s.self()].clone()};
-    request.described = rows.described;
+    JoinedRecords own = dealt.of(s.self(), rows.columns.size() - 1);
+    request.columns = std::move(own.columns);
+    request.inputs = std::move(own.inputs);
+    request.described = std::move(own.described);
     request.lambdas = settings.lambdas;
     request.alpha = settings.alpha;
     request.standardize = settings.standardize;
