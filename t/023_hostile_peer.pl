@@ -132,10 +132,11 @@ for ('{"ok": {"protocol": 3, "ready": true, "attempt": "../../x", "life": "a"}}'
 }
 # Parsing or copying a deep value takes stack: a coordinator that runs out of it takes the whole server with it.
 my $coordinator = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_mpc coordinator'";
-my $before = $hospital->safe_psql('postgres', $coordinator);
+my $pid = $hospital->safe_psql('postgres', $coordinator);
 ($text, $state) = when('{"ok": {"x": ' . '[' x 200_000 . ']' x 200_000 . '}}');
-is($state, 'MP004', 'an answer that is nested too deep');
-is($hospital->safe_psql('postgres', $coordinator), $before, '… is not the end of the coordinator');
+is($state, 'MP003', 'an answer that is nested too deep');
+like($text, qr/^DETAIL:  peer zorgttp: message is not a JSON object, or is nested too deep/m, '… says so');
+is($hospital->safe_psql('postgres', $coordinator), $pid, '… is not the end of the coordinator');
 print {$in} qq({"party": ["zorgttp"]}\n);
 $in->flush;
 readline($out);
