@@ -149,27 +149,28 @@ COMMENT ON FUNCTION mpc_internal.numbers_of_model(jsonb) IS 'numbers of one mode
 
 CREATE FUNCTION mpc_internal.outcome_of(spec jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
-AS $$ SELECT string_agg(DISTINCT r.outcome, ',') FROM mpc_internal.releases_of($1::text) AS r $$;
-COMMENT ON FUNCTION mpc_internal.outcome_of(jsonb) IS 'the outcomes of the analyses as party.column, separated by commas; NULL: none has one';
+AS $$ SELECT string_agg(DISTINCT coalesce(r.outcome, '(' || r.kind || ')'), ',') FROM mpc_internal.releases_of($1::text) AS r $$;
+COMMENT ON FUNCTION mpc_internal.outcome_of(jsonb) IS 'the outcomes of the analyses as party.column, or (kind) of those without one, separated by commas';
 
 CREATE FUNCTION mpc_internal.charged_numbers(spec jsonb, counterpart text, study text) RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH released AS (
-    SELECT r.models, r.numbers, split_part(r.outcome, '.', 1) AS owner FROM mpc_internal.releases_of($1::text) AS r
+    SELECT r.models, r.numbers, r.free, coalesce(split_part(r.outcome, '.', 1), '(' || r.kind || ')') AS first_of
+      FROM mpc_internal.releases_of($1::text) AS r
   ), free AS (
-    SELECT max(r.numbers) AS numbers FROM released AS r
-     WHERE r.owner <> '' AND NOT EXISTS (
+    SELECT max(r.free) AS numbers FROM released AS r
+     WHERE NOT EXISTS (
              SELECT FROM mpc_internal.source_uses AS u, unnest(string_to_array(u.modelled, ',')) AS o (outcome)
               WHERE u.counterpart = $2 AND (u.outcome = 'released' OR u.outcome = 'running' AND u.study <> $3)
-                AND split_part(o.outcome, '.', 1) = r.owner)
-     GROUP BY r.owner
+                AND split_part(o.outcome, '.', 1) = r.first_of)
+     GROUP BY r.first_of
   )
   SELECT (((SELECT sum(r.models * r.numbers) FROM released AS r) - coalesce((SELECT sum(f.numbers) FROM free AS f), 0))
           * CASE $1 -> 'release' ->> 'precision' WHEN 'exact' THEN 4 ELSE 1 END)::bigint
 $$;
 COMMENT ON FUNCTION mpc_internal.charged_numbers(jsonb, text, text) IS
-'released numbers that a study counts against disclosure.released_numbers: all of its models but, per controller, the largest first one of an outcome of that controller, because a controller''s columns, each in turn the outcome, tell all second moments of its records that matched; exact ones count four times';
+'released numbers that a study counts against disclosure.released_numbers: all of its models but, per controller, the largest first one of an outcome of that controller, because a controller''s columns, each in turn the outcome, tell all second moments of its records that matched; of the first analysis of a kind without outcomes, what that kind says (describe: two numbers per column); exact ones count four times';
 
 CREATE FUNCTION mpc_internal.numbers_before(counterpart text, study text) RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

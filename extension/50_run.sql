@@ -302,6 +302,9 @@ BEGIN
   PERFORM mpc_internal.require_floor(held.study, held.spec::jsonb, '55000');
   PERFORM mpc_internal.require_early_attempts(held.study, held.parties);
   PERFORM mpc_internal.require_commitments(held);
+  PERFORM mpc_internal.check_two_valued(held.spec, (
+    SELECT coalesce(jsonb_object_agg(a.party, to_jsonb(a.two_valued)), '{}')::text FROM mpc_internal.approvals AS a
+     WHERE a.study = held.study AND a.version = held.version AND a.decision = 'approved' AND a.party = ANY (held.parties[1:2])));
   RETURN jsonb_build_object(
     'study', held.study, 'version', held.version, 'digest', held.digest, 'spec', held.spec,
     'data', mpc_internal.committed_data(held.study, held.version),
@@ -319,7 +322,13 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.start_job(text) IS
-'everything an engine of this node needs; error 55000, 42501, 42703, 42704, 53400 or MP005 when the study cannot start here';
+'everything an engine of this node needs; error 55000, 42501, 42703, 42704, 53400 or MP005 when the study cannot start here, 22023 when an analysis does not fit the columns';
+
+CREATE FUNCTION mpc_internal.check_two_valued(spec text, approved text) RETURNS void
+LANGUAGE c IMMUTABLE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_check_two_valued';
+COMMENT ON FUNCTION mpc_internal.check_two_valued(text, text) IS
+'error 22023 when an analysis forms a table or groups of an attribute that has more than two values; approved: the two-valued columns of each controller, {"party": ["column"]}';
 
 CREATE FUNCTION mpc_internal.require_approver(study text, approval mpc_internal.approvals) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp

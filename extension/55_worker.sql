@@ -243,6 +243,12 @@ LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
 COMMENT ON FUNCTION mpc.lasso(text) IS 'step 8 by hand, on each node: the regression on shares; returns when the result is stored';
 
+CREATE FUNCTION mpc.analyse(study text)
+RETURNS SETOF mpc.step_row
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
+COMMENT ON FUNCTION mpc.analyse(text) IS 'step 8 by hand, on each node, of a study with other analyses than penalised models: the analyses on shares; returns when the result is stored';
+
 -- the node and its peers
 
 CREATE FUNCTION mpc_internal.request_ping(
@@ -269,7 +275,8 @@ COMMENT ON FUNCTION mpc.ping_peer(text) IS
 
 GRANT EXECUTE ON FUNCTION mpc.start_study(text), mpc.wait_for_study(text, interval), mpc.cancel_study(text),
   mpc.run_study(text), mpc.prepare(text), mpc.agree_key(text), mpc.scramble(text), mpc.push(text), mpc.match(text),
-  mpc.mask(text), mpc.unmask(text), mpc.share(text), mpc.lasso(text) TO mpc_study;
+  mpc.mask(text), mpc.unmask(text), mpc.share(text), mpc.lasso(text),
+  mpc.analyse(text) TO mpc_study;
 GRANT EXECUTE ON PROCEDURE mpc.run(text) TO mpc_study;
 GRANT EXECUTE ON FUNCTION mpc.ping_peer(text) TO mpc_admin, mpc_study, mpc_reader;
 GRANT EXECUTE ON FUNCTION mpc_internal.progress() TO mpc_reader, mpc_study, mpc_admin;

@@ -1,4 +1,4 @@
--- What: how released numbers are shown.
+-- What: how released numbers are shown, and tail probabilities of statistics that are computed from them.
 -- Terms: grid = what a number was rounded to under MPC before it was released, a power of two times its scale (statistical or
 --             coarse precision: about an eighth or half of its standard error; exact: 28 fractional bits).
 -- Invariants: a number is shown with two decimal places more than its grid needs, so that what is shown is at most 1/200 of the grid
@@ -14,3 +14,13 @@ AS $$
 $$;
 COMMENT ON FUNCTION mpc_internal.released_digits(float8, float8) IS
 'a released number with two decimal places more than its grid needs, and at most nine significant digits; without a grid, for models of 0.1, these nine';
+
+CREATE FUNCTION mpc_internal.chi_square_tail(x float8, degrees float8) RETURNS float8
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'pg_mpc_chi_square_tail';
+COMMENT ON FUNCTION mpc_internal.chi_square_tail(float8, float8) IS 'upper tail of the chi-square distribution';
+
+CREATE FUNCTION mpc_internal.student_two_sided(t float8, degrees float8) RETURNS float8
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'pg_mpc_student_two_sided';
+COMMENT ON FUNCTION mpc_internal.student_two_sided(float8, float8) IS 'both tails of Student''s t distribution';

@@ -13,9 +13,11 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "algebra/column.h"
 #include "analysis/cost.h"
 
 namespace pgmpc {
@@ -25,10 +27,15 @@ class Computed;
 struct Relation;  // relation.h
 using Relations = std::vector<Relation>;
 
+// Names of step 8: of studies with penalised models only, and of all others.
+inline constexpr const char* kPenalisedStep = "lasso";
+inline constexpr const char* kAnalysisStep = "analyse";
+
 // The settings outside "analyses" that an entry of it depends on.
 struct SpecContext {
   Precision precision = Precision::statistical;
   std::optional<double> min_lambda;
+  bool own_moments = false;  // disclosure.own_moments
 };
 
 struct NamedColumn {
@@ -69,10 +76,30 @@ class Analysis {
   virtual ComparisonKind comparison() const = 0;
   virtual std::size_t problems() const { return 1; }          // number of problems that are solved in the same rounds
   virtual bool needs_approximation() const { return false; }  // SharedFigures::near()
+  // Pairs of joined columns that SharedFigures::grouped() has sums of, if the first one is two-valued and the second one
+  // is not.
+  virtual std::set<GroupedColumn> grouped_columns(const AnalysisColumns&) const { return {}; }
 
-  // How many models count against disclosure.model_budget, and how many numbers each of them releases.
+  // The name of step 8 in a study with such analyses only.
+  virtual const char* step() const { return kAnalysisStep; }
+  // false: a column that breaks a rule over single columns does not refuse the study. The analysis withholds what it
+  // would release about that column (SharedFigures::column_violations()).
+  virtual bool refuses_columns() const { return true; }
+
+  // Called once, when the columns of the analysis are known. Refuses settings that do not fit them, with an error of
+  // refuse_spec (json/spec_reader.h). pointer: the JSON pointer of the entry.
+  virtual void check_columns(const AnalysisColumns&, const std::string& pointer) const { (void)pointer; }
+  // The same for the data: two_valued has one entry per attribute. Called at the start of a study, from what the
+  // controllers have approved, and in step 8. Throws Error(invalid_parameter).
+  virtual void check_two_valued(const AnalysisColumns&, const std::vector<bool>& two_valued) const { (void)two_valued; }
+  // Number of released sums of products of two columns of one party (disclosure.own_moments).
+  virtual std::int64_t own_moments(const AnalysisColumns&) const { return 0; }
+
+  // How many models count against disclosure.model_budget, and how many numbers each of them releases. free_numbers: how
+  // many of these do not count against disclosure.released_numbers the first time.
   virtual std::int64_t models() const = 0;
-  virtual std::int64_t numbers_of_model(std::size_t attributes) const = 0;
+  virtual std::int64_t numbers_of_model(const AnalysisColumns& columns) const = 0;
+  virtual std::int64_t free_numbers(const AnalysisColumns& columns) const { return numbers_of_model(columns); }
 
   // Returns the cost of this analysis alone. Its rounds come after those of shared_cost().
   virtual Cost cost(const PlannedStudy& study, std::size_t attributes) const = 0;

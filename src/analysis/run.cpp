@@ -12,6 +12,12 @@
 namespace pgmpc {
 namespace {
 
+void check_two_valued(const AnalysisTask& task, const std::vector<ColumnDescription>& described) {
+  std::vector<bool> two_valued;
+  for (const std::size_t attribute : task.columns.attributes) two_valued.push_back(described.at(attribute).binary);
+  task.analysis->check_two_valued(task.columns, two_valued);
+}
+
 // Returns the outcome columns of all analyses, sorted and without duplicates.
 std::vector<std::size_t> outcomes_of(const std::vector<AnalysisTask>& tasks) {
   std::vector<std::size_t> out;
@@ -20,6 +26,20 @@ std::vector<std::size_t> outcomes_of(const std::vector<AnalysisTask>& tasks) {
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
+}
+
+FigureNeeds needs_of(const std::vector<AnalysisTask>& tasks, const std::vector<ColumnDescription>& columns) {
+  FigureNeeds needs;
+  needs.refusing.resize(columns.size());
+  for (const AnalysisTask& task : tasks) {
+    needs.approximation = needs.approximation || task.analysis->needs_approximation();
+    for (const GroupedColumn& pair : task.analysis->grouped_columns(task.columns))
+      if (columns[pair.group].binary && !columns[pair.column].binary) needs.grouped.insert(pair);
+    if (!task.analysis->refuses_columns()) continue;
+    for (const std::size_t attribute : task.columns.attributes) needs.refusing[attribute] = true;
+    if (task.columns.outcome) needs.refusing[*task.columns.outcome] = true;
+  }
+  return needs;
 }
 
 // Opens the validity bit. The opening needs a message of every party, and each party sends its own only after `promise`
@@ -32,8 +52,8 @@ void open_validity_bit(const Fixed& fixed, const std::vector<std::unique_ptr<Com
   if (!no_violations(fixed, Phase::validity, 0, 2, violations))
     throw Error(ErrorCode::refused, "the result failed its validity check and was not opened",
                 "checked together under MPC: the outcome varies over the joined rows (in ridge every column does), the "
-                "variance of every column is in range, the coefficients and R^2 are plausible; which one failed is not "
-                "known to any party",
+                "variance of every column is in range, the coefficients and R^2 are plausible, and no table with "
+                "on_small_cell refuse breaks a disclosure rule; which one failed is not known to any party",
                 "leave out columns that are constant or almost so or hold extreme values, then propose a new version");
 }
 
@@ -53,15 +73,15 @@ std::vector<AnalysisResult> run_analyses(Session& session, AnalysesRequest reque
                                          const AnalysisProgress& progress) {
   const std::size_t count = request.tasks.size();
   std::size_t problems = 0;
-  bool needs_approximation = false;
   for (const AnalysisTask& task : request.tasks) {
+    check_two_valued(task, request.records.described);
     problems += task.analysis->problems();
-    needs_approximation = needs_approximation || task.analysis->needs_approximation();
   }
   session.set_comparison(request.tasks.at(0).analysis->comparison());
   const Fixed fixed{session,
                     Fixed::bits_for(request.records.columns.size(), request.records.columns.at(0).size(), problems)};
   request.rules.must_vary = outcomes_of(request.tasks);
+  FigureNeeds needs = needs_of(request.tasks, request.records.described);
   if (progress) progress("standardise", 0, 1);
 
   // The tasks refer to these objects. They are declared before the group, whose destructor unwinds the tasks first.
@@ -73,7 +93,7 @@ std::vector<AnalysisResult> run_analyses(Session& session, AnalysesRequest reque
   scopes.reserve(count);
   runs.reserve(count);
   TaskGroup tasks(session);
-  shared.emplace(fixed, tasks, std::move(request.records), request.rules, needs_approximation, cancel);
+  shared.emplace(fixed, tasks, std::move(request.records), request.rules, std::move(needs), cancel);
   std::vector<TaskGroup::Handle> running;
   for (std::size_t k = 0; k < count; ++k) {
     scopes.push_back({session, fixed.bits, static_cast<std::uint16_t>(k + 1)});

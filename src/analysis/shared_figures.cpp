@@ -24,9 +24,11 @@ struct RowSums {
   Moments moments;
   GroupSums groups;
   StretchSums stretches;
+  GroupedSums grouped;
 };
 
-RowSums sums_of_rows(const Fixed& fixed, JoinedRecords& records, const RowRules& rules, const CancelToken& cancel) {
+RowSums sums_of_rows(const Fixed& fixed, JoinedRecords& records, const RowRules& rules,
+                     const std::set<GroupedColumn>& grouped, const CancelToken& cancel) {
   RowSums out;
   const std::size_t rows = records.columns[0].size();
   if (checks_leverage(rules)) {
@@ -36,11 +38,30 @@ RowSums sums_of_rows(const Fixed& fixed, JoinedRecords& records, const RowRules&
     out.moments = joined_moments(fixed, records.columns, cancel);
   }
   out.groups = group_sums(records.columns, dominance_groups(rules.max_dominance, rows), cancel);
+  out.grouped = grouped_sums(fixed, records.columns, grouped, out.groups.sizes, cancel);
   records.columns.clear();
   return out;
 }
 
 }  // namespace
+
+// Adds up what violates a rule about refusing columns only.
+FpVector refusing_bits(const RowViolations& of_rows, const std::vector<bool>& refusing) {
+  FpVector out;
+  for (std::size_t i = 0; i < of_rows.bits.size(); ++i)
+    if (refusing[of_rows.about[i].first] && refusing[of_rows.about[i].second]) out.push_back(of_rows.bits[i]);
+  return out;
+}
+
+FpVector by_column(const RowViolations& of_rows, std::size_t columns) {
+  FpVector out(columns);
+  for (std::size_t i = 0; i < of_rows.bits.size(); ++i) {
+    const auto [first, second] = of_rows.about[i];
+    out[first] += of_rows.bits[i];
+    if (second != first) out[second] += of_rows.bits[i];
+  }
+  return out;
+}
 
 // Computes the one bit of all disclosure rules, beside the standardisation and the first iterations. Nothing else is
 // opened before it: stop bits, exponents, the validity bit and the release wait for it. Until then a party sends only
@@ -49,20 +70,33 @@ RowSums sums_of_rows(const Fixed& fixed, JoinedRecords& records, const RowRules&
 class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
  public:
   Precheck(const Fixed& fixed, TaskGroup& tasks, RowSums sums, const std::vector<ColumnDescription>& described,
-           std::size_t attributes, const RowRules& rules, const CancelToken& cancel)
+           std::size_t attributes, const RowRules& rules, const std::vector<bool>& refusing, bool refuse,
+           const CancelToken& cancel)
       : fixed_(fixed),
         tasks_(tasks),
         sums_(std::move(sums)),
         described_(described),
         attributes_(attributes),
         rules_(rules),
+        refusing_(refusing),
+        refuse_(refuse),
         cancel_(cancel) {}
-  const Moments& moments() const { return sums_.moments; }
+  const RowSums& sums() const { return sums_; }
+  const FpVector& of_columns() {
+    tasks_.join(rows_);
+    return of_columns_;
+  }
+  const Fp& of_design() {
+    if (design_) tasks_.join(design_);
+    return design_sum_;
+  }
 
   void start() {
     rows_ = tasks_.spawn([self = shared_from_this()] {
-      self->of_rows_ =
+      const RowViolations found =
           row_violations(self->fixed_, self->sums_.moments, self->sums_.groups, self->described_, self->rules_);
+      self->refusing_rows_ = refusing_bits(found, self->refusing_);
+      self->of_columns_ = by_column(found, self->described_.size());
     });
     if (checks_leverage(rules_))
       centring_ = tasks_.spawn([self = shared_from_this()] {
@@ -75,8 +109,9 @@ class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
     design_ = tasks_.spawn([self = shared_from_this(), nearing = std::move(nearing), near = std::move(near)] {
       if (self->centring_) self->tasks_.join(self->centring_);
       self->tasks_.join(nearing);
-      self->of_design_ = design_violations(self->fixed_, self->sums_.moments, self->sums_.stretches, self->central_,
-                                           *near, self->rules_, self->cancel_);
+      self->of_design_ = pgmpc::design_violations(self->fixed_, self->sums_.moments, self->sums_.stretches,
+                                                  self->central_, *near, self->rules_, self->cancel_);
+      for (const Fp& bit : self->of_design_) self->design_sum_ += bit;
     });
   }
 
@@ -85,7 +120,9 @@ class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
     return tasks_.spawn([self = shared_from_this()] {
       self->tasks_.join(self->rows_);
       if (self->design_) self->tasks_.join(self->design_);
-      precheck(self->fixed_, concatenate(self->of_rows_, self->of_design_), self->rules_);
+      FpVector violations = std::move(self->refusing_rows_);
+      if (self->refuse_) violations.insert(violations.end(), self->of_design_.begin(), self->of_design_.end());
+      precheck(self->fixed_, violations, self->rules_);
     });
   }
 
@@ -96,9 +133,12 @@ class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
   const std::vector<ColumnDescription>& described_;
   std::size_t attributes_;
   const RowRules& rules_;
+  const std::vector<bool>& refusing_;
+  bool refuse_;
   const CancelToken& cancel_;
   std::vector<FpVector> central_;
-  FpVector of_rows_, of_design_;
+  FpVector refusing_rows_, of_columns_, of_design_;
+  Fp design_sum_;
   TaskGroup::Handle rows_, centring_, design_;
 };
 
@@ -107,7 +147,7 @@ struct SharedFigures::State {
   TaskGroup& tasks;
   JoinedRecords records;
   RowRules row_rules;
-  bool needs_approximation;
+  FigureNeeds needs;
   TwoValued two_valued{};
   std::shared_ptr<Precheck> precheck{};
   std::shared_ptr<ApproximateCorrelation> near = std::make_shared<ApproximateCorrelation>();
@@ -118,7 +158,7 @@ struct SharedFigures::State {
 
   void on_approximate_roots(const FpVector& covariance, const FpVector& root) {
     const bool design = checks_design(row_rules);
-    if (!needs_approximation && !design) return;
+    if (!needs.approximation && !design) return;
     const auto values = std::make_shared<std::array<FpVector, 2>>(std::array{covariance.clone(), root.clone()});
     tasks.spawn([this, values] {
       *near = approximate_correlation(fixed, (*values)[0], (*values)[1], records.attributes);
@@ -131,13 +171,13 @@ struct SharedFigures::State {
 };
 
 SharedFigures::SharedFigures(const Fixed& fixed, TaskGroup& tasks, JoinedRecords records, RowRules rules,
-                             bool needs_approximation, const CancelToken& cancel)
-    : state_(new State{fixed, tasks, std::move(records), std::move(rules), needs_approximation}) {
+                             FigureNeeds needs, const CancelToken& cancel)
+    : state_(new State{fixed, tasks, std::move(records), std::move(rules), std::move(needs)}) {
   State& s = *state_;
-  RowSums sums = sums_of_rows(fixed, s.records, s.row_rules, cancel);
+  RowSums sums = sums_of_rows(fixed, s.records, s.row_rules, s.needs.grouped, cancel);
   s.precheck = std::make_shared<Precheck>(fixed, tasks, std::move(sums), s.records.described, s.records.attributes,
-                                          s.row_rules, cancel);
-  const Moments& moments = s.precheck->moments();
+                                          s.row_rules, s.needs.refusing, s.needs.refuse(), cancel);
+  const Moments& moments = s.precheck->sums().moments;
   s.precheck->start();
   s.two_valued = two_valued_columns(s.records);
   s.averaging =
@@ -152,7 +192,7 @@ SharedFigures::SharedFigures(const Fixed& fixed, TaskGroup& tasks, JoinedRecords
 
 SharedFigures::~SharedFigures() = default;
 
-std::size_t SharedFigures::rows() const { return state_->precheck->moments().rows; }
+std::size_t SharedFigures::rows() const { return moments().rows; }
 
 const std::vector<ColumnDescription>& SharedFigures::described() const { return state_->records.described; }
 
@@ -169,6 +209,21 @@ const Standardised& SharedFigures::standardised() {
 const FpVector& SharedFigures::means() {
   state_->tasks.join(state_->averaging);
   return state_->means;
+}
+
+const RowRules& SharedFigures::row_rules() const { return state_->row_rules; }
+
+const Moments& SharedFigures::moments() const { return state_->precheck->sums().moments; }
+
+const GroupSums& SharedFigures::stretches() const { return state_->precheck->sums().groups; }
+
+const GroupedSums& SharedFigures::grouped() const { return state_->precheck->sums().grouped; }
+
+const FpVector& SharedFigures::column_violations() { return state_->precheck->of_columns(); }
+
+const Fp& SharedFigures::design_violations() {
+  standardised();
+  return state_->precheck->of_design();
 }
 
 const TaskGroup::Handle& SharedFigures::rules() const { return state_->rules; }

@@ -3,6 +3,8 @@
 // Terms
 // near: correlations of the attributes within 5 %, ready some rounds before the exact ones (algebra/standardise.h).
 // rules: the one opened bit of all disclosure rules (disclosure/precheck.h).
+// refusing columns: those of analyses that a violated rule ends. For other columns the violations stay secret, and their
+// analyses withhold what they would release about them.
 //
 // Invariants
 // The shares of the rows are destroyed before the constructor returns. Every getter waits until its figures are ready,
@@ -11,12 +13,17 @@
 // Errors
 // A violated disclosure rule ends the task group with Error(refused), at all parties.
 #pragma once
+#include <algorithm>
 #include <functional>
 #include <memory>
+#include <set>
+#include <vector>
 
 #include "algebra/column.h"
 #include "algebra/standardise.h"
 #include "base/cancel.h"
+#include "disclosure/dominance.h"
+#include "disclosure/grouped_sums.h"
 #include "disclosure/row_rules.h"
 #include "mpc/task_group.h"
 
@@ -29,10 +36,19 @@ struct JoinedRecords {
   std::size_t attributes = 0;
 };
 
+// What the analyses of a study need.
+struct FigureNeeds {
+  bool approximation = false;         // some analysis calls near()
+  std::vector<bool> refusing;         // one per joined column
+  std::set<GroupedColumn> grouped{};  // for grouped()
+
+  bool refuse() const { return std::find(refusing.begin(), refusing.end(), true) != refusing.end(); }
+};
+
 class SharedFigures {
  public:
-  // Starts the tasks that compute the figures. needs_approximation: some analysis calls near().
-  SharedFigures(const Fixed& fixed, TaskGroup& tasks, JoinedRecords records, RowRules rules, bool needs_approximation,
+  // Starts the tasks that compute the figures.
+  SharedFigures(const Fixed& fixed, TaskGroup& tasks, JoinedRecords records, RowRules rules, FigureNeeds needs,
                 const CancelToken& cancel);
   ~SharedFigures();
 
@@ -42,6 +58,15 @@ class SharedFigures {
   const Standardised& standardised();
   // Means over the joined rows in local units, kMeanBits. Call it after standardised().
   const FpVector& means();
+  const RowRules& row_rules() const;
+  // Sums over all rows, and over those of each level.
+  const Moments& moments() const;
+  const GroupSums& stretches() const;
+  const GroupedSums& grouped() const;
+  // For every joined column a share of the number of rules over rows that it violates, alone or with another column.
+  const FpVector& column_violations();
+  // A share of the number of violations of the joint design, 0 where these rules are off.
+  const Fp& design_violations();
   // The task that opens the bit of the disclosure rules. Nothing else may be opened before it ends. Call it after
   // standardised().
   const TaskGroup::Handle& rules() const;

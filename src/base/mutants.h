@@ -38,6 +38,8 @@ enum class Mutant {
   no_mean_leverage_rule,           // no mean leverage in the precheck
   no_vif_rule,                     // no collinearity bound in the precheck
   no_level_rule,                   // F11: no level rule in the precheck
+  no_cell_rule,                    // tables are released with cells below min_level_count
+  nothing_withheld,                // the tables that a rule forbids are released
   unrounded_release,               // B2: numbers are released without rounding to the grid
   promises_late,                   // a party promises to store the result when it is already opened
   sql_type_decides,                // B3: only columns of SQL type boolean count as two-valued

@@ -45,39 +45,54 @@ GroupSums group_sums(std::span<const FpVector> columns, std::size_t groups, cons
   return sums;
 }
 
+DominanceRoom dominance_of(const Fixed& fixed, const GateLabel& label, FpVector squares,
+                           const std::vector<std::size_t>& sizes, const Moments& moments, double max_dominance) {
+  const std::size_t groups = sizes.size(), units = squares.size() / groups;
+  for (std::size_t j = 0; j < units; ++j) {
+    Fp total;
+    for (std::size_t g = 0; g < groups; ++g) total += squares[j * groups + g];
+    squares.push_back(total);
+  }
+  // |x - mean| is at most twice the largest |x|. Over all rows, the mean can only reduce the sum of squares.
+  const Stretch bounds[] = {{units * groups, group_bits(sizes[0])}, {units, moment_bits(moments.rows)}};
+  const Opened opened = masked_open(fixed.session, label, squares, bounds);
+  const FpVector q = truncated(fixed.session, opened, 2 * kDataBits + moments.log_rows - kGroupBits);
+  const Fp theta = Fp::from_int(scaled_theta(max_dominance));
+  // A constant column has Q_g = S = 0 up to one unit of truncation each. The slack lets it pass: its coefficient is 0.
+  const Fp slack = Fp::from_int(static_cast<std::int64_t>(groups) << kThetaBits);
+  DominanceRoom out;
+  for (std::size_t j = 0; j < units; ++j) {
+    const Fp total = q[units * groups + j];
+    out.total.push_back(total);
+    if (max_dominance >= 1) continue;  // no column can break the rule
+    const std::span<const Fp> of_unit(q.data() + j * groups, groups);
+    out.room.push_back(theta * (total * total) - shifted(inner_product(of_unit, of_unit), kThetaBits) + slack);
+  }
+  return out;
+}
+
 FpVector dominance_room(const Fixed& fixed, int gate, const Moments& moments, const GroupSums& sums,
                         const std::vector<ColumnDescription>& columns, const RowRules& rules) {
   const std::size_t groups = sums.sizes.size(), d = columns.size();
-  // Q_g of every column, then S of every column, with 48 fractional bits and degree 2.
-  FpVector values(d * groups + d);
+  FpVector values(d * groups);
   for (std::size_t j = 0; j < d; ++j) {
     const Fp mean = moments.coarse_mean[j], square = mean * mean;
     for (std::size_t g = 0; g < groups; ++g) {
       const std::size_t at = j * groups + g;
       values[at] = sums.square[at] - (mean + mean) * sums.linear[at] +
                    square * Fp::from_int(static_cast<std::int64_t>(sums.sizes[g]));
-      values[d * groups + j] += values[at];
     }
   }
-  // |x - mean| is at most twice the largest |x|. Over all rows, the mean can only reduce the sum of squares.
-  const int log_rows = moments.log_rows;
-  const Stretch bounds[] = {{d * groups, group_bits(sums.sizes[0])}, {d, moment_bits(moments.rows)}};
-  const Opened opened = masked_open(fixed.session, fixed.label(Phase::precheck, 0, gate), values, bounds);
-  const FpVector q = truncated(fixed.session, opened, 2 * kDataBits + log_rows - kGroupBits, 0, values.size());
-  const Fp theta = Fp::from_int(scaled_theta(rules.max_dominance));
-  // A constant column has Q_g = S = 0 up to one unit of truncation each. The slack lets it pass: its coefficient is 0.
-  const Fp slack = Fp::from_int(static_cast<std::int64_t>(groups) << kThetaBits);
+  DominanceRoom of = dominance_of(fixed, fixed.label(Phase::precheck, 0, gate), std::move(values), sums.sizes, moments,
+                                  rules.max_dominance);
   FpVector room;
-  for (std::size_t j = 0; j < d; ++j) {
-    if (columns[j].binary || rules.max_dominance >= 1) continue;  // 1: no column can break the rule
-    const Fp total = q[d * groups + j];
-    const std::span<const Fp> of_column(q.data() + j * groups, groups);
-    room.push_back(theta * (total * total) - shifted(inner_product(of_column, of_column), kThetaBits) + slack);
-  }
+  for (std::size_t j = 0; j < of.room.size(); ++j)
+    if (!columns[j].binary) room.push_back(of.room[j]);
   // S / 2^L is compared with the least variance * n / 2^L.
-  const double least = std::ldexp(static_cast<double>(moments.rows), kLeastOutcomeVariance + kGroupBits - log_rows);
+  const double least =
+      std::ldexp(static_cast<double>(moments.rows), kLeastOutcomeVariance + kGroupBits - moments.log_rows);
   for (const std::size_t outcome : rules.must_vary)
-    room.push_back(q[d * groups + outcome] - Fp::from_int(std::llround(least)));
+    room.push_back(of.total[outcome] - Fp::from_int(std::llround(least)));
   return room;
 }
 

@@ -39,6 +39,15 @@ struct GroupSums {
 };
 GroupSums group_sums(std::span<const FpVector> columns, std::size_t groups, const CancelToken& cancel);
 
+// For every unit, a column or a column over some of the rows: a value that is at least 0 exactly when no record dominates
+// it, and S. Degree <= 2 and 1. room is empty where max_dominance is 1.
+struct DominanceRoom {
+  FpVector room, total;
+};
+// squares: Q_g of every unit, unit by unit, of degree <= 2, 48 fractional bits. sizes: rows of each group. One round.
+DominanceRoom dominance_of(const Fixed& fixed, const GateLabel& label, FpVector squares,
+                           const std::vector<std::size_t>& sizes, const Moments& moments, double max_dominance);
+
 // Returns values that are at least 0 exactly when the rules hold: one per numeric column, and one for the variation of
 // each outcome. Degree <= 2, below 2^82: ready for at_least. One round; gate label: precheck, 0, gate.
 FpVector dominance_room(const Fixed& fixed, int gate, const Moments& moments, const GroupSums& sums,

@@ -1,6 +1,8 @@
 // Implements the rules over single rows and the opening of the one bit.
 #include "disclosure/precheck.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/mutants.h"
 #include "mpc/comparison.h"
@@ -12,28 +14,39 @@ constexpr int kMomentLimit = 10;  // log2 of the limit of a second moment in loc
 
 std::size_t index_of(std::size_t i, std::size_t j, std::size_t size) { return i * size - i * (i + 1) / 2 + j; }
 
-// Returns secret counts that must be 0 or at least min_level_count. Degree 2, in whole rows.
-FpVector level_counts(const Moments& moments, const std::vector<ColumnDescription>& columns) {
-  // A 0/1 column has x_int = x * 2^24, so the moments are counts * 2^48. The field divides them exactly.
-  const Fp per_row = inverse(shifted(Fp::from_int(1), 2 * kDataBits));
+// Secret counts that must be 0 or at least min_level_count: degree 2, in whole rows. about: as in RowViolations.
+struct LevelCounts {
+  FpVector counts;
+  std::vector<std::pair<std::size_t, std::size_t>> about;
+};
+LevelCounts level_counts(const Moments& moments, const std::vector<ColumnDescription>& columns) {
   const Fp rows = Fp::from_int(static_cast<std::int64_t>(moments.rows));
   const std::size_t d = columns.size();
-  auto count = [&](std::size_t i, std::size_t j) { return moments.counts[index_of(i, j, d)] * per_row; };
-  FpVector out;
+  LevelCounts out;
+  const auto add = [&](std::size_t i, std::size_t j, const Fp& count) {
+    out.counts.push_back(count);
+    out.counts.push_back(rows - count);
+    out.about.insert(out.about.end(), 2, {i, j});
+  };
   for (std::size_t i = 0; i < d; ++i) {
     if (!columns[i].binary) continue;
-    out.push_back(count(i, i));
-    out.push_back(rows - count(i, i));
+    add(i, i, joint_count(moments, i, i));
     for (std::size_t j = i + 1; j < d; ++j) {
       if (!columns[j].binary) continue;
-      const Fp differ = count(i, i) + count(j, j) - count(i, j) - count(i, j);
-      out.push_back(differ);
-      out.push_back(rows - differ);
+      const Fp both = joint_count(moments, i, j);
+      add(i, j, joint_count(moments, i, i) + joint_count(moments, j, j) - both - both);  // they differ
     }
   }
   return out;
 }
 }  // namespace
+
+Fp joint_count(const Moments& moments, std::size_t i, std::size_t j) {
+  // A 0/1 column has x_int = x * 2^24, so the moments are counts * 2^48. The field divides them exactly.
+  static const Fp per_row = inverse(shifted(Fp::from_int(1), 2 * kDataBits));
+  const auto [low, high] = std::minmax(i, j);
+  return moments.counts[index_of(low, high, moments.mean.size())] * per_row;
+}
 
 bool no_violations(const Fixed& fixed, Phase phase, std::uint32_t iteration, int gate, Fp violation_sum) {
   const FpVector negated = {-violation_sum};
@@ -42,25 +55,43 @@ bool no_violations(const Fixed& fixed, Phase phase, std::uint32_t iteration, int
   return open_bit(fixed.session, static_cast<std::uint16_t>(phase), bit);
 }
 
-FpVector row_violations(const Fixed& fixed, const Moments& moments, const GroupSums& sums,
-                        const std::vector<ColumnDescription>& columns, const RowRules& rules) {
+FpVector forbidden_counts(const Fixed& fixed, const GateLabel& label, const FpVector& counts, std::int64_t least) {
+  const std::vector<i128> levels = {1, least};
+  const FpVector bits = at_least(fixed.session, label, counts, levels);
+  FpVector out;
+  for (std::size_t i = 0; i < counts.size(); ++i) out.push_back(bits[2 * i] - bits[2 * i + 1]);
+  return out;
+}
+
+RowViolations row_violations(const Fixed& fixed, const Moments& moments, const GroupSums& sums,
+                             const std::vector<ColumnDescription>& columns, const RowRules& rules) {
   Session& s = fixed.session;
   const std::size_t d = columns.size();
+  RowViolations out;
+  const auto about = [&out](std::size_t j) { out.about.emplace_back(j, j); };
   FpVector room = dominance_room(fixed, 5, moments, sums, columns, rules);
   if (mutant(Mutant::no_dominance_rule)) room.clear();
-  for (std::size_t i = 0; i < d; ++i)
+  if (!room.empty()) {
+    for (std::size_t j = 0; j < d; ++j)
+      if (!columns[j].binary && rules.max_dominance < 1) about(j);
+    for (const std::size_t outcome : rules.must_vary) about(outcome);
+  }
+  for (std::size_t i = 0; i < d; ++i) {
     room.push_back(fixed.constant(std::ldexp(1.0, kMomentLimit)) - moments.second[index_of(i, i, d)]);
-  const std::vector<i128> zero = {0}, levels = {1, rules.min_level_count};
-  FpVector violations = at_least(s, fixed.label(Phase::precheck, 0, 1), room, zero);
-  for (Fp& bit : violations) bit = Fp::from_int(1) - bit;
+    about(i);
+  }
+  const std::vector<i128> zero = {0};
+  out.bits = at_least(s, fixed.label(Phase::precheck, 0, 1), room, zero);
+  for (Fp& bit : out.bits) bit = Fp::from_int(1) - bit;
   // A count violates the rule between the two levels. The difference of the bits is 0 or 1 only if the second level is
   // not below the first.
   const bool off = rules.min_level_count <= 1 && !mutant(Mutant::signed_violations);
-  const FpVector counts = off ? FpVector() : level_counts(moments, columns);
-  if (counts.empty() || mutant(Mutant::no_level_rule)) return violations;
-  const FpVector bits = at_least(s, fixed.label(Phase::precheck, 0, 2), counts, levels);
-  for (std::size_t i = 0; i < counts.size(); ++i) violations.push_back(bits[2 * i] - bits[2 * i + 1]);
-  return violations;
+  const LevelCounts levels = off ? LevelCounts() : level_counts(moments, columns);
+  if (levels.counts.empty() || mutant(Mutant::no_level_rule)) return out;
+  out.bits = concatenate(
+      out.bits, forbidden_counts(fixed, fixed.label(Phase::precheck, 0, 2), levels.counts, rules.min_level_count));
+  out.about.insert(out.about.end(), levels.about.begin(), levels.about.end());
+  return out;
 }
 
 void precheck(const Fixed& fixed, const FpVector& violations, const RowRules& rules) {

@@ -13,6 +13,7 @@
 // Errors
 // A failed check throws Error(refused) at all parties. Which rule failed is not opened.
 #pragma once
+#include <utility>
 #include <vector>
 
 #include "algebra/column.h"
@@ -22,9 +23,19 @@
 
 namespace pgmpc {
 
-// Returns secret violation bits of the rules over rows, each 0 or 1. Their sum is their number and never negative.
-FpVector row_violations(const Fixed& fixed, const Moments& moments, const GroupSums& sums,
-                        const std::vector<ColumnDescription>& columns, const RowRules& rules);
+// Secret violation bits, each 0 or 1, and the column or the two columns that each is about. The sum of any of them is
+// their number and never negative.
+struct RowViolations {
+  FpVector bits;
+  std::vector<std::pair<std::size_t, std::size_t>> about;  // the same column twice, or two columns
+};
+RowViolations row_violations(const Fixed& fixed, const Moments& moments, const GroupSums& sums,
+                             const std::vector<ColumnDescription>& columns, const RowRules& rules);
+
+// Returns in how many rows two two-valued columns are both 1 (i = j: in how many one is). Degree 2, whole rows.
+Fp joint_count(const Moments& moments, std::size_t i, std::size_t j);
+// Returns secret bits: 1 for a count from 1 to least - 1. counts: degree <= 2, whole rows. least is above 1.
+FpVector forbidden_counts(const Fixed& fixed, const GateLabel& label, const FpVector& counts, std::int64_t least);
 
 // Opens the one bit. Error(refused) when there is a violation.
 void precheck(const Fixed& fixed, const FpVector& violations, const RowRules& rules);

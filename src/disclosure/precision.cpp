@@ -8,24 +8,23 @@ namespace pgmpc {
 namespace {
 // sd_y / sd_j in local units is in [2^-12, 2^11] (algebra/standardise.h), sd_y in [2^-7, 2^5].
 constexpr int kLowest = -13, kOctaves = 26;
-
-// The part of a standard error to round to, over the square root of the number of rows.
-double unit(Precision precision, std::size_t rows) {
-  return (precision == Precision::coarse ? 1.0 / 2 : 1.0 / 8) / std::sqrt(static_cast<double>(rows));
-}
 }  // namespace
 
-int r_squared_exponent(Precision precision, std::size_t rows) { return std::ilogb(unit(precision, rows)); }
+double error_part(Precision precision, std::size_t rows) {
+  return (precision == Precision::coarse ? 1.0 / 2 : 1.0 / 8) / std::sqrt(static_cast<double>(rows));
+}
+
+int r_squared_exponent(Precision precision, std::size_t rows) { return std::ilogb(error_part(precision, rows)); }
 
 ExponentRange grid_exponents(Precision precision, std::size_t rows) {
-  const int lowest = std::ilogb(unit(precision, rows)) + kLowest;
+  const int lowest = std::ilogb(error_part(precision, rows)) + kLowest;
   return {lowest - 2, lowest + kOctaves};
 }
 
 ReleaseGrid release_grid(const Fixed& fixed, const Standardised& standard, std::size_t rows, Precision precision) {
   Session& s = fixed.session;
   const std::size_t d = standard.root.size() - 1, numbers = d + 1;
-  const double scale = unit(precision, rows);
+  const double scale = error_part(precision, rows);
   ReleaseGrid grid;
   grid.lowest = std::ilogb(scale) + kLowest;
   FpVector ratio(d);

@@ -50,6 +50,8 @@ struct ExponentRange {
 };
 ExponentRange grid_exponents(Precision precision, std::size_t rows);
 
+// Returns the part of a standard error to round to, over the square root of the number of rows.
+double error_part(Precision precision, std::size_t rows);
 // Returns log2 of the grid of R^2.
 int r_squared_exponent(Precision precision, std::size_t rows);
 

@@ -135,7 +135,4 @@ StudyResult run_third_party(const StudyContext& context);
 // agree on keys with a party that runs the study.
 Hash rehearsal_digest(ByteView digest);
 
-// Returns numbers and names of a role's steps, in the order of step-by-step mode.
-const std::vector<std::pair<int, std::string>>& steps_of(bool third_party);
-
 }  // namespace pgmpc

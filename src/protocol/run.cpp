@@ -86,7 +86,7 @@ Run::Run(const StudyContext& context)
   if (spec_.keep_shares) throw Error(ErrorCode::not_supported, "this version keeps no shares");
 }
 
-StepRow Run::begin_row(int number, const char* name) {
+StepRow Run::begin_row(int number, const std::string& name) {
   do_what_sanitizers_find();
   step_start_ = std::chrono::steady_clock::now();
   bytes_before_ = context_.transport.bytes_sent();
@@ -201,7 +201,7 @@ void Run::share_and_analyse(std::size_t rows, std::vector<FpVector> additive, Co
     row.records = static_cast<std::int64_t>(rows);
     destroyed(row);
   });
-  step(8, "lasso", [&](StepRow& row) {
+  step(8, analysis_step(spec_), [&](StepRow& row) {
     session->set_step(8);
     records.attributes = spec_.attribute_count();
     for (const AnalysisEntry& entry : spec_.analyses)

@@ -22,13 +22,13 @@ class Run {
  protected:
   // Runs and times one step: before_step, the body, then after_step with the row that the body has filled in.
   template <typename Body>
-  void step(int number, const char* name, Body body) {
+  void step(int number, const std::string& name, Body body) {
     context_.observer.before_step(number, name);
     StepRow row = begin_row(number, name);
     body(row);
     finish_row(row);
   }
-  StepRow begin_row(int number, const char* name);
+  StepRow begin_row(int number, const std::string& name);
   void finish_row(StepRow& row);
   // Writes the list of step_facts.h to the row. A step's body calls it last, after everything in the list has been
   // destroyed.

@@ -257,13 +257,4 @@ StudyResult run_third_party(const StudyContext& context) {
   return run_and_end_channel(context, [&] { return ThirdParty(context).run(); });
 }
 
-const std::vector<std::pair<int, std::string>>& steps_of(bool third_party) {
-  static const std::vector<std::pair<int, std::string>> controller = {{1, "prepare"}, {2, "agree_key"}, {3, "scramble"},
-                                                                      {4, "push"},    {5, "mask"},      {6, "unmask"},
-                                                                      {7, "share"},   {8, "lasso"}};
-  static const std::vector<std::pair<int, std::string>> third = {
-      {1, "prepare"}, {4, "match"}, {6, "unmask"}, {7, "share"}, {8, "lasso"}};
-  return third_party ? third : controller;
-}
-
 }  // namespace pgmpc

@@ -4,6 +4,8 @@
 // The joined columns are the attributes of controller 0, the attributes of controller 1, the outcomes of controller 0
 // and the outcomes of controller 1, in this order. A controller's own columns are its attributes, then its outcomes.
 #pragma once
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,9 @@ struct JoinedColumn {
 
 // Returns the joined columns in their order.
 std::vector<JoinedColumn> joined_columns(const Spec& spec);
+// Checks the analyses against the columns that the approvals call two-valued: two_valued[party] has the names of one
+// controller, or is absent where its approval has no list. Throws the errors of Analysis::check_two_valued.
+void check_two_valued(const Spec& spec, const std::map<std::string, std::set<std::string>>& two_valued);
 // Returns the number of a controller's own columns.
 std::size_t column_count(const Spec& spec, int controller);
 

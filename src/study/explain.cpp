@@ -141,7 +141,7 @@ void analyse(Rows& rows, const Spec& spec, const Counts& counts, int party) {
     learned.push_back({names_of(spec.recipients), recipients, of + words.received});
     if (!words.opened_to_all.empty()) learned.push_back({"all", {0, 1, 2}, of + words.opened_to_all});
   }
-  add(rows, spec, {8, "lasso", party, -1, spec.analyses[0].analysis->words().sends, std::move(learned)},
+  add(rows, spec, {8, analysis_step(spec), party, -1, spec.analyses[0].analysis->words().sends, std::move(learned)},
       estimate_analyses(spec, counts.matched(party)));
 }
 

@@ -275,6 +275,18 @@ const std::string& Spec::party_name(int index) const {
   return index == 2 ? third_party : controllers.at(static_cast<std::size_t>(index)).party;
 }
 
+namespace {
+// Two second moments of a party's own columns per column are always allowed, more than that only one per 40 records
+// (docs/disclosure.md, "Second moments of one party").
+std::int64_t matches_for_own_moments(const Spec& spec) {
+  constexpr std::int64_t kAlwaysPerColumn = 2, kRecordsPerMoment = 40;
+  std::int64_t moments = 0;
+  for (const AnalysisEntry& entry : spec.analyses) moments += entry.analysis->own_moments(entry.columns);
+  const bool few = moments <= kAlwaysPerColumn * static_cast<std::int64_t>(spec.column_count());
+  return few ? 0 : kRecordsPerMoment * moments;
+}
+}  // namespace
+
 std::int64_t Spec::required_matches() const {
   const auto parameters = static_cast<double>(attribute_count() + 1);
   // The quotient of 31 and 0.1 must be 310, not the 309.99… or 310.00… that doubles make of it.
@@ -283,7 +295,8 @@ std::int64_t Spec::required_matches() const {
   const double matches = std::fabs(exact - nearest) < 1e-9 * nearest ? nearest : std::ceil(exact);
   const std::int64_t of_columns =
       disclosure.max_columns ? 0 : kRecordsPerColumn * static_cast<std::int64_t>(attribute_count());
-  return std::max({disclosure.min_matched, static_cast<std::int64_t>(std::min(matches, 9e18)), of_columns});
+  return std::max({disclosure.min_matched, static_cast<std::int64_t>(std::min(matches, 9e18)), of_columns,
+                   matches_for_own_moments(*this)});
 }
 
 Spec parse_spec(std::string_view text) { return parse(read_json(text, kMaxSpecBytes, kDocument), false); }

@@ -44,10 +44,12 @@ class EntryReader {
   AnalysisEntry read() {
     if (spec_.format == 1)
       SpecReader(value_, pointer_, {"kind", "lambda", "alpha", "standardize", "comparison", "max_iterations"});
-    entry_.analysis = read_analysis(value_, pointer_, {spec_.precision, spec_.disclosure.min_lambda});
+    entry_.analysis =
+        read_analysis(value_, pointer_, {spec_.precision, spec_.disclosure.min_lambda, spec_.disclosure.own_moments});
     if (entry_.name.empty()) entry_.name = entry_.analysis->kind();
     read_attributes(reader_.has("attributes"));
     read_outcome(reader_.has("outcome"));
+    entry_.analysis->check_columns(entry_.columns, pointer_);
     return std::move(entry_);
   }
 

@@ -1,4 +1,4 @@
-// Implements the lists of what each step destroys.
+// Implements the lists of the steps and of what each of them destroys.
 #include "study/step_facts.h"
 
 namespace pgmpc {
@@ -29,6 +29,27 @@ Items of_rehearsing_controller(std::string_view step) {
 }
 }  // namespace
 
+std::string analysis_step(const Spec& spec) {
+  std::string name = spec.analyses.at(0).analysis->step();
+  for (const AnalysisEntry& entry : spec.analyses)
+    if (name != entry.analysis->step()) return kAnalysisStep;
+  return name;
+}
+
+std::vector<std::pair<int, std::string>> steps_of(bool third_party, const std::string& last) {
+  if (third_party) return {{1, "prepare"}, {4, "match"}, {6, "unmask"}, {7, "share"}, {8, last}};
+  return {{1, "prepare"}, {2, "agree_key"}, {3, "scramble"}, {4, "push"},
+          {5, "mask"},    {6, "unmask"},    {7, "share"},    {8, last}};
+}
+
+bool is_step(std::string_view name) {
+  for (const bool third_party : {false, true})
+    for (const char* last : {kPenalisedStep, kAnalysisStep})
+      for (const auto& [number, step] : steps_of(third_party, last))
+        if (step == name) return true;
+  return false;
+}
+
 const char* data_status(int step, bool third_party) {
   if (step == 1) return third_party ? "none" : "personal";
   if (step <= 3) return "pseudonymised";
@@ -41,7 +62,7 @@ Items destroyed_in_rehearsal(std::string_view step, bool third_party) {
 }
 
 Items destroyed_in(const Spec& spec, std::string_view step, bool third_party) {
-  if (step != "lasso") return third_party ? of_third_party(step) : of_controller(step);
+  if (step != analysis_step(spec)) return third_party ? of_third_party(step) : of_controller(step);
   if (spec.keep_shares) return {"keys of the attempt"};
   return {"Shamir shares", "keys of the attempt"};
 }

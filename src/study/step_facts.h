@@ -1,4 +1,4 @@
-// Says what each step does to the data: the data status during the step, and what the step destroys. explain() shows it
+// The steps of each role, and what each of them does to the data: the data status during the step, and what the step destroys. explain() shows it
 // before the study and the step rows show it afterwards, in the same words.
 //
 // Invariants
@@ -6,11 +6,19 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "study/spec.h"
 
 namespace pgmpc {
+
+// Returns the name of step 8: that of its analyses where all have the same, else "analyse".
+std::string analysis_step(const Spec& spec);
+// Returns numbers and names of a role's steps, in the order of step-by-step mode. last: the name of step 8.
+std::vector<std::pair<int, std::string>> steps_of(bool third_party, const std::string& last);
+// Tells whether a step of some study has this name.
+bool is_step(std::string_view name);
 
 // Returns personal, pseudonymised, anonymous or aggregate, or none for a third party in step 1. After a rehearsal no
 // party holds data; Run::rehearsed() sets "none" itself.

@@ -34,11 +34,12 @@ PG_FUNCTION_INFO_V1(pg_mpc_require_feasible);
 PG_FUNCTION_INFO_V1(pg_mpc_spec_difference);
 PG_FUNCTION_INFO_V1(pg_mpc_explain_spec);
 PG_FUNCTION_INFO_V1(pg_mpc_explain_spec_text);
+PG_FUNCTION_INFO_V1(pg_mpc_check_two_valued);
 }
 
 namespace {
 
-constexpr int kExplainColumns = 12, kTextColumns = 2, kReleaseColumns = 6;
+constexpr int kExplainColumns = 12, kTextColumns = 2, kReleaseColumns = 7;
 
 // Rows of an answer in plain memory, for use after C++ has been left. NULL is nullptr.
 struct CellTable {
@@ -137,8 +138,9 @@ CellTable release_table(std::string_view spec_text) {
       cells[2] = pg::make_cstring(spec.party_name(outcome.party) + "." + outcome.name);
     }
     cells[3] = pg::make_cstring(std::to_string(entry.analysis->models()));
-    cells[4] = pg::make_cstring(std::to_string(entry.analysis->numbers_of_model(entry.columns.attributes.size())));
-    cells[5] = pg::make_cstring(array_literal(entry.analysis->opened()));
+    cells[4] = pg::make_cstring(std::to_string(entry.analysis->numbers_of_model(entry.columns)));
+    cells[5] = pg::make_cstring(std::to_string(entry.analysis->free_numbers(entry.columns)));
+    cells[6] = pg::make_cstring(array_literal(entry.analysis->opened()));
     cells += kReleaseColumns;
   }
   return table;
@@ -197,6 +199,20 @@ Datum pg_mpc_accepts_result(PG_FUNCTION_ARGS) {
     if (json_too_deep(view_of(given))) return BoolGetDatum(false);
     const auto json = nlohmann::json::parse(given, nullptr, false);
     return BoolGetDatum(accepts_result(read_spec(pg::text_of(spec)), matched, json));
+  });
+}
+
+// The second argument: {"PARTY": ["COLUMN", ...] or null, ...}, made by SQL of this extension.
+Datum pg_mpc_check_two_valued(PG_FUNCTION_ARGS) {
+  text* spec = PG_GETARG_TEXT_PP(0);
+  text* approved = PG_GETARG_TEXT_PP(1);
+  return pg::udf(fcinfo, [&] {
+    std::map<std::string, std::set<std::string>> two_valued;
+    const auto lists = nlohmann::json::parse(pg::text_of(approved));
+    for (const auto& [party, names] : lists.items())
+      if (!names.is_null()) two_valued[party] = names.get<std::set<std::string>>();
+    check_two_valued(read_spec(pg::text_of(spec)), two_valued);
+    return Datum(0);
   });
 }
 

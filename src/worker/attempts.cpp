@@ -4,7 +4,8 @@
 #include <algorithm>
 
 #include "pg/guc.h"
-#include "protocol/protocol.h"
+#include "study/spec.h"
+#include "study/step_facts.h"
 #include "worker/tables.h"
 
 namespace pgmpc {
@@ -70,9 +71,13 @@ std::set<std::string> Attempt::members() const {
   return parties;
 }
 
+std::vector<std::pair<int, std::string>> Attempt::steps() const {
+  return steps_of(text_member(job, "role") == "third_party", analysis_step);
+}
+
 std::string Attempt::next_step() const {
   if (!job.is_object()) return "prepare";
-  for (const auto& [number, name] : steps_of(text_member(job, "role") == "third_party"))
+  for (const auto& [number, name] : steps())
     if (rows_of(name).empty()) return name;
   return "";
 }
@@ -162,6 +167,7 @@ Attempt& AttemptRegistry::launch(const std::string& study, const std::string& id
   attempt.kind = kind;
   attempt.started_by = started_by;
   attempt.job = std::move(job);
+  attempt.analysis_step = analysis_step(read_spec(text_member(attempt.job, "spec")));
   attempt.job["attempt"] = id;
   attempt.job["manual"] = kind.manual;
   attempt.job["rehearsal"] = kind.rehearsal;

@@ -27,6 +27,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ipc/local_socket.h"
@@ -57,6 +58,7 @@ struct Attempt {
   RunKind kind;
   State state = State::forming;
   Json job;                                  // null while forming
+  std::string analysis_step;                 // name of step 8; empty while forming
   std::set<std::string> joined;              // at the third party: who has asked for this id and received it
   std::map<std::string, std::string> lives;  // incarnation id of each party with this attempt id, if known here
   std::optional<pg::Fault> fault;
@@ -88,6 +90,8 @@ struct Attempt {
   std::set<std::string> members() const;
   bool has_member(const std::string& party) const { return members().contains(party); }
   bool in_force() const { return state == State::forming || state == State::running; }
+  // Numbers and names of the steps of this node, in their order. Not while forming.
+  std::vector<std::pair<int, std::string>> steps() const;
   // Name of the first step of this node that has no row yet; empty when all steps are done.
   std::string next_step() const;
   std::vector<Json> rows_of(const std::string& step) const;

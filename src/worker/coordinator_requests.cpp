@@ -2,6 +2,7 @@
 // of peers.
 #include "pg/guc.h"
 #include "protocol/protocol.h"
+#include "study/step_facts.h"
 #include "worker/coordinator.h"
 #include "worker/tables.h"
 
@@ -25,17 +26,10 @@ std::string call_of(const std::string& step, const std::string& study) {
   return "The next step is mpc." + step + "('" + study + "').";
 }
 
-bool is_step(const std::string& name) {
-  for (bool third_party : {false, true})
-    for (const auto& [number, step] : steps_of(third_party))
-      if (step == name) return true;
-  return false;
-}
-
 // Lists the steps of this node, and those of them that are done.
 std::string progress_of(const Attempt& attempt) {
   std::string all, done;
-  for (const auto& [number, step] : steps_of(text_member(attempt.job, "role") == "third_party")) {
+  for (const auto& [number, step] : attempt.steps()) {
     all += (all.empty() ? "" : ", ") + step;
     if (!attempt.rows_of(step).empty()) done += (done.empty() ? "" : ", ") + step;
   }

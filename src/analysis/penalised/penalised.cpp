@@ -57,9 +57,10 @@ class Penalised final : public Analysis {
   }
   std::int64_t models() const override { return static_cast<std::int64_t>(settings_.lambdas.size()); }
   // One number per coefficient, the intercept and R^2.
-  std::int64_t numbers_of_model(std::size_t attributes) const override {
-    return static_cast<std::int64_t>(attributes) + 2;
+  std::int64_t numbers_of_model(const AnalysisColumns& columns) const override {
+    return static_cast<std::int64_t>(columns.attributes.size()) + 2;
   }
+  const char* step() const override { return kPenalisedStep; }
   Cost cost(const PlannedStudy& study, std::size_t attributes) const override {
     return penalised_cost(study, attributes, settings_);
   }

@@ -1,19 +1,15 @@
 // Implements the change to original scale and the rounding of released numbers.
 #include "analysis/penalised/release.h"
 
-#include <map>
-
 #include "analysis/penalised/convergence.h"
 #include "base/error.h"
 #include "base/mutants.h"
+#include "disclosure/rounding.h"
 #include "mpc/comparison.h"
 
 namespace pgmpc {
 
 namespace {
-// Most bits that a value loses when it is rounded, so that the comparison of the lost bits fits an opening.
-constexpr int kMostShift = 80;
-
 // Returns mean_j * unscale_j, kProductBits. With a quadratic part unscale_j is a public factor of 28 bits and an
 // exponent.
 FpVector scaled_means(const Fixed& fixed, const Problem& p, const FpVector& mean) {
@@ -94,42 +90,6 @@ void round_exactly(const Fixed& fixed, TaskGroup& tasks, const Problem& p, const
 bool rounds_to_grid(Precision precision) { return precision != Precision::exact && !mutant(Mutant::unrounded_release); }
 
 namespace {
-// Rounds many numbers at once. Numbers that lose the same number of bits share a gate.
-class Rounding {
- public:
-  Rounding(const Fixed& fixed, TaskGroup& tasks, int first_gate, int bits, int bound)
-      : fixed_(fixed), tasks_(tasks), first_gate_(first_gate), bits_(bits), bound_(bound) {}
-
-  // Adds a value with `bits` fractional bits, to be rounded to 2^exponent. *out gets the result with kReleaseBits once
-  // the tasks of start() have ended. Returns the exponent in use, which is clamped to what can be rounded.
-  int add(const Fp& value, int exponent, Fp* out) {
-    const int lost = std::clamp(bits_ + exponent, bits_ - kReleaseBits, kMostShift);
-    Group& group = groups_[lost];
-    group.values.push_back(value);
-    group.out.push_back(out);
-    return lost - bits_;
-  }
-
-  void start(std::vector<TaskGroup::Handle>& running) {
-    for (auto& [shift, group] : groups_)
-      running.push_back(tasks_.spawn([this, lost = shift, g = &group] {
-        const FpVector rounded = exact_truncate(fixed_.session, fixed_.label(Phase::release, 0, first_gate_ + lost),
-                                                g->values, lost, bound_);
-        for (std::size_t i = 0; i < rounded.size(); ++i) *g->out[i] = shifted(rounded[i], lost - bits_ + kReleaseBits);
-      }));
-  }
-
- private:
-  struct Group {
-    FpVector values;
-    std::vector<Fp*> out;
-  };
-  const Fixed& fixed_;
-  TaskGroup& tasks_;
-  int first_gate_, bits_, bound_;
-  std::map<int, Group> groups_;
-};
-
 std::vector<int> open_exponents(const Fixed& fixed, const ReleaseGrid& grid, std::size_t rows, Precision precision,
                                 const std::vector<RoundedModel>& models) {
   FpVector shares;

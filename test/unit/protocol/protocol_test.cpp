@@ -11,6 +11,7 @@
 
 #include "base/mutants.h"
 #include "study/explain.h"
+#include "study/step_facts.h"
 #include "support/lasso_vectors.h"
 #include "support/message_of.h"
 #include "support/study_harness.h"
@@ -123,7 +124,7 @@ TEST(Study, DiabetesEndToEnd) {
       destroyed[row.name] = row.destroyed;
       if (row.name != "keygen") seen.emplace_back(row.step, row.name);
     }
-    EXPECT_EQ(seen, steps_of(party == kThirdParty));
+    EXPECT_EQ(seen, steps_of(party == kThirdParty, kPenalisedStep));
     const std::string key_step = party == kThirdParty ? "match" : "agree_key";
     EXPECT_EQ(destroyed[key_step].at(0), party == kThirdParty ? "hashed identifiers" : "joint key");
     // Each step destroyed what explain() had said, in the same words.

@@ -23,7 +23,7 @@ std::vector<i128> violations_on_shares(const EncodedRows& rows, const RowRules& 
     for (const auto& column : shares) columns.push_back(column[s.self()].clone());
     const Moments moments = joined_moments(fixed, columns, cancel);
     const GroupSums sums = group_sums(columns, dominance_groups(rules.max_dominance, moments.rows), cancel);
-    return row_violations(fixed, moments, sums, rows.described, rules);
+    return row_violations(fixed, moments, sums, rows.described, rules).bits;
   }));
 }
 
