@@ -14,9 +14,9 @@
 #include "linkage/encoding.h"
 #include "linkage/packing.h"
 #include "linkage/pseudonymise.h"
-#include "protocol/pace.h"
 #include "protocol/run.h"
 #include "study/disclosure.h"
+#include "study/pace.h"
 
 namespace pgmpc {
 

@@ -12,9 +12,9 @@
 #include "linkage/match.h"
 #include "linkage/packing.h"
 #include "linkage/pseudonymise.h"
-#include "protocol/pace.h"
 #include "protocol/run.h"
 #include "study/disclosure.h"
+#include "study/pace.h"
 
 namespace pgmpc {
 

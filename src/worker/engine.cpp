@@ -10,8 +10,8 @@
 
 #include "base/cleansing_heap.h"
 #include "pg/guc.h"
-#include "protocol/pace.h"
 #include "study/disclosure.h"
+#include "study/pace.h"
 #include "transport/transport_channel.h"
 #include "worker/engine_source.h"
 #include "worker/source_digest.h"

@@ -18,8 +18,8 @@
 
 #include "base/cancel.h"
 #include "ipc/local_socket.h"
-#include "protocol/pace.h"
 #include "protocol/protocol.h"
+#include "study/pace.h"
 #include "worker/message.h"
 
 namespace pgmpc {

@@ -1,6 +1,6 @@
-// Tests when a party may send before the match count is announced (protocol/pace.h; rules B5 and B12). Neither messages
+// Tests when a party may send before the match count is announced (study/pace.h; rules B5 and B12). Neither messages
 // nor limits nor times depend on the other side's data, except for binary orders of magnitude.
-#include "protocol/pace.h"
+#include "study/pace.h"
 
 #include <gtest/gtest.h>
 

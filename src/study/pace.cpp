@@ -1,5 +1,5 @@
 // Implements the times of messages before the announcement.
-#include "protocol/pace.h"
+#include "study/pace.h"
 
 #include <algorithm>
 
