@@ -41,6 +41,9 @@ enum class Mutant {
   no_cell_rule,                    // tables are released with cells below min_level_count
   nothing_withheld,                // the tables that a rule forbids are released
   unrounded_release,               // B2: numbers are released without rounding to the grid
+  announces_any_count,             // F7: the third party announces a match count below the minimum, and goes on
+  opens_each_violation,            // F25: the precheck opens a bit for each thing that its rules look at
+  rules_not_awaited,               // F11: stop bits, validity bit and result do not wait for the bit of the rules
   promises_late,                   // a party promises to store the result when it is already opened
   sql_type_decides,                // B3: only columns of SQL type boolean count as two-valued
   signed_violations,               // B7: violations of a rule that is off count as negative

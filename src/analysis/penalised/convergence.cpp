@@ -2,6 +2,7 @@
 #include "analysis/penalised/convergence.h"
 
 #include "base/error.h"
+#include "base/mutants.h"
 #include "mpc/comparison.h"
 
 namespace pgmpc {
@@ -63,7 +64,7 @@ bool StopBit::converged(int k, Fp moved, Fp length, int step_bits) const {
   const FpVector gap = {bound[0] - step[0] + slack};
   const std::vector<i128> zero = {0};
   const FpVector bit = at_least(s, fixed_.label(Phase::stop, iteration_label(problem_, k), 2), gap, zero);
-  if (allowed_) tasks_.join(allowed_);
+  if (allowed_ && !mutant(Mutant::rules_not_awaited)) tasks_.join(allowed_);
   return open_bit(s, static_cast<std::uint16_t>(Phase::stop), bit);
 }
 

@@ -273,37 +273,6 @@ TEST(Study, NothingIsOpenedBeforeAllCanStoreIt) {
     }
 }
 
-// With 0, 1 or 39 matched records and a minimum of 40, all messages have the same sizes and only the refusal is learned
-// (rule F7).
-TEST(Study, BelowTheMinimumEverybodyLearnsOnlyTheRefusal) {
-  auto message_sizes = [](std::size_t common) {
-    Records a{{"x"}, {}, {{}}, {}}, b{{"y"}, {}, {{}}, {}};
-    for (int i = 0; i < 50; ++i) {
-      a.identifiers.push_back("a" + std::to_string(i));
-      a.columns[0].push_back(i * 0.5);
-      b.identifiers.push_back((static_cast<std::size_t>(i) < common ? "a" : "b") + std::to_string(i));
-      b.columns[0].push_back(i * 0.25);
-    }
-    StudyHarness h(R"({"controllers": {"a": {"attributes": ["x"]}, "b": {"attributes": [], "outcome": "y"}},
-                       "third_party": "t", "key_bits": 2048, "analysis": {"lambda": 1},
-                       "disclosure": {"min_matched": 40}})",
-                   a, b, true);
-    EXPECT_THROW(h.run(), Error);
-    for (int party = 0; party < kParties; ++party) {
-      EXPECT_EQ(h.failures[party]->code(), ErrorCode::refused) << party;
-      EXPECT_EQ(h.observers[party].match_count, -1) << "the count appears nowhere";
-      for (const StepRow& row : h.observers[party].rows) EXPECT_NE(row.name, "match");
-    }
-    std::vector<std::tuple<int, int, int, std::size_t>> out;  // sender, receiver, step and size of each message
-    for (const RecordedMessage& m : h.network().recording()) out.emplace_back(m.from, m.to, m.step, m.bytes.size());
-    std::sort(out.begin(), out.end());
-    return out;
-  };
-  const auto none = message_sizes(0), one = message_sizes(1), almost = message_sizes(39);
-  EXPECT_EQ(none, one);
-  EXPECT_EQ(none, almost);
-}
-
 constexpr const char* kTinySpec =
     R"({"controllers": {"a": {"attributes": ["x"]}, "b": {"attributes": [], "outcome": "y"}},
   "third_party": "t", "key_bits": 2048, "analysis": {"lambda": 0.1}, "disclosure": {"min_matched": 2}})";

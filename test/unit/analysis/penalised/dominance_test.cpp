@@ -110,7 +110,7 @@ TEST(Disclosure, WithoutItsRuleEachAttackGoesThrough) {
   EXPECT_EQ(outcome_of(test::pair_of_groups()), kRulesRefused);
 }
 
-// Up to the refusal, every cause takes the same rounds and the same bytes.
+// Up to the refusal, every cause takes the same rounds and the same bytes. With the mutant they tell the cause.
 TEST(Disclosure, EveryCauseLooksTheSame) {
   const auto seen = [](const DisclosureData& data) {
     const EncodedRows rows = test::encode_rows(data.table, {0});
@@ -126,6 +126,10 @@ TEST(Disclosure, EveryCauseLooksTheSame) {
   constant.table.outcome.assign(1000, 7);
   EXPECT_EQ(seen(rare), seen(outlier));
   EXPECT_EQ(seen(rare), seen(constant));
+  const WithMutant each(Mutant::opens_each_violation);
+  EXPECT_NE(seen(rare), seen(outlier));
+  EXPECT_NE(seen(rare), seen(constant));
+  EXPECT_NE(seen(outlier), seen(constant));
 }
 
 // With the largest values that the encoding allows, every opening stays within its bound (the harness checks each one),
