@@ -67,7 +67,7 @@ void pseudonymise(Rows& rows, const Spec& spec, const Counts& counts, int self) 
   const int other = 1 - self;
   add(rows, spec, {1, "prepare", self, -1, kNothing, {}}, estimate_prepare(counts.pushed(self)));
   add(rows, spec, {2, "agree_key", self, other, "its half of the joint key, sealed for the peer; a check value", {}},
-      estimate_agree_key());
+      estimate_agree_key(counts.pushed(self)));
   add(rows, spec, {3, "scramble", self, -1, kNothing, {}}, estimate_scramble(spec, self, counts.pushed(self)));
 }
 
@@ -82,7 +82,7 @@ void join(Rows& rows, const Spec& spec, const Counts& counts, int self) {
       estimate_push(spec, self, counts.pushed(self)));
 }
 
-void match(Rows& rows, const Spec& spec, const Counts& counts) {
+void match(Rows& rows, const Spec& spec) {
   add(rows, spec,
       {4,
        "match",
@@ -91,7 +91,7 @@ void match(Rows& rows, const Spec& spec, const Counts& counts) {
        "the number of matched records, or one bit that refuses",
        {{"third party", {2}, "both sizes and which pushed records pair up, as pseudonyms"},
         {"controllers", {0, 1}, "the match count only"}}},
-      estimate_match(counts.expected));
+      estimate_match(spec));
 }
 
 void mask(Rows& rows, const Spec& spec, const Counts& counts, int self) {
@@ -107,7 +107,7 @@ void unmask_third_party(Rows& rows, const Spec& spec, const Counts& counts) {
          "unmask",
          2,
          controller,
-         "ciphertexts of value minus random share, in an order only the third party knows",
+         "ciphertexts of value minus random share, with fresh randomness of the third party, in an order only it knows",
          {}},
         estimate_send_sums(spec, controller, counts.expected));
   }
@@ -189,6 +189,18 @@ void note_exposure(Rows& rows, const Spec& spec) {
                  : "masked values are within records * " + std::to_string(spec.column_count()) + " * 2^-80 of uniform");
 }
 
+// What the times before the announcement tell (study/pace.h).
+void note_times(Rows& rows, const Spec& spec) {
+  std::string statement =
+      "all parties learn the binary order of magnitude of how long a controller reads and pushes: up to the match "
+      "count "
+      "messages wait for powers of two of seconds";
+  if (const auto agreed = estimate_match(spec).seconds)
+    statement += "; the count is told " + canonical_number(*agreed) +
+                 " s after the first push, which follows from expected_records, unless that takes longer";
+  note(rows, "public: times", std::move(statement));
+}
+
 void note_public(Rows& rows, const Spec& spec) {
   const std::size_t fixed = spec.controllers[0].scale_exponents.size() + spec.controllers[1].scale_exponents.size();
   const std::size_t columns = spec.column_count();
@@ -198,6 +210,7 @@ void note_public(Rows& rows, const Spec& spec) {
              std::to_string(columns) + " columns; scale_exponents in the spec fixes it instead");
   }
   note(rows, "public: match count", "all parties learn how many records matched, or that they were too few");
+  note_times(rows, spec);
   for (const AnalysisEntry& entry : spec.analyses) {
     const AnalysisDescription words = entry.analysis->words();
     for (const Statement& fact : words.public_facts) note_of(rows, spec, entry, fact);
@@ -244,6 +257,9 @@ void note_estimates(Rows& rows, const Spec& spec, const Counts& counts) {
        counts.expected
            ? "records, bytes and seconds follow from expected_records of the spec, " + std::to_string(*counts.expected)
            : "the spec has no expected_records: records, bytes and seconds that depend on it are NULL");
+  note(rows, "estimates: waits",
+       "seconds of steps 2 and 4 contain the waits until messages may leave; those of unmask at " + spec.third_party +
+           " are of its randomness, which it multiplies in while the controllers mask");
   if (!counts.own_records) return;
   const std::string own = std::to_string(*counts.own_records);
   note(rows, "estimates: own records",
@@ -271,7 +287,7 @@ std::vector<ExplainRow> explain(const Spec& spec, int own_party, const std::opti
     join(rows, spec, counts, self);
     mask(rows, spec, counts, self);
   }
-  match(rows, spec, counts);
+  match(rows, spec);
   unmask_third_party(rows, spec, counts);
   for (int self = 0; self < 2; ++self) unmask_controller(rows, spec, counts, self);
   for (int party = 0; party < 3; ++party) {

@@ -12,6 +12,7 @@
 #include "sharing/field.h"
 #include "study/disclosure.h"
 #include "study/explain.h"
+#include "study/pace.h"
 
 namespace pgmpc {
 namespace {
@@ -22,7 +23,8 @@ constexpr std::int64_t kSealBytes = 28;  // nonce and tag of a sealed message
 
 // Operations per second and core of the portable code at 3072 bits. The cost grows with the cube of the key length.
 constexpr double kCores = 2;
-constexpr double kOwnEncryptions = 1600, kMaskEncryptions = 960, kDecryptions = 220;
+constexpr double kOwnEncryptions = 1500, kMaskEncryptions = 440, kDecryptions = 160;
+constexpr double kRerandomisations = 440;  // fresh randomness of the third party, a power like that of a mask
 constexpr double kKeySeconds = 4.5;
 constexpr double kRecordSeconds = 1e-6;  // all work per record except public-key arithmetic
 
@@ -75,6 +77,12 @@ Seconds cipher_work(const Spec& spec, int controller, const Count& records, doub
   return work(records, ciphertexts * slower(spec) / (per_second * kCores) + kRecordSeconds);
 }
 
+PaceClock::duration to_duration(double seconds) {
+  return std::chrono::duration_cast<PaceClock::duration>(std::chrono::duration<double>(seconds));
+}
+
+double to_seconds(PaceClock::duration time) { return std::chrono::duration<double>(time).count(); }
+
 }  // namespace
 
 std::int64_t ciphertexts_per_record(const Spec& spec, int controller) {
@@ -84,7 +92,12 @@ std::int64_t ciphertexts_per_record(const Spec& spec, int controller) {
 
 StepEstimate estimate_prepare(const Count& records) { return {records, {}, {}, work(records, kRecordSeconds)}; }
 
-StepEstimate estimate_agree_key() { return {{}, 2 * (static_cast<std::int64_t>(kHashBytes) + kSealBytes), 2, {}}; }
+StepEstimate estimate_agree_key(const Count& records) {
+  Seconds waits;
+  if (const Seconds prepares = estimate_prepare(records).seconds)
+    waits = to_seconds(next_power(to_duration(*prepares), kSmallestStart)) - *prepares;
+  return {{}, 2 * (static_cast<std::int64_t>(kHashBytes) + kSealBytes), 2, waits};
+}
 
 StepEstimate estimate_scramble(const Spec& spec, int controller, const Count& records) {
   Seconds seconds = cipher_work(spec, controller, records, kOwnEncryptions);
@@ -95,10 +108,14 @@ StepEstimate estimate_scramble(const Spec& spec, int controller, const Count& re
 StepEstimate estimate_push(const Spec& spec, int controller, const Count& records) {
   const std::int64_t per_record =
       static_cast<std::int64_t>(kHashBytes) + ciphertexts_per_record(spec, controller) * ciphertext_bytes(spec);
-  return {records, times(records, per_record), {}, {}};
+  return {records, times(records, per_record), {}, estimate_match(spec).seconds};
 }
 
-StepEstimate estimate_match(const Count& records) { return {{}, {}, {}, work(records, 2 * kRecordSeconds)}; }
+StepEstimate estimate_match(const Spec& spec) {
+  const Seconds matches = work(spec.expected_records, 2 * kRecordSeconds);
+  if (!matches) return {};
+  return {{}, {}, {}, to_seconds(announcement_delay(to_duration(*matches), spec.expected_records, spec.key_bits))};
+}
 
 StepEstimate estimate_mask(const Spec& spec, int controller, const Count& records) {
   const int other = 1 - controller;
@@ -112,7 +129,7 @@ StepEstimate estimate_send_sums(const Spec& spec, int controller, const Count& r
   return {records,
           times(records, ciphertexts_per_record(spec, controller) * ciphertext_bytes(spec)),
           {},
-          work(records, kRecordSeconds * static_cast<double>(ciphertexts_per_record(spec, controller)))};
+          cipher_work(spec, controller, records, kRerandomisations)};
 }
 
 StepEstimate estimate_decrypt(const Spec& spec, int controller, const Count& records) {

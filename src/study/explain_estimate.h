@@ -22,12 +22,13 @@ struct StepEstimate {
 };
 
 // Estimate one row each. records: how many the party of the row pushes (up to step 4), or how many matched (from step 5
-// on).
+// on). Times of steps 2 and 4 contain the waits for the times at which messages may leave (study/pace.h). Those of
+// estimate_send_sums are of the third party's randomness, which it multiplies in while the controllers mask.
 StepEstimate estimate_prepare(const Count& records);
-StepEstimate estimate_agree_key();
+StepEstimate estimate_agree_key(const Count& records);
 StepEstimate estimate_scramble(const Spec& spec, int controller, const Count& records);
 StepEstimate estimate_push(const Spec& spec, int controller, const Count& records);
-StepEstimate estimate_match(const Count& records);
+StepEstimate estimate_match(const Spec& spec);
 StepEstimate estimate_mask(const Spec& spec, int controller, const Count& records);       // for the other's columns
 StepEstimate estimate_send_sums(const Spec& spec, int controller, const Count& records);  // third party to this one
 StepEstimate estimate_decrypt(const Spec& spec, int controller, const Count& records);

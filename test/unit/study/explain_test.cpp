@@ -5,8 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <set>
+
+#include "study/pace.h"
 
 namespace pgmpc {
 namespace {
@@ -184,6 +187,30 @@ TEST(Explain, OwnRecordsAreTheBasisOfOwnRows) {
   EXPECT_NE(statement(rows, "estimates: own records").find("400 complete records up to step 4"), std::string::npos);
   EXPECT_NE(statement(rows, "estimates: agreed").find("no expected_records"), std::string::npos);
   EXPECT_GT(row_of(explain(spec_of(15, 15), 0, 800), "scramble", "a").seconds, row_of(rows, "scramble", "a").seconds);
+}
+
+// Nothing leaves a node between the times of pace.h, so the estimates contain the waits for them.
+TEST(Explain, KnowsTheWaitsBeforeTheMatchCount) {
+  const auto rows = explain(spec_of(15, 15, R"(,"expected_records":5000)"), 0);
+  const double agreed = std::chrono::duration<double>(announcement_delay({}, 5000, 3072)).count();
+  EXPECT_EQ(row_of(rows, "match", "t").seconds, agreed);
+  EXPECT_EQ(row_of(rows, "push", "a").seconds, agreed);
+  const double begins = *row_of(rows, "prepare", "b").seconds + *row_of(rows, "agree_key", "b").seconds;
+  EXPECT_NEAR(begins, std::chrono::duration<double>(kSmallestStart).count(), 1e-6);
+  EXPECT_NE(statement(rows, "public: times").find("the count is told 5 s after the first push"), std::string::npos);
+  const auto unknown = explain(spec_of(15, 15), 0);
+  EXPECT_FALSE(row_of(unknown, "match", "t").seconds);
+  EXPECT_EQ(statement(unknown, "public: times").find("the count is told"), std::string::npos);
+}
+
+// The third party multiplies randomness of its own into every sum, at the cost of a mask (rule B8).
+TEST(Explain, KnowsTheRandomnessOfTheThirdParty) {
+  const auto rows = explain(spec_of(26, 15, R"(,"expected_records":5000)"), 0);
+  for (const ExplainRow& row : rows_of(rows, "unmask", "t")) {
+    const ExplainRow mask = row_of(rows, "mask", row.peer == "a" ? "b" : "a");
+    EXPECT_NEAR(*row.seconds, *mask.seconds, 0.01 * *mask.seconds) << row.peer;
+    EXPECT_NE(row.sends.find("fresh randomness"), std::string::npos);
+  }
 }
 
 // The pushed records are those of the source. The matched ones are at most that many, and at most expected_records.
