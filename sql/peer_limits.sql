@@ -127,4 +127,23 @@ SELECT length(mpc_internal.peer_text(repeat('x', 400))), mpc_internal.peer_text(
 SELECT says('reject', 'flood', 2, jsonb_build_object('reason', E'\u001b[31mrun "this"', 'digest', mpc_internal.study_digest('flood', limit_spec('0.2'))));
 SELECT last_error FROM mpc.studies WHERE study = 'flood';
 
+-- without the rules (mutants) the same messages fill the ledger, and text is shown as it came
+BEGIN;
+CREATE OR REPLACE FUNCTION mpc_internal.require_room_for_decision(party text, study text, version integer, decision text, known boolean)
+RETURNS void LANGUAGE sql AS '';
+CREATE OR REPLACE FUNCTION mpc_internal.require_room_for_version(party text, study text) RETURNS void LANGUAGE sql AS '';
+CREATE OR REPLACE FUNCTION mpc_internal.heads_are_full(party text, study text) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+CREATE OR REPLACE FUNCTION mpc_internal.peer_text(said text) RETURNS text LANGUAGE sql AS 'SELECT said';
+SELECT proposes('unlimited', 1);
+SELECT answer, count(*) FROM generate_series(1, 300) AS i,
+       says(CASE WHEN i % 2 = 0 THEN 'approve' ELSE 'reject' END, 'unlimited', 1, '{"reason": "no"}') AS answer
+ GROUP BY answer ORDER BY 1;
+SELECT answer, count(*) FROM generate_series(1, 100) AS i, says('head', 'unlimited', 1,
+       jsonb_build_object('attempt', repeat('0', 32), 'place', i, 'head', lpad(to_hex(i), 64, '0'))) AS answer GROUP BY answer ORDER BY 1;
+SELECT answer, count(*) FROM generate_series(2, 150) AS i, proposes('unlimited', i, (i * 0.001)::text) AS answer GROUP BY answer ORDER BY 1;
+SELECT entries('unlimited');
+SELECT says('reject', 'unlimited', 150, jsonb_build_object('reason', E'\u001b[31mrun "this"', 'digest', mpc_internal.study_digest('unlimited', limit_spec('0.150'))));
+SELECT last_error LIKE E'%\u001b[31mrun "this"%' AS as_it_came FROM mpc.studies WHERE study = 'unlimited' AND version = 150;
+ROLLBACK;
+
 DROP FUNCTION proposes, says, entries, limit_spec;

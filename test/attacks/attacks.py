@@ -16,6 +16,7 @@ from differences import changed_outcome, exchanged_person, one_less
 from floors import early_attempts, floors
 from memberships import memberships
 from outcomes import chosen_persons, numeric_flags, outlier_beside_constants
+from probing import refusals
 from versions import versions
 from nodes import Nodes
 from stage import Refused
@@ -23,7 +24,7 @@ from study_playground import to_the_end
 from verdicts import exit_status, verdict
 
 ATTACKS = (memberships, chosen_persons, numeric_flags, outlier_beside_constants, changed_outcome, one_less, exchanged_person,
-           versions, floors, early_attempts, swapped_source, memory_limit)
+           versions, refusals, floors, early_attempts, swapped_source, memory_limit)
 
 
 def main():

@@ -46,6 +46,8 @@ def memberships(stage, seed):
         verdict(f"memberships, seed {seed}: precision alone", [f"no models: {refused}"])
     verdict(f"memberships, seed {seed}: released_numbers alone refuses the path",
             stage.refusal(("run", "MP005"), lambda: models("path_budget", released_numbers=None)))
+    verdict(f"memberships, seed {seed}: model_budget alone refuses the path",
+            stage.refusal(("run", "MP005"), lambda: models("path_models", model_budget=len(PENALTIES) - 1)))
     verdict(f"memberships, seed {seed}: max_columns alone refuses {COLUMNS} columns of {RECORDS} records at the approval",
             stage.refusal(("approval", "MP005"), lambda: models("path_columns", max_columns=None)))
 
