@@ -19,6 +19,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "analysis/relation.h"
@@ -124,6 +125,7 @@ struct StudyContext {
   // A rehearsal ends after the match count, without key pair, ciphertext or share. All parties of an attempt rehearse,
   // or none.
   bool rehearsal = false;
+  std::string commitments{};  // of the controllers to their data, as this node knows them; part of the agreed digest
 };
 
 // Run one party. Its index is transport.self(). The source is consumed and wiped after encoding. Errors: data_exception
@@ -131,8 +133,8 @@ struct StudyContext {
 StudyResult run_controller(const StudyContext& context, Source source);
 StudyResult run_third_party(const StudyContext& context);
 
-// Returns what the parties of a rehearsal agree on instead of the digest of the study. So a party that rehearses cannot
-// agree on keys with a party that runs the study.
-Hash rehearsal_digest(ByteView digest);
+// Returns the digest of what the parties of an attempt agree on: the study, the commitments of the controllers to their
+// data, and whether it is a rehearsal. Parties that differ in any of these have no keys in common.
+Hash agreed_digest(ByteView study_digest, std::string_view commitments, bool rehearsal);
 
 }  // namespace pgmpc

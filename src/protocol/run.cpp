@@ -129,18 +129,20 @@ void Run::check_memory(std::uint64_t records, std::uint64_t bytes_per_record) co
               "raise pg_mpc.memory on this node and reload its configuration");
 }
 
-Hash rehearsal_digest(ByteView digest) {
+Hash agreed_digest(ByteView study_digest, std::string_view commitments, bool rehearsal) {
   Bytes agreed;
-  Writer(agreed).sized(view_of("pg_mpc rehearsal 1")).raw(digest);
-  return sha256(agreed);
+  Writer(agreed).raw(study_digest).sized(view_of(commitments));
+  const Hash digest = sha256(agreed);
+  if (!rehearsal) return digest;
+  Bytes rehearsed;
+  Writer(rehearsed).sized(view_of("pg_mpc rehearsal 1")).raw(digest);
+  return sha256(rehearsed);
 }
 
 void Run::shake_hands() {
-  const Bytes digest = from_hex(study_digest(context_.study, spec_));
-  Hash hash;
-  std::copy(digest.begin(), digest.end(), hash.begin());
-  if (context_.rehearsal) hash = rehearsal_digest(hash);
-  sealed_ = std::make_unique<SealedChannel>(context_.transport, hash, context_.rng);
+  const Hash digest =
+      agreed_digest(from_hex(study_digest(context_.study, spec_)), context_.commitments, context_.rehearsal);
+  sealed_ = std::make_unique<SealedChannel>(context_.transport, digest, context_.rng);
 }
 
 std::vector<ColumnDescription> Run::exchange_descriptions(std::vector<ColumnDescription> own) {

@@ -66,20 +66,15 @@ std::array<std::uint8_t, N> bytes_of_hex(const std::string& hex) {
   return out;
 }
 
-// Digest of the spec, of what the controllers committed to, and of whether it is a rehearsal. Engines refuse frames of
-// another digest, so parties that differ in any of these do not compute together.
-Hash agreed_digest(const Json& job) {
-  Bytes agreed;
-  Writer(agreed).raw(bytes_of_hex<32>(text_member(job, "digest"))).sized(view_of(text_member_or(job, "data", "")));
-  const Hash digest = sha256(agreed);
-  return job.value("rehearsal", false) ? rehearsal_digest(digest) : digest;
-}
+std::string commitments_of(const Json& job) { return text_member_or(job, "data", ""); }
 
 TransportConfig transport_of(const Json& job, const std::string& attempt, bool manual) {
   TransportConfig config;
   config.self = job.at("party_index").get<int>();
   config.attempt = bytes_of_hex<16>(attempt);
-  config.digest = agreed_digest(job);
+  // Engines refuse frames of another digest.
+  config.digest =
+      agreed_digest(bytes_of_hex<32>(text_member(job, "digest")), commitments_of(job), job.value("rehearsal", false));
   config.socket_path = std::string(kPrivateDirectory) + "/" + engine_socket_name(attempt);
   for (const Json& peer : job.at("peers"))
     config.peers.at(peer.at("index").get<int>()) =
@@ -198,6 +193,7 @@ Engine::Engine(std::string attempt, CancelToken& cancel, std::uint64_t (*progres
   third_party_ = text_member(job_, "role") == "third_party";
   manual_ = job_.value("manual", false);
   rehearsal_ = job_.value("rehearsal", false);
+  commitments_ = commitments_of(job_);
 }
 
 Engine::~Engine() {
@@ -286,6 +282,7 @@ Json Engine::run_protocol() {
     context.numbers = {source.at("numbers_before").get<std::int64_t>(), source.at("numbers").get<std::int64_t>()};
   }
   context.rehearsal = rehearsal_;
+  context.commitments = commitments_;
   StudyResult result = third_party_ ? run_third_party(context) : run_controller(context, std::move(source_));
   return result_json(result);
 }

@@ -61,6 +61,7 @@ class Engine {
   // The peer because of which the attempt ends, as the coordinator or the channel says. Protocol thread only.
   std::string left_;
   bool third_party_ = false, manual_ = false, rehearsal_ = false, released_ = false;
+  std::string commitments_;
   Source source_;
   std::thread thread_;
 };

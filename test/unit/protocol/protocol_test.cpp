@@ -28,6 +28,10 @@ constexpr const char* kDiabetesSpec = R"({
   "third_party": "zorgttp", "key_bits": 2048, "release": {"precision": "exact"},
   "analysis": {"kind": "lasso", "lambda": 1}})";
 
+constexpr const char* kTinySpec =
+    R"({"controllers": {"a": {"attributes": ["x"]}, "b": {"attributes": [], "outcome": "y"}},
+  "third_party": "t", "key_bits": 2048, "analysis": {"lambda": 0.1}, "disclosure": {"min_matched": 2}})";
+
 // The diabetes data, split by columns. Each side holds its own random 90 % of the persons, in its own order.
 struct Split {
   Records a, b;
@@ -227,6 +231,20 @@ TEST(Study, ElasticNetAndRidgeEndToEnd) {
   EXPECT_EQ(ridge.results[1].fits.at(0).nonzero, 10);
 }
 
+// A party that knows other commitments to the data has no keys in common with the others (docs/protocol.md).
+TEST(Study, OtherCommitmentsEndAtTheHandshake) {
+  for (int other = 0; other < kParties; ++other) {
+    StudyHarness h(kTinySpec, tiny("x", 60), tiny("y", 60), true);
+    h.commitments = {"known", "known", "known"};
+    h.commitments[static_cast<std::size_t>(other)] = "others";
+    EXPECT_EQ(test::message_of([&] { h.run(); }), "a peer runs another study digest") << other;
+    for (const RecordedMessage& m : h.network().recording()) EXPECT_LT(m.step, 2) << other;
+    StudyHarness same(kTinySpec, tiny("x", 60), tiny("y", 60));
+    same.commitments = {"known", "known", "known"};
+    EXPECT_EQ(test::message_of([&] { same.run(); }), "no error");
+  }
+}
+
 // When the last row lists "keys of the attempt", the locked memory of the three parties holds no key.
 TEST(Study, TheLastRowIsWrittenAfterTheKeysAreGone) {
   const Split split = split_diabetes(1);
@@ -272,10 +290,6 @@ TEST(Study, NothingIsOpenedBeforeAllCanStoreIt) {
           EXPECT_EQ(h.results[party].coefficients.empty(), mutation == Mutant::none) << party << " of " << full;
     }
 }
-
-constexpr const char* kTinySpec =
-    R"({"controllers": {"a": {"attributes": ["x"]}, "b": {"attributes": [], "outcome": "y"}},
-  "third_party": "t", "key_bits": 2048, "analysis": {"lambda": 0.1}, "disclosure": {"min_matched": 2}})";
 
 TEST(Study, LocalDataErrorsNameTheColumnAndNothingIsSent) {
   struct Case {

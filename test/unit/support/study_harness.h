@@ -146,6 +146,7 @@ class StudyHarness {
                            observers[party],
                            party == kThirdParty && third_party_memory != 0 ? third_party_memory : memory_limit};
       context.rehearsal = rehearsal[static_cast<std::size_t>(party)];
+      context.commitments = commitments[static_cast<std::size_t>(party)];
       try {
         results[party] = party == kThirdParty ? run_third_party(context)
                                               : run_controller(context, make_source(party == 0 ? a_ : b_));
@@ -162,6 +163,7 @@ class StudyHarness {
   LoopbackNetwork& network() { return *network_; }
   std::uint64_t memory_limit = 0, third_party_memory = 0;
   std::array<bool, kParties> rehearsal{};               // which parties rehearse; normally all or none
+  std::array<std::string, kParties> commitments{};      // as each party knows them; normally the same
   std::atomic<std::uint64_t> random_bytes[kParties]{};  // drawn by each party
   Recorder observers[kParties];
   HarnessResult results[kParties];
