@@ -32,6 +32,13 @@ CREATE TABLE mpc_internal.ledger_seals (
 COMMENT ON TABLE mpc_internal.ledger_seals IS
 'hash chain over the ledger in the order of sealing; sealing is apart from recording so that recording never waits';
 
+CREATE TABLE mpc_internal.ledger_sealer (
+  only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row)
+);
+COMMENT ON TABLE mpc_internal.ledger_sealer IS
+'one row, which whoever seals the ledger locks; no other role can lock it';
+INSERT INTO mpc_internal.ledger_sealer DEFAULT VALUES;
+
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.ledger', '');
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.ledger_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.ledger_seals', '');
@@ -87,9 +94,13 @@ DECLARE
   last mpc_internal.ledger_seals%ROWTYPE;
   entry mpc_internal.ledger%ROWTYPE;
 BEGIN
-  -- One sealer at a time, never waiting; under an old snapshot the end of the chain could be out of sight.
-  IF current_setting('transaction_isolation') <> 'read committed' OR current_setting('transaction_read_only')::boolean
-     OR NOT pg_try_advisory_xact_lock('mpc_internal.ledger_seals'::regclass::oid::bigint) THEN
+  -- Under an old snapshot the end of the chain could be out of sight.
+  IF current_setting('transaction_isolation') <> 'read committed' OR current_setting('transaction_read_only')::boolean THEN
+    RETURN;
+  END IF;
+  -- One sealer at a time, never waiting. Any role could hold an advisory lock for ever.
+  PERFORM FROM mpc_internal.ledger_sealer FOR UPDATE SKIP LOCKED;
+  IF NOT FOUND THEN
     RETURN;
   END IF;
   SELECT * INTO last FROM mpc_internal.ledger_seals AS s ORDER BY s.place DESC LIMIT 1;

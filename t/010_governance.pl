@@ -199,6 +199,16 @@ $mpc->ask($hospital, $mpc->approval('expiring', $digest, 'hospital', 'small_a'))
 $mpc->ask($insurer, "SELECT * FROM mpc.run_study('expiring')");
 is($mpc->state($hospital, 'expiring'), 'released', 'renewed, it runs');
 
+# --- no role keeps the ledger from being sealed by holding locks ---
+$hospital->safe_psql('postgres', 'CREATE ROLE blocker LOGIN');
+my $blocker = $mpc->hold_by($hospital, 'blocker', "SELECT count(pg_advisory_xact_lock(c.oid::bigint)) FROM pg_class AS c WHERE c.relname LIKE 'ledger%'");
+ok($hospital->safe_psql('postgres', "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted") >= 2, 'locks with the oids of its tables are held');
+$mpc->ask($hospital, "SELECT mpc.propose_study('sealed', '@{[$mpc->small_spec]}')");
+is($mpc->ask($hospital, 'SELECT entries = sealed FROM mpc.verify_ledger()'), 't', 'the ledger is sealed all the same');
+$mpc->release($blocker);
+is($hospital->safe_psql('postgres', "SELECT has_any_column_privilege('blocker', 'mpc_internal.ledger_sealer'::regclass::oid, 'SELECT, UPDATE')"), 'f',
+	'and the row of the sealer is not to be locked');
+
 # --- a party that rewrites or shortens its ledger is found out by the others ---
 $insurer->safe_psql('postgres', q{
 	ALTER TABLE mpc_internal.ledger DISABLE TRIGGER append_only;
