@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "analysis/describe/describe.h"
 #include "analysis/penalised/penalised.h"
 #include "base/error.h"
 #include "json/canonical_json.h"
@@ -17,8 +18,9 @@ struct Kind {
   std::shared_ptr<const Analysis> (*read)(const json& value, const std::string& pointer, const SpecContext& around);
 };
 
-constexpr Kind kKinds[] = {{"lasso", read_penalised}, {"ridge", read_penalised}, {"elastic_net", read_penalised}};
-constexpr std::string_view kLaterKinds[] = {"describe", "glm", "survival"};
+constexpr Kind kKinds[] = {
+    {"lasso", read_penalised}, {"ridge", read_penalised}, {"elastic_net", read_penalised}, {"describe", read_describe}};
+constexpr std::string_view kLaterKinds[] = {"glm", "survival"};
 
 std::string known_kinds() {
   std::string names;

@@ -1,0 +1,59 @@
+// What a describe analysis releases, number by number: a public function of the spec and of which columns are two-valued.
+//
+// Terms
+// A unit is a table that is released or withheld as a whole: one attribute, one attribute by group, a cross-table, or a
+// correlation.
+// A cell is a number of records with given levels of one or two two-valued attributes.
+// The groups of a study are the two levels of the attribute "by". Attributes are indexes into those of the analysis.
+//
+// Invariants
+// Without own_moments there is no unit about two attributes of one party.
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "analysis/describe/settings.h"
+
+namespace pgmpc {
+
+struct DescribeUnit {
+  std::vector<std::size_t> attributes;  // a rule that one of them violates withholds the unit
+  bool pair = false;                    // it holds sums of products of two columns, so the joint design matters
+  bool small_cells = false;             // a cell below disclosure.min_level_count withholds it
+};
+
+struct DescribeCell {
+  std::size_t unit, attribute;
+  bool level;
+  std::optional<std::size_t> other{};  // cross-table: the column attribute, or the groups
+  bool other_level = false;
+  std::optional<std::size_t> table{};  // which of the spec's tables; none: the attribute, or the attribute by group
+};
+
+// Mean and standard deviation of a numeric attribute.
+struct DescribeStatistic {
+  std::size_t unit, attribute;
+  std::optional<bool> group{};  // over the records of this level only
+};
+
+struct DescribeCorrelation {
+  std::size_t unit, a, b;
+};
+
+struct DescribeLayout {
+  std::vector<DescribeUnit> units;
+  std::vector<DescribeCell> cells;
+  std::vector<DescribeStatistic> statistics;
+  std::vector<DescribeCorrelation> correlations;
+};
+
+// two_valued: one per attribute.
+DescribeLayout layout_of(const DescribeSettings& settings, const AnalysisColumns& columns,
+                         const std::vector<bool>& two_valued);
+
+// Returns the number of released numbers, at most: as if every attribute were numeric, or two-valued where that has more.
+std::int64_t numbers_of(const DescribeSettings& settings, const AnalysisColumns& columns);
+// Returns how many of them are sums of products of two columns of one party.
+std::int64_t own_moments_of(const DescribeSettings& settings, const AnalysisColumns& columns);
+
+}  // namespace pgmpc
