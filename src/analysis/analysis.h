@@ -82,8 +82,8 @@ class Analysis {
 
   // The name of step 8 in a study with such analyses only.
   virtual const char* step() const { return kAnalysisStep; }
-  // false: a column that breaks a rule over single columns does not refuse the study. The analysis withholds what it
-  // would release about that column (SharedFigures::column_violations()).
+  // false: a two-valued column that breaks the level rule does not refuse the study. The analysis withholds what it would
+  // release about that column (SharedFigures::withheld()).
   virtual bool refuses_columns() const { return true; }
 
   // Called once, when the columns of the analysis are known. Refuses settings that do not fit them, with an error of

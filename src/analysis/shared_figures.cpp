@@ -1,8 +1,11 @@
 // Implements the shared figures as tasks, and the disclosure rules beside them.
 #include "analysis/shared_figures.h"
 
+#include <algorithm>
+
 #include "disclosure/joint_design.h"
 #include "disclosure/precheck.h"
+#include "mpc/comparison.h"
 
 namespace pgmpc {
 
@@ -45,21 +48,41 @@ RowSums sums_of_rows(const Fixed& fixed, JoinedRecords& records, const RowRules&
 
 }  // namespace
 
-// Adds up what violates a rule about refusing columns only.
-FpVector refusing_bits(const RowViolations& of_rows, const std::vector<bool>& refusing) {
-  FpVector out;
-  for (std::size_t i = 0; i < of_rows.bits.size(); ++i)
-    if (refusing[of_rows.about[i].first] && refusing[of_rows.about[i].second]) out.push_back(of_rows.bits[i]);
+// Which columns may be withheld: two-valued ones of which no analysis needs a refusal.
+std::vector<bool> withholdable_columns(const std::vector<ColumnDescription>& described,
+                                       const std::vector<bool>& refusing) {
+  std::vector<bool> out;
+  for (std::size_t j = 0; j < described.size(); ++j) out.push_back(described[j].binary && !refusing[j]);
   return out;
 }
 
-FpVector by_column(const RowViolations& of_rows, std::size_t columns) {
-  FpVector out(columns);
+// Returns the violations that refuse the study.
+FpVector refusing_bits(const RowViolations& of_rows, const std::vector<bool>& withholdable) {
+  FpVector out;
+  for (std::size_t i = 0; i < of_rows.bits.size(); ++i)
+    if (!withholdable[of_rows.about[i].first] && !withholdable[of_rows.about[i].second]) out.push_back(of_rows.bits[i]);
+  return out;
+}
+
+// Returns shares of 1 for columns that may be withheld and must be, 0 for all others. Two rounds. A column of which only
+// one level joined is withheld like one with a rare level: otherwise its owner could tell from it whether a chosen person
+// matched.
+FpVector withheld_columns(const Fixed& fixed, const RowViolations& of_rows, const std::vector<bool>& withholdable) {
+  FpVector found(withholdable.size()), out(withholdable.size()), negated;
+  if (std::find(withholdable.begin(), withholdable.end(), true) == withholdable.end()) return out;
   for (std::size_t i = 0; i < of_rows.bits.size(); ++i) {
     const auto [first, second] = of_rows.about[i];
-    out[first] += of_rows.bits[i];
-    if (second != first) out[second] += of_rows.bits[i];
+    found[first] += of_rows.bits[i];
+    if (second != first) found[second] += of_rows.bits[i];
   }
+  for (std::size_t j = 0; j < of_rows.one_level.size(); ++j) found[j] += of_rows.one_level[j];
+  for (std::size_t j = 0; j < withholdable.size(); ++j)
+    if (withholdable[j]) negated.push_back(-found[j]);
+  const std::vector<i128> zero = {0};
+  const FpVector passes = at_least(fixed.session, fixed.label(Phase::precheck, 0, 6), negated, zero);
+  std::size_t at = 0;
+  for (std::size_t j = 0; j < withholdable.size(); ++j)
+    if (withholdable[j]) out[j] = Fp::from_int(1) - passes[at++];
   return out;
 }
 
@@ -70,33 +93,32 @@ FpVector by_column(const RowViolations& of_rows, std::size_t columns) {
 class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
  public:
   Precheck(const Fixed& fixed, TaskGroup& tasks, RowSums sums, const std::vector<ColumnDescription>& described,
-           std::size_t attributes, const RowRules& rules, const std::vector<bool>& refusing, bool refuse,
-           const CancelToken& cancel)
+           std::size_t attributes, const RowRules& rules, const std::vector<bool>& refusing, const CancelToken& cancel)
       : fixed_(fixed),
         tasks_(tasks),
         sums_(std::move(sums)),
         described_(described),
         attributes_(attributes),
         rules_(rules),
-        refusing_(refusing),
-        refuse_(refuse),
+        withholdable_(withholdable_columns(described, refusing)),
         cancel_(cancel) {}
   const RowSums& sums() const { return sums_; }
-  const FpVector& of_columns() {
-    tasks_.join(rows_);
-    return of_columns_;
+  const FpVector& withheld() {
+    tasks_.join(judging_);
+    return withheld_;
   }
-  const Fp& of_design() {
-    if (design_) tasks_.join(design_);
-    return design_sum_;
+  bool may_withhold() const {
+    return std::find(withholdable_.begin(), withholdable_.end(), true) != withholdable_.end();
   }
 
   void start() {
     rows_ = tasks_.spawn([self = shared_from_this()] {
-      const RowViolations found =
+      self->of_rows_ =
           row_violations(self->fixed_, self->sums_.moments, self->sums_.groups, self->described_, self->rules_);
-      self->refusing_rows_ = refusing_bits(found, self->refusing_);
-      self->of_columns_ = by_column(found, self->described_.size());
+    });
+    judging_ = tasks_.spawn([self = shared_from_this()] {
+      self->tasks_.join(self->rows_);
+      self->withheld_ = withheld_columns(self->fixed_, self->of_rows_, self->withholdable_);
     });
     if (checks_leverage(rules_))
       centring_ = tasks_.spawn([self = shared_from_this()] {
@@ -111,7 +133,6 @@ class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
       self->tasks_.join(nearing);
       self->of_design_ = pgmpc::design_violations(self->fixed_, self->sums_.moments, self->sums_.stretches,
                                                   self->central_, *near, self->rules_, self->cancel_);
-      for (const Fp& bit : self->of_design_) self->design_sum_ += bit;
     });
   }
 
@@ -120,9 +141,8 @@ class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
     return tasks_.spawn([self = shared_from_this()] {
       self->tasks_.join(self->rows_);
       if (self->design_) self->tasks_.join(self->design_);
-      FpVector violations = std::move(self->refusing_rows_);
-      if (self->refuse_) violations.insert(violations.end(), self->of_design_.begin(), self->of_design_.end());
-      precheck(self->fixed_, violations, self->rules_);
+      precheck(self->fixed_, concatenate(refusing_bits(self->of_rows_, self->withholdable_), self->of_design_),
+               self->rules_);
     });
   }
 
@@ -133,13 +153,12 @@ class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
   const std::vector<ColumnDescription>& described_;
   std::size_t attributes_;
   const RowRules& rules_;
-  const std::vector<bool>& refusing_;
-  bool refuse_;
+  std::vector<bool> withholdable_;
   const CancelToken& cancel_;
   std::vector<FpVector> central_;
-  FpVector refusing_rows_, of_columns_, of_design_;
-  Fp design_sum_;
-  TaskGroup::Handle rows_, centring_, design_;
+  RowViolations of_rows_;
+  FpVector withheld_, of_design_;
+  TaskGroup::Handle rows_, judging_, centring_, design_;
 };
 
 struct SharedFigures::State {
@@ -156,11 +175,21 @@ struct SharedFigures::State {
   TaskGroup::Handle averaging{}, standardising{}, rules{};
   TaskGroup::Handle approximation_known = tasks.promise();
 
+  // A column with the root 0 counts as constant. So what is withheld plays no part in the joint design.
+  void leave_out_withheld(FpVector& root) const {
+    if (!precheck->may_withhold()) return;
+    const FpVector& withheld = precheck->withheld();
+    FpVector values;
+    for (std::size_t j = 0; j < root.size(); ++j) values.push_back(root[j] * (Fp::from_int(1) - withheld[j]));
+    root = truncate(fixed.session, fixed.label(Phase::correlation, 0, 8), values, 0, fixed.bits + 7);
+  }
+
   void on_approximate_roots(const FpVector& covariance, const FpVector& root) {
     const bool design = checks_design(row_rules);
     if (!needs.approximation && !design) return;
     const auto values = std::make_shared<std::array<FpVector, 2>>(std::array{covariance.clone(), root.clone()});
     tasks.spawn([this, values] {
+      leave_out_withheld((*values)[1]);
       *near = approximate_correlation(fixed, (*values)[0], (*values)[1], records.attributes);
       tasks.fulfil(approximation_known);
     });
@@ -176,7 +205,7 @@ SharedFigures::SharedFigures(const Fixed& fixed, TaskGroup& tasks, JoinedRecords
   State& s = *state_;
   RowSums sums = sums_of_rows(fixed, s.records, s.row_rules, s.needs.grouped, cancel);
   s.precheck = std::make_shared<Precheck>(fixed, tasks, std::move(sums), s.records.described, s.records.attributes,
-                                          s.row_rules, s.needs.refusing, s.needs.refuse(), cancel);
+                                          s.row_rules, s.needs.refusing, cancel);
   const Moments& moments = s.precheck->sums().moments;
   s.precheck->start();
   s.two_valued = two_valued_columns(s.records);
@@ -219,12 +248,7 @@ const GroupSums& SharedFigures::stretches() const { return state_->precheck->sum
 
 const GroupedSums& SharedFigures::grouped() const { return state_->precheck->sums().grouped; }
 
-const FpVector& SharedFigures::column_violations() { return state_->precheck->of_columns(); }
-
-const Fp& SharedFigures::design_violations() {
-  standardised();
-  return state_->precheck->of_design();
-}
+const FpVector& SharedFigures::withheld() { return state_->precheck->withheld(); }
 
 const TaskGroup::Handle& SharedFigures::rules() const { return state_->rules; }
 

@@ -3,8 +3,8 @@
 // Terms
 // near: correlations of the attributes within 5 %, ready some rounds before the exact ones (algebra/standardise.h).
 // rules: the one opened bit of all disclosure rules (disclosure/precheck.h).
-// refusing columns: those of analyses that a violated rule ends. For other columns the violations stay secret, and their
-// analyses withhold what they would release about them.
+// refusing columns: those of analyses that need a refusal when a rule is violated. The level rule over other columns
+// withholds what depends on them.
 //
 // Invariants
 // The shares of the rows are destroyed before the constructor returns. Every getter waits until its figures are ready,
@@ -13,7 +13,6 @@
 // Errors
 // A violated disclosure rule ends the task group with Error(refused), at all parties.
 #pragma once
-#include <algorithm>
 #include <functional>
 #include <memory>
 #include <set>
@@ -41,8 +40,6 @@ struct FigureNeeds {
   bool approximation = false;         // some analysis calls near()
   std::vector<bool> refusing;         // one per joined column
   std::set<GroupedColumn> grouped{};  // for grouped()
-
-  bool refuse() const { return std::find(refusing.begin(), refusing.end(), true) != refusing.end(); }
 };
 
 class SharedFigures {
@@ -63,10 +60,9 @@ class SharedFigures {
   const Moments& moments() const;
   const GroupSums& stretches() const;
   const GroupedSums& grouped() const;
-  // For every joined column a share of the number of rules over rows that it violates, alone or with another column.
-  const FpVector& column_violations();
-  // A share of the number of violations of the joint design, 0 where these rules are off.
-  const Fp& design_violations();
+  // Per joined column a share of 1 if what depends on it must be withheld, else 0. Only two-valued columns that no
+  // refusing analysis uses are withheld; all other violations refuse the study.
+  const FpVector& withheld();
   // The task that opens the bit of the disclosure rules. Nothing else may be opened before it ends. Call it after
   // standardised().
   const TaskGroup::Handle& rules() const;

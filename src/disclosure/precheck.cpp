@@ -94,8 +94,14 @@ RowViolations row_violations(const Fixed& fixed, const Moments& moments, const G
   const bool off = rules.min_level_count <= 1 && !mutant(Mutant::signed_violations);
   const LevelCounts levels = off ? LevelCounts() : level_counts(moments, columns);
   if (levels.counts.empty() || mutant(Mutant::no_level_rule)) return out;
-  out.bits = concatenate(
-      out.bits, forbidden_counts(fixed, fixed.label(Phase::precheck, 0, 2), levels.counts, rules.min_level_count));
+  const std::vector<i128> limits = {1, rules.min_level_count};
+  const FpVector reached = at_least(s, fixed.label(Phase::precheck, 0, 2), levels.counts, limits);
+  out.one_level.resize(d);
+  for (std::size_t i = 0; i < levels.counts.size(); ++i) {
+    out.bits.push_back(reached[2 * i] - reached[2 * i + 1]);
+    const auto [first, second] = levels.about[i];
+    if (first == second) out.one_level[first] += Fp::from_int(1) - reached[2 * i];
+  }
   out.about.insert(out.about.end(), levels.about.begin(), levels.about.end());
   return out;
 }

@@ -28,6 +28,9 @@ namespace pgmpc {
 struct RowViolations {
   FpVector bits;
   std::vector<std::pair<std::size_t, std::size_t>> about;  // the same column twice, or two columns
+  // Per column: 1 if it is two-valued and one of its levels has no record. Empty where the level rule is off. This is no
+  // violation.
+  FpVector one_level;
 };
 RowViolations row_violations(const Fixed& fixed, const Moments& moments, const GroupSums& sums,
                              const std::vector<ColumnDescription>& columns, const RowRules& rules);

@@ -49,7 +49,7 @@ class Description final : public Computed {
     run_.tasks.join(correlating);
   }
 
-  Fp violations() const override { return settings_.refuse ? refused_ : Fp(); }
+  Fp violations() const override { return violations_; }
 
   Relations release() override {
     round_statistics();
@@ -108,25 +108,25 @@ class Description final : public Computed {
     if (!columns.empty()) groups_ = group_figures(run_, joined(*columns_of(settings_, run_.columns).by), columns);
   }
 
-  // Decides which units are released: those without a violation.
+  // Decides which units are released. With a bit for each numeric attribute by group, a chosen column could tell the group
+  // of one record; so all of them have one bit together.
   void judge() {
-    const FpVector& of_columns = run_.shared.column_violations();
-    const Standardised& standard = run_.shared.standardised();
+    const FpVector& withheld = run_.shared.withheld();
+    Fp of_groups, small;
+    for (const Fp& found : groups_.violations) of_groups += found;
     FpVector negated;
-    std::size_t group = 0, statistic = 0;
     for (std::size_t u = 0; u < layout_.units.size(); ++u) {
       const DescribeUnit& unit = layout_.units[u];
       Fp found = small_cells_[u];
-      for (const std::size_t j : unit.attributes) {
-        found += of_columns[joined(j)];
-        if (!two_valued_[j]) found += standard.variance_violations[joined(j)];
-      }
-      if (unit.pair && !unit.small_cells) found += run_.shared.design_violations();
-      for (; statistic < layout_.statistics.size() && layout_.statistics[statistic].unit == u; ++statistic)
-        if (layout_.statistics[statistic].group) found += groups_.violations[group++];
-      refused_ += found;
+      small += small_cells_[u];
+      for (const std::size_t j : unit.attributes) found += withheld[joined(j)];
+      if (unit.groups_of_numbers) found += of_groups;
       negated.push_back(-found);
     }
+    if (settings_.refuse) violations_ += small + of_groups;
+    const Standardised& standard = run_.shared.standardised();
+    for (std::size_t j = 0; j < two_valued_.size(); ++j)
+      if (!two_valued_[j]) violations_ += standard.variance_violations[joined(j)];
     const std::vector<i128> zero = {0};
     passes_ = at_least(fixed_.session, fixed_.label(Phase::validity, 0, 2), negated, zero);
     if (mutant(Mutant::nothing_withheld))
@@ -280,7 +280,7 @@ class Description final : public Computed {
   FpVector small_cells_;  // of units: number of cells that are too small
   GroupFigures groups_;
   FpVector passes_;  // of units: 1 if released
-  Fp refused_;       // number of violations of all units
+  Fp violations_;    // those that refuse the study
   FpVector wide_means_, wide_sds_, exponents_;
   std::vector<int> mean_exponent_, sd_exponent_;
   int correlation_exponent_ = 0;

@@ -41,6 +41,7 @@ class Builder {
     if (j == by || !allowed(j, by)) return;
     const std::size_t of = unit({by, j}, true, two_valued_[j]);
     if (two_valued_[j]) return four_cells(of, j, by, std::nullopt);
+    out_.units[of].groups_of_numbers = true;
     for (const bool group : {false, true}) out_.statistics.push_back({of, j, group});
   }
 

@@ -17,9 +17,10 @@
 namespace pgmpc {
 
 struct DescribeUnit {
-  std::vector<std::size_t> attributes;  // a rule that one of them violates withholds the unit
-  bool pair = false;                    // it holds sums of products of two columns, so the joint design matters
+  std::vector<std::size_t> attributes;  // one of them that is withheld withholds the unit
+  bool pair = false;                    // it holds sums of products of two columns
   bool small_cells = false;             // a cell below disclosure.min_level_count withholds it
+  bool groups_of_numbers = false;       // a numeric attribute by group
 };
 
 struct DescribeCell {
