@@ -77,7 +77,7 @@ BEGIN
   END IF;
   IF current_database() <> mpc_internal.configured_database() THEN
     RAISE EXCEPTION USING ERRCODE = '55000',
-      MESSAGE = format('studies of this server live in database "%s"', mpc_internal.configured_database()),
+      MESSAGE = format('studies of this server are in database "%s"', mpc_internal.configured_database()),
       DETAIL = format('This session is connected to database "%s".', current_database()),
       HINT = 'Connect there, or change pg_mpc.database and restart the server.';
   END IF;
@@ -156,7 +156,7 @@ BEGIN
       HINT = 'Ask the peer for a new one: it has to be installed on its node first.';
   END IF;
   IF parsed.fingerprint = (SELECT own.fingerprint FROM mpc_internal.own_certificate() AS own) THEN
-    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'certificate is the one of this node',
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'certificate belongs to this node',
       DETAIL = format('Its fingerprint is %s.', parsed.fingerprint),
       HINT = 'Ask the peer for its own certificate: mpc.node_status() on its node names the file.';
   END IF;
@@ -165,7 +165,7 @@ BEGIN
   IF FOUND THEN
     RAISE EXCEPTION USING ERRCODE = '42710',
       MESSAGE = format('certificate already belongs to peer "%s"', holder),
-      DETAIL = format('Its fingerprint is %s; a peer is exactly its certificate.', parsed.fingerprint),
+      DETAIL = format('Its fingerprint is %s; a certificate identifies one peer.', parsed.fingerprint),
       HINT = 'Ask the peer for its own certificate, or remove the peer that holds this one with mpc.remove_peer.';
   END IF;
   fingerprint := parsed.fingerprint;
@@ -186,7 +186,7 @@ BEGIN
                    AND notice_former_parties.fingerprint IN (l.detail ->> 'fingerprint', l.detail ->> 'next_fingerprint')
                  ORDER BY l.party LOOP
     RAISE NOTICE USING MESSAGE = format('the certificate of peer "%s" was one of party "%s" at this node', party, former),
-      DETAIL = format('What this node counts of a party it counts by name: versions of data, released numbers, columns, persons and early attempts begin anew for "%s".', party),
+      DETAIL = format('This node counts by the name of a party: versions of data, released numbers, columns, persons and early attempts start at zero for "%s".', party),
       HINT = format('If they are one party, remove this peer and add it as "%s".', former);
   END LOOP;
 END

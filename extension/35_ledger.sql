@@ -146,7 +146,7 @@ BEGIN
   IF coalesce(message ->> 'head', '') !~ '\A[0-9a-f]{64}\Z' OR coalesce(message ->> 'attempt', '') !~ '\A[0-9a-f]{32}\Z'
      OR coalesce(message ->> 'place', '') !~ '\A[1-9][0-9]{0,17}\Z' THEN
     RAISE EXCEPTION USING ERRCODE = 'MP004', MESSAGE = 'control message is malformed',
-      DETAIL = format('Party %s sent a head that is none.', party),
+      DETAIL = format('Party %s sent an invalid head of its ledger.', party),
       HINT = 'The nodes may run different versions of pg_mpc.';
   END IF;
   IF mpc_internal.heads_are_full(party, message ->> 'study') THEN

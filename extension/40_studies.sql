@@ -227,7 +227,7 @@ BEGIN
   parties := ARRAY(SELECT k FROM jsonb_object_keys(filled -> 'controllers') AS k ORDER BY k COLLATE "C")
              || (filled ->> 'third_party');
   IF own <> ALL (parties) THEN
-    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('this node, "%s", is no party of the study', own),
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('this node, "%s", is not a party of the study', own),
       DETAIL = format('The parties are %s.', array_to_string(parties, ', ')),
       HINT = 'Name this node in the spec as it is named in pg_mpc.party.';
   END IF;

@@ -43,7 +43,7 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is %s', study, held.state),
       DETAIL = format('It is version %s, proposed by %s.', held.version, held.proposer),
       HINT = CASE held.state WHEN 'running' THEN 'Cancel it with mpc.cancel_study first.'
-             ELSE 'What is released stays released; only studies to come can be refused.' END;
+             ELSE 'A released result cannot be recalled; only future studies can be refused.' END;
   END IF;
   IF decision = 'withdrawn' AND NOT EXISTS (
        SELECT FROM mpc_internal.approvals AS a

@@ -111,7 +111,7 @@ BEGIN
   PERFORM mpc_internal.find_study(study);
   RAISE EXCEPTION USING ERRCODE = '42501',
     MESSAGE = format('role %s may not read study "%s"', mpc_internal.role_text(caller), study),
-    DETAIL = 'Roles that proposed, approved or ran a version of a study at this node may read that version, and those that were added to it.',
+    DETAIL = 'A version may be read by the roles that proposed, approved or ran it at this node, and by the roles that were added to it.',
     HINT = format('One of them, or a member of mpc_admin, may call mpc.add_reader(%L, ''role'').', study);
 END
 $$;
@@ -155,7 +155,7 @@ DECLARE
   versions integer[];
 BEGIN
   IF NOT (pg_has_role(added, 'mpc_reader', 'USAGE') OR pg_has_role(added, 'mpc_study', 'USAGE')) THEN
-    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('role %s is no member of mpc_reader', mpc_internal.role_text(added)),
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('role %s is not a member of mpc_reader', mpc_internal.role_text(added)),
       DETAIL = 'Only members of mpc_reader or mpc_study may call the functions and read the views of results.',
       HINT = format('GRANT mpc_reader TO %s;', mpc_internal.role_text(added));
   END IF;
@@ -193,11 +193,11 @@ BEGIN
   SELECT array_agg(g.version ORDER BY g.version) INTO taken FROM gone AS g;
   IF taken IS NULL AND EXISTS (SELECT FROM mpc_internal.readers AS r WHERE r.study = remove_reader.study AND r.role = removed) THEN
     RAISE EXCEPTION USING ERRCODE = '42501',
-      MESSAGE = format('role %s may not take what role %s reads of study "%s"', mpc_internal.role_text(caller), mpc_internal.role_text(removed), study),
-      DETAIL = 'They are readers of different versions, or the other one of all versions.',
+      MESSAGE = format('role %s may not remove reader %s of study "%s"', mpc_internal.role_text(caller), mpc_internal.role_text(removed), study),
+      DETAIL = 'The two roles read different versions, or the other role reads all versions.',
       HINT = 'A reader of the same versions, or a member of mpc_admin, may do so.';
   ELSIF taken IS NULL THEN
-    RAISE EXCEPTION USING ERRCODE = '42704', MESSAGE = format('role %s is no reader of study "%s"', mpc_internal.role_text(removed), study),
+    RAISE EXCEPTION USING ERRCODE = '42704', MESSAGE = format('role %s is not a reader of study "%s"', mpc_internal.role_text(removed), study),
       DETAIL = format('Its readers are %s.', coalesce((SELECT string_agg(DISTINCT mpc_internal.role_text(r.role), ', ')
                                                          FROM mpc_internal.readers AS r WHERE r.study = remove_reader.study), 'none')),
       HINT = 'A role may also read a study because it is a member of one that is a reader, or of mpc_admin.';

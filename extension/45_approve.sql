@@ -84,7 +84,7 @@ DECLARE
   names text[] := ARRAY[btrim(identifier)];
 BEGIN
   IF identifier IS NULL OR btrim(identifier) = '' THEN
-    RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'a controller names the column of its identifier',
+    RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'a controller must name the column of its identifier',
       DETAIL = 'The identifier is missing or empty.',
       HINT = 'Pass identifier => ''column'', or one column per part of identifier.parts, separated by commas.';
   END IF;
@@ -112,7 +112,7 @@ DECLARE
   relation record;
 BEGIN
   IF source IS NULL THEN
-    RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'a controller names its source',
+    RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'a controller must name its source',
       DETAIL = 'The source is NULL.',
       HINT = 'Pass source => ''table or view''::regclass.';
   END IF;
@@ -121,7 +121,7 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = '42P01', MESSAGE = 'the source does not exist',
       DETAIL = format('Its relation had the oid %s.', source),
-      HINT = 'Approve the study again with the source that is meant.';
+      HINT = 'Approve the study again with an existing source.';
   END IF;
   IF relation.relkind NOT IN ('r', 'p', 'v', 'm', 'f') OR relation.relpersistence = 't' THEN
     RAISE EXCEPTION USING ERRCODE = '42809', MESSAGE = format('"%s" cannot be a source', source::regclass),
@@ -195,7 +195,7 @@ BEGIN
     RETURN mpc_internal.find_study(study);
   END IF;
   IF held.digest IS DISTINCT FROM await_proposal.digest THEN
-    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('digest is not the one of study "%s"', study),
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('digest does not match study "%s"', study),
       DETAIL = format('This node holds version %s with digest %s, proposed by %s.', held.version, held.digest, held.proposer),
       HINT = 'Read the study with mpc.explain_study before you approve the digest that this node holds.';
   END IF;
@@ -240,7 +240,7 @@ DECLARE
   brought text[];
 BEGIN
   IF digest IS NULL OR digest !~ '\A[0-9a-f]{64}\Z' THEN
-    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'digest has not the form of a digest',
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'invalid digest',
       DETAIL = format('The digest is %L.', left(digest, 100)),
       HINT = 'mpc.propose_study returns it, view mpc.studies shows it: 64 hexadecimal digits in lower case.';
   END IF;
@@ -265,7 +265,7 @@ BEGIN
         HINT = 'Approve with the digest alone.';
     END IF;
   ELSIF source IS NULL THEN
-    RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'a controller approves with its source',
+    RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'a controller must approve with its source',
       DETAIL = format('In study "%s" this node, "%s", brings the columns %s.', study, own,
                       array_to_string(mpc_internal.columns_of(held.spec::jsonb, own), ', ')),
       HINT = 'Pass source => ''table or view''::regclass and identifier => ''column''.';

@@ -200,11 +200,11 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'MP005', MESSAGE = 'model budget of the source is used up',
       DETAIL = format('Source %s has %s released models and %s attempts that were refused or ended after the match, %sand the study would add %s; disclosure.model_budget is %s.',
                       source::regclass, released, others,
-                      CASE WHEN reserved > 0 THEN format('studies that run now may add %s, ', reserved) ELSE '' END,
+                      CASE WHEN reserved > 0 THEN format('running studies may add %s, ', reserved) ELSE '' END,
                       mpc_internal.models_in(spec), budget),
       HINT = CASE WHEN released + others + mpc_internal.models_in(spec) <= budget
-                  THEN 'Wait for the end of the studies that run: what they do not use is free again.'
-             ELSE 'Every model, every refusal and every match tells a little more about the same records; agree on a larger budget if that is acceptable.' END;
+                  THEN 'Wait until the running studies have ended: what they do not use becomes free.'
+             ELSE 'Every model, every refusal and every match reveals a little more about the same records; agree on a larger budget if that is acceptable.' END;
   END IF;
 END
 $$;

@@ -29,9 +29,9 @@ AS $$
 BEGIN
   IF approval.key_id <> mpc_internal.key_mark() THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = 'the source key of this node is new',
-      DETAIL = format('Study "%s" was approved under another key, which stayed where it was at a promotion, a restore or pg_upgrade: whether source %s is as it was cannot be told.',
+      DETAIL = format('Study "%s" was approved under another key. A promotion, a restore and pg_upgrade do not copy the key, so this node cannot compare source %s with the approved one.',
                       approval.study, approval.source_name),
-      HINT = 'Approve the study again. Those of earlier studies with the same counterpart may have to be read again with mpc.keep_records.';
+      HINT = 'Approve the study again. The sources of earlier studies with the same counterpart may have to be read again with mpc.keep_records.';
   END IF;
 END
 $$;
@@ -59,7 +59,7 @@ BEGIN
   IF difference IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = '42P01', MESSAGE = format('source %s was dropped after it was approved', approval.source_name),
       DETAIL = difference,
-      HINT = 'Look at it with mpc.check_source, then approve the study again.';
+      HINT = 'Check it with mpc.check_source, then approve the study again.';
   END IF;
   UPDATE mpc_internal.approvals AS a SET source = rebuilt
    WHERE a.study = approval.study AND a.version = approval.version AND a.party = approval.party;
@@ -93,7 +93,7 @@ BEGIN
   IF difference IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('source %s has changed since it was approved', approval.source_name),
       DETAIL = difference,
-      HINT = 'Look at it with mpc.check_source, then approve the study again.';
+      HINT = 'Check it with mpc.check_source, then approve the study again.';
   END IF;
 END
 $$;

@@ -157,7 +157,7 @@ BEGIN
      OR figures.max_vif > most_vif OR figures.columns > most_columns THEN
     RAISE EXCEPTION USING ERRCODE = 'MP005',
       MESSAGE = format('the columns of this node in studies with %s could single out a record', counterpart),
-      DETAIL = format('All columns used with it and those of this study: %s that vary over %s records, at most %s allowed; largest leverage of a record %s, allowed %s; sum of squared leverages %s, allowed %s; largest variance inflation %s, allowed %s. Nobody else is told.',
+      DETAIL = format('All columns used with it and those of this study: %s that vary over %s records, at most %s allowed; largest leverage of a record %s, allowed %s; sum of squared leverages %s, allowed %s; largest variance inflation %s, allowed %s. No other party learns this.',
                       figures.columns, figures.records, most_columns, round(figures.max_leverage::numeric, 3), most_leverage,
                       round(figures.sum_squares::numeric, 2), round(most_squares::numeric, 2), round(figures.max_vif::numeric), most_vif),
       HINT = 'Use columns that were used before, unchanged; take the logarithm of skewed ones; leave out columns that hold almost the same or differ in few records only. The limits are disclosure.max_leverage, max_vif and max_columns of the spec.';
@@ -200,9 +200,9 @@ BEGIN
      WHERE a.person IS NULL OR b.person IS NULL;
     IF changed > 0 AND changed < greatest(least, ceil(records / 100.0)) THEN
       RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = 'the source has changed by too few persons since an earlier study',
-        DETAIL = format('Its %s complete records and those of study "%s", version %s, differ in %s persons; at least %s have to differ (disclosure.min_cohort_change %s, or one in a hundred). The other parties are not told.',
+        DETAIL = format('Its %s complete records and those of study "%s", version %s, differ in %s persons; at least %s have to differ (disclosure.min_cohort_change %s, or one in a hundred). No other party learns this.',
                         records, earlier.study, earlier.version, changed, greatest(least, ceil(records / 100.0)), least),
-        HINT = 'Two results would tell about the few persons by which they differ. Bind the unchanged records, or wait until more have changed.';
+        HINT = 'Two results would reveal data of the few persons by which they differ. Bind the unchanged records, or wait until more have changed.';
     END IF;
   END LOOP;
 END
@@ -227,8 +227,8 @@ BEGIN
    WHERE u.counterpart = require_same_identifier.counterpart AND (u.match_told OR u.outcome = 'running')
      AND (s.spec::jsonb -> 'identifier') - 'examples' <> (require_same_identifier.spec -> 'identifier') - 'examples' ORDER BY u.used_at LIMIT 1;
   IF FOUND THEN
-    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" finds persons by another identifier than earlier studies with %s', study, counterpart),
-      DETAIL = format('Study "%s", version %s, normalised identifiers differently. A person has another identity then, and the rules about persons cannot compare the two.',
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" identifies persons differently from earlier studies with %s', study, counterpart),
+      DETAIL = format('Study "%s", version %s, normalised identifiers differently, so the rules about persons cannot compare the two.',
                       earlier.study, earlier.version),
       HINT = 'Propose it with the identifier of the earlier studies, or with disclosure.min_cohort_change 0 and max_leverage 1, which all parties are shown.';
   END IF;

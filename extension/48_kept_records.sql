@@ -32,7 +32,7 @@ DECLARE
 BEGIN
   IF gone IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('the records used with %s before are not kept any more', counterpart),
-      DETAIL = format('mpc.forget_records, a restore or another source key removed those of study %s; what they and this study''s columns tell together cannot be checked.', gone),
+      DETAIL = format('mpc.forget_records, a restore or another source key removed those of study %s; they cannot be checked together with the columns of this study.', gone),
       HINT = 'Call mpc.keep_records for each of these studies with its source, unchanged, or run no further studies with this counterpart.';
   END IF;
 END
@@ -166,7 +166,7 @@ BEGIN
     FROM mpc_internal.source_uses AS u JOIN mpc_internal.studies AS s USING (study, version)
    WHERE u.study = keep_records.study AND NOT mpc_internal.is_kept(u.data_version) ORDER BY u.used_at DESC LIMIT 1;
   IF NOT FOUND THEN
-    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" misses no records', study),
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" has no missing records', study),
       DETAIL = 'This node brought no data to it, no attempt of it got as far as the match, or its records are kept.',
       HINT = 'Error 55000 of mpc.approve_study names the studies whose records are missing.';
   END IF;
@@ -176,7 +176,7 @@ BEGIN
   PERFORM mpc_internal.require_binding(used.spec::jsonb, own, source, names, caller);
   pin := mpc_internal.pin_source(used.spec, own, source, names, caller, used.counterpart, study, used.version);
   IF pin.data_version <> used.data_version THEN
-    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('source %s is not what study "%s" used', source, study),
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('source %s differs from the one that study "%s" used', source, study),
       DETAIL = 'A column, a value or a person differs.',
       HINT = 'Pass the source, and the columns of its identifier, as they were when the study ran.';
   END IF;
@@ -192,4 +192,4 @@ CREATE FUNCTION mpc.keep_records(study text, source regclass, identifier text) R
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.keep_records(text, regclass, text) IS
-'reads the source of an earlier study of this node again, after mpc.forget_records, a restore, or the loss of the source key, and keeps its records for the rules over everything that was used with the counterpart. Returns how many records. Under the same source key the contents are compared with the commitment; under another one only the names of the columns can be. Errors: 42704 unknown study, 55000 it misses no records, 22023 other contents, 42501 the approval was another role''s, and those of mpc.approve_study about the source';
+'reads the source of an earlier study of this node again, after mpc.forget_records, a restore, or the loss of the source key, and keeps its records for the rules over everything that was used with the counterpart. Returns how many records. Under the same source key the contents are compared with the commitment; under another one only the names of the columns can be. Errors: 42704 unknown study, 55000 it has no missing records, 22023 other contents, 42501 the approval was another role''s, and those of mpc.approve_study about the source';

@@ -134,7 +134,7 @@ BEGIN
     PERFORM mpc_internal.require_heard(held.study, held.spec::jsonb, given.party, given.columns, number);
     IF number > greatest(given.data_number, 1) THEN
       RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('party %s now brings version %s of its data to study "%s"', given.party, number, held.study),
-        DETAIL = format('It was version %s when this node was told; other studies with it have run since, or run now.', given.data_number),
+        DETAIL = format('It was version %s when its approval arrived; other studies with it have run since, or are running.', given.data_number),
         HINT = 'Approve the study again, or reject it.';
     END IF;
   END LOOP;
@@ -267,8 +267,8 @@ BEGIN
                 WHERE a.study = notice_data.study AND a.version = notice_data.version AND a.party <> notice_data.party
                   AND a.data_number > 1 AND a.decision = 'approved' ORDER BY a.party LOOP
     RAISE NOTICE USING MESSAGE = format('%s brings version %s of its data to study "%s"', other.party, other.data_number, study),
-      DETAIL = CASE other.dropped WHEN '' THEN 'It keeps all columns of its earlier studies with this node, so the rules look at them and the new ones together.'
-               ELSE format('Of its earlier studies with this node it leaves out, or brings with another value or person: %s. No rule looks at those and the new ones together: two results may tell about what changed.',
+      DETAIL = CASE other.dropped WHEN '' THEN 'It keeps all columns of its earlier studies with this node, so the rules check them together with the new ones.'
+               ELSE format('Of its earlier studies with this node it leaves out, or brings with another value or person: %s. No rule checks those together with the new ones: two results may reveal what changed.',
                            other.dropped) END,
       HINT = 'mpc.reject_study refuses the study.';
   END LOOP;

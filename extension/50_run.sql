@@ -82,8 +82,8 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF party <> ALL (parties) THEN
-    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('"%s" is no party of study "%s"', party, study),
-      DETAIL = 'Only its parties may propose it again, decide on it or run it; what it is stays with them.',
+    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('"%s" is not a party of study "%s"', party, study),
+      DETAIL = 'Only its parties may propose it again, decide on it, run it or read its spec.',
       HINT = 'If another study is meant, give it another name.';
   END IF;
 END
@@ -101,7 +101,7 @@ DECLARE
   held record;
 BEGIN
   IF accepted.digest <> message ->> 'digest' THEN
-    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('digest of study "%s" does not fit its spec', name),
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('digest of study "%s" does not match its spec', name),
       DETAIL = format('Node "%s" computes %s%s.', mpc_internal.own_party(), accepted.digest,
                       '; the filled specs differ first at ' || nullif(mpc_internal.spec_difference(
                         accepted.canonical, message ->> 'spec'), '')),
@@ -193,7 +193,7 @@ BEGIN
         WHERE a.study = name AND a.version = number AND a.party = control_decision.party AND a.decision = 'approved'
           AND encode(a.commitment, 'hex') IS DISTINCT FROM message -> 'data' ->> 'commitment') THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is running', name),
-      DETAIL = format('Node "%s" runs it on the data of the approval before.', mpc_internal.own_party()),
+      DETAIL = format('Node "%s" runs it on the data of the previous approval.', mpc_internal.own_party()),
       HINT = 'The approval is delivered when the study has ended.';
   END IF;
   PERFORM mpc_internal.require_room_for_decision(party, name, number, decided, number IS NOT DISTINCT FROM held.version);
@@ -224,7 +224,7 @@ DECLARE
 BEGIN
   IF held.spec::jsonb -> 'format' IS NULL AND held.state <> 'released' THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('the spec of study "%s" has an older format', held.study),
-      DETAIL = format('Version %s was proposed under a version of pg_mpc that had fewer rules; it can be read and explained, and is started no more.', held.version),
+      DETAIL = format('Version %s was proposed under a version of pg_mpc that had fewer rules; it can be read and explained, but not started.', held.version),
       HINT = 'Propose it again: a new version needs new approvals.';
   END IF;
   IF mpc_internal.startable(held.state) THEN
@@ -283,7 +283,7 @@ BEGIN
      AND a.decision = 'approved';
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('this node has not approved study "%s"', study),
-      DETAIL = coalesce((SELECT format('Its approval does not count any more: %s.', a.reason) FROM mpc_internal.approvals AS a
+      DETAIL = coalesce((SELECT format('Its approval is no longer valid: %s.', a.reason) FROM mpc_internal.approvals AS a
                           WHERE a.study = held.study AND a.version = held.version AND a.party = own AND a.decision = 'void'),
                         format('It is version %s with digest %s, proposed by %s.', held.version, held.digest, held.proposer)),
       HINT = 'Read it with mpc.explain_study, then use mpc.approve_study.';

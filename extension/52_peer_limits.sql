@@ -63,7 +63,7 @@ BEGIN
   END IF;
   RAISE EXCEPTION USING ERRCODE = '54000', MESSAGE = format('too many decisions of "%s" on study "%s"', party, study),
     DETAIL = format('Node "%s" keeps at most %s on one version.', mpc_internal.own_party(), most),
-    HINT = 'Propose the study again: decisions on the new version count anew.';
+    HINT = 'Propose the study again: the count starts at zero for the new version.';
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.require_room_for_decision(text, text, integer, text, boolean) IS

@@ -53,7 +53,7 @@ BEGIN
   FOREACH peer IN ARRAY peers LOOP
     IF (SELECT count(*) FROM mpc_internal.early_attempts AS e WHERE peer = ANY (e.charged) AND e.ended_at > since) >= 2 * most THEN
       RAISE EXCEPTION USING ERRCODE = '53400',
-        MESSAGE = format('too many attempts that party "%s" started or ended were over before the match', peer),
+        MESSAGE = format('party "%s" started or ended too many attempts before the match', peer),
         DETAIL = format('There were %s in the last 24 hours in all its studies at node "%s"; study "%s" would be one more.',
                         2 * most, mpc_internal.own_party(), study),
         HINT = 'mpc.study_history shows how they ended. Wait, or ask the administrator of this node about pg_mpc.early_attempts.';

@@ -212,7 +212,7 @@ BEGIN
     RETURN 'failed';
   END IF;
   RAISE EXCEPTION USING ERRCODE = 'MP004', MESSAGE = format('party %s sent an answer that the protocol does not allow', party),
-    DETAIL = 'The question was what became of an attempt.', HINT = 'The nodes may run different versions of pg_mpc.';
+    DETAIL = 'The request was for the outcome of an attempt.', HINT = 'The nodes may run different versions of pg_mpc.';
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.outcome_received(text, text, jsonb, jsonb) IS

@@ -116,7 +116,7 @@ BEGIN
   SELECT * INTO held FROM mpc_internal.study_versions AS s
    WHERE s.study = released_version.study AND mpc_internal.reads(caller, s.study, s.version) ORDER BY s.version DESC LIMIT 1;
   IF held.state = 'released' THEN
-    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('this node is no recipient of study "%s"', study),
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('this node is not a recipient of study "%s"', study),
       DETAIL = format('Its recipients are %s.', (SELECT string_agg(r, ', ') FROM
                       jsonb_array_elements_text(held.spec::jsonb -> 'recipients') AS r)),
       HINT = 'Read the result on the node of a recipient.';

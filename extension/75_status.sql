@@ -30,7 +30,7 @@ BEGIN
   ELSIF workers IS NOT NULL THEN
     -- This session could read the files, the coordinator could not when it last tried.
     detail := concat_ws(': ', workers ->> 'message', nullif(workers ->> 'detail', ''));
-    hint := 'Listener and coordinator try again every two seconds. If this stays, look at the files named and at the server log.';
+    hint := 'Listener and coordinator try again every two seconds. If this persists, check the files named and the server log.';
   ELSIF own.not_before > now() OR days < 0 THEN
     detail := format('valid from %s until %s', own.not_before, own.not_after);
     hint := 'Install a certificate that is valid now, reload the configuration, and give it to all peers (mpc.alter_peer).';
@@ -79,7 +79,7 @@ BEGIN
   ELSIF addresses IS NOT NULL THEN
     status := 'warning';
     detail := format('listener and coordinator are running, but not all addresses work: %s', addresses);
-    hint := 'Correct pg_mpc.listen_addresses, or what keeps the node from that address, and restart the server.';
+    hint := 'Correct pg_mpc.listen_addresses or the network configuration of the server, then restart it.';
   ELSE
     status := 'ok';
     detail := 'listener and coordinator are running';
@@ -146,7 +146,7 @@ BEGIN
                  CASE WHEN count(o.refused_at) > 0
                  THEN format(', %s refused (%s)', count(o.refused_at), string_agg(DISTINCT o.error ->> 'sqlstate', ', ')) END AS refused
             FROM mpc_internal.outbox AS o GROUP BY o.party) AS w;
-  hint := CASE WHEN stuck THEN 'Messages to peers wait: mpc.node_status() on the node of the peer, and the rows of the peers here, say why. They are tried again by themselves.' END;
+  hint := CASE WHEN stuck THEN 'Messages to peers wait: mpc.node_status() on the node of the peer and the rows of the peers here say why. The node keeps trying to send them.' END;
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.messages_check() IS
@@ -170,7 +170,7 @@ BEGIN
     FROM mpc_internal.configured_party() AS p;
   RETURN QUERY SELECT 'database', CASE WHEN d = current_database() THEN 'ok' ELSE 'problem' END,
       format('pg_mpc.database is %s', d),
-      CASE WHEN d <> current_database() THEN 'Studies live in that database: connect there, or change the setting and restart the server.' END
+      CASE WHEN d <> current_database() THEN 'Studies are in that database: connect there, or change the setting and restart the server.' END
     FROM mpc_internal.configured_database() AS d;
   RETURN QUERY SELECT 'certificate', c.* FROM mpc_internal.certificate_check() AS c;
   RETURN QUERY SELECT 'standby', s.* FROM mpc_internal.standby_check() AS s;
@@ -195,4 +195,4 @@ CREATE FUNCTION mpc.node_status() RETURNS TABLE ("check" text, status text, deta
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.node_status() IS
-'checks this node from the preloading to its peers, a row per check: status ok, warning (it works, but look at it) or problem, detail with the cause, hint with what to do';
+'checks this node from the preloading to its peers, a row per check: status ok, warning (it works, but needs attention) or problem, detail with the cause, hint with what to do';

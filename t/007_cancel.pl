@@ -35,8 +35,8 @@ sub ended {
 
 my $held = $mpc->hold($insurer, 'small_b');
 my $job = start('cancelled', $hospital, "SELECT * FROM mpc.run_study('cancelled')");
-$mpc->refuses($hospital, "SELECT * FROM mpc.prepare('cancelled')", '55000', qr/"cancelled" runs by itself/,
-	'a step by hand of a study that runs by itself');
+$mpc->refuses($hospital, "SELECT * FROM mpc.prepare('cancelled')", '55000', qr/"cancelled" runs automatically/,
+	'a single step of a study that runs automatically');
 $mpc->ask($insurer, "SELECT mpc.cancel_study('cancelled')");
 my ($code, $out, $err) = $mpc->finish($job);
 isnt($code, 0, 'cancel_study ends run_study');

@@ -134,7 +134,7 @@ unlike($listing, qr/COPY mpc_internal\.outbox/, 'nor are messages on their way')
 my $text = '';
 $hospital->psql('restored', "SELECT mpc.propose_study('elsewhere', '$spec')", stderr => \$text,
 	extra_params => ['-v', 'VERBOSITY=verbose']);
-like($text, qr/55000:.*live in database "postgres".*DETAIL:.*restored.*HINT:/s,
+like($text, qr/55000:.*are in database "postgres".*DETAIL:.*restored.*HINT:/s,
 	'studies live in one database of a server');
 
 $mpc->stop;

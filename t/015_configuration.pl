@@ -33,10 +33,10 @@ sub with {
 with('pg_mpc.listen_addresses' => 'no-such-host.invalid');
 says(qr/no peer can connect: could not resolve listen address "no-such-host\.invalid"/, 'an address that is none');
 with('pg_mpc.listen_addresses' => ' , ');
-says(qr/no peer can connect: no address to listen at/, 'no address');
+says(qr/no peer can connect: no address to listen on/, 'no address');
 my $other = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1) or BAIL_OUT("no port: $!");
 with('pg_mpc.listen_addresses' => '127.0.0.1', 'pg_mpc.port' => $other->sockport);
-says(qr/no peer can connect: could not listen at address "127\.0\.0\.1" port \d+: .*in use/, 'a port that is in use');
+says(qr/no peer can connect: could not listen on address "127\.0\.0\.1" port \d+: .*in use/, 'a port that is in use');
 close $other;
 says(qr/listening for peers on port/, 'the port is taken as soon as it is free');
 

@@ -138,8 +138,8 @@ my %join = (type => 'join', protocol => 3, study => 'bothered', attempt => '0' x
 	data => $hospital->safe_psql('postgres', "SELECT mpc_internal.committed_data('bothered', 1)"));
 like(told($third, encode_json({%join, data => 'zilveren_kruis ' . 'a' x 64})), qr/another commitment to the data.*not ready/,
 	'a start on other data than this node has heard of');
-like(told($third, encode_json(\%join)), qr/study \\"bothered\\" is already running/, 'a join by hand of a study that runs by itself');
-like(told($hospital, encode_json(\%join)), qr/only the third party gives out attempts/, 'a join at a node that gives out none');
+like(told($third, encode_json(\%join)), qr/study \\"bothered\\" is already running/, 'a join in step-by-step mode of a study that runs automatically');
+like(told($hospital, encode_json(\%join)), qr/only the third party assigns attempt ids/, 'a join at a node that assigns none');
 my $frame = pack('C', 1) . ("\0" x 32) . pack('H32', $attempt) . pack('CCCC', 1, 0, 4, 0) . pack('NN', 0, 0) . 'x' x 100;
 is(post("/v1/data/$attempt", file('frame', $frame)), 409, 'a frame of another study digest');
 is(post("/v1/data/$attempt", file('sender', $frame =~ s/^(.{49})\x01/$1\x02/rs)), 409, 'a frame in the name of another party');

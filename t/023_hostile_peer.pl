@@ -140,7 +140,7 @@ is($hospital->safe_psql('postgres', $coordinator), $pid, '… is not the end of 
 print {$in} qq({"party": ["zorgttp"]}\n);
 $in->flush;
 readline($out);
-like($mpc->ask($hospital, "SELECT cause FROM mpc.ping_peer('zorgttp')"), qr/does not say that it is this party/, 'a ping that is answered by nonsense');
+like($mpc->ask($hospital, "SELECT cause FROM mpc.ping_peer('zorgttp')"), qr/does not identify itself as this party/, 'a ping that is answered by nonsense');
 for ([600_000, 'warning', qr/its clock is (?:599|60[01]) s ahead of this one/], [-600_000, 'warning', qr/its clock is (?:599|60[01]) s behind this one/],
 	[0, 'ok', qr/^answers at/]) {
 	my ($ahead, $status, $detail) = @$_;

@@ -90,7 +90,7 @@ my $job = $mpc->start_sql($hospital, "SELECT mpc.rehearse('mixed')");
 $mpc->become($_, "SELECT count(*) = 1 FROM mpc.stat_study_progress WHERE study = 'mixed'") for $mpc->nodes;
 for my $node ($mpc->nodes) {
 	$mpc->refuses($node, "SELECT mpc.start_study('mixed')", '55000', qr/study "mixed" is being rehearsed/, 'a start during a rehearsal at ' . $mpc->party($node));
-	$mpc->refuses($node, "SELECT * FROM mpc.prepare('mixed')", '55000', qr/study "mixed" is being rehearsed|runs by itself/, 'a step by hand at ' . $mpc->party($node));
+	$mpc->refuses($node, "SELECT * FROM mpc.prepare('mixed')", '55000', qr/study "mixed" is being rehearsed|runs automatically/, 'a single step at ' . $mpc->party($node));
 }
 $mpc->release($held);
 my ($code, $out, $err) = $mpc->finish($job);

@@ -49,14 +49,15 @@ InverseRoots spline(const Fixed& fixed, std::uint32_t first, std::span<const Fp>
   const FpVector bits = at_least(fixed.session, fixed.label(Phase::root, first, 1), variance, edges);
   InverseRoots start;
   FpVector slope_product(variance.size());
-  for (FpVector* part : {&start.root, &start.varies, &start.between, &start.above}) part->resize(variance.size());
+  for (FpVector* part : {&start.inverse_root, &start.varies, &start.between, &start.above})
+    part->resize(variance.size());
   for (std::size_t j = 0; j < variance.size(); ++j) {
     const Fp* bit = &bits[j * count];
     Fp slope;
     for (std::size_t k = 0; k < pieces; ++k) {
       const Fp inside = bit[k] - bit[k + 1];
       const double scale = std::exp2(-0.5 * (kLowest + static_cast<int>(k)));
-      start.root[j] += inside * fixed.constant(kLine0 * scale);
+      start.inverse_root[j] += inside * fixed.constant(kLine0 * scale);
       slope += inside * fixed.constant(kLine1 * scale * scale * scale);
     }
     slope_product[j] = slope * variance[j];
@@ -65,7 +66,7 @@ InverseRoots spline(const Fixed& fixed, std::uint32_t first, std::span<const Fp>
     start.above[j] = bit[pieces];
   }
   const FpVector sloped = truncate(fixed.session, fixed.label(Phase::root, first, 2), slope_product, fixed.bits, 82);
-  for (std::size_t j = 0; j < variance.size(); ++j) start.root[j] += sloped[j];
+  for (std::size_t j = 0; j < variance.size(); ++j) start.inverse_root[j] += sloped[j];
   return start;
 }
 
@@ -124,40 +125,42 @@ InverseRoots inverse_roots(const Fixed& fixed, std::uint32_t id, std::span<const
   Session& s = fixed.session;
   const std::uint32_t first = id * kLabelsPerCall;
   InverseRoots out = spline(fixed, first, values);
-  correct(fixed, first, values, out.root);
+  correct(fixed, first, values, out.inverse_root);
   // One Newton step from freshly computed products: y + y (1 - v y^2) / 2.
-  const FpVector t = truncate(s, fixed.label(Phase::root, first + 20, 1), product(values, out.root), fixed.bits, 82);
-  const FpVector rest =
-      rest_of(fixed, truncate(s, fixed.label(Phase::root, first + 20, 2), product(t, out.root), fixed.bits, 82));
-  add(out.root, truncate(s, fixed.label(Phase::root, first + 20, 3), product(out.root, rest), fixed.bits + 1, 82), 0);
+  const FpVector t =
+      truncate(s, fixed.label(Phase::root, first + 20, 1), product(values, out.inverse_root), fixed.bits, 82);
+  const FpVector rest = rest_of(
+      fixed, truncate(s, fixed.label(Phase::root, first + 20, 2), product(t, out.inverse_root), fixed.bits, 82));
+  add(out.inverse_root,
+      truncate(s, fixed.label(Phase::root, first + 20, 3), product(out.inverse_root, rest), fixed.bits + 1, 82), 0);
   return out;
 }
 
-ApproximateCorrelation approximate_correlation(const Fixed& fixed, const FpVector& covariance, const FpVector& root,
-                                               std::size_t attributes) {
+ApproximateCorrelation approximate_correlation(const Fixed& fixed, const FpVector& covariance,
+                                               const FpVector& reciprocal_sd, std::size_t attributes) {
   Session& s = fixed.session;
-  const std::size_t d = attributes, columns = root.size();
-  FpVector roots, values;
+  const std::size_t d = attributes, columns = reciprocal_sd.size();
+  FpVector products, values;
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = i; j < d; ++j) {
-      roots.push_back(root[i] * root[j]);
+      products.push_back(reciprocal_sd[i] * reciprocal_sd[j]);
       values.push_back(covariance[diagonal(i, columns) + j - i]);
     }
-  const Opened opened = masked_open(s, fixed.label(Phase::correlation, 0, 6), roots, root_product_bound(fixed));
-  roots = truncated(s, opened, fixed.bits);
-  return {from_upper(truncate(s, fixed.label(Phase::correlation, 0, 7), product(values, roots), fixed.bits,
+  const Opened opened = masked_open(s, fixed.label(Phase::correlation, 0, 6), products, root_product_bound(fixed));
+  products = truncated(s, opened, fixed.bits);
+  return {from_upper(truncate(s, fixed.label(Phase::correlation, 0, 7), product(values, products), fixed.bits,
                               2 * fixed.bits + 3),
                      d),
           truncated(s, opened, 2 * fixed.bits - kRootProductBits)};
 }
 
 Standardised selected(const Standardised& all, std::span<const std::size_t> columns) {
-  const std::size_t d = all.root.size();
+  const std::size_t d = all.reciprocal_sd.size();
   Standardised out;
   out.correlation = selected(all.correlation, columns);
   for (std::size_t i = 0; i < columns.size(); ++i) {
     const std::size_t from = columns[i];
-    out.root.push_back(all.root[from]);
+    out.reciprocal_sd.push_back(all.reciprocal_sd[from]);
     out.sd.push_back(all.sd[from]);
     out.varies.push_back(all.varies[from]);
     out.variance_violations.push_back(all.variance_violations[from]);
@@ -239,22 +242,22 @@ Standardised standardise(const Fixed& fixed, const Moments& moments, const TwoVa
       pair_steps(two_valued, truncated(s, covariance_and_steps, kStepBits, pairs, steps_squared.size()), d);
   FpVector variance(d);
   for (std::size_t i = 0; i < d; ++i) variance[i] = out.covariance[diagonal(i, d)];
-  InverseRoots near = spline(fixed, 0, variance);
-  if (approximate_roots) approximate_roots(out.covariance, near.root);
-  correct(fixed, 0, variance, near.root);
-  out.varies = std::move(near.varies);
+  InverseRoots roots = spline(fixed, 0, variance);
+  if (approximate_roots) approximate_roots(out.covariance, roots.inverse_root);
+  correct(fixed, 0, variance, roots.inverse_root);
+  out.varies = std::move(roots.varies);
   out.variance_violations.resize(d);
-  for (std::size_t i = 0; i < d; ++i) out.variance_violations[i] = near.between[i] + near.above[i];
+  for (std::size_t i = 0; i < d; ++i) out.variance_violations[i] = roots.between[i] + roots.above[i];
   // The Newton step y + y e / 2 takes place in the rounds of the correlations. A correlation becomes
   // C_ij y_i y_j (1 + (e_i + e_j) / 2), without e_i e_j / 4 < 2^-40, and a deviation v y (1 + e / 2). Where y is 0, e is
   // 1 and all products are 0. The same rounds convert roots, deviations and covariances of two-valued columns to local
   // units.
   FpVector products;
   for (std::size_t i = 0; i < d; ++i)
-    for (std::size_t j = i; j < d; ++j) products.push_back(near.root[i] * near.root[j]);
+    for (std::size_t j = i; j < d; ++j) products.push_back(roots.inverse_root[i] * roots.inverse_root[j]);
   FpVector in_steps;
   for (std::size_t k = 0; k < two; ++k)
-    in_steps.push_back(near.root[two_valued.columns[k]] * two_valued.inverse_step[k]);
+    in_steps.push_back(roots.inverse_root[two_valued.columns[k]] * two_valued.inverse_step[k]);
   for (std::size_t k = 0; k < scaled_pairs.at.size(); ++k)
     in_steps.push_back(out.covariance[scaled_pairs.at[k]] * scaled_pairs.step[k]);
   const Stretch wide[] = {{pairs, root_product_bound(fixed)},
@@ -263,12 +266,12 @@ Standardised standardise(const Fixed& fixed, const Moments& moments, const TwoVa
                           {scaled_pairs.at.size(), fixed.bits + kStepBits + 11}};
   const Opened first_round =
       masked_open(s, fixed.label(Phase::correlation, 0, 3),
-                  concatenate(concatenate(products, product(variance, near.root)), in_steps), wide);
+                  concatenate(concatenate(products, product(variance, roots.inverse_root)), in_steps), wide);
   const FpVector first = truncated(s, first_round, fixed.bits, 0, pairs);
   FpVector sd = truncated(s, first_round, fixed.bits, pairs, d);
   const FpVector local_root = truncated(s, first_round, kStepBits, pairs + d, two);
   const FpVector local_covariance = truncated(s, first_round, kStepBits, pairs + d + two, scaled_pairs.at.size());
-  FpVector second_values = concatenate(product(out.covariance, first), product(sd, near.root));
+  FpVector second_values = concatenate(product(out.covariance, first), product(sd, roots.inverse_root));
   for (std::size_t k = 0; k < two; ++k) second_values.push_back(sd[two_valued.columns[k]] * two_valued.step[k]);
   const Stretch narrow[] = {{pairs, 2 * fixed.bits + 3}, {d, 82}, {two, fixed.bits + kStepBits + 12}};
   const Opened second_round = masked_open(s, fixed.label(Phase::correlation, 0, 4), second_values, narrow);
@@ -276,7 +279,7 @@ Standardised standardise(const Fixed& fixed, const Moments& moments, const TwoVa
   const FpVector e = rest_of(fixed, truncated(s, second_round, fixed.bits, pairs, d));
   const FpVector local_sd = truncated(s, second_round, kStepBits, pairs + d, two);
   for (std::size_t k = 0; k < two; ++k) {
-    near.root[two_valued.columns[k]] = local_root[k];
+    roots.inverse_root[two_valued.columns[k]] = local_root[k];
     sd[two_valued.columns[k]] = local_sd[k];
   }
   for (std::size_t k = 0; k < scaled_pairs.at.size(); ++k) out.covariance[scaled_pairs.at[k]] = local_covariance[k];
@@ -284,14 +287,14 @@ Standardised standardise(const Fixed& fixed, const Moments& moments, const TwoVa
   at = 0;
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = i; j < d; ++j, ++at) steps.push_back(correlation[at] * (e[i] + e[j]));
-  steps = concatenate(concatenate(steps, product(near.root, e)), product(sd, e));
+  steps = concatenate(concatenate(steps, product(roots.inverse_root, e)), product(sd, e));
   const Stretch fine[] = {{pairs, 2 * fixed.bits + 1}, {2 * d, 82}};
   const FpVector third =
       truncated(s, masked_open(s, fixed.label(Phase::correlation, 0, 5), steps, fine), fixed.bits + 1);
   add(correlation, third, 0);
-  out.root = std::move(near.root);
+  out.reciprocal_sd = std::move(roots.inverse_root);
   out.sd = std::move(sd);
-  add(out.root, third, pairs);
+  add(out.reciprocal_sd, third, pairs);
   add(out.sd, third, pairs + d);
   out.correlation = from_upper(correlation, d);
   for (std::size_t i = 0; i < d; ++i) out.correlation(i, i) = fixed.one();

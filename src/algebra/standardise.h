@@ -1,9 +1,8 @@
 // Computes shares of the correlation matrix from shares of the joined rows (docs/protocol.md, step 8).
 //
 // Terms
-// The columns are the attributes, then the outcomes, in the owners' local units (24 fractional bits). The root of a
-// column is its reciprocal standard deviation over the joined rows, 0 for a column without variance. The variance is
-// that of a population (1/n).
+// The columns are the attributes, then the outcomes, in the owners' local units (24 fractional bits). The variance is
+// that of a population (1/n). The reciprocal standard deviation of a column without variance is 0.
 //
 // Invariants
 // Only values masked under MPC are opened. After the one Gram matrix, nothing depends on n. |x| <= 2^6 local units
@@ -39,7 +38,7 @@ struct TwoValued {
 // Figures of the columns in local units, also for two-valued columns.
 struct Standardised {
   Matrix correlation;            // of all columns, F bits, ones on the diagonal
-  FpVector root;                 // 1/sd in local units, F bits
+  FpVector reciprocal_sd;        // 1/sd in local units, F bits
   FpVector sd;                   // sd in local units, F bits
   FpVector covariance;           // upper triangle, F bits
   FpVector varies;               // 0/1 per column: 1 if it has a variance
@@ -48,7 +47,7 @@ struct Standardised {
 
 // 1/sqrt of secret values in [2^-12, 2^10), 0 outside of that range.
 struct InverseRoots {
-  FpVector root;
+  FpVector inverse_root;
   FpVector varies;   // 0/1: the value is at least 2^-12
   FpVector between;  // 0/1: the value is below that, but not that of a constant column (at least 2^-26)
   FpVector above;    // 0/1: the value is at least 2^10
@@ -63,11 +62,12 @@ inline int mean_bound(int log_rows) { return std::min(67 + log_rows, 87); }
 Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, const CancelToken& cancel);
 Moments joined_moments(const Fixed& fixed, std::span<const FpVector> columns, FpVector products);
 
-// Computes the roots in 11 rounds. id: a number that no other call of this analysis uses.
+// Computes the inverse roots in 11 rounds. id: a number that no other call of this analysis uses.
 InverseRoots inverse_roots(const Fixed& fixed, std::uint32_t id, std::span<const Fp> values);
 
-// Called with the covariance and with roots within 2.3 %, 8 rounds before the correlations are complete.
-using ApproximateRoots = std::function<void(const FpVector& covariance, const FpVector& root)>;
+// Called with the covariance and with reciprocal standard deviations within 2.3 %, 8 rounds before the correlations are
+// complete.
+using ApproximateRoots = std::function<void(const FpVector& covariance, const FpVector& reciprocal_sd)>;
 
 // Computes the figures in 12 rounds. The bounds follow from |x| <= 2^6, so the precheck may run at the same time.
 // Moments of two-valued columns are those of 0 and 1, and so are the arguments of approximate_roots. Correlations do not
@@ -78,8 +78,8 @@ Standardised standardise(const Fixed& fixed, const Moments& moments, const TwoVa
 // Returns means over the joined rows in local units, kMeanBits: the owner's plus the joined one. At most one round.
 FpVector joined_means(const Fixed& fixed, const Moments& moments, const FpVector& owners, const TwoValued& two_valued);
 
-// Covariances of the attributes times two such roots: correlations within 5 %, as if the columns had other units. The
-// eigenvalues of the matrix are below approximate_most.
+// Covariances of the attributes times two such reciprocals: correlations within 5 %, as if the columns had other units.
+// The eigenvalues of the matrix are below approximate_most.
 struct ApproximateCorrelation {
   Matrix matrix;           // F bits
   FpVector root_products;  // upper triangle, kRootProductBits
@@ -87,8 +87,8 @@ struct ApproximateCorrelation {
 inline constexpr int kRootProductBits = 28;
 inline double approximate_most(std::size_t attributes) { return 1.05 * static_cast<double>(attributes); }
 // Computes it for the first `attributes` columns, in two rounds.
-ApproximateCorrelation approximate_correlation(const Fixed& fixed, const FpVector& covariance, const FpVector& root,
-                                               std::size_t attributes);
+ApproximateCorrelation approximate_correlation(const Fixed& fixed, const FpVector& covariance,
+                                               const FpVector& reciprocal_sd, std::size_t attributes);
 
 // Returns the figures of some of the columns, in the order given.
 Standardised selected(const Standardised& all, std::span<const std::size_t> columns);

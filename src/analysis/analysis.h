@@ -75,7 +75,7 @@ class Analysis {
   virtual bool needs_outcome() const = 0;
   virtual ComparisonKind comparison() const = 0;
   virtual std::size_t problems() const { return 1; }          // number of problems that are solved in the same rounds
-  virtual bool needs_approximation() const { return false; }  // SharedFigures::near()
+  virtual bool needs_approximation() const { return false; }  // SharedFigures::approximation()
   // Pairs of joined columns that SharedFigures::grouped() has sums of, if the first one is two-valued and the second one
   // is not.
   virtual std::set<GroupedColumn> grouped_columns(const AnalysisColumns&) const { return {}; }

@@ -50,11 +50,12 @@ void open_validity_bit(const Fixed& fixed, const std::vector<std::unique_ptr<Com
   for (const auto& each : computed) violations += each->violations();
   if (promise && !mutant(Mutant::promises_late)) promise();
   if (!no_violations(fixed, Phase::validity, 0, 2, violations))
-    throw Error(ErrorCode::refused, "the result failed its validity check and was not opened",
-                "checked together under MPC: the outcome varies over the joined rows (in ridge every column does), the "
-                "variance of every column is in range, the coefficients and R^2 are plausible, and no table with "
-                "on_small_cell refuse breaks a disclosure rule; which one failed is not known to any party",
-                "leave out columns that are constant or almost so or hold extreme values, then propose a new version");
+    throw Error(
+        ErrorCode::refused, "the result failed its validity check and was not opened",
+        "checked together under MPC: the outcome varies over the joined rows (in ridge every column does), the "
+        "variance of every column is in range, the coefficients and R^2 are plausible, and no table with "
+        "on_small_cell refuse breaks a disclosure rule; which one failed is not known to any party",
+        "leave out columns that are constant, nearly constant or have extreme values, then propose a new version");
 }
 
 // An error of one of several analyses says which.

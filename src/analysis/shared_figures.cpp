@@ -126,13 +126,13 @@ class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
       });
   }
 
-  // Starts the rules over the joint design. near: ready when the task `nearing` has ended.
-  void check_design(TaskGroup::Handle nearing, std::shared_ptr<const ApproximateCorrelation> near) {
-    design_ = tasks_.spawn([self = shared_from_this(), nearing = std::move(nearing), near = std::move(near)] {
+  // Starts the rules over the joint design. approximate: ready when the task `ready` has ended.
+  void check_design(TaskGroup::Handle ready, std::shared_ptr<const ApproximateCorrelation> approximate) {
+    design_ = tasks_.spawn([self = shared_from_this(), ready = std::move(ready), approximate = std::move(approximate)] {
       if (self->centring_) self->tasks_.join(self->centring_);
-      self->tasks_.join(nearing);
+      self->tasks_.join(ready);
       self->of_design_ = pgmpc::design_violations(self->fixed_, self->sums_.moments, self->sums_.stretches,
-                                                  self->central_, *near, self->rules_, self->cancel_);
+                                                  self->central_, *approximate, self->rules_, self->cancel_);
     });
   }
 
@@ -169,7 +169,7 @@ struct SharedFigures::State {
   FigureNeeds needs;
   TwoValued two_valued{};
   std::shared_ptr<Precheck> precheck{};
-  std::shared_ptr<ApproximateCorrelation> near = std::make_shared<ApproximateCorrelation>();
+  std::shared_ptr<ApproximateCorrelation> approximate = std::make_shared<ApproximateCorrelation>();
   Standardised standard{};
   FpVector means{};
   TaskGroup::Handle averaging{}, standardising{}, rules{};
@@ -184,17 +184,18 @@ struct SharedFigures::State {
     root = truncate(fixed.session, fixed.label(Phase::correlation, 0, 8), values, 0, fixed.bits + 7);
   }
 
-  void on_approximate_roots(const FpVector& covariance, const FpVector& root) {
+  void on_approximate_roots(const FpVector& covariance, const FpVector& reciprocal_sd) {
     const bool design = checks_design(row_rules);
     if (!needs.approximation && !design) return;
-    const auto values = std::make_shared<std::array<FpVector, 2>>(std::array{covariance.clone(), root.clone()});
+    const auto values =
+        std::make_shared<std::array<FpVector, 2>>(std::array{covariance.clone(), reciprocal_sd.clone()});
     tasks.spawn([this, values] {
       leave_out_withheld((*values)[1]);
-      *near = approximate_correlation(fixed, (*values)[0], (*values)[1], records.attributes);
+      *approximate = approximate_correlation(fixed, (*values)[0], (*values)[1], records.attributes);
       tasks.fulfil(approximation_known);
     });
     if (!design) return;
-    precheck->check_design(approximation_known, near);
+    precheck->check_design(approximation_known, approximate);
     rules = precheck->finish();
   }
 };
@@ -213,9 +214,10 @@ SharedFigures::SharedFigures(const Fixed& fixed, TaskGroup& tasks, JoinedRecords
       tasks.spawn([&s, &moments] { s.means = joined_means(s.fixed, moments, s.records.inputs.means, s.two_valued); });
   if (!checks_design(s.row_rules)) s.rules = s.precheck->finish();
   s.standardising = tasks.spawn([&s, &moments] {
-    s.standard = standardise(s.fixed, moments, s.two_valued, [&s](const FpVector& covariance, const FpVector& root) {
-      s.on_approximate_roots(covariance, root);
-    });
+    s.standard =
+        standardise(s.fixed, moments, s.two_valued, [&s](const FpVector& covariance, const FpVector& reciprocal_sd) {
+          s.on_approximate_roots(covariance, reciprocal_sd);
+        });
   });
 }
 
@@ -225,9 +227,9 @@ std::size_t SharedFigures::rows() const { return moments().rows; }
 
 const std::vector<ColumnDescription>& SharedFigures::described() const { return state_->records.described; }
 
-const ApproximateCorrelation& SharedFigures::near() {
+const ApproximateCorrelation& SharedFigures::approximation() {
   state_->tasks.join(state_->approximation_known);
-  return *state_->near;
+  return *state_->approximate;
 }
 
 const Standardised& SharedFigures::standardised() {

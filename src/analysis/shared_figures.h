@@ -1,7 +1,8 @@
 // Computes once what all analyses of a study share: figures of the joined columns, and the disclosure rules over them.
 //
 // Terms
-// near: correlations of the attributes within 5 %, ready some rounds before the exact ones (algebra/standardise.h).
+// approximation: correlations of the attributes within 5 %, ready some rounds before the exact ones
+// (algebra/standardise.h).
 // rules: the one opened bit of all disclosure rules (disclosure/precheck.h).
 // refusing columns: those of analyses that need a refusal when a rule is violated. The level rule over other columns
 // withholds what depends on them.
@@ -37,7 +38,7 @@ struct JoinedRecords {
 
 // What the analyses of a study need.
 struct FigureNeeds {
-  bool approximation = false;         // some analysis calls near()
+  bool approximation = false;         // some analysis calls approximation()
   std::vector<bool> refusing;         // one per joined column
   std::set<GroupedColumn> grouped{};  // for grouped()
 };
@@ -51,7 +52,7 @@ class SharedFigures {
 
   std::size_t rows() const;
   const std::vector<ColumnDescription>& described() const;
-  const ApproximateCorrelation& near();
+  const ApproximateCorrelation& approximation();
   const Standardised& standardised();
   // Means over the joined rows in local units, kMeanBits. Call it after standardised().
   const FpVector& means();

@@ -7,7 +7,7 @@ namespace pgmpc {
 
 std::unique_ptr<PairKernel> PairKernel::make(const Limbs& root, Timing timing, KernelKind kind) {
   if (root.empty() || root.size() > 64 || root.back() == 0 || (root[0] & 1) == 0)
-    throw Error(ErrorCode::internal, "a modulus that no kernel takes");
+    throw Error(ErrorCode::internal, "no kernel supports this modulus");
   switch (kind) {
     case KernelKind::ifma:
       return make_ifma_kernel(root);

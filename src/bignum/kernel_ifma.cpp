@@ -366,7 +366,7 @@ std::unique_ptr<PairKernel> make_ifma_kernel(const Limbs& root) {
   if (fits(bits, 4)) return std::make_unique<IfmaKernel<4>>(root);
   if (fits(bits, 6)) return std::make_unique<IfmaKernel<6>>(root);
   if (fits(bits, 8)) return std::make_unique<IfmaKernel<8>>(root);
-  throw Error(ErrorCode::internal, "a modulus that no kernel takes");
+  throw Error(ErrorCode::internal, "no kernel supports this modulus");
 }
 
 unsigned fermat_ifma(const mp_limb_t* candidates, std::size_t n, std::size_t count) {
@@ -375,7 +375,7 @@ unsigned fermat_ifma(const mp_limb_t* candidates, std::size_t n, std::size_t cou
   if (fits(bits, 2)) return fermat_batch<2>(candidates, n, count);
   if (fits(bits, 3)) return fermat_batch<3>(candidates, n, count);
   if (fits(bits, 4)) return fermat_batch<4>(candidates, n, count);
-  throw Error(ErrorCode::internal, "a prime candidate that no kernel takes");
+  throw Error(ErrorCode::internal, "no kernel supports this prime candidate");
 }
 
 }  // namespace pgmpc

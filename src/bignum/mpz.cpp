@@ -30,7 +30,7 @@ void bytes_from_limbs(std::uint8_t* big_endian, const mp_limb_t* limbs, std::siz
 }
 
 Limbs limbs_of(ByteView big_endian) {
-  if (big_endian.size() % 8 != 0) throw Error(ErrorCode::internal, "a number of broken size");
+  if (big_endian.size() % 8 != 0) throw Error(ErrorCode::internal, "a number has an invalid size");
   Limbs limbs(big_endian.size() / 8);
   limbs_from_bytes(limbs.data(), limbs.size(), big_endian.data());
   return limbs;

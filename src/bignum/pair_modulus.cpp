@@ -54,7 +54,7 @@ void PairModulus::invert(mp_limb_t* out, const mp_limb_t* value) const {
   mpz_import(x, 2 * limbs(), -1, sizeof(mp_limb_t), 0, 0, value);
   mpz_import(square, limbs(), -1, sizeof(mp_limb_t), 0, 0, kernel_->root().data());
   mpz_mul(square, square, square);
-  if (mpz_invert(x, x, square) == 0) throw Error(ErrorCode::internal, "a base that has no inverse");
+  if (mpz_invert(x, x, square) == 0) throw Error(ErrorCode::internal, "a base has no inverse");
   std::copy_n(limbs_of(x, 2 * limbs()).data(), 2 * limbs(), out);
 }
 

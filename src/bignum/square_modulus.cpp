@@ -17,7 +17,7 @@ SquareModulus::SquareModulus(const Integer& root, std::size_t limbs)
 std::size_t batch_records(std::size_t in_bytes, std::size_t in_record, std::size_t out_bytes, std::size_t out_record) {
   const std::size_t records = in_bytes / in_record;
   if (records * in_record != in_bytes || records * out_record != out_bytes)
-    throw Error(ErrorCode::internal, "a batch of plaintexts or ciphertexts has an impossible size");
+    throw Error(ErrorCode::internal, "a batch of plaintexts or ciphertexts has an invalid size");
   return records;
 }
 

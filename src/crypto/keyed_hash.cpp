@@ -76,7 +76,7 @@ Hash keyed_hash(ByteView key, ByteView message) {
 }
 
 SecretBytes hkdf(ByteView input_key, ByteView salt, std::string_view info, std::size_t size) {
-  if (size == 0 || size > 255 * 32) throw Error(ErrorCode::internal, "key derivation of an impossible size");
+  if (size == 0 || size > 255 * 32) throw Error(ErrorCode::internal, "a derived key has an invalid size");
   std::unique_ptr<EVP_KDF, decltype(&EVP_KDF_free)> kdf(EVP_KDF_fetch(nullptr, "HKDF", nullptr), EVP_KDF_free);
   std::unique_ptr<EVP_KDF_CTX, decltype(&EVP_KDF_CTX_free)> context(kdf ? EVP_KDF_CTX_new(kdf.get()) : nullptr,
                                                                     EVP_KDF_CTX_free);

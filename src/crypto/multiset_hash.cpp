@@ -42,7 +42,7 @@ void LaneAdder::add(Lanes& sum, const Hash& digest) {
 
 Hash digest_of_pair(ByteView person, double value) {
   std::array<std::uint8_t, sizeof(Hash) + 8> pair;  // on the stack, because there is one per value
-  if (person.size() != sizeof(Hash)) throw Error(ErrorCode::internal, "a person of the wrong size");
+  if (person.size() != sizeof(Hash)) throw Error(ErrorCode::internal, "a person has the wrong size");
   std::copy(person.begin(), person.end(), pair.begin());
   auto bits = std::bit_cast<std::uint64_t>(value == 0 ? 0.0 : value);
   for (std::size_t i = pair.size(); i-- > sizeof(Hash); bits >>= 8) pair[i] = static_cast<std::uint8_t>(bits);

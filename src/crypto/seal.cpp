@@ -71,7 +71,7 @@ SecretArray<32> AgreementKey::agree(const AgreementPublic& peer) const {
   // OpenSSL refuses an all-zero agreement, which points of small order produce.
   if (EVP_PKEY_derive_set_peer(context.get(), other.get()) != 1 ||
       EVP_PKEY_derive(context.get(), shared.data(), &size) != 1 || size != shared.size())
-    throw Error(ErrorCode::protocol_violation, "a peer sent a key that cannot be agreed with");
+    throw Error(ErrorCode::protocol_violation, "a peer sent an X25519 key that cannot be used");
   return shared;
 }
 

@@ -43,8 +43,8 @@ Hello decode(ByteView message, const Hash& digest) {
     Hello hello;
     hello.version = in.u16();
     if (hello.version != kVersion)
-      throw Error(ErrorCode::protocol_violation, "a peer speaks another version of the protocol",
-                  "This node speaks version " + std::to_string(kVersion) + ", the peer version " +
+      throw Error(ErrorCode::protocol_violation, "a peer uses another protocol version",
+                  "This node uses version " + std::to_string(kVersion) + ", the peer uses version " +
                       std::to_string(hello.version) + ".",
                   "Install the same version of pg_mpc on all nodes.");
     const auto take = [&in](std::array<std::uint8_t, 32>& to) {
@@ -55,7 +55,7 @@ Hello decode(ByteView message, const Hash& digest) {
     take(hello.nonce);
     take(hello.public_key);
     in.expect_end();
-    if (hello.digest != digest) throw Error(ErrorCode::protocol_violation, "a peer runs another study digest");
+    if (hello.digest != digest) throw Error(ErrorCode::protocol_violation, "a peer runs a study with another digest");
     return hello;
   } catch (const Error& error) {
     if (error.code() != ErrorCode::invalid_text) throw;
@@ -201,7 +201,7 @@ Bytes SealedChannel::receive(int from, int step) {
   if (!message) {
     state_->wipe();
     state_->transport.abort();
-    throw Error(ErrorCode::protocol_violation, "a message of a peer does not open");
+    throw Error(ErrorCode::protocol_violation, "a message of a peer failed authentication");
   }
   return std::move(*message);
 }

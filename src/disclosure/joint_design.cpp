@@ -165,14 +165,14 @@ std::vector<FpVector> central_moments(const Fixed& fixed, const Moments& moments
 }
 
 FpVector design_violations(const Fixed& fixed, const Moments& moments, const StretchSums& sums,
-                           const std::vector<FpVector>& central, const ApproximateCorrelation& near,
+                           const std::vector<FpVector>& central, const ApproximateCorrelation& approximate,
                            const RowRules& rules, const CancelToken& cancel) {
   Session& s = fixed.session;
-  const std::size_t d = near.matrix.size, half = triangle_size(d);
+  const std::size_t d = approximate.matrix.size, half = triangle_size(d);
   const double shift = design_shift(d, rules.max_vif);
   const int scale = design_scale(d, rules.max_vif);
-  const Matrix inverse =
-      approximate_inverse(fixed, kInverseId, near.matrix, shift, approximate_most(d) + shift, shift, scale, cancel);
+  const Matrix inverse = approximate_inverse(fixed, kInverseId, approximate.matrix, shift, approximate_most(d) + shift,
+                                             shift, scale, cancel);
   FpVector out;
   const std::vector<i128> zero = {0};
   if (checks_leverage(rules)) {
@@ -180,7 +180,7 @@ FpVector design_violations(const Fixed& fixed, const Moments& moments, const Str
     std::size_t at = 0;
     for (std::size_t i = 0; i < d; ++i)
       for (std::size_t j = i; j < d; ++j, ++at) {
-        const Fp product = inverse(i, j) * near.root_products[at];
+        const Fp product = inverse(i, j) * approximate.root_products[at];
         weights.push_back(i == j ? product : product + product);
       }
     const int bits = fixed.bits - scale + kRootProductBits;
@@ -191,7 +191,7 @@ FpVector design_violations(const Fixed& fixed, const Moments& moments, const Str
   if (rules.max_vif > 0 && !mutant(Mutant::no_vif_rule)) {
     FpVector room;
     const Fp most = number(std::ldexp(rules.max_vif * kVifUnder, -scale), 2 * fixed.bits);
-    for (std::size_t j = 0; j < d; ++j) room.push_back(most - inverse(j, j) * near.matrix(j, j));
+    for (std::size_t j = 0; j < d; ++j) room.push_back(most - inverse(j, j) * approximate.matrix(j, j));
     append_violations(out, at_least(s, fixed.label(Phase::design, 0, 5), room, zero));
   }
   return out;

@@ -68,10 +68,10 @@ inline constexpr int kStretchBits = 40;
 std::vector<FpVector> central_moments(const Fixed& fixed, const Moments& moments, const StretchSums& sums,
                                       std::size_t attributes);
 
-// Returns secret violation bits of the rules that are on, each 0 or 1. near: roots within 2.3 %. central: empty without
+// Returns secret violation bits of the rules that are on, each 0 or 1. approximate: within 5 %. central: empty without
 // rules 1 and 2.
 FpVector design_violations(const Fixed& fixed, const Moments& moments, const StretchSums& sums,
-                           const std::vector<FpVector>& central, const ApproximateCorrelation& near,
+                           const std::vector<FpVector>& central, const ApproximateCorrelation& approximate,
                            const RowRules& rules, const CancelToken& cancel);
 
 // Bits of the opened values, for the plan.

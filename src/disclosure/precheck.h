@@ -8,7 +8,7 @@
 //
 // Invariants
 // The bit is opened before anything else. What runs meanwhile keeps its bounds whether or not the rules hold: a column
-// whose variance is out of range has the root 0 (algebra/standardise.h).
+// whose variance is out of range has the reciprocal standard deviation 0 (algebra/standardise.h).
 //
 // Errors
 // A failed check throws Error(refused) at all parties. Which rule failed is not opened.

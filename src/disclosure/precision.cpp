@@ -23,14 +23,14 @@ ExponentRange grid_exponents(Precision precision, std::size_t rows) {
 
 ReleaseGrid release_grid(const Fixed& fixed, const Standardised& standard, std::size_t rows, Precision precision) {
   Session& s = fixed.session;
-  const std::size_t d = standard.root.size() - 1, numbers = d + 1;
+  const std::size_t d = standard.reciprocal_sd.size() - 1, numbers = d + 1;
   const double scale = error_part(precision, rows);
   ReleaseGrid grid;
   grid.lowest = std::ilogb(scale) + kLowest;
   FpVector ratio(d);
   const Fp outcome_sd = standard.sd.back();
   for (std::size_t j = 0; j < d; ++j)
-    ratio[j] = (standard.root[j] + fixed.one() - shifted(standard.varies[j], fixed.bits)) * outcome_sd;
+    ratio[j] = (standard.reciprocal_sd[j] + fixed.one() - shifted(standard.varies[j], fixed.bits)) * outcome_sd;
   ratio = truncate(s, fixed.label(Phase::grid, 0, 1), ratio, fixed.bits, 2 * fixed.bits + 12);
   ratio.push_back(outcome_sd);
   // The ratios are compared with all powers of the square root of two.

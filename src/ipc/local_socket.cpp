@@ -41,7 +41,7 @@ LocalServer::LocalServer(EventLoop& loop, std::string path, Handlers handlers)
       lstat(path_.c_str(), &info) != 0) {
     int cause = errno;
     ::close(fd_);
-    throw Error(ErrorCode::configuration, "could not listen at socket " + path_, std::strerror(cause));
+    throw Error(ErrorCode::configuration, "could not listen on socket " + path_, std::strerror(cause));
   }
   inode_ = info.st_ino;
   loop_.watch(fd_, EPOLLIN, [this](std::uint32_t) { accept_all(); });
@@ -143,7 +143,7 @@ void LocalConnection::wait(short events, Clock::time_point deadline, int extra_f
 void LocalConnection::send(ByteView frame, Clock::time_point deadline, const CancelToken& cancel) {
   for (bool done = try_send(frame); !done; done = try_send()) {
     cancel.check();
-    if (Clock::now() >= deadline) throw Error(ErrorCode::timeout, "a local process does not take a message");
+    if (Clock::now() >= deadline) throw Error(ErrorCode::timeout, "a local process does not accept a message");
     wait(POLLOUT, deadline, -1);
   }
 }

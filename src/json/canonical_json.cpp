@@ -41,7 +41,7 @@ class StrictReader : public nlohmann::json_sax<json> {
     Level& level = levels_.back();
     level.key = name;
     if (level.container->contains(name)) {
-      throw Error(ErrorCode::invalid_parameter, std::string(what_) + " holds a key twice", "key " + pointer(),
+      throw Error(ErrorCode::invalid_parameter, std::string(what_) + " has a duplicate key", "key " + pointer(),
                   "keep one of them");
     }
     return true;
@@ -51,7 +51,7 @@ class StrictReader : public nlohmann::json_sax<json> {
     constexpr int kNumberOverflow = 406;
     const std::string place = "at byte " + std::to_string(position);
     if (error.id == kNumberOverflow) {
-      throw Error(ErrorCode::invalid_parameter, std::string(what_) + " holds a number that is out of range", place,
+      throw Error(ErrorCode::invalid_parameter, std::string(what_) + " has a number that is out of range", place,
                   "numbers are double precision");
     }
     throw Error(ErrorCode::invalid_text, std::string(what_) + " is not valid JSON", "syntax error " + place,
@@ -85,7 +85,7 @@ class StrictReader : public nlohmann::json_sax<json> {
     if (levels_.size() == kMaxJsonDepth) {
       throw Error(ErrorCode::invalid_parameter, std::string(what_) + " is nested too deeply",
                   "more than " + std::to_string(kMaxJsonDepth) + " levels at " + pointer(),
-                  "leave the inner levels out: nothing that is read is so deep");
+                  "remove the inner levels: no valid value is nested so deeply");
     }
     json& placed = place(std::move(container));
     levels_.push_back({&placed, {}});

@@ -178,11 +178,11 @@ void require_encodable(const std::string& name, const ColumnSummary& column, con
                   "Choose another unit for this column.");
     case ColumnProblem::mean_too_large:
       throw Error(ErrorCode::out_of_range, "the mean of " + quoted + " is too large for its spread",
-                  "It is more than 1024 times what the values differ by, and little would be left of them.",
-                  "Choose a unit or subtract a constant, such as a typical value.");
+                  "It is more than 1024 times the spread of the values, so they would lose most of their precision.",
+                  "Choose another unit, or subtract a constant such as a typical value.");
     case ColumnProblem::varies_too_little:
       throw Error(ErrorCode::out_of_range, quoted + " varies too little for the agreed scale exponent",
-                  agreed + (scale.binary ? "; its two values differ by less." : "."),
+                  agreed + (scale.binary ? "; its two values differ by less than that scale." : "."),
                   "Agree on a smaller scale exponent.");
     case ColumnProblem::value_too_large:
       throw Error(ErrorCode::out_of_range, quoted + " holds a value too large for the agreed scale exponent",

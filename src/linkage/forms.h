@@ -41,9 +41,8 @@ struct IdentifierForm {
 // Why a part is refused. kept is 0.
 enum class Refusal { kept, empty, not_utf8, letters, shape, check_digit, stands_for_none, calendar, unknown_code };
 inline constexpr std::array<std::string_view, 9> kRefusalNames = {
-    "kept",        "empty",       "not UTF-8",         "letters outside the table",
-    "wrong shape", "check digit", "stands for nobody", "impossible date",
-    "unknown code"};
+    "kept",           "empty",           "not UTF-8",   "letters outside the table", "wrong shape", "check digit",
+    "reserved value", "impossible date", "unknown code"};
 
 // The type of the column that a part comes from, as far as its text depends on it.
 enum class PartType {

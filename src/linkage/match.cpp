@@ -20,9 +20,8 @@ int compare(const SecretBytes& a, std::size_t i, const SecretBytes& b, std::size
 
 void MatchTable::append(int side, ByteView hashes) {
   Side& s = sides_.at(static_cast<std::size_t>(side));
-  if (done_) throw Error(ErrorCode::internal, "hashes after the match");
-  if (hashes.size() % kHash != 0)
-    throw Error(ErrorCode::protocol_violation, "a block of hashes has an impossible size");
+  if (done_) throw Error(ErrorCode::internal, "hashes arrived after the match");
+  if (hashes.size() % kHash != 0) throw Error(ErrorCode::protocol_violation, "a block of hashes has an invalid size");
   if (s.rows + hashes.size() / kHash >= kUnmatched)
     throw Error(ErrorCode::limit_exceeded, "a controller pushed too many records");
   const std::size_t first = s.rows;
@@ -36,7 +35,7 @@ void MatchTable::append(int side, ByteView hashes) {
 std::size_t MatchTable::rows(int side) const { return sides_.at(static_cast<std::size_t>(side)).rows; }
 
 std::size_t MatchTable::match(Rng& rng) {
-  if (done_) throw Error(ErrorCode::internal, "the match was made already");
+  if (done_) throw Error(ErrorCode::internal, "the match has already been made");
   done_ = true;
   pair_up();
   for (Side& s : sides_) s.hashes.wipe();

@@ -76,7 +76,7 @@ SlotLayout::SlotLayout(int key_bits, std::size_t columns)
     : columns_(columns),
       slots_(static_cast<std::size_t>(key_bits - 1) / kSlotBits),
       plaintext_size_(static_cast<std::size_t>(key_bits) / 8) {
-  if (columns == 0 || key_bits < 2048) throw Error(ErrorCode::internal, "impossible slot layout");
+  if (columns == 0 || key_bits < 2048) throw Error(ErrorCode::internal, "invalid slot layout");
 }
 
 SecretBytes pack_values(const SlotLayout& layout, std::span<const std::span<const std::int64_t>> columns,

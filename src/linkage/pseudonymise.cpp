@@ -66,7 +66,7 @@ Pseudonyms pseudonymise(const JointKey& key, ByteView identifiers, std::span<con
                         ThreadPool& pool, const CancelToken& cancel) {
   const std::size_t n = ends.size();
   if (n >= std::numeric_limits<std::uint32_t>::max())
-    throw Error(ErrorCode::limit_exceeded, "the source holds too many records");
+    throw Error(ErrorCode::limit_exceeded, "the source has too many records");
   const SecretBytes unsorted = hash_all(key, identifiers, ends, pool, cancel);
   const auto at = [&unsorted](std::uint32_t row) { return unsorted.data() + row * kHashBytes; };
 

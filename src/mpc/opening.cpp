@@ -40,7 +40,7 @@ void add_weighted(FpSum& sum, Fp x, int self) {
 
 Error inconsistent(std::string message) {
   return Error(ErrorCode::inconsistent_shares, std::move(message), {},
-               "a fault of memory or software at one of the parties; start the study again");
+               "memory or software failed at one of the parties; start the study again");
 }
 }  // namespace
 

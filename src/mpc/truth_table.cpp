@@ -30,7 +30,7 @@ std::size_t TableShape::Group::nu_products(int i) const {
 }
 
 TableShape::TableShape(int domain, int points) : domain_(domain), points_(points) {
-  if (domain < 1 || domain > 126) throw Error(ErrorCode::internal, "a comparison of an impossible width");
+  if (domain < 1 || domain > 126) throw Error(ErrorCode::internal, "a comparison has an invalid width");
   const int chunks = (domain + kChunkBits - 1) / kChunkBits;
   tables_.resize(static_cast<std::size_t>(chunks));
   for (int chunk = 0; chunk < chunks; ++chunk) {

@@ -316,7 +316,7 @@ void HttpConnection::deadline_passed() {
   if (phase_ == Phase::handshake) server_.refused("refused connection from " + remote_ + ": no TLS handshake in time");
   if (phase_ == Phase::waiting)
     server_.refused("closed connection of peer " + check_.party + " from " + remote_ +
-                    ": no room for its messages in time, see pg_mpc.listener_memory");
+                    ": no memory for its messages in time, see pg_mpc.listener_memory");
   if (phase_ == Phase::reading || phase_ == Phase::writing)
     server_.refused("closed connection of peer " + check_.party + " from " + remote_ + ": no progress in time");
   close();

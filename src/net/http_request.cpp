@@ -136,7 +136,7 @@ bool RequestParser::parse_request_line(std::string_view line) {
   std::size_t first = line.find(' '), last = line.rfind(' ');
   if (first == std::string_view::npos || first == last) return refuse(400, "malformed request line"), false;
   std::string_view method = line.substr(0, first), path = line.substr(first + 1, last - first - 1);
-  if (line.substr(last + 1) != "HTTP/1.1") return refuse(400, "only HTTP/1.1 is spoken here"), false;
+  if (line.substr(last + 1) != "HTTP/1.1") return refuse(400, "only HTTP/1.1 is supported"), false;
   if (method != "GET" && method != "POST") return refuse(405, "method is neither GET nor POST"), false;
   if (path.empty() || path.front() != '/' || path.size() > kMaxPath || !std::ranges::all_of(path, is_path) ||
       path.find("..") != std::string_view::npos || path.find("//") != std::string_view::npos)

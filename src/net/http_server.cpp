@@ -116,7 +116,7 @@ HttpServer::HttpServer(EventLoop& loop, HttpServerConfig config, std::shared_ptr
       address_problems_.push_back(error.message() + ": " + error.detail());
     }
   }
-  if (listeners_.empty()) throw first ? *first : Error(ErrorCode::configuration, "no address to listen at");
+  if (listeners_.empty()) throw first ? *first : Error(ErrorCode::configuration, "no address to listen on");
   for (int fd : listeners_) loop_.watch(fd, 0, [this, fd](std::uint32_t) { accept_some(fd); });
 }
 
@@ -159,7 +159,7 @@ void HttpServer::listen_at(const std::string& address) {
   }
   if (!some || cause == EADDRINUSE)
     throw Error(ErrorCode::configuration,
-                "could not listen at address \"" + address + "\" port " + std::to_string(port_), std::strerror(cause));
+                "could not listen on address \"" + address + "\" port " + std::to_string(port_), std::strerror(cause));
 }
 
 // Accepts at most max_unauthenticated / 4 + 1 connections, and at most 33, per event. A new client's first bytes are

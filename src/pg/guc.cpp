@@ -63,7 +63,7 @@ struct IntSetting {
 
 const StringSetting string_settings[] = {
     {"pg_mpc.party", "Name of the party whose node this server is.", &party_value, "", PGC_POSTMASTER, 0, check_party},
-    {"pg_mpc.database", "Database in which this node's studies live.", &database_value, "postgres", PGC_POSTMASTER, 0,
+    {"pg_mpc.database", "Database that holds the studies of this node.", &database_value, "postgres", PGC_POSTMASTER, 0,
      nullptr},
     {"pg_mpc.listen_addresses", "Addresses on which the node accepts HTTPS from its peers.", &listen_addresses_value,
      "localhost", PGC_POSTMASTER, GUC_LIST_INPUT, nullptr},

@@ -39,7 +39,7 @@ LocalConnection connect() {
         "Set shared_preload_libraries = 'pg_mpc' and restart the server; the last assignment in the file wins.");
   if (RecoveryInProgress())
     throw ServerError(ERRCODE_READ_ONLY_SQL_TRANSACTION, "this server is a standby",
-                      "Listener and coordinator of a node run on its primary.", "Ask the primary.", "");
+                      "Listener and coordinator of a node run on its primary.", "Connect to the primary.", "");
   auto deadline = LocalConnection::Clock::now() + kStartPatience;
   for (;;) {
     try {
@@ -71,7 +71,7 @@ std::optional<std::string> Rpc::receive(Timeout timeout) {
       frame = connection_.try_receive();
     } catch (const Error&) {
       throw Error(ErrorCode::wrong_state, "the coordinator of this node has been restarted", "",
-                  "mpc.studies shows what became of the study.");
+                  "mpc.studies shows the state of the study.");
     }
     if (frame) return std::string(frame->begin(), frame->end());
     long left = -1;
@@ -83,8 +83,8 @@ std::optional<std::string> Rpc::receive(Timeout timeout) {
   }
 }
 
-void throw_fault(const Fault& fault) {
-  throw ServerError(sqlstate_from_text(fault.sqlstate), fault.message, fault.detail, fault.hint);
+void throw_as_server_error(const ErrorFields& error) {
+  throw ServerError(sqlstate_from_text(error.sqlstate), error.message, error.detail, error.hint);
 }
 
 void notify_coordinator(const std::string& request) noexcept {

@@ -13,7 +13,7 @@
 #include <string>
 
 #include "ipc/local_socket.h"
-#include "pg/fault.h"
+#include "pg/error_fields.h"
 
 namespace pgmpc::pg {
 
@@ -33,8 +33,8 @@ class Rpc {
   LocalConnection connection_;
 };
 
-// Throws the fault as ServerError, so that SQL gets its SQLSTATE, message, detail and hint.
-[[noreturn]] void throw_fault(const Fault& fault);
+// Throws ServerError with these fields, so that SQL gets its SQLSTATE, message, detail and hint.
+[[noreturn]] void throw_as_server_error(const ErrorFields& error);
 
 // For transaction callbacks, which may neither fail nor wait. Sends only what the socket takes at once.
 void notify_coordinator(const std::string& request) noexcept;

@@ -94,7 +94,7 @@ SqlResult run_sql(const char* sql, const std::vector<SqlValue>& parameters) {
       }
     }
   } catch (const ServerError& error) {
-    result.fault = fault_of(error);
+    result.error = error_fields(error);
     call([] { abort_and_report(); });
   }
   call([] {

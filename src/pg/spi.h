@@ -2,7 +2,6 @@
 // no other way.
 //
 // Terms
-// A fault is an error as processes send it to each other: SQLSTATE, message, detail, hint.
 //
 // Invariants
 // Text is UTF-8, whatever the encoding of the database. Values go in and come out as text, NULL as nullopt.
@@ -10,7 +9,8 @@
 // open.
 //
 // Errors
-// Callers may have live destructors: every ereport(ERROR) of the statement ends inside run_sql, which returns a fault.
+// Callers may have objects with destructors: every ereport(ERROR) of the statement ends inside run_sql, which returns
+// its fields.
 //
 // Threads
 // Main thread only, in a process that is connected to a database.
@@ -19,14 +19,14 @@
 #include <string>
 #include <vector>
 
-#include "pg/fault.h"
+#include "pg/error_fields.h"
 
 namespace pgmpc::pg {
 
 using SqlValue = std::optional<std::string>;
 
 struct SqlResult {
-  std::optional<Fault> fault;
+  std::optional<ErrorFields> error;
   std::vector<std::vector<SqlValue>> rows;
 };
 

@@ -160,7 +160,7 @@ class Controller : public Run {
                   std::to_string(records) + " records were pushed; each controller may use half of pg_mpc.memory there",
                   "bind a view of fewer records, or ask that party to raise pg_mpc.memory");
     if (announcement.refused) throw disclosure_refusal(spec_);
-    if (announcement.matched > records) throw Error(ErrorCode::protocol_violation, "impossible match count");
+    if (announcement.matched > records) throw Error(ErrorCode::protocol_violation, "invalid match count");
     matched_ = announcement.matched;
     context_.observer.matched(static_cast<std::int64_t>(matched_));
   }

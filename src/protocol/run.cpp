@@ -67,7 +67,7 @@ StudyResult Run::with_sender_in_errors(const std::function<StudyResult()>& steps
     const int sender = sealed_ ? sealed_->latest_sender() : -1;
     if (sender < 0 || (error.code() != ErrorCode::protocol_violation && error.code() != ErrorCode::invalid_text)) throw;
     throw Error(ErrorCode::protocol_violation,
-                "party " + spec_.party_name(sender) + " sent something that the protocol does not allow",
+                "party " + spec_.party_name(sender) + " sent data that the protocol does not allow",
                 error.message() + (error.detail().empty() ? "" : ": " + error.detail()), error.hint());
   }
 }
@@ -82,8 +82,8 @@ Run::Run(const StudyContext& context)
   if (spec_.format != kSpecFormat)
     throw Error(ErrorCode::wrong_state, "the spec of the study has an old format",
                 "format " + std::to_string(spec_.format) + "; studies run with format " + std::to_string(kSpecFormat),
-                "propose it again: a new version gets today's defaults, and all parties decide on it");
-  if (spec_.keep_shares) throw Error(ErrorCode::not_supported, "this version keeps no shares");
+                "propose it again: a new version gets the current defaults and needs new approvals");
+  if (spec_.keep_shares) throw Error(ErrorCode::not_supported, "keep_shares true is not supported");
 }
 
 StepRow Run::begin_row(int number, const std::string& name) {

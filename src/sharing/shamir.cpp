@@ -64,8 +64,8 @@ Fp shamir_combine(std::span<const std::pair<int, Fp>> shares, int threshold) {
   if (sorted.empty()) throw Error(ErrorCode::invalid_parameter, "no shares to combine");
   for (std::size_t i = 0; i < sorted.size(); ++i) {
     if (sorted[i].first < 1 || sorted[i].first > kMaxShamirParties)
-      throw Error(ErrorCode::invalid_parameter, "share of an impossible party",
-                  "party " + std::to_string(sorted[i].first), "parties are numbered 1..255");
+      throw Error(ErrorCode::invalid_parameter, "invalid party of a share", "party " + std::to_string(sorted[i].first),
+                  "parties are numbered 1..255");
     if (i > 0 && sorted[i].first == sorted[i - 1].first)
       throw Error(ErrorCode::invalid_parameter, "two shares of the same party",
                   "party " + std::to_string(sorted[i].first), "combine one share per party");

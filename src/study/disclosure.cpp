@@ -25,8 +25,8 @@ void add_later_rules(std::vector<DisclosureRule>& rules, const Spec& spec) {
                    r.max_leverage > standard.max_leverage});
   rules.push_back({"max_vif", or_off(r.max_vif),
                    r.max_vif ? "refused when the variance inflation factor of an attribute is above " +
-                                   canonical_number(*r.max_vif) + ": the others all but determine it"
-                             : "off: two attributes may differ in a single record by next to nothing",
+                                   canonical_number(*r.max_vif) + ": the other attributes nearly determine it"
+                             : "off: two attributes may be nearly equal and differ in a single record",
                    !r.max_vif || *r.max_vif > *standard.max_vif});
   rules.push_back(
       {"max_columns", r.max_columns ? number(*r.max_columns) : "a tenth of the matched records",
@@ -48,7 +48,7 @@ void add_later_rules(std::vector<DisclosureRule>& rules, const Spec& spec) {
   const char* precision = precision_name(spec.precision);
   rules.push_back({"release.precision", precision,
                    spec.precision == Precision::exact
-                       ? "exact: 28 bits of every number; several such models tell which records matched"
+                       ? "exact: 28 bits of every number; several such models reveal which records matched"
                        : std::string("every number is rounded to ") +
                              (spec.precision == Precision::statistical ? "an eighth" : "half") +
                              " of its standard error or less, to a power of two whose exponent all parties learn",
@@ -119,16 +119,17 @@ Error disclosure_refusal(const Spec& spec) {
   std::string agreed;
   for (const DisclosureRule& rule : disclosure_rules(spec))
     agreed += (agreed.empty() ? "" : ", ") + rule.key + " " + rule.threshold;
-  return Error(ErrorCode::refused, kRulesRefused,
-               "The rules are: " + agreed + ", and the range that values may have. At least " +
-                   std::to_string(spec.required_matches()) + " records had to match" + expected_text(spec) +
-                   ". Which rule it was is told to nobody; the attempt counts against "
-                   "model_budget.",
-               "The thresholds belong to the spec: another threshold is a new version that all three parties approve, "
-               "none looser than the administrator of a node has set (pg_mpc.*). More records, fewer "
-               "attributes, no rare two-valued columns, no extreme values and no attribute that follows from others "
-               "need no other threshold. Few records match when the two sides write identifiers differently: "
-               "mpc.check_source shows at each node what they look like.");
+  return Error(
+      ErrorCode::refused, kRulesRefused,
+      "The rules are: " + agreed + ", and the allowed range of values. At least " +
+          std::to_string(spec.required_matches()) + " records had to match" + expected_text(spec) +
+          ". No party learns which rule refused. The attempt counts against "
+          "model_budget.",
+      "A study passes with more records, fewer attributes, no rare two-valued columns, no extreme values and no "
+      "attribute that others determine. Few records match when the two sides write identifiers differently: "
+      "mpc.check_source shows at each node what they look like. The thresholds belong to the spec: another "
+      "threshold needs a new version that all three parties approve, and none may be looser than the administrator of "
+      "a node allows (pg_mpc.*).");
 }
 
 RowRules row_rules(const Spec& spec) {

@@ -45,7 +45,7 @@ DataFrame decode_data_frame(ByteView bytes) {
   if (frame.header.kind == FrameKind::data) return frame;
   if (!frame.payload.empty()) malformed("this kind carries no data");
   if (frame.header.sequence >= (frame.header.kind == FrameKind::abort ? std::uint64_t{kParties} : 1))
-    malformed("impossible sequence of this kind");
+    malformed("invalid sequence number of this kind");
   return frame;
 }
 

@@ -29,12 +29,13 @@ Error TransportChannel::stopped(int by) const {
       const PeerState& state = peers_[lost];
       return Error(ErrorCode::peer_unreachable, "peer " + config_.peers[lost].party + " could not be reached",
                    state.out->cause().empty() ? state.alive_cause : state.out->cause(),
-                   "The other parties have given this node up; see whether the two nodes reach each other.");
+                   "The other parties ended the attempt because they did not reach this node. Check the connection "
+                   "between the two nodes.");
     }
     first = by;
   }
   return Error(ErrorCode::peer_stopped, "party " + config_.peers[first].party + " stopped the attempt",
-               "The reason is known on the node of that party only.", "Ask it to look at mpc.studies there.");
+               "Only the node of that party has the reason.", "Ask its administrator to look at mpc.studies there.");
 }
 
 // Returns the peer that has given no sign, in one of the two directions, for longest, if for more than half of
@@ -81,7 +82,7 @@ void TransportChannel::check_progress(const PeerState& state) const {
   if (!takes_nothing(state)) return;
   std::string time = duration_text(config_.step_timeout);
   if (out.cause().empty())
-    throw Error(ErrorCode::timeout, "peer " + party + " has taken no message for " + time, {},
+    throw Error(ErrorCode::timeout, "peer " + party + " has accepted no message for " + time, {},
                 "see pg_mpc.step_timeout");
   throw Error(ErrorCode::peer_unreachable, "peer " + party + " could not be reached for " + time, out.cause());
 }

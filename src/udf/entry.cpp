@@ -73,7 +73,7 @@ Oid implementation_of(const char* name, const oidvector* arguments, bool step) {
                                  ObjectIdGetDatum(get_namespace_oid("mpc_internal", false)));
   if (!OidIsValid(function))
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION), errmsg("function mpc_internal.%s of pg_mpc is missing", name),
-                    errdetail("The functions of the extension and its library do not fit each other."),
+                    errdetail("The installed functions of the extension do not match its library."),
                     errhint("Run ALTER EXTENSION pg_mpc UPDATE.")));
   return function;
 }

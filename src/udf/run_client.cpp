@@ -9,8 +9,8 @@ Json parse(const std::string& frame) { return parse_object(view_of(frame)); }
 Json value_of(const Json& reply) {
   try {
     return value_of_reply(reply);
-  } catch (const pg::FaultError& error) {
-    pg::throw_fault(error.fault());
+  } catch (const pg::ErrorFieldsException& error) {
+    pg::throw_as_server_error(error.fields());
   }
 }
 

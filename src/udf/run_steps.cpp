@@ -53,8 +53,8 @@ Datum jsonb_datum(const Json& value) {
   throw Error(
       ErrorCode::timeout,
       peer.empty() ? "this node is not done with step " + within : peer + " has not done its part of step " + within,
-      cause.empty() ? "pg_mpc.step_timeout has passed; step " + step + " of study \"" + study + "\" goes on." : cause,
-      "Call mpc." + step + " again to wait on.");
+      cause.empty() ? "pg_mpc.step_timeout has passed; step " + step + " of study \"" + study + "\" continues." : cause,
+      "Call mpc." + step + " again to continue waiting.");
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ SecretBytes join_states(const ShareState& a, const ShareState& b) {
     throw Error(ErrorCode::invalid_parameter, "the shares are combined with different scales",
                 "Scales " + std::to_string(a.scale) + " and " + std::to_string(b.scale) + " were given.");
   if (a.count() + b.count() > kMaxShamirParties)
-    throw Error(ErrorCode::invalid_parameter, "more shares than parties are possible",
+    throw Error(ErrorCode::invalid_parameter, "too many shares",
                 "At most " + std::to_string(kMaxShamirParties) + " parties can hold a share.");
   SecretBytes joined = {static_cast<std::uint8_t>(a.scale >> 8), static_cast<std::uint8_t>(a.scale),
                         static_cast<std::uint8_t>(std::max(a.degree, b.degree))};

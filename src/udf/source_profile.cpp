@@ -22,7 +22,7 @@ namespace {
 int controller_of(const Spec& spec, std::string_view party) {
   const int index = spec.party_index(party);
   if (index != 0 && index != 1)
-    throw Error(ErrorCode::invalid_parameter, "party \"" + std::string(party) + "\" is no controller of the study",
+    throw Error(ErrorCode::invalid_parameter, "party \"" + std::string(party) + "\" is not a controller of the study",
                 "Its controllers are " + spec.controllers[0].party + " and " + spec.controllers[1].party + ".");
   return index;
 }

@@ -44,7 +44,7 @@ void AttemptRegistry::engine_event(ConnectionId connection, const Json& event) {
     rehearsed(*attempt);
   } else if (kind == "failed") {
     if (attempt->left.empty()) attempt->left = text_member_or(event, "left", "");
-    finish(*attempt, Attempt::State::failed, fault_of_json(event));
+    finish(*attempt, Attempt::State::failed, error_from_json(event));
   } else {
     throw Error(ErrorCode::protocol_violation, "unknown event of an engine", kind);
   }
@@ -54,7 +54,7 @@ void AttemptRegistry::engine_event(ConnectionId connection, const Json& event) {
 void AttemptRegistry::record_or_end(const std::string& id, std::string what, std::function<void()> write,
                                     std::function<void()> done) {
   record(id, {std::move(what), std::move(write), std::move(done),
-              [this, id](const pg::Fault& fault) { end_for(id, fault); }});
+              [this, id](const pg::ErrorFields& error) { end_for(id, error); }});
 }
 
 // Ends an attempt successfully: first in the tables, then here.
@@ -92,10 +92,10 @@ void AttemptRegistry::record_promise(Attempt& attempt) {
       [this, id] { recorded(id, "before_release"); });
 }
 
-void AttemptRegistry::end_for(const std::string& id, const pg::Fault& fault) {
+void AttemptRegistry::end_for(const std::string& id, const pg::ErrorFields& error) {
   if (Attempt* attempt = find(id)) {
     attempt->opened = attempt->unconfirmed = false;
-    finish(*attempt, Attempt::State::failed, fault);
+    finish(*attempt, Attempt::State::failed, error);
   }
 }
 
@@ -163,7 +163,7 @@ void AttemptRegistry::released(Attempt& attempt, const Json& result) {
 // The count of the rehearsal is recorded already. Its end is recorded before anyone is told.
 void AttemptRegistry::rehearsed(Attempt& attempt) {
   if (!attempt.kind.rehearsal || !attempt.matched)
-    throw Error(ErrorCode::protocol_violation, "an engine says that it rehearsed, and did not");
+    throw Error(ErrorCode::protocol_violation, "an engine reported a rehearsal that it did not run");
   const std::string study = attempt.study, id = attempt.id;
   attempt.opened = true;
   record_end(id, "the end of the rehearsal of study " + study, Attempt::State::rehearsed,
@@ -198,7 +198,8 @@ void AttemptRegistry::engine_gone(const std::string& id) {
   if (attempt == nullptr) return;
   if (attempt->state == Attempt::State::running && !attempt->opened)
     finish(*attempt, Attempt::State::failed,
-           pg::Fault{"XX000", "the engine of this node ended without a result", "", "The server log has the reason."});
+           pg::ErrorFields{"XX000", "the engine of this node ended without a result", "",
+                           "The server log has the reason."});
   if (latest_[attempt->study] != id && !attempt->in_force()) attempts_.erase(id);
 }
 

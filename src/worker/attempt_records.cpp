@@ -30,23 +30,23 @@ bool AttemptRegistry::write_next(const std::string& id) {
     records_.erase(found);
     return false;
   }
-  std::optional<pg::Fault> fault;
+  std::optional<pg::ErrorFields> error;
   try {
     found->second.front().write();
   } catch (...) {
-    fault = pg::current_fault();
+    error = pg::current_error();
   }
-  if (fault && may_pass(fault->sqlstate)) {
-    pg::log_warning("could not record " + found->second.front().what + ", trying again: " + fault->message);
-    give_up_waiting(id, found->second.front(), *fault);
+  if (error && may_pass(error->sqlstate)) {
+    pg::log_warning("could not record " + found->second.front().what + ", trying again: " + error->message);
+    give_up_waiting(id, found->second.front(), *error);
     if (!std::exchange(writing_again_, true)) loop_.after(kPause, [this] { write_again(); });
     return false;
   }
   const Record written = std::move(found->second.front());
   found->second.pop_front();
-  if (fault) {
-    pg::log_warning("could not record " + written.what + ": " + fault->message);
-    if (written.refused) written.refused(*fault);
+  if (error) {
+    pg::log_warning("could not record " + written.what + ": " + error->message);
+    if (written.refused) written.refused(*error);
   } else if (written.done) {
     written.done();
   }
@@ -64,16 +64,16 @@ void AttemptRegistry::write_again() {
 
 // Ends an attempt whose record has waited for step_timeout, as long as a peer would wait for the engine. The end is one
 // more record, behind this one.
-void AttemptRegistry::give_up_waiting(const std::string& id, const Record& record, const pg::Fault& fault) {
+void AttemptRegistry::give_up_waiting(const std::string& id, const Record& record, const pg::ErrorFields& error) {
   Attempt* attempt = find(id);
   if (attempt == nullptr || !attempt->in_force() || attempt->opened || attempt->kind.manual) return;
   if (Clock::now() - record.since < std::chrono::milliseconds(guc::step_timeout_ms())) return;
   const std::string what = record.what;
-  loop_.after(std::chrono::milliseconds(0), [this, id, what, fault] {
+  loop_.after(std::chrono::milliseconds(0), [this, id, what, error] {
     if (Attempt* late = find(id))
       finish(*late, Attempt::State::failed,
-             pg::Fault{fault.sqlstate, "the tables of this node did not take " + what, fault.message,
-                       "Nothing was opened. Remove the cause, then start the study again."});
+             pg::ErrorFields{error.sqlstate, "this node could not record " + what, error.message,
+                             "Nothing was opened. Remove the cause, then start the study again."});
   });
 }
 

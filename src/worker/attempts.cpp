@@ -38,8 +38,8 @@ const char* name_of(Attempt::State state) {
 
 Error runs_otherwise(const std::string& study, RunKind running) {
   if (running.manual)
-    return Error(ErrorCode::wrong_state, "study \"" + study + "\" is being run by hand",
-                 "Its parties do the steps one by one.", "Go on with its next step, or end it with mpc.cancel_study.");
+    return Error(ErrorCode::wrong_state, "study \"" + study + "\" is being run step by step",
+                 "Its parties call the steps one by one.", "Call its next step, or end it with mpc.cancel_study.");
   if (running.rehearsal)
     return Error(ErrorCode::wrong_state, "study \"" + study + "\" is being rehearsed",
                  "A rehearsal ends with the match.",
@@ -116,7 +116,7 @@ void AttemptRegistry::replace_latest(const std::string& study, const std::string
   if (Attempt* before = latest(study); before != nullptr && before->id != id) {
     if (before->in_force())
       finish(*before, Attempt::State::failed,
-             pg::Fault{"MP002", "the attempt was replaced by a newer one", "", "Wait for the newer attempt."});
+             pg::ErrorFields{"MP002", "the attempt was replaced by a newer one", "", "Wait for the newer attempt."});
     if (before->in_force())  // opened: a newer attempt would take over the study's row
       throw is_opened(*before, "This node has not recorded the end of its attempt yet.",
                       "Wait for it with mpc.wait_for_study.");
@@ -191,7 +191,7 @@ Attempt& AttemptRegistry::launch(const std::string& study, const std::string& id
                   "launcher and those of other extensions.",
                   "Raise max_worker_processes and restart the server.");
   } catch (...) {
-    finish(attempt, Attempt::State::failed, pg::current_fault());
+    finish(attempt, Attempt::State::failed, pg::current_error());
     throw;
   }
   attempt.state = Attempt::State::running;
@@ -201,37 +201,37 @@ Attempt& AttemptRegistry::launch(const std::string& study, const std::string& id
   return attempt;
 }
 
-void AttemptRegistry::finish(Attempt& attempt, Attempt::State state, std::optional<pg::Fault> fault) {
+void AttemptRegistry::finish(Attempt& attempt, Attempt::State state, std::optional<pg::ErrorFields> error) {
   if (!attempt.in_force() ||
       (attempt.opened && (state == Attempt::State::failed || state == Attempt::State::cancelled)))
     return;
   bool recorded = attempt.job.is_object();  // a forming attempt is not in the tables
   attempt.state = state;
   ended_.push_back(attempt.id);
-  attempt.fault = std::move(fault);
-  if (attempt.fault && recorded) {
+  attempt.error = std::move(error);
+  if (attempt.error && recorded) {
     const bool cancelled = state == Attempt::State::cancelled;
     record(attempt.id, {"the end of study " + attempt.study,
-                        [study = attempt.study, id = attempt.id, ended = *attempt.fault, cancelled,
+                        [study = attempt.study, id = attempt.id, ended = *attempt.error, cancelled,
                          by = attempt.started_by, of = attempt.ended_by] {
                           tables::attempt_failed(study, id, ended, cancelled);
                           if (!by.empty() || !of.empty()) tables::charge_early_attempt(id, by, of);
                         },
                         [this] { hooks_.ask_outcomes(); }, nullptr});
   }
-  if (attempt.fault) {
-    const std::string& detail = attempt.fault->detail;
-    pg::log_line("study " + attempt.study + " " + name_of(state) + ": " + attempt.fault->message +
+  if (attempt.error) {
+    const std::string& detail = attempt.error->detail;
+    pg::log_line("study " + attempt.study + " " + name_of(state) + ": " + attempt.error->message +
                  (detail.empty() ? "" : " (" + detail + ")"));
   }
-  if (attempt.fault) hooks_.stop_peers(attempt, state == Attempt::State::cancelled ? "cancelled" : "failed");
-  if (attempt.engine != nullptr && attempt.fault) {
+  if (attempt.error) hooks_.stop_peers(attempt, state == Attempt::State::cancelled ? "cancelled" : "failed");
+  if (attempt.engine != nullptr && attempt.error) {
     // The engine's abort then names the party that left first, as the messages to the peers' coordinators do.
     if (attempt.connection && !attempt.left.empty()) hooks_.send(*attempt.connection, {{"left", attempt.left}});
     pg::terminate_engine(attempt.engine);
   }
   for (const Attempt::Waiter& waiter : std::exchange(attempt.waiters, {})) {
-    if (!attempt.fault && !waiter.step.empty())
+    if (!attempt.error && !waiter.step.empty())
       hooks_.send(waiter.connection, ok_reply(attempt.rows_of(waiter.step)));
     else
       answer_end(attempt, waiter.connection);
@@ -239,7 +239,7 @@ void AttemptRegistry::finish(Attempt& attempt, Attempt::State state, std::option
 }
 
 void AttemptRegistry::answer_end(const Attempt& attempt, ConnectionId waiter) {
-  if (attempt.fault) return void(hooks_.send(waiter, error_reply(*attempt.fault)));
+  if (attempt.error) return void(hooks_.send(waiter, error_reply(*attempt.error)));
   Json end{{"state", name_of(attempt.state)}};
   if (attempt.matched) end["matched"] = *attempt.matched;
   hooks_.send(waiter, ok_reply(end));
@@ -251,22 +251,23 @@ void AttemptRegistry::peer_stopped(Attempt& attempt, const std::string& sender, 
   const std::string& party = attempt.has_member(left) ? left : sender;
   if (attempt.left.empty()) attempt.left = party;
   if (attempt.ended_by.empty() && party == sender) attempt.ended_by = sender;
-  pg::Fault fault{"MP002", "party " + party + (cancelled ? " cancelled the study" : " stopped the attempt"),
-                  "The reason is known on the node of that party only.", "Ask it to look at mpc.studies there."};
-  if (cancelled) return finish(attempt, Attempt::State::cancelled, fault);
+  pg::ErrorFields error{"MP002", "party " + party + (cancelled ? " cancelled the study" : " stopped the attempt"),
+                        "Only the node of that party has the reason.",
+                        "Ask its administrator to look at mpc.studies there."};
+  if (cancelled) return finish(attempt, Attempt::State::cancelled, error);
   if (attempt.stopping) return;
-  attempt.stopping = fault;
+  attempt.stopping = error;
   loop_.after(kGrace, [this, id = attempt.id] {
     if (Attempt* found = find(id)) finish(*found, Attempt::State::failed, found->stopping);
   });
 }
 
-void AttemptRegistry::peer_restarted(const std::string& party, const std::string& life,
+void AttemptRegistry::peer_restarted(const std::string& party, const std::string& incarnation,
                                      const std::set<std::string>& lost) {
   for (const auto& [id, attempt] : attempts_) {
     if (!attempt->in_force() || !attempt->has_member(party)) continue;
-    auto entered = attempt->lives.find(party);
-    if (lost.contains(id) || (entered != attempt->lives.end() && entered->second != life))
+    auto entered = attempt->incarnations.find(party);
+    if (lost.contains(id) || (entered != attempt->incarnations.end() && entered->second != incarnation))
       peer_stopped(*attempt, party, "failed", "");
   }
 }

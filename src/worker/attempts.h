@@ -5,8 +5,8 @@
 // Forming: the third party has given out the id, and its own engine is not started yet (step-by-step mode).
 // Permit: in step-by-step mode, the SQL call of a step allows the engine to begin that step.
 // A waiter is a socket connection that waits for the end of an attempt or of one step.
-// The incarnation id (in code: life) is a random id of one run of a coordinator. Attempts that a party entered in an
-// earlier incarnation are lost.
+// The incarnation id is a random id of one run of a coordinator; messages have it as "life". Attempts that a party
+// entered in an earlier incarnation are lost.
 // A rehearsal is an attempt that ends with the match, without a result; never in step-by-step mode.
 // A record is what an attempt writes into tables: a step, the match, the result, its end.
 //
@@ -57,14 +57,14 @@ struct Attempt {
   std::string study, id;
   RunKind kind;
   State state = State::forming;
-  Json job;                                  // null while forming
-  std::string analysis_step;                 // name of step 8; empty while forming
-  std::set<std::string> joined;              // at the third party: who has asked for this id and received it
-  std::map<std::string, std::string> lives;  // incarnation id of each party with this attempt id, if known here
-  std::optional<pg::Fault> fault;
-  std::optional<pg::Fault> stopping;  // a peer has left: the error of the attempt unless its engine reports one
-  std::string left;                   // the party that left first, as far as this node knows
-  std::string started_by, ended_by;   // peers that said so of themselves; empty: this node, or unknown
+  Json job;                                         // null while forming
+  std::string analysis_step;                        // name of step 8; empty while forming
+  std::set<std::string> joined;                     // at the third party: who has asked for this id and received it
+  std::map<std::string, std::string> incarnations;  // incarnation id of each party with this attempt id, if known here
+  std::optional<pg::ErrorFields> error;
+  std::optional<pg::ErrorFields> stopping;  // a peer has left: the error of the attempt unless its engine reports one
+  std::string left;                         // the party that left first, as far as this node knows
+  std::string started_by, ended_by;         // peers that said so of themselves; empty: this node, or unknown
 
   pg::EngineHandle* engine = nullptr;
   int pid = 0;
@@ -125,16 +125,17 @@ class AttemptRegistry {
   Attempt& form(const std::string& study, const std::string& id);
   // Starts this node's engine; no effect when the attempt has one. relied_on: what peers have just answered (tables.h).
   // started_by: the peer that starts the attempt, empty for this node. Error(limit_exceeded) without a free worker
-  // slot or above pg_mpc.max_studies, Error(wrong_state) when the attempt runs in another way, FaultError of tables.
+  // slot or above pg_mpc.max_studies, Error(wrong_state) when the attempt runs in another way,
+  // ErrorFieldsException of tables.
   Attempt& launch(const std::string& study, const std::string& id, RunKind kind, Json job, const Json& relied_on,
                   const std::string& started_by = "");
   // Ends the attempt. No effect when it has ended, or when an opened one would fail or be cancelled.
-  void finish(Attempt& attempt, Attempt::State state, std::optional<pg::Fault> fault);
+  void finish(Attempt& attempt, Attempt::State state, std::optional<pg::ErrorFields> error);
   // A peer says that the attempt is over for it. left: the party that left first as the sender knows; empty: the
   // sender.
   void peer_stopped(Attempt& attempt, const std::string& sender, const std::string& reason, const std::string& left);
   // A peer's coordinator has this incarnation id now. Ends the attempts that it has lost, and those of earlier ids.
-  void peer_restarted(const std::string& party, const std::string& life, const std::set<std::string>& lost);
+  void peer_restarted(const std::string& party, const std::string& incarnation, const std::set<std::string>& lost);
 
   // For recipients' answers about an attempt that is unconfirmed here.
   Json result_of(const std::string& id) const;
@@ -158,13 +159,13 @@ class AttemptRegistry {
   struct Record {
     std::string what;
     std::function<void()> write, done;
-    std::function<void(const pg::Fault&)> refused;
+    std::function<void(const pg::ErrorFields&)> refused;
     std::chrono::steady_clock::time_point since{};
   };
   void record(const std::string& id, Record record);
   bool write_next(const std::string& id);  // false: nothing to write, or not possible now
   void write_again();
-  void give_up_waiting(const std::string& id, const Record& record, const pg::Fault& fault);
+  void give_up_waiting(const std::string& id, const Record& record, const pg::ErrorFields& error);
   void recorded(const std::string& id, const std::string& what);
 
   void replace_latest(const std::string& study, const std::string& id);
@@ -174,7 +175,7 @@ class AttemptRegistry {
   void record_step(Attempt& attempt, const Json& row);
   void record_match(Attempt& attempt, std::int64_t records);
   void record_promise(Attempt& attempt);
-  void end_for(const std::string& id, const pg::Fault& fault);
+  void end_for(const std::string& id, const pg::ErrorFields& error);
   void step_done(Attempt& attempt, const Json& row);
   void computed(Attempt& attempt, const Json& result);
   void await_recipients(Attempt& attempt);

@@ -57,7 +57,7 @@ void Coordinator::drop_unused_records() {
   try {
     tables::drop_unused_records();
   } catch (...) {
-    pg::log_warning("could not delete records that no study uses: " + pg::current_fault().message);
+    pg::log_warning("could not delete records that no study uses: " + pg::current_error().message);
   }
 }
 
@@ -82,7 +82,7 @@ void Coordinator::find_extension() {
   try {
     load_tables();
   } catch (...) {
-    pg::log_warning("could not load peers and studies: " + pg::current_fault().message);
+    pg::log_warning("could not load peers and studies: " + pg::current_error().message);
   }
   if (!loaded_) loop_.after(kExtensionPause, [this] { find_extension(); });
 }
@@ -106,7 +106,7 @@ void Coordinator::load_tables() {
 void Coordinator::tell_of_restart(const std::vector<std::pair<std::string, std::vector<std::string>>>& parties) {
   for (const auto& [party, lost] : parties)
     if (peers_.peers().contains(party))
-      peers_.control(party, {{"type", "restarted"}, {"life", starter_.life()}, {"lost", lost}}, kStopTimeout,
+      peers_.control(party, {{"type", "restarted"}, {"life", starter_.incarnation()}, {"lost", lost}}, kStopTimeout,
                      [](const Json&) {});
 }
 
@@ -145,27 +145,27 @@ void Coordinator::take(ConnectionId connection, const Bytes& frame) {
     if (registry_.is_engine(connection)) return registry_.engine_event(connection, request);
     dispatch(connection, text_member(request, "op"), request);
   } catch (...) {
-    pg::Fault fault = pg::current_fault();
+    pg::ErrorFields error = pg::current_error();
     // The extension was dropped, and perhaps created again: check for it at the next request.
-    if (fault.sqlstate == "3F000" || fault.sqlstate == "42883" || fault.sqlstate == "42P01") {
+    if (error.sqlstate == "3F000" || error.sqlstate == "42883" || error.sqlstate == "42P01") {
       loaded_ = false;
-      explain_versions(fault);
+      explain_versions(error);
     }
     if (registry_.is_engine(connection))
-      return pg::log_warning("could not handle an event of an engine: " + fault.message);
-    send(connection, error_reply(fault));
+      return pg::log_warning("could not handle an event of an engine: " + error.message);
+    send(connection, error_reply(error));
   }
 }
 
 // An object that the tables lack may be missing because the extension has another version.
-void Coordinator::explain_versions(pg::Fault& fault) {
+void Coordinator::explain_versions(pg::ErrorFields& error) {
   try {
     std::string version = tables::extension_version(), problem = pg::version_problem(version);
     if (version.empty() || problem.empty()) return;
-    fault.detail = problem + ".";
-    fault.hint = pg::kVersionHint;
+    error.detail = problem + ".";
+    error.hint = pg::kVersionHint;
   } catch (...) {
-    pg::log_warning("could not look at the version of the extension: " + pg::current_fault().message);
+    pg::log_warning("could not read the version of the extension: " + pg::current_error().message);
   }
 }
 

@@ -38,7 +38,7 @@ class Coordinator {
 
  private:
   void take(ConnectionId connection, const Bytes& frame);
-  static void explain_versions(pg::Fault& fault);
+  static void explain_versions(pg::ErrorFields& error);
   void closed(ConnectionId connection);
   void dispatch(ConnectionId connection, const std::string& op, const Json& request);
   void send(ConnectionId connection, const Json& object);

@@ -76,7 +76,7 @@ void Coordinator::owner_left(ConnectionId connection) {
   Attempt* attempt = registry_.in_force(owned.study);
   if (attempt != nullptr && (owned.attempt.empty() || attempt->id == owned.attempt))
     registry_.finish(*attempt, Attempt::State::cancelled,
-                     pg::Fault{"57014", "study \"" + owned.study + "\" was cancelled on this node", "", ""});
+                     pg::ErrorFields{"57014", "study \"" + owned.study + "\" was cancelled on this node", "", ""});
 }
 
 // With "attempt": waits for the outcome of that attempt. Without: for the study's next outcome, or answers its present
@@ -114,7 +114,7 @@ void Coordinator::review_early_waiters() {
       try {
         wait_by_table(waiter, study);
       } catch (...) {
-        send(waiter, error_reply(pg::current_fault()));
+        send(waiter, error_reply(pg::current_error()));
       }
     }
 }
@@ -127,9 +127,9 @@ void Coordinator::step(ConnectionId connection, const Json& request) {
   if (running) return step_in(*attempt, name, connection);
   if (name != "prepare") {
     Attempt* ended = registry_.latest(study);
-    if (ended != nullptr && ended->kind.manual && ended->fault)
-      throw Error(ErrorCode::wrong_state, "the attempt of study \"" + study + "\" has ended: " + ended->fault->message,
-                  ended->fault->detail, "A new attempt begins with mpc.prepare('" + study + "').");
+    if (ended != nullptr && ended->kind.manual && ended->error)
+      throw Error(ErrorCode::wrong_state, "the attempt of study \"" + study + "\" has ended: " + ended->error->message,
+                  ended->error->detail, "A new attempt begins with mpc.prepare('" + study + "').");
     tables::start_job(study);  // an unknown or unapproved study is reported before the order of steps
     throw Error(ErrorCode::wrong_state, "step " + name + " is out of order",
                 "No attempt of the study runs on this node.", call_of("prepare", study));
@@ -137,7 +137,7 @@ void Coordinator::step(ConnectionId connection, const Json& request) {
   starter_.prepare(study, [this, study, name, connection](const Json& reply) {
     if (reply.contains("error")) return send(connection, reply);
     Attempt* begun = registry_.latest(study);
-    if (begun == nullptr) return send(connection, error_reply(pg::fault_of(not_running(study))));
+    if (begun == nullptr) return send(connection, error_reply(pg::error_fields(not_running(study))));
     if (!begun->in_force()) return registry_.wait_for_end(*begun, connection);
     if (std::vector<Json> rows = begun->rows_of(name); !rows.empty()) return send(connection, ok_reply(rows));
     registry_.wait_for_step(*begun, name, connection);
@@ -147,7 +147,7 @@ void Coordinator::step(ConnectionId connection, const Json& request) {
 // A step of an attempt whose engine runs: only the next one is allowed.
 void Coordinator::step_in(Attempt& attempt, const std::string& name, ConnectionId connection) {
   if (!attempt.kind.manual)
-    throw Error(ErrorCode::wrong_state, "study \"" + attempt.study + "\" runs by itself",
+    throw Error(ErrorCode::wrong_state, "study \"" + attempt.study + "\" runs automatically",
                 "It was started with mpc.run_study, mpc.run or mpc.start_study.",
                 "Wait for it with mpc.wait_for_study.");
   // A call that timed out may be repeated, also when the step has ended since.
@@ -177,12 +177,12 @@ void Coordinator::cancel(ConnectionId connection, const std::string& study) {
   }
   if (attempt != nullptr && attempt->opened)
     throw attempt->unconfirmed ? is_opened(*attempt, "This node waits until a recipient has stored it.",
-                                           "Look at the state of the study on the nodes of the recipients.")
-                               : is_opened(*attempt, "This node has it, and its tables do not take it at the moment.",
-                                           "The server log says why; it is stored as soon as that has passed.");
+                                           "mpc.studies on the nodes of the recipients shows the state of the study.")
+                               : is_opened(*attempt, "This node has it, but cannot store it at the moment.",
+                                           "The server log has the reason. The node stores it as soon as it can.");
   if (attempt != nullptr)
     registry_.finish(*attempt, Attempt::State::cancelled,
-                     pg::Fault{"57014", "study \"" + study + "\" was cancelled on this node", "", ""});
+                     pg::ErrorFields{"57014", "study \"" + study + "\" was cancelled on this node", "", ""});
   send(connection, ok_reply());
 }
 

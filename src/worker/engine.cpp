@@ -162,7 +162,7 @@ class Engine::Observer final : public StudyObserver {
       const auto frame = engine_.coordinator_.receive(Clock::now() + std::chrono::hours(1), engine_.cancel_);
       if (!frame) continue;
       Json answer = parse_object(*frame);
-      if (answer.contains("error")) throw pg::FaultError(fault_of_json(answer["error"]));
+      if (answer.contains("error")) throw pg::ErrorFieldsException(error_from_json(answer["error"]));
       if (answer.contains("left")) engine_.left_ = text_member(answer, "left");
       if (answer.contains(key)) return answer;
     }
@@ -220,8 +220,9 @@ void Engine::start() {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-pg::Fault Engine::stall() const {
-  return {"MP001", "the computation of this node made no progress", "Its engine was ended; the peers were told.",
+pg::ErrorFields Engine::stall() const {
+  return {"MP001", "the computation of this node made no progress",
+          "Its engine was ended, and the peers were informed.",
           "Run the study again. If it happens again, report it with the server log of this node."};
 }
 
@@ -239,7 +240,7 @@ void Engine::run() noexcept {
       send({{"event", "result"}, {"result", std::move(result)}});
     released_ = true;
   } catch (...) {
-    report_failure(pg::current_fault(), left_);
+    report_failure(pg::current_error(), left_);
   }
   eventfd_write(done_fd_, 1);
 }
@@ -303,9 +304,9 @@ int Engine::party_that_left() {
 }
 
 // The token may be set (often it is why the attempt failed), so this message is sent without it.
-void Engine::report_failure(const pg::Fault& fault, const std::string& left) noexcept {
+void Engine::report_failure(const pg::ErrorFields& error, const std::string& left) noexcept {
   try {
-    Json event = error_reply(fault)["error"];
+    Json event = error_reply(error)["error"];
     event["event"] = "failed";
     event["left"] = left;
     CancelToken never;

@@ -36,10 +36,10 @@ class Engine {
   int done_fd() const { return done_fd_; }  // readable when the protocol thread has ended or makes no progress
   // True in the second case. The thread cannot be joined, and the process must end without destroying this object.
   bool stalled() const { return stalled_; }
-  pg::Fault stall() const;
+  pg::ErrorFields stall() const;
   bool join();  // waits for the protocol thread; true when the study was released here
   // Sends the failure to the coordinator. left: the peer because of which the attempt ends; empty: none, or unknown.
-  void report_failure(const pg::Fault& fault, const std::string& left = "") noexcept;
+  void report_failure(const pg::ErrorFields& error, const std::string& left = "") noexcept;
 
  private:
   class Observer;

@@ -98,11 +98,11 @@ bool run_engine(const char* attempt) noexcept {
     return engine->join();
   } catch (...) {
     reading_source = 0;
-    pgmpc::pg::Fault fault = pgmpc::pg::current_fault();
+    pgmpc::pg::ErrorFields error = pgmpc::pg::current_error();
     if (engine)
-      engine->report_failure(fault);
+      engine->report_failure(error);
     else
-      pgmpc::pg::log_warning("engine could not start: " + fault.message);
+      pgmpc::pg::log_warning("engine could not start: " + error.message);
   }
   return false;
 }

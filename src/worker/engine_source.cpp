@@ -96,8 +96,8 @@ text* in_utf8(text* part) {
   const auto size = static_cast<int>(VARSIZE_ANY_EXHDR(part));
   if (encoding == PG_SQL_ASCII && !std::all_of(bytes, bytes + size, [](char c) { return (c & 0x80) == 0; }))
     ereport(ERROR,
-            (errcode(ERRCODE_UNTRANSLATABLE_CHARACTER), errmsg("an identifier has characters without an encoding"),
-             errdetail("The database has the encoding SQL_ASCII, and the identifier bytes beyond ASCII."),
+            (errcode(ERRCODE_UNTRANSLATABLE_CHARACTER), errmsg("an identifier has characters of unknown encoding"),
+             errdetail("The encoding of the database is SQL_ASCII, and the identifier has bytes beyond ASCII."),
              errhint("Bind a view that converts it with convert_from to ASCII, or use a database in UTF8.")));
   char* converted = pg_server_to_any(bytes, size, PG_UTF8);
   return converted == bytes ? part : cstring_to_text(converted);

@@ -47,7 +47,7 @@ std::size_t body_budget() { return static_cast<std::size_t>(guc::listener_memory
 
 void Listener::open() {
   if (guc::party()[0] == '\0')
-    return problem("no peer can connect", {"", "pg_mpc.party is not set: this server is no node yet", "", ""});
+    return problem("no peer can connect", {"", "pg_mpc.party is not set: this server is not a node yet", "", ""});
   try {
     ensure_private_directory(kPrivateDirectory);
     auto identity = Identity::load(guc::certificate_file(), guc::private_key_file());
@@ -70,13 +70,13 @@ void Listener::open() {
   } catch (...) {
     router_.reset();
     server_.reset();
-    problem("no peer can connect", pg::current_fault());
+    problem("no peer can connect", pg::current_error());
     retry_ = loop_.after(kOpenPause, [this] { settings_changed(); });
   }
 }
 
-void Listener::problem(const std::string& consequence, const pg::Fault& fault) {
-  std::string what = consequence + ": " + fault.message + (fault.detail.empty() ? "" : ": " + fault.detail);
+void Listener::problem(const std::string& consequence, const pg::ErrorFields& error) {
+  std::string what = consequence + ": " + error.message + (error.detail.empty() ? "" : ": " + error.detail);
   if (what != last_problem_) pg::log_warning(what);
   last_problem_ = what;
 }
@@ -90,8 +90,8 @@ void Listener::settings_changed() {
     server_->set_identity(identity, load_trust_store(guc::ca_file(), guc::crl_file()));
     last_problem_.clear();
   } catch (...) {
-    pg::Fault fault = pg::current_fault();
-    problem("the earlier certificate stays in use", fault);
+    pg::ErrorFields error = pg::current_error();
+    problem("the earlier certificate stays in use", error);
     retry_ = loop_.after(kOpenPause, [this] { settings_changed(); });
   }
 }

@@ -12,7 +12,7 @@
 
 #include "ipc/event_loop.h"
 #include "net/http_server.h"
-#include "pg/fault.h"
+#include "pg/error_fields.h"
 #include "transport/router.h"
 
 namespace pgmpc {
@@ -27,7 +27,7 @@ class Listener {
 
  private:
   void open();
-  void problem(const std::string& consequence, const pg::Fault& fault);
+  void problem(const std::string& consequence, const pg::ErrorFields& error);
 
   EventLoop loop_;
   std::unique_ptr<HttpServer> server_;

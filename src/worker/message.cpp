@@ -1,4 +1,4 @@
-// Implements JSON objects as frames, replies and faults.
+// Implements JSON objects as frames, replies and error fields.
 #include "worker/message.h"
 
 #include "json/depth.h"
@@ -22,7 +22,7 @@ std::string text_member(const Json& object, const char* key) {
   auto found = object.find(key);
   if (found == object.end() || !found->is_string())
     throw Error(ErrorCode::protocol_violation, "message is incomplete",
-                std::string("member ") + key + (found == object.end() ? " is missing" : " is no text"));
+                std::string("member ") + key + (found == object.end() ? " is missing" : " is not text"));
   return found->get<std::string>();
 }
 
@@ -44,13 +44,13 @@ bool flag_member_or(const Json& object, const char* key, bool otherwise) {
 
 Json ok_reply(Json value) { return Json{{"ok", std::move(value)}}; }
 
-Json error_reply(const pg::Fault& fault) {
+Json error_reply(const pg::ErrorFields& error) {
   return Json{
       {"error",
-       {{"sqlstate", fault.sqlstate}, {"message", fault.message}, {"detail", fault.detail}, {"hint", fault.hint}}}};
+       {{"sqlstate", error.sqlstate}, {"message", error.message}, {"detail", error.detail}, {"hint", error.hint}}}};
 }
 
-pg::Fault fault_of_json(const Json& error) {
+pg::ErrorFields error_from_json(const Json& error) {
   auto text = [&](const char* key) {
     auto found = error.find(key);
     return found != error.end() && found->is_string() ? found->get<std::string>() : std::string();
@@ -60,7 +60,7 @@ pg::Fault fault_of_json(const Json& error) {
 
 Json value_of_reply(const Json& reply) {
   if (auto error = reply.find("error"); error != reply.end() && error->is_object())
-    throw pg::FaultError(fault_of_json(*error));
+    throw pg::ErrorFieldsException(error_from_json(*error));
   if (auto ok = reply.find("ok"); ok != reply.end()) return *ok;
   throw Error(ErrorCode::protocol_violation, "reply has neither a result nor an error");
 }

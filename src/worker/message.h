@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
-#include "pg/fault.h"
+#include "pg/error_fields.h"
 
 namespace pgmpc {
 
@@ -29,9 +29,9 @@ bool flag_member(const Json& object, const char* key);
 bool flag_member_or(const Json& object, const char* key, bool otherwise);
 
 Json ok_reply(Json value = true);
-Json error_reply(const pg::Fault& fault);
-// Returns the value of "ok". FaultError for "error", Error(protocol_violation) for anything else.
+Json error_reply(const pg::ErrorFields& error);
+// Returns the value of "ok". ErrorFieldsException for "error", Error(protocol_violation) for anything else.
 Json value_of_reply(const Json& reply);
-pg::Fault fault_of_json(const Json& error);
+pg::ErrorFields error_from_json(const Json& error);
 
 }  // namespace pgmpc

@@ -46,7 +46,7 @@ void Outbox::answered(const std::string& party, const std::string& id, const Jso
     if (reply.contains("error")) {
       // The table keeps a message whose refusal is temporary: it is sent again after a pause.
       const bool passing = reply.contains("passing");
-      tables::outbox_refused(id, fault_of_json(reply["error"]), passing);
+      tables::outbox_refused(id, error_from_json(reply["error"]), passing);
       if (passing) return retry_later(party);
     } else if (const auto held = held_version(reply)) {
       tables::outbox_gap(id, *held);
@@ -56,7 +56,7 @@ void Outbox::answered(const std::string& party, const std::string& id, const Jso
     lane.backoff.succeeded();
     deliver();
   } catch (...) {
-    pg::log_warning("could not update the outbox: " + pg::current_fault().message);
+    pg::log_warning("could not update the outbox: " + pg::current_error().message);
     retry_later(party);
   }
 }
@@ -66,7 +66,7 @@ void Outbox::retry_later(const std::string& party) {
     try {
       deliver();
     } catch (...) {
-      pg::log_warning("could not read the outbox: " + pg::current_fault().message);
+      pg::log_warning("could not read the outbox: " + pg::current_error().message);
       retry_later(party);
     }
   });

@@ -19,7 +19,7 @@ namespace pgmpc {
 class Outbox {
  public:
   Outbox(EventLoop& loop, PeerClient& peers) : loop_(loop), peers_(peers) {}
-  // Delivers now: something was queued, or a peer may be back. FaultError when the tables cannot be read.
+  // Delivers now: something was queued, or a peer may be back. ErrorFieldsException when the tables cannot be read.
   void wake();
   void look() { deliver(); }  // the same, but peers that did not answer keep their pauses
 

@@ -39,7 +39,7 @@ void Outcomes::ask() {
     }
     reading_.succeeded();
   } catch (...) {
-    pg::log_warning("could not read which results this node awaits: " + pg::current_fault().message);
+    pg::log_warning("could not read which results this node awaits: " + pg::current_error().message);
     // It is not known whom to ask, so no answer of a peer would lead back here.
     reading_.pause(loop_, kFirstPause, kLastPause, [this] { ask(); });
   }
@@ -57,7 +57,7 @@ void Outcomes::answered(const std::string& party, const std::string& attempt, co
     if (!outcome.empty()) hooks_.decided(attempt, outcome == "released");
   } catch (...) {
     pg::log_warning("party " + party + " could not say what became of attempt " + attempt + ": " +
-                    pg::current_fault().message);
+                    pg::current_error().message);
   }
   ask();
 }

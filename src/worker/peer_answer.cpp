@@ -27,9 +27,8 @@ bool passing(const std::string& state) { return pg::is_temporary(state) || state
 
 Json malformed(const std::string& party) {
   Json reply = error_reply({"MP004", "party " + party + " sent an answer that the protocol does not allow",
-                            "It is neither a result nor an error as nodes write them.",
-                            "The nodes may run different versions of pg_mpc, or something between them answers in its "
-                            "place."});
+                            "It is neither a result nor an error of pg_mpc.",
+                            "The nodes may run different versions of pg_mpc, or a proxy between them answers."});
   reply["passing"] = true;
   return reply;
 }
@@ -47,12 +46,12 @@ Json checked_reply(const std::string& party, const Json& reply) {
   if (auto ok = reply.find("ok"); ok != reply.end()) return ok->is_object() ? ok_reply(*ok) : malformed(party);
   auto error = reply.find("error");
   if (error == reply.end() || !error->is_object()) return malformed(party);
-  const pg::Fault said = fault_of_json(*error);
+  const pg::ErrorFields said = error_from_json(*error);
   std::string message = quoted(party, said.message);
-  if (message.empty()) message = "party " + party + " refused without saying why";
+  if (message.empty()) message = "party " + party + " refused without a reason";
   Json checked =
       error_reply({allowed_sqlstate(said.sqlstate) ? said.sqlstate : kPeerError, message, quoted(party, said.detail),
-                   "What is quoted was written by the node of party " + party + ": ask its administrator."});
+                   "The quoted text was written by the node of party " + party + ": ask its administrator."});
   if (passing(said.sqlstate)) checked["passing"] = true;
   return checked;
 }

@@ -17,8 +17,8 @@ std::string quoted(const std::string& party, std::string_view text);
 // message may then be sent again.
 Json checked_reply(const std::string& party, const Json& reply);
 
-// Calls read(ok value) of a checked reply; its protocol violations name the peer. FaultError when the reply is an
-// error.
+// Calls read(ok value) of a checked reply; its protocol violations name the peer. ErrorFieldsException when the
+// reply is an error.
 template <typename Read>
 auto read_answer(const std::string& party, const Json& reply, Read read) -> decltype(read(reply)) {
   const Json answer = value_of_reply(reply);

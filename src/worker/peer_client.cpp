@@ -55,7 +55,7 @@ void PeerClient::load_identity() {
       client_ = std::make_shared<HttpClient>(loop_, identity_, trust_);
     problem_.reset();
   } catch (...) {
-    problem_ = pg::current_fault();
+    problem_ = pg::current_error();
   }
 }
 
@@ -106,7 +106,7 @@ void PeerClient::ping(const std::string& party, std::chrono::milliseconds timeou
   probe->get(target, "/v1/ping", timeout, [probe = probe.get(), target, timeout, done](HttpResult first) {
     Json reply = reply_of(target.party, first);
     if (!unreachable(reply) && reply.value("party", Json()) != target.party)
-      reply = unreachable_reply(target.party, "the node at " + target.url + " does not say that it is this party");
+      reply = unreachable_reply(target.party, "the node at " + target.url + " does not identify itself as this party");
     if (unreachable(reply)) return done(reply);
     auto begun = EventLoop::Clock::now();
     probe->get(target, "/v1/ping", timeout, [target, begun, done](HttpResult second) {

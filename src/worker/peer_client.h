@@ -30,7 +30,7 @@ class PeerClient {
   void load_identity();
   void set_peers(std::vector<tables::KnownPeer> peers);
   const std::map<std::string, tables::KnownPeer>& peers() const { return peers_; }
-  const std::optional<pg::Fault>& identity_problem() const { return problem_; }
+  const std::optional<pg::ErrorFields>& identity_problem() const { return problem_; }
   std::string identity_problem_text() const;  // with its detail; empty when there is none
 
   // Sends a control message. The reply is checked (worker/peer_answer.h).
@@ -50,7 +50,7 @@ class PeerClient {
   std::shared_ptr<const Identity> identity_;
   TrustStore trust_;
   std::shared_ptr<HttpClient> client_;  // present once an identity was loaded
-  std::optional<pg::Fault> problem_;
+  std::optional<pg::ErrorFields> problem_;
   std::map<std::string, tables::KnownPeer> peers_;
 };
 

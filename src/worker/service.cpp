@@ -11,7 +11,7 @@ namespace {
 // Longest busy-polling between two checks of signals, latch and the postmaster's death.
 constexpr std::chrono::microseconds kMostBusyPoll{1000};
 
-void log_current(const char* what) { pg::log_warning(std::string(what) + ": " + pg::current_fault().message); }
+void log_current(const char* what) { pg::log_warning(std::string(what) + ": " + pg::current_error().message); }
 
 template <typename T>
 int step(void* object) {
@@ -39,7 +39,7 @@ void latch_was_set(void* object) {
   try {
     static_cast<T*>(object)->latch_was_set();
   } catch (...) {
-    log_current("could not look after the engines");
+    log_current("could not supervise the engines");
   }
 }
 

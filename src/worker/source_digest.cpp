@@ -104,9 +104,9 @@ void require_approved_source(const Json& job, const Source& source) {
       ErrorCode::wrong_state, "the source has changed since it was approved",
       "Records or values of this node's source are not those that were approved for study \"" +
           text_member(job, "study") + "\"." + counts,
-      "Look at the source with mpc.check_source, then approve the study again. If it has not changed, what it shows "
-      "depends on the session: on row-level security, on a setting or on the session's user. Bind a view that does "
-      "not.");
+      "Check the source with mpc.check_source, then approve the study again. If it has not changed, its contents "
+      "depend on the session: on row-level security, on a setting or on the session's user. Bind a view whose "
+      "contents do not.");
 }
 
 }  // namespace pgmpc

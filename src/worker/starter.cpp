@@ -38,12 +38,12 @@ std::string attempt_of(const Json& message) {
 // have another meaning in another version.
 void require_same_protocol(const std::string& party, const Json& message) {
   const auto named = message.find("protocol");
-  const std::string spoken = named == message.end() ? "1" : named->is_number_integer() ? named->dump() : "unknown";
-  if (spoken == std::to_string(kProtocolVersion)) return;
+  const std::string theirs = named == message.end() ? "1" : named->is_number_integer() ? named->dump() : "unknown";
+  if (theirs == std::to_string(kProtocolVersion)) return;
   throw Error(ErrorCode::wrong_state,
-              "party " + party + " speaks version " + spoken + " of the protocol, this node version " +
+              "party " + party + " uses protocol version " + theirs + ", this node uses version " +
                   std::to_string(kProtocolVersion),
-              "Studies run between nodes of one version only.",
+              "All nodes of a study must use the same version.",
               "Install the same version of pg_mpc on all nodes; docs/operations.md has the order.");
 }
 
@@ -57,24 +57,24 @@ auto hide_reason(const std::string& study, F&& body) -> decltype(body()) {
   try {
     return body();
   } catch (...) {
-    pg::Fault fault = pg::current_fault();
-    pg::log_line("study " + study + " cannot start here: " + fault.message +
-                 (fault.detail.empty() ? "" : " (" + fault.detail + ")"));
-    if (fault.sqlstate.starts_with("53") || fault.sqlstate.starts_with("54"))
-      throw pg::FaultError({fault.sqlstate,
-                            own_name() + " has reached a limit and cannot start study \"" + study + "\" now",
-                            "Which limit it is, is known on the node of that party only.",
-                            "Try again later, or ask it to start the study there: that names the limit."});
+    pg::ErrorFields error = pg::current_error();
+    pg::log_line("study " + study + " cannot start here: " + error.message +
+                 (error.detail.empty() ? "" : " (" + error.detail + ")"));
+    if (error.sqlstate.starts_with("53") || error.sqlstate.starts_with("54"))
+      throw pg::ErrorFieldsException(
+          {error.sqlstate, own_name() + " has reached a limit and cannot start study \"" + study + "\" now",
+           "Only the node of that party shows which limit.",
+           "Try again later, or ask that party to start the study: the error on its node names the limit."});
     throw Error(ErrorCode::wrong_state, own_name() + " cannot start study \"" + study + "\"",
-                "The reason is known on the node of that party only.",
-                "Ask it to start the study there: that names it.");
+                "Only the node of that party has the reason.",
+                "Ask that party to start the study: the error on its node names the reason.");
   }
 }
 
 }  // namespace
 
 Starter::Starter(EventLoop& loop, AttemptRegistry& book, PeerClient& peers)
-    : loop_(loop), registry_(book), peers_(peers), life_(random_id()) {}
+    : loop_(loop), registry_(book), peers_(peers), incarnation_(random_id()) {}
 
 struct Starter::Operation {
   std::string study, digest, data;
@@ -85,7 +85,7 @@ struct Starter::Operation {
   std::map<std::string, bool> ready;  // the peers that must be ready first
   std::size_t unanswered = 0;
   std::string not_ready;  // a peer that is not ready, and why
-  pg::Fault reason;
+  pg::ErrorFields reason;
   std::vector<Done> callers;
 
   void take(Json given) {
@@ -146,7 +146,7 @@ void Starter::guarded(OperationPtr operation, const std::function<void()>& body)
   try {
     body();
   } catch (...) {
-    end(operation, error_reply(pg::current_fault()));
+    end(operation, error_reply(pg::current_error()));
   }
 }
 
@@ -183,20 +183,20 @@ void Starter::ask_ready(OperationPtr operation) {
         try {
           read_answer(party, reply, [&](const Json& answer) {
             require_same_protocol(party, answer);
-            take_answer(
-                operation, party, flag_member(answer, "ready"),
-                {"55000", "party " + party + " is not ready for study \"" + operation->study + "\"",
-                 quoted(party, text_member_or(answer, "reason", "")), "Ask it to look at mpc.studies on its node."});
+            take_answer(operation, party, flag_member(answer, "ready"),
+                        {"55000", "party " + party + " is not ready for study \"" + operation->study + "\"",
+                         quoted(party, text_member_or(answer, "reason", "")),
+                         "Ask its administrator to look at mpc.studies there."});
           });
         } catch (...) {
-          take_answer(operation, party, false, pg::current_fault());
+          take_answer(operation, party, false, pg::current_error());
         }
       });
     });
   }
 }
 
-void Starter::take_answer(OperationPtr operation, const std::string& party, bool ready, const pg::Fault& reason) {
+void Starter::take_answer(OperationPtr operation, const std::string& party, bool ready, const pg::ErrorFields& reason) {
   operation->ready[party] = ready;
   if (!ready) {
     operation->not_ready = party;
@@ -230,18 +230,18 @@ void Starter::arbitrate(OperationPtr operation) {
                {"digest", operation->digest},
                {"data", operation->data},
                {"attempt", random_id()},
-               {"life", life_},
+               {"life", incarnation_},
                {"manual", operation->kind.manual},
                {"rehearsal", operation->kind.rehearsal}};
   if (Attempt* before = registry_.latest(operation->study)) request["ended"] = before->id;
   peers_.control(operation->third_party_name(), request, kCallTimeout, [this, operation](const Json& reply) {
     guarded(operation, [&] {
       const std::string party = operation->third_party_name();
-      const auto [attempt, life] = read_answer(party, reply, [](const Json& answer) {
+      const auto [attempt, incarnation] = read_answer(party, reply, [](const Json& answer) {
         return std::make_pair(attempt_of(answer), text_member(answer, "life"));
       });
       launch(operation, attempt);
-      note_peer(attempt, party, life);
+      note_peer(attempt, party, incarnation);
     });
   });
 }
@@ -276,7 +276,7 @@ void Starter::start_controllers(OperationPtr operation, const std::string& attem
              {"digest", operation->digest},
              {"data", operation->data},
              {"attempt", attempt},
-             {"life", life_},
+             {"life", incarnation_},
              {"manual", false},
              {"rehearsal", operation->kind.rehearsal}};
   operation->unanswered = 0;
@@ -291,9 +291,9 @@ void Starter::start_controllers(OperationPtr operation, const std::string& attem
           note_peer(attempt, party,
                     read_answer(party, reply, [](const Json& answer) { return text_member(answer, "life"); }));
         } catch (...) {
-          pg::Fault fault = pg::current_fault();
-          if (Attempt* own = registry_.find(attempt)) registry_.finish(*own, Attempt::State::failed, fault);
-          return end(operation, error_reply(fault));
+          pg::ErrorFields error = pg::current_error();
+          if (Attempt* own = registry_.find(attempt)) registry_.finish(*own, Attempt::State::failed, error);
+          return end(operation, error_reply(error));
         }
         if (--operation->unanswered == 0) end(operation, ok_reply(started(attempt)));
       });
@@ -321,16 +321,16 @@ Json Starter::agreed_job(const std::string& party, const Json& message) {
 }
 
 // Answers a peer that has entered the attempt.
-Json Starter::entered(Attempt& attempt, const std::string& party, const std::string& life) {
+Json Starter::entered(Attempt& attempt, const std::string& party, const std::string& incarnation) {
   attempt.joined.insert(party);
-  attempt.lives[party] = life;
+  attempt.incarnations[party] = incarnation;
   Json answer = started(attempt.id);
-  answer["life"] = life_;
+  answer["life"] = incarnation_;
   return answer;
 }
 
-void Starter::note_peer(const std::string& attempt, const std::string& party, const std::string& life) {
-  if (Attempt* known = registry_.find(attempt)) known->lives[party] = life;
+void Starter::note_peer(const std::string& attempt, const std::string& party, const std::string& incarnation) {
+  if (Attempt* known = registry_.find(attempt)) known->incarnations[party] = incarnation;
 }
 
 // True when the party received the attempt in force here but cannot be in it any more. That this node only sent it the
@@ -340,30 +340,32 @@ bool Starter::lost(const Attempt& known, const std::string& party, const Json& m
 }
 
 Json Starter::peer_starts(const std::string& party, const Json& message) {
-  std::string study = text_member(message, "study"), id = attempt_of(message), life = text_member(message, "life");
+  std::string study = text_member(message, "study"), id = attempt_of(message),
+              incarnation = text_member(message, "life");
   Json job = agreed_job(party, message);
   Attempt* known = registry_.in_force(study);
   const RunKind kind{false, flag_member_or(message, "rehearsal", false)};
   if (known != nullptr && known->kind != kind) throw runs_otherwise(study, known->kind);
   bool arbiter = text_member(job, "role") == "third_party";
   if (arbiter && known != nullptr && known->id != id && !lost(*known, party, message)) {
-    return entered(*known, party, life);
+    return entered(*known, party, incarnation);
   }
   Attempt& launched = hide_reason(study, [&]() -> Attempt& {
     return registry_.launch(study, id, kind, std::move(job), {{party, "start"}}, party);
   });
-  return entered(launched, party, life);
+  return entered(launched, party, incarnation);
 }
 
 Json Starter::peer_joins(const std::string& party, const Json& message) {
-  std::string study = text_member(message, "study"), id = attempt_of(message), life = text_member(message, "life");
+  std::string study = text_member(message, "study"), id = attempt_of(message),
+              incarnation = text_member(message, "life");
   Json job = agreed_job(party, message);
   if (text_member(job, "role") != "third_party")
-    throw Error(ErrorCode::wrong_state, "only the third party gives out attempts");
+    throw Error(ErrorCode::wrong_state, "only the third party assigns attempt ids");
   Attempt* known = registry_.in_force(study);
   if (known != nullptr && !known->kind.manual) throw runs_otherwise(study, known->kind);
   if (known == nullptr || (known->id != id && lost(*known, party, message))) known = &registry_.form(study, id);
-  return entered(*known, party, life);
+  return entered(*known, party, incarnation);
 }
 
 }  // namespace pgmpc

@@ -29,7 +29,7 @@ class Starter {
   Starter(EventLoop& loop, AttemptRegistry& book, PeerClient& peers);
 
   // Incarnation id of this coordinator (attempts.h).
-  const std::string& life() const { return life_; }
+  const std::string& incarnation() const { return incarnation_; }
 
   // Starts a study, or its rehearsal, for a backend of this node. `done` receives {"ok":{"attempt": ...}} or an error,
   // perhaps later.
@@ -49,7 +49,7 @@ class Starter {
 
   void begin(const std::string& study, RunKind kind, Done done);
   void ask_ready(OperationPtr operation);
-  void take_answer(OperationPtr operation, const std::string& party, bool ready, const pg::Fault& reason);
+  void take_answer(OperationPtr operation, const std::string& party, bool ready, const pg::ErrorFields& reason);
   void round_over(OperationPtr operation);
   void arbitrate(OperationPtr operation);
   void launch(OperationPtr operation, const std::string& attempt);
@@ -57,15 +57,15 @@ class Starter {
   void start_controllers(OperationPtr operation, const std::string& attempt);
   void end(OperationPtr operation, const Json& reply);
   void guarded(OperationPtr operation, const std::function<void()>& body);
-  Json entered(Attempt& attempt, const std::string& party, const std::string& life);
-  void note_peer(const std::string& attempt, const std::string& party, const std::string& life);
+  Json entered(Attempt& attempt, const std::string& party, const std::string& incarnation);
+  void note_peer(const std::string& attempt, const std::string& party, const std::string& incarnation);
   static bool lost(const Attempt& known, const std::string& party, const Json& message);
   Json agreed_job(const std::string& party, const Json& message);
 
   EventLoop& loop_;
   AttemptRegistry& registry_;
   PeerClient& peers_;
-  const std::string life_;
+  const std::string incarnation_;
   std::map<std::string, OperationPtr> operations_;  // by study
 };
 

@@ -11,7 +11,7 @@ using Rows = std::vector<std::vector<pg::SqlValue>>;
 
 Rows query(const char* sql, const std::vector<pg::SqlValue>& parameters = {}) {
   pg::SqlResult result = pg::run_sql(sql, parameters);
-  if (result.fault) throw pg::FaultError(*result.fault);
+  if (result.error) throw pg::ErrorFieldsException(*result.error);
   return std::move(result.rows);
 }
 
@@ -99,7 +99,7 @@ void attempt_started(const std::string& study, const std::string& attempt, bool 
           {study, attempt, manual ? "true" : "false", rehearsal ? "true" : "false", dump(relied_on)});
     return;
   }
-  if (rehearsal) throw Error(ErrorCode::wrong_state, "the extension knows no rehearsals", {}, pg::kVersionHint);
+  if (rehearsal) throw Error(ErrorCode::wrong_state, "the extension does not support rehearsals", {}, pg::kVersionHint);
   query("SELECT mpc_internal.attempt_started($1, $2, $3::pg_catalog.bool)",
         {study, attempt, manual ? "true" : "false"});
 }
@@ -146,9 +146,10 @@ void attempt_rehearsed(const std::string& study, const std::string& attempt) {
   query("SELECT mpc_internal.attempt_rehearsed($1, $2)", {study, attempt});
 }
 
-void attempt_failed(const std::string& study, const std::string& attempt, const pg::Fault& fault, bool cancelled) {
+void attempt_failed(const std::string& study, const std::string& attempt, const pg::ErrorFields& error,
+                    bool cancelled) {
   query("SELECT mpc_internal.attempt_failed($1, $2, $3, $4, $5, $6, $7::pg_catalog.bool)",
-        {study, attempt, fault.sqlstate, fault.message, text_or_null(fault.detail), text_or_null(fault.hint),
+        {study, attempt, error.sqlstate, error.message, text_or_null(error.detail), text_or_null(error.hint),
          cancelled ? "true" : "false"});
 }
 
@@ -180,10 +181,10 @@ void outbox_delivered(const std::string& id) {
   query("SELECT mpc_internal.outbox_delivered($1::pg_catalog.int8)", {id});
 }
 
-void outbox_refused(const std::string& id, const pg::Fault& fault, bool passing) {
-  Json error = error_reply(fault)["error"];
-  error["passing"] = passing;
-  query("SELECT mpc_internal.outbox_refused($1::pg_catalog.int8, $2::pg_catalog.jsonb)", {id, dump(error)});
+void outbox_refused(const std::string& id, const pg::ErrorFields& error, bool passing) {
+  Json fields = error_reply(error)["error"];
+  fields["passing"] = passing;
+  query("SELECT mpc_internal.outbox_refused($1::pg_catalog.int8, $2::pg_catalog.jsonb)", {id, dump(fields)});
 }
 
 void outbox_gap(const std::string& id, std::int64_t held) {

@@ -1,7 +1,7 @@
 // Calls the SQL functions of mpc_internal for the coordinator: one function each, in its own short transaction.
 //
 // Errors
-// FaultError with the SQL function's SQLSTATE when it raises.
+// ErrorFieldsException with the SQL function's SQLSTATE when it raises.
 //
 // Invariants
 // Nothing is cached here.
@@ -38,7 +38,7 @@ void drop_unused_records();
 std::vector<KnownPeer> peer_list();
 void peer_seen(const std::string& party);
 Json control(const std::string& party, const Json& message);
-// Returns what an engine needs. FaultError unless this node approved the study and everything is in order.
+// Returns what an engine needs. ErrorFieldsException unless this node approved the study and everything is in order.
 Json start_job(const std::string& study);
 std::optional<StudyState> study_state(const std::string& study);
 
@@ -59,7 +59,7 @@ void attempt_rehearsed(const std::string& study, const std::string& attempt);
 // Charges an early attempt (53_early_attempts.sql) to the peers that started and ended it; empty: this node, or
 // unknown.
 void charge_early_attempt(const std::string& attempt, const std::string& started_by, const std::string& ended_by);
-void attempt_failed(const std::string& study, const std::string& attempt, const pg::Fault& fault, bool cancelled);
+void attempt_failed(const std::string& study, const std::string& attempt, const pg::ErrorFields& error, bool cancelled);
 
 // False for the SQL of version 0.1.0, in which nodes neither promise to store a result nor ask for one.
 bool knows_outcomes();
@@ -73,7 +73,7 @@ std::string outcome_received(const std::string& attempt, const std::string& part
 std::vector<OutboxEntry> outbox_pending();
 void outbox_delivered(const std::string& id);
 // passing: the peer may take the same message later.
-void outbox_refused(const std::string& id, const pg::Fault& fault, bool passing);
+void outbox_refused(const std::string& id, const pg::ErrorFields& error, bool passing);
 // The peer holds this version of the study and misses some before the one in the message. 0: it has none.
 void outbox_gap(const std::string& id, std::int64_t held);
 

@@ -72,7 +72,7 @@ class PenalisedFit final : public Computed {
   // correlations are still being computed.
   void make_start_inverse() {
     making_start_inverse_ = tasks_.spawn([this] {
-      Matrix gram = selected(run_.shared.near().matrix, run_.columns.attributes);
+      Matrix gram = selected(run_.shared.approximation().matrix, run_.columns.attributes);
       for (std::size_t i = 0; i < gram.size; ++i) gram(i, i) = fixed_.one();
       start_inverse_ = approximate_inverse(fixed_, start_inverse_id(), gram, kStartMetric, kStartMetric, run_.cancel);
     });

@@ -57,7 +57,8 @@ class ProblemMaker {
   }
 
   Problem make(std::shared_ptr<const Matrix> gram) {
-    p_.root = FpVector(standard_.root.begin(), standard_.root.begin() + static_cast<std::ptrdiff_t>(d_));
+    p_.inverse_root =
+        FpVector(standard_.reciprocal_sd.begin(), standard_.reciprocal_sd.begin() + static_cast<std::ptrdiff_t>(d_));
     if (penalty_.quadratic == 0)
       plain(std::move(gram));
     else if (standardize_)
@@ -86,12 +87,13 @@ class ProblemMaker {
     const std::size_t half = values.size();
     for (Fp& x : values) x *= fixed_.constant(1 / (1 + q));
     for (std::size_t j = 0; j < d_; ++j) values.push_back(standard_.correlation(j, d_) * fixed_.constant(root_factor_));
-    for (std::size_t j = 0; j < d_; ++j) values.push_back(p_.root[j] * fixed_.constant(std::ldexp(root_factor_, lost)));
+    for (std::size_t j = 0; j < d_; ++j)
+      values.push_back(p_.inverse_root[j] * fixed_.constant(std::ldexp(root_factor_, lost)));
     const Stretch bounds[] = {{half + d_, 2 * fixed_.bits + 1}, {d_, 2 * fixed_.bits + 7}};
     const Opened opened = masked_open(s_, fixed_.label(Phase::penalty, p_.index, 1), values, bounds);
     set_gram(truncated(s_, opened, fixed_.bits, 0, half));
     p_.b = truncated(s_, opened, fixed_.bits, half, d_);
-    p_.root = truncated(s_, opened, fixed_.bits, half + d_, d_);
+    p_.inverse_root = truncated(s_, opened, fixed_.bits, half + d_, d_);
     p_.shrink.resize(d_);
     for (Fp& x : p_.shrink) x = fixed_.constant(q / (1 + q));
     p_.least = q / (1 + q);
@@ -112,12 +114,12 @@ class ProblemMaker {
       p_.unscale[j] = std::ldexp(used / exact, -2 * coarse_[j]);
     }
     InverseRoots roots = inverse_roots(fixed_, p_.index + 1, penalised_variances(part));
-    p_.root = std::move(roots.root);
+    p_.inverse_root = std::move(roots.inverse_root);
     p_.variance_violations = std::move(roots.above);
     correlations(part);
   }
 
-  // A column without variance keeps the variance 0, hence the root 0 and the coefficient 0. One round.
+  // A column without variance keeps the variance 0, hence the inverse root 0 and the coefficient 0. One round.
   FpVector penalised_variances(const std::vector<double>& part) {
     FpVector values(d_), out(d_);
     for (std::size_t j = 0; j < d_; ++j)
@@ -128,12 +130,14 @@ class ProblemMaker {
     return out;
   }
 
-  // Computes C_ij / sqrt(v_i v_j), and the same with the outcome, in two rounds. In coarser units a root is at most
-  // 2^-2, so no product exceeds 2^5: |C_ij| <= 2^10, and a standard deviation times its own root is at most 1.
+  // Computes C_ij / sqrt(v_i v_j), and the same with the outcome, in two rounds. In coarser units an inverse root is
+  // at most 2^-2, so no product exceeds 2^5: |C_ij| <= 2^10, and a standard deviation times its inverse root is at
+  // most 1.
   void correlations(const std::vector<double>& part) {
     FpVector roots;
     for (std::size_t i = 0; i < d_; ++i)
-      for (std::size_t j = i; j <= d_; ++j) roots.push_back(p_.root[i] * (j < d_ ? p_.root[j] : standard_.root[d_]));
+      for (std::size_t j = i; j <= d_; ++j)
+        roots.push_back(p_.inverse_root[i] * (j < d_ ? p_.inverse_root[j] : standard_.reciprocal_sd[d_]));
     roots = truncate(s_, fixed_.label(Phase::penalty, p_.index, 3), roots, fixed_.bits, 2 * fixed_.bits + 13);
     FpVector values(roots.size());
     std::size_t at = 0;
@@ -172,10 +176,10 @@ class ProblemMaker {
     const int outcome = columns_[d_].exponent;
     for (std::size_t j = 0; j < d_; ++j) {
       if (standardize_) {
-        scale[j] = standard_.root[d_];
+        scale[j] = standard_.reciprocal_sd[d_];
         factor[j] = std::ldexp(penalty_.l1 * root_factor_, -outcome);
       } else {
-        scale[j] = p_.root[j] * standard_.root[d_];
+        scale[j] = p_.inverse_root[j] * standard_.reciprocal_sd[d_];
         const int coarse = coarse_.empty() ? 0 : coarse_[j];
         factor[j] = std::ldexp(penalty_.l1, -outcome - columns_[j].exponent - coarse);
       }

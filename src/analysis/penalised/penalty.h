@@ -43,7 +43,7 @@ struct Problem {
   std::shared_ptr<const Matrix> gram;  // d x d, F bits, ones on the diagonal
   FpVector b;                          // F bits, |b_j| <= 1
   FpVector thresholds;                 // F bits, at most kMostThreshold; empty without an l1 part
-  FpVector root;                       // coefficient = u_j * root_j * sd_y * unscale_j * 2^amplify_j
+  FpVector inverse_root;               // coefficient = u_j * inverse_root_j * sd_y * unscale_j * 2^amplify_j
   FpVector shrink;                     // 1 - var_j / v_j, F bits; empty without a quadratic part
   double least = 0;                    // public lower bound of the eigenvalues of gram
   std::vector<double> unscale;         // public; a power of two unless the quadratic part is capped (penalty.cpp)

@@ -41,7 +41,7 @@ Scaled unscale(const Fixed& fixed, const Problem& p, const Fp& outcome_sd, const
   Fp length;
   for (std::size_t j = 0; j < d; ++j) {
     if (!p.shrink.empty()) values[j] -= p.shrink[j] * u[j];
-    values.push_back(shifted(u[j], p.amplify[j]) * p.root[j]);
+    values.push_back(shifted(u[j], p.amplify[j]) * p.inverse_root[j]);
     length += u[j] * u[j];
   }
   values.push_back(length);
@@ -101,7 +101,7 @@ std::vector<int> open_exponents(const Fixed& fixed, const ReleaseGrid& grid, std
     const i128 exponent = share.to_signed() + grid.lowest;
     if (exponent < range.lowest || exponent > range.highest)
       throw Error(ErrorCode::inconsistent_shares, "an exponent of a release grid is out of range", {},
-                  "a fault of memory or software at one of the parties; start the study again");
+                  "memory or software failed at one of the parties; start the study again");
     out.push_back(static_cast<int>(exponent));
   }
   return out;

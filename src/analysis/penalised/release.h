@@ -25,7 +25,7 @@ inline constexpr int kLengthLimit = 14;  // log2 of the largest |z|^2 of a valid
 inline constexpr int kMeanBound = 60;    // bits of an owner's mean, kMeanBits of them fractional
 
 struct Scaled {
-  FpVector coefficient;  // degree 2, 2F bits: u_j root_j sd_y 2^amplify_j
+  FpVector coefficient;  // degree 2, 2F bits: u_j inverse_root_j sd_y 2^amplify_j
   Fp fit;                // degree 2, 2F bits: R^2 = 2 z'b - z'Gz, z in units of sd_y / sd_j
   Fp length;             // |u|^2, F bits
 };

@@ -110,7 +110,7 @@ TEST(ThreadPool, CoversEveryIndexOnceOnAnyNumberOfThreads) {
   }
 }
 
-TEST(ThreadPool, TheFirstExceptionReachesTheCallerAndThePoolLivesOn) {
+TEST(ThreadPool, TheFirstExceptionReachesTheCallerAndThePoolStaysUsable) {
   ThreadPool pool(3);
   CancelToken cancel;
   EXPECT_THROW(pool.for_ranges(100, 1, cancel,

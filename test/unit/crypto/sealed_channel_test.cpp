@@ -136,7 +136,7 @@ TEST(SealedChannel, RefusesAnotherDigestAndVersion) {
 // An attacker records an attempt without TLS and later holds everything that a node keeps, but not the ephemeral keys.
 // An engine to which the whole recording is replayed opens nothing of it. As a control, an engine that draws the same
 // key does.
-TEST(SealedChannel, ARecordingOpensForNobodyWithoutTheKeysOfTheAttempt) {
+TEST(SealedChannel, ARecordingCannotBeDecryptedWithoutTheKeysOfTheAttempt) {
   const Bytes secret(32, 0x5c);
   LoopbackNetwork network({.record = true});
   Ends ends = handshake(network);

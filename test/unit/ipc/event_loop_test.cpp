@@ -40,7 +40,7 @@ TEST(EventLoop, RunsTimersInOrderAndNotCancelledOnes) {
   EXPECT_EQ(loop.timeout_ms(), -1);
 }
 
-TEST(EventLoop, AwakeForTheTimeSaidAndNoLonger) {
+TEST(EventLoop, BusyPollsForTheGivenTimeOnly) {
   EventLoop loop;
   const auto time_of = [](const auto& body) {
     const auto start = EventLoop::Clock::now();
@@ -48,9 +48,9 @@ TEST(EventLoop, AwakeForTheTimeSaidAndNoLonger) {
     return EventLoop::Clock::now() - start;
   };
   loop.busy_poll_for(milliseconds(20));
-  EXPECT_GE(time_of([&] { EXPECT_FALSE(loop.step(20)); }), milliseconds(40));  // awake first, asleep after that
+  EXPECT_GE(time_of([&] { EXPECT_FALSE(loop.step(20)); }), milliseconds(40));  // busy-polls, then sleeps
   EXPECT_LT(time_of([&] { loop.run_busy_polling(std::chrono::seconds(10)); }),
-            milliseconds(10));  // not renewed by itself
+            milliseconds(10));  // is not renewed
   loop.busy_poll_for(std::chrono::seconds(10));
   EXPECT_LT(time_of([&] { loop.run_busy_polling(milliseconds(5)); }), std::chrono::seconds(5));
   loop.wake();
@@ -58,7 +58,7 @@ TEST(EventLoop, AwakeForTheTimeSaidAndNoLonger) {
   EXPECT_LT(time_of([&] { EXPECT_FALSE(loop.step(0)); }), std::chrono::seconds(5));  // 0 never waits
 }
 
-TEST(EventLoop, RunAwakeRunsRoundsWhileAwakeOnly) {
+TEST(EventLoop, RunBusyPollingEndsWithTheBusyPolling) {
   EventLoop loop;
   Pipe pipe;
   int seen = 0;
@@ -66,7 +66,7 @@ TEST(EventLoop, RunAwakeRunsRoundsWhileAwakeOnly) {
     if (++seen == 3) loop.unwatch(pipe.fds[0]);
   });
   pipe.put();
-  loop.run_busy_polling(std::chrono::seconds(10));  // not awake: nothing
+  loop.run_busy_polling(std::chrono::seconds(10));  // does not busy-poll: nothing
   EXPECT_EQ(seen, 0);
   loop.busy_poll_for(milliseconds(50));
   loop.run_busy_polling(std::chrono::seconds(10));

@@ -37,8 +37,8 @@ TEST(Forms, NumbersOfCitizensPassTheCheckOfEleven) {
   EXPECT_EQ(formed(bsn, "12345672", PartType::number), "012345672");
   EXPECT_EQ(formed(bsn, "012345672"), "012345672");
   EXPECT_EQ(formed(bsn, "123456783"), "[check digit]");
-  EXPECT_EQ(formed(bsn, "999999999"), "[stands for nobody]");
-  EXPECT_EQ(formed(bsn, "000000000"), "[stands for nobody]");
+  EXPECT_EQ(formed(bsn, "999999999"), "[reserved value]");
+  EXPECT_EQ(formed(bsn, "000000000"), "[reserved value]");
   EXPECT_EQ(formed(bsn, "1234567"), "[wrong shape]");
   EXPECT_EQ(formed(bsn, "onbekend"), "[wrong shape]");
   EXPECT_EQ(formed(bsn, "n.v.t."), "[wrong shape]");
@@ -54,7 +54,7 @@ TEST(Forms, NumbersLoseOrGainLeadingZeros) {
   EXPECT_EQ(formed(number, "101.5", PartType::number), "[wrong shape]") << "a fraction is no part of another number";
   EXPECT_EQ(formed(number, "-7", PartType::number), "[wrong shape]");
   EXPECT_EQ(formed(number, "NaN", PartType::number), "[wrong shape]");
-  EXPECT_EQ(formed(number, "000"), "[stands for nobody]");
+  EXPECT_EQ(formed(number, "000"), "[reserved value]");
   EXPECT_EQ(formed(number, "-"), "[empty]");
   EXPECT_EQ(formed(number, "P12"), "[wrong shape]");
   number.width = 6;
@@ -84,7 +84,7 @@ TEST(Forms, DatesOfEveryWritingAreOneDate) {
   date.order = DateOrder::month_day;
   EXPECT_EQ(formed(date, "03/13/1968"), "19680313");
   date.no_defaults = true;
-  EXPECT_EQ(formed(date, "1968-01-01"), "[stands for nobody]");
+  EXPECT_EQ(formed(date, "1968-01-01"), "[reserved value]");
 }
 
 TEST(Forms, LettersAreTheSameHoweverTheyAreWritten) {

@@ -1,4 +1,5 @@
-// Which connection makes room: whoever floods pushes out himself, and who shakes hands outlives who says nothing.
+// Which connection is closed when the table is full: one of the address with the most connections, the least advanced
+// first.
 #include "net/eviction.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,4 @@
-// Server and client together over loopback: who gets in, what is answered, and what the operator is told.
+// Server and client over loopback: which connections are accepted, what is answered, and what is logged.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -23,7 +23,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// libcurl looks at SSLKEYLOGFILE once, when it is initialised: so it is set before any test runs.
+// libcurl reads SSLKEYLOGFILE once, when it is initialised, so it is set before any test runs.
 const struct KeyLog {
   KeyLog() { setenv("SSLKEYLOGFILE", path.c_str(), 1); }
   test::TemporaryDirectory directory;
@@ -287,7 +287,7 @@ TEST_F(HttpsTest, ErrorCausesNameTheReason) {
   EXPECT_EQ(result.error_cause, "peer zorgttp: url http://127.0.0.1:1 is not a valid https url");
 }
 
-// Handshakes by hand: without certificate and with an old protocol.
+// Handshakes made with OpenSSL calls: without certificate, and with an old protocol version.
 TEST_F(HttpsTest, NoCertificateAndTls12AreRefused) {
   start_server();
   for (bool old : {false, true}) {
@@ -310,25 +310,25 @@ TEST_F(HttpsTest, NoCertificateAndTls12AreRefused) {
   EXPECT_NE(log().find("unsupported protocol"), std::string::npos) << log();
 }
 
-TEST_F(HttpsTest, IdleStrangersNeitherStayNorShutOutPeers) {
+TEST_F(HttpsTest, IdleUnauthenticatedConnectionsAreClosedAndPeersConnect) {
   HttpServerConfig config;
   config.max_unauthenticated = 8;
   config.handshake_deadline = milliseconds(300);
   start_server(config);
   start_client(client_certificate_);
-  std::vector<int> strangers;
-  for (int i = 0; i < 12; ++i) strangers.push_back(connect_raw());
+  std::vector<int> connections;
+  for (int i = 0; i < 12; ++i) connections.push_back(connect_raw());
   EXPECT_EQ(post("/v1/x", {}).status, 200);
-  for (int fd : strangers) {
+  for (int fd : connections) {
     EXPECT_TRUE(closed_by_server(fd));
     ::close(fd);
   }
   EXPECT_NE(log().find("no TLS handshake in time"), std::string::npos) << log();
 }
 
-// Nobody's TLS object is made before the first record is there; more hellos than may be answered at once push out
-// nobody else's. An unfinished hello in whole records, too, is a handshake.
-TEST_F(HttpsTest, HandshakesHaveACapOfTheirOwn) {
+// A TLS object is made only after the first record has arrived. When there are too many unfinished handshakes, only
+// handshakes are closed. An unfinished ClientHello in complete records counts as a handshake.
+TEST_F(HttpsTest, UnfinishedHandshakesHaveTheirOwnLimit) {
   HttpServerConfig config;
   config.max_handshakes = 4;
   start_server(config);
@@ -350,27 +350,27 @@ TEST_F(HttpsTest, HandshakesHaveACapOfTheirOwn) {
   for (int fd : unfinished) ::close(fd);
 }
 
-// Strangers that come again as soon as they are closed, silent or with the first bytes of a hello: every new connection
-// of a peer comes through at the first try.
-TEST_F(HttpsTest, AFloodOfStrangersShutsOutNoPeer) {
+// Clients that reconnect as soon as they are closed, silent or with the first bytes of a ClientHello. Each new
+// connection of a peer succeeds at the first attempt.
+TEST_F(HttpsTest, PeersConnectDuringAFloodOfUnauthenticatedConnections) {
   HttpServerConfig config;
   config.max_unauthenticated = 16;
   start_server(config);
   std::atomic<bool> over{false};
   std::atomic<int> closed{0};
   std::thread flood([&] {
-    std::vector<pollfd> strangers(300);
-    for (std::size_t i = 0; i < strangers.size(); ++i) strangers[i] = {flood_with(i % 2 == 0), POLLIN, 0};
+    std::vector<pollfd> connections(300);
+    for (std::size_t i = 0; i < connections.size(); ++i) connections[i] = {flood_with(i % 2 == 0), POLLIN, 0};
     while (!over) {
-      poll(strangers.data(), strangers.size(), 10);
-      for (std::size_t i = 0; i < strangers.size(); ++i) {
-        if (strangers[i].revents == 0) continue;
-        ::close(strangers[i].fd);
-        strangers[i].fd = flood_with(i % 2 == 0);
+      poll(connections.data(), connections.size(), 10);
+      for (std::size_t i = 0; i < connections.size(); ++i) {
+        if (connections[i].revents == 0) continue;
+        ::close(connections[i].fd);
+        connections[i].fd = flood_with(i % 2 == 0);
         ++closed;
       }
     }
-    for (const auto& each : strangers) ::close(each.fd);
+    for (const auto& each : connections) ::close(each.fd);
   });
   while (closed < 1000) std::this_thread::yield();
   for (int i = 0; i < 50; ++i) {
@@ -405,7 +405,7 @@ TEST_F(HttpsTest, HalfARequestEndsAtItsDeadlineAndRefusalIsReadable) {
   EXPECT_TRUE(requests_.empty());
 }
 
-// Bodies that nobody takes: the peer waits, at a bounded cost, and goes on when there is room again.
+// Bodies that no engine takes: the peer waits, at a bounded cost, and continues when memory is free again.
 TEST_F(HttpsTest, APeerWhoseMessagesAreNotTakenWaits) {
   HttpServerConfig config;
   config.body_budget = 1000000;
@@ -452,7 +452,7 @@ TEST_F(HttpsTest, APeerThatIsNeverLetInIsClosedAndLogged) {
   });
   EXPECT_EQ(post("/v1/x", Bytes(400000)).status, 200);  // one body always fits
   EXPECT_EQ(post("/v1/x", Bytes(400000)).status, 0);
-  EXPECT_NE(log().find("no room for its messages in time"), std::string::npos) << log();
+  EXPECT_NE(log().find("no memory for its messages in time"), std::string::npos) << log();
   thread_.call([&] { hold.reset(); });
   EXPECT_EQ(post("/v1/x", Bytes(400000)).status, 200);
   thread_.call([&] { hold.reset(); });

@@ -86,7 +86,7 @@ std::vector<Deviation> deviations() {
       {"hashes out of order", 1, 2, 4, kRecords * 32,
        [](Bytes& m, const Bytes&) { std::swap_ranges(m.begin(), m.begin() + 32, m.begin() + 64); }, ""},
       {"more matched than there are", 2, 0, 4, 0, [](Bytes& m, const Bytes&) { m.back() = 255; },
-       "impossible match count"},
+       "invalid match count"},
       {"neither refused nor matched", 2, 1, 4, 0,
        [](Bytes& m, const Bytes&) { std::fill(m.begin(), m.end(), std::uint8_t{0}); }, "match announcement"},
       {"even modulus", 0, 2, 4, kPublicKey, [](Bytes& m, const Bytes&) { m[258] &= 0xfe; }, "N is even"},
@@ -151,7 +151,7 @@ TEST_F(HostilePeer, IsNamedAndNobodyHasAResult) {
       }
       EXPECT_EQ(failure.code(), ErrorCode::protocol_violation) << failure.message() << ": " << failure.detail();
       EXPECT_EQ(failure.message(),
-                "party " + spec.party_name(deviation.from) + " sent something that the protocol does not allow");
+                "party " + spec.party_name(deviation.from) + " sent data that the protocol does not allow");
       EXPECT_NE(failure.detail().find(deviation.detail), std::string::npos) << failure.detail();
     }
   }

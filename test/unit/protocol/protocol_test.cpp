@@ -146,7 +146,7 @@ TEST(Study, KeepsNoShares) {
   std::string spec = kDiabetesSpec;
   spec.insert(spec.rfind('}'), R"(, "keep_shares": true)");
   StudyHarness h(spec, split.a, split.b);
-  EXPECT_EQ(test::message_of([&] { h.run(); }), "this version keeps no shares");
+  EXPECT_EQ(test::message_of([&] { h.run(); }), "keep_shares true is not supported");
 }
 
 Records tiny(const std::string& column, int records, const std::string& prefix = "p") {

@@ -121,7 +121,7 @@ TEST(Shamir, ImpossibleArgumentsAreErrors) {
   EXPECT_THROW(shamir_split(Fp{}, 1, 256, rng), Error);
   const std::pair<int, Fp> twice[] = {{1, Fp{}}, {1, Fp{}}}, outside[] = {{0, Fp{}}, {1, Fp{}}}, few[] = {{1, Fp{}}};
   EXPECT_EQ(test::message_of([&] { shamir_combine(twice, 0); }), "two shares of the same party");
-  EXPECT_EQ(test::message_of([&] { shamir_combine(outside, 0); }), "share of an impossible party");
+  EXPECT_EQ(test::message_of([&] { shamir_combine(outside, 0); }), "invalid party of a share");
   EXPECT_EQ(test::message_of([&] { shamir_combine({}, 0); }), "no shares to combine");
   EXPECT_THROW(shamir_combine(few, 2), Error);
 }

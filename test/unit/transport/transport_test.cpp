@@ -342,7 +342,7 @@ TEST_F(TransportTest, APeerThatCanOnlyBeHeardIsUnreachable) {
   cancel_[0].cancel();
 }
 
-// Without timeouts (steps by hand) it can still be told for whom a call waits, and why that peer is not reached.
+// Without timeouts (step-by-step mode) the channel still reports for which peer a call waits, and why it is not reached.
 TEST_F(TransportTest, LongWaitsNameThePeerAndTheCause) {
   std::mutex mutex;
   std::condition_variable changed;
@@ -394,7 +394,7 @@ TEST_F(TransportTest, MessageOfAnotherStepIsAViolation) {
   EXPECT_EQ(code_of([&] { second->receive(0, 3); }), ErrorCode::protocol_violation);
 }
 
-// Party 1 posts by hand what party 2's engine must not accept.
+// Party 1 posts forged frames that the engine of party 2 must not accept.
 TEST_F(TransportTest, ForgedFramesAreRefused) {
   auto third = open(2);
   test::LoopThread thread;
@@ -445,7 +445,7 @@ TEST_F(TransportTest, APeerThatTakesNothingIsNoticed) {
   first->send(1, 3, {1});
   std::string text;
   EXPECT_EQ(code_of([&] { first->flush(); }, &text), ErrorCode::timeout);
-  EXPECT_EQ(text.rfind("peer zilveren_kruis has taken no message for 300 ms", 0), 0U) << text;
+  EXPECT_EQ(text.rfind("peer zilveren_kruis has accepted no message for 300 ms", 0), 0U) << text;
   first.reset();
   close(silent);
 }

@@ -1,4 +1,4 @@
-// Defines a fault: an error as processes and nodes send it to each other, with SQLSTATE, message, detail and hint.
+// Defines ErrorFields: an error as processes and nodes send it to each other, with SQLSTATE, message, detail and hint.
 //
 // Invariants
 // No PostgreSQL header is needed. The texts follow base/error.h (lowercase, no secrets).
@@ -9,30 +9,30 @@
 
 namespace pgmpc::pg {
 
-struct Fault {
+struct ErrorFields {
   std::string sqlstate;
   std::string message;
   std::string detail;
   std::string hint;
 };
 
-// A fault that is thrown through C++ code: the answer of an SQL function of this node, or of a peer.
-class FaultError : public std::exception {
+// Throws ErrorFields through C++ code: the error of an SQL function of this node, or of a peer.
+class ErrorFieldsException : public std::exception {
  public:
-  explicit FaultError(Fault fault) : fault_(std::move(fault)) {}
-  const char* what() const noexcept override { return fault_.message.c_str(); }
-  const Fault& fault() const noexcept { return fault_; }
+  explicit ErrorFieldsException(ErrorFields fields) : fields_(std::move(fields)) {}
+  const char* what() const noexcept override { return fields_.message.c_str(); }
+  const ErrorFields& fields() const noexcept { return fields_; }
 
  private:
-  Fault fault_;
+  ErrorFields fields_;
 };
 
 // True for errors that may pass by themselves: locks, serialization, resources, a shutdown, an internal error.
 bool is_temporary(const std::string& sqlstate);
 
 // Converts an Error; keeps the SQLSTATE of a ServerError (pg/guard.h).
-Fault fault_of(const Error& error);
+ErrorFields error_fields(const Error& error);
 // Converts the exception that is being handled. Call it inside a catch block.
-Fault current_fault();
+ErrorFields current_error();
 
 }  // namespace pgmpc::pg

@@ -74,7 +74,7 @@ for my $node ($hospital, $insurer) {
 	for (@strange) {
 		my ($type, $message) = @$_;
 		my $answer = says($lab, $node, type => $type, %$message);
-		is($answer, qq(42501 $party: "'amphia' is no party of study 'east'"), "$party refuses $type version $message->{version}");
+		is($answer, qq(42501 $party: "'amphia' is not a party of study 'east'"), "$party refuses $type version $message->{version}");
 	}
 	for my $type ('start', 'join') {
 		my $answer = says($lab, $node, %about, type => $type, protocol => 3, attempt => 'b' x 32, manual => JSON::PP::false, life => 'c' x 32);
@@ -131,7 +131,7 @@ $mpc->prepare_study('budget', $budget, 'small_a', 'small_b');
 $mpc->refuses($insurer, "SELECT * FROM mpc.run_study('budget')", 'MP005', qr/model budget.*2 released models/s, 'the owner of the source is told');
 for my $node ($hospital, $third) {
 	my ($text, $state) = $mpc->refused($node, "SELECT * FROM mpc.run_study('budget')");
-	like($text, qr/55000: .*zilveren_kruis cannot start study 'budget'.*DETAIL: .*known on the node of that party only.*HINT: /s,
+	like($text, qr/55000: .*zilveren_kruis cannot start study 'budget'.*DETAIL: .*Only the node of that party has the reason.*HINT: /s,
 		$mpc->party($node) . ' hears that the insurer cannot start it');
 	unlike($text, qr/small_b|MP005|model|released/, '… and not why');
 }
@@ -142,7 +142,7 @@ $mpc->prepare_study('early', $mpc->small_spec, 'small_a', 'small_b');
 my $early = "INSERT INTO mpc_internal.early_attempts (attempt, study, parties, charged) SELECT 'test' || i, 'west', '{amphia,erasmus_mc}', '{erasmus_mc}'
 	FROM generate_series(1, 100) AS i";
 $insurer->safe_psql('postgres', $early);
-$mpc->refuses($insurer, "SELECT * FROM mpc.run_study('early')", '53400', qr/that party "erasmus_mc" started or ended were over.*There were 100/s,
+$mpc->refuses($insurer, "SELECT * FROM mpc.run_study('early')", '53400', qr/party "erasmus_mc" started or ended too many attempts.*There were 100/s,
 	'the own user is told which limit');
 for my $node ($hospital, $third) {
 	my $text = $mpc->refuses($node, "SELECT * FROM mpc.run_study('early')", '53400', qr/zilveren_kruis has reached a limit and cannot start study 'early' now/,

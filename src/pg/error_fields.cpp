@@ -1,5 +1,5 @@
-// Converts C++ exceptions to faults.
-#include "pg/fault.h"
+// Converts C++ exceptions to ErrorFields.
+#include "pg/error_fields.h"
 
 #include <new>
 
@@ -13,17 +13,17 @@ bool is_temporary(const std::string& sqlstate) {
          sqlstate.starts_with("57") || sqlstate.starts_with("58");
 }
 
-Fault fault_of(const Error& error) {
+ErrorFields error_fields(const Error& error) {
   return {sqlstate_text(sqlstate_of(error)), error.message(), error.detail(), error.hint()};
 }
 
-Fault current_fault() {
+ErrorFields current_error() {
   try {
     throw;
-  } catch (const FaultError& error) {
-    return error.fault();
+  } catch (const ErrorFieldsException& error) {
+    return error.fields();
   } catch (const Error& error) {
-    return fault_of(error);
+    return error_fields(error);
   } catch (const std::bad_alloc&) {
     return {"53200", "out of memory", "", ""};
   } catch (const std::exception& error) {

@@ -98,7 +98,7 @@ $hospital->reload;
 my @agreed = map { $mpc->start_sql($_, $agree) } $hospital, $insurer;
 for (@agreed) { my ($code, undef, $err) = $mpc->finish($_); is($code, 0, 'agree_key repeated') or diag($err); }
 # By hand or by itself, not both.
-$mpc->refuses($insurer, "SELECT * FROM mpc.run_study('patience')", '55000', qr/study "patience" is being run by hand/, 'run_study beside a run by hand');
+$mpc->refuses($insurer, "SELECT * FROM mpc.run_study('patience')", '55000', qr/study "patience" is being run step by step/, 'run_study of a study that runs step by step');
 $mpc->ask($hospital, "SELECT mpc.cancel_study('patience')");
 $mpc->become($_, "SELECT state = 'cancelled' FROM mpc.studies WHERE study = 'patience'") for ($hospital);
 pass('cancelled by hand');
@@ -107,7 +107,7 @@ $mpc->prepare_study('by_itself', $mpc->small_spec, 'small_a', 'small_b');
 my $held = $mpc->hold($insurer, 'small_b');
 my $job = $mpc->start_sql($hospital, "SELECT count(*) FROM mpc.run_study('by_itself')");
 $mpc->become($_, "SELECT count(*) = 1 FROM mpc.stat_study_progress") for $mpc->nodes;
-$mpc->refuses($insurer, "SELECT * FROM mpc.prepare('by_itself')", '55000', qr/study "by_itself" runs by itself/, 'a step by hand beside run_study');
+$mpc->refuses($insurer, "SELECT * FROM mpc.prepare('by_itself')", '55000', qr/study "by_itself" runs automatically/, 'a single step of a study that runs automatically');
 $mpc->release($held);
 is(($mpc->finish($job))[0], 0, 'which runs on');
 
