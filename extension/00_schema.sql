@@ -1,7 +1,9 @@
 \echo Use "CREATE EXTENSION pg_mpc" to load this file. \quit
 
--- Schemas and roles. Roles belong to the whole cluster: they are created if absent and stay when the extension goes.
--- Names in this script are qualified or in pg_catalog: the search path while it runs is pg_catalog, pg_temp.
+-- Creates schemas and roles.
+--
+-- Roles belong to the whole cluster: they are created if absent and stay when the extension is dropped. The search path
+-- of this script is pg_catalog, pg_temp, so all other names are qualified.
 
 CREATE SCHEMA mpc;
 COMMENT ON SCHEMA mpc IS 'pg_mpc: secure multi-party regression and its building blocks';

@@ -1,5 +1,8 @@
--- The types of the Paillier scheme. Values are validated when they come in, as text or binary; the binary form is the
--- payload of the text form. Ciphertexts and keys are random bytes: stored out of line, never compressed.
+-- Defines the types of the Paillier scheme.
+--
+-- Invariants
+-- Values are validated on input, as text or binary. The binary form is the payload of the text form. Ciphertexts and
+-- keys are random bytes, so they are stored out of line and never compressed.
 
 CREATE TYPE mpc.paillier_public_key;
 
@@ -73,8 +76,8 @@ COMMENT ON TYPE mpc.paillier_public_key IS
   'Paillier public key: N of 2048, 3072 or 4096 bits and the public square h_s. Text form pp1:<hex>. '
   'Invalid values are refused on input (22P02).';
 COMMENT ON TYPE mpc.paillier_private_key IS
-  'Paillier private key: two safe primes. Text form ps1:<hex>. It belongs to the caller: whoever sees the value, a dump '
-  'or a log line with it can decrypt, and a session that decrypted keeps the key in its memory until it ends. Private '
+  'Paillier private key: two safe primes. Text form ps1:<hex>. It belongs to the caller: anyone who sees the value in a '
+  'dump or a log line can decrypt. A session that has decrypted keeps the key in memory until it ends. Private '
   'keys of studies are never SQL values. Invalid values are refused on input (22P02).';
 COMMENT ON TYPE mpc.paillier_ciphertext IS
   'Paillier ciphertext with its scale and its key''s N: 771, 1155 or 1539 bytes for keys of 2048, 3072 or 4096 bits. '

@@ -1,5 +1,7 @@
--- Cryptography in SQL, usable on its own. Keys given to these functions belong to the caller and travel as SQL values:
--- the keys of studies never do.
+-- Defines cryptographic functions that can be used without studies.
+--
+-- Security
+-- Keys given to these functions belong to the caller and are SQL values. Keys of studies never are.
 
 CREATE FUNCTION mpc.keyed_hash(key bytea, identifier text) RETURNS bytea
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 50
@@ -8,10 +10,10 @@ REVOKE ALL ON FUNCTION mpc.keyed_hash(bytea, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION mpc.keyed_hash(bytea, text) TO mpc_study;
 COMMENT ON FUNCTION mpc.keyed_hash(bytea, text) IS
   'HMAC-SHA-256 (RFC 2104) of the identifier''s bytes in the database encoding; 32 bytes; any key length. '
-  'For trials and own pipelines: studies hash under a joint key that is never an SQL value.';
+  'For tests and own pipelines: studies hash under a joint key that is never an SQL value.';
 
--- Paillier: additively homomorphic encryption. Everything random is VOLATILE: a folded constant would encrypt all rows
--- with the same randomness.
+-- Paillier: additively homomorphic encryption. Functions that use randomness are VOLATILE: a folded constant would
+-- encrypt all rows with the same randomness.
 
 CREATE FUNCTION mpc.paillier_keygen(bits integer DEFAULT 3072,
                                     OUT public_key mpc.paillier_public_key, OUT private_key mpc.paillier_private_key)
@@ -34,8 +36,8 @@ CREATE FUNCTION mpc.paillier_decrypt(private_key mpc.paillier_private_key, ciphe
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20000
   AS 'MODULE_PATHNAME', 'pg_mpc_paillier_decrypt';
 COMMENT ON FUNCTION mpc.paillier_decrypt(mpc.paillier_private_key, mpc.paillier_ciphertext) IS
-  'The exact value with scale decimal places. A ciphertext of another key is 22023. Sums that left the range '
-  '(-N/2, N/2) come out wrapped around: the scheme cannot notice.';
+  'The exact value with scale decimal places. A ciphertext of another key is 22023. Sums outside (-N/2, N/2) '
+  'are returned modulo N: the scheme cannot detect that.';
 
 CREATE FUNCTION mpc.paillier_rerandomize(public_key mpc.paillier_public_key, ciphertext mpc.paillier_ciphertext)
   RETURNS mpc.paillier_ciphertext
@@ -116,7 +118,7 @@ CREATE FUNCTION mpc.shamir_split(secret numeric, threshold integer, parties inte
   LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 2000 ROWS 3
   AS 'MODULE_PATHNAME', 'pg_mpc_shamir_split';
 COMMENT ON FUNCTION mpc.shamir_split(numeric, integer, integer, integer) IS
-  'Shares of secret * 10^scale for the parties 1 to parties, any threshold of which open it; fewer say nothing. '
+  'Shares of secret * 10^scale for the parties 1 to parties. Any threshold of them open it, fewer reveal nothing. '
   '1 <= threshold <= parties <= 255, otherwise 22023; |secret * 10^scale| >= 2^126 is 22003; more decimal places than the '
   'scale are 22023. A share is an integer in [0, 2^127-1); its decimal places (zeros) say the degree, threshold - 1.';
 
@@ -165,7 +167,7 @@ REVOKE ALL ON FUNCTION
   mpc.shamir_split(numeric, integer, integer, integer), mpc.shamir_combine(integer, numeric),
   mpc.shamir_combine(integer, numeric, integer)
   FROM PUBLIC;
--- Operators check the permission of their function, so the members of mpc_study need the four of them.
+-- An operator checks the privilege on its function, so members of mpc_study need privileges on these four.
 GRANT EXECUTE ON FUNCTION
   mpc_internal.paillier_add(mpc.paillier_ciphertext, mpc.paillier_ciphertext),
   mpc_internal.paillier_subtract(mpc.paillier_ciphertext, mpc.paillier_ciphertext),

@@ -1,7 +1,11 @@
--- What: the parties that this node knows, each with its URL and its certificate (two while it is being changed).
--- Terms: party = a name in studies; peer = another party that this node has been told of; fingerprint = hex SHA-256
---        of the DER form of the certificate, the identity of a peer.
--- Invariants: every write goes through the functions below; each of them wakes the coordinator at COMMIT.
+-- Keeps the parties that this node knows, each with its URL and its certificate, or two while it is being changed.
+--
+-- Terms
+-- A party is a name in studies. A peer is another party that has been added at this node. The fingerprint, the identity
+-- of a peer, is the SHA-256 of the DER form of its certificate, in hexadecimal digits.
+--
+-- Invariants
+-- Every write goes through the functions below. Each of them wakes the coordinator at COMMIT.
 
 -- private functions
 
@@ -107,7 +111,7 @@ CREATE TABLE mpc_internal.peers (
   last_seen timestamptz
 );
 COMMENT ON TABLE mpc_internal.peers IS
-'peers of this node; a peer is exactly its certificate; next_certificate is accepted too while the peer changes to it';
+'peers of this node; a certificate identifies exactly one peer; next_certificate is accepted too while the peer changes to it';
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.peers', '');
 
 -- checks shared by add_peer and alter_peer
@@ -129,7 +133,7 @@ BEGIN
   RETURN rtrim(url, '/') || CASE WHEN port IS NULL THEN ':7443' ELSE '' END;
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.peer_url(text) IS 'url of a peer with its port, 7443 when it names none; error 22023 unless it is https://host[:port]';
+COMMENT ON FUNCTION mpc_internal.peer_url(text) IS 'url of a peer with its port, by default 7443; error 22023 unless it is https://host[:port]';
 
 CREATE FUNCTION mpc_internal.check_peer_certificate(
   party text, certificate text, OUT fingerprint text, OUT not_after timestamptz) RETURNS record
@@ -192,7 +196,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.notice_former_parties(text, text) IS
-'a NOTICE for every other party, also a removed one, that had this certificate according to the ledger: a renamed peer starts anew';
+'a NOTICE for every other party, also a removed one, that had this certificate according to the ledger: the counts of a renamed peer start at zero';
 
 -- public functions
 
@@ -240,7 +244,7 @@ CREATE FUNCTION mpc.add_peer(party text, url text, certificate text) RETURNS tex
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.add_peer(text, text, text) IS
-'makes another party known to this node: name, https url of its listener (port 7443 when it names none), PEM text of its certificate. Returns the fingerprint (hex SHA-256): compare it with the peer''s mpc.node_status() by another channel. A NOTICE names every other party that had this certificate here before: what is counted by name begins anew. Errors: 22023 name, url or certificate not usable; 42710 known already; 54000 pg_mpc.max_peers';
+'makes another party known to this node: name, https url of its listener (default port 7443), PEM text of its certificate. Returns the fingerprint (hex SHA-256): compare it with the mpc.node_status() of the peer over another channel. A NOTICE names every other party that had this certificate here before: counts by party name start at zero. Errors: 22023 name, url or certificate not usable; 42710 already known; 54000 more than pg_mpc.max_peers';
 
 CREATE FUNCTION mpc_internal.alter_peer(caller oid, party text, url text, certificate text, next_certificate text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -259,7 +263,7 @@ BEGIN
     known.certificate := certificate;
     known.fingerprint := parsed.fingerprint;
     known.not_after := parsed.not_after;
-    -- The change is over: only the certificates named in this call count from now on.
+    -- The change is complete: from now on only the certificates of this call are accepted.
     known.next_certificate := NULL;
     known.next_fingerprint := NULL;
     known.next_not_after := NULL;
@@ -325,7 +329,7 @@ CREATE FUNCTION mpc.remove_peer(party text) RETURNS void
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.remove_peer(text) IS
-'forgets a peer; its messages are refused from then on. Errors: 42704 unknown peer, 55006 an unfinished study needs it';
+'removes a peer; its messages are refused from then on. Errors: 42704 unknown peer, 55006 an unfinished study needs it';
 
 -- for the coordinator
 
@@ -369,4 +373,4 @@ AS $$
                        FOR UPDATE SKIP LOCKED)
 $$;
 COMMENT ON FUNCTION mpc_internal.peer_seen(text) IS
-'notes that a peer has just answered or called; never waits for a session that holds the row';
+'records that a peer has just answered or called; never waits for a session that has locked the row';

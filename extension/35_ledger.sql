@@ -1,9 +1,13 @@
--- What: the ledger: what happened at this node, in a chain of hashes that an auditor or a peer can follow.
--- Terms: entry = one event, one row; salt = 16 random bytes in every entry, so that no hash of the chain is a digest of
---        a guessable thing (a count of records, say); seal = place and hash of an entry in the chain; head = the last
---        hash, which the parties of a study send each other when it starts and ends.
--- Invariants: append-only, for the owner too; recording never waits for another session: entries are recorded at once
---             and sealed by whoever can, in the order of sealing; only an entry of a committed transaction is sealed.
+-- Keeps the ledger: the events of this node in a chain of hashes that an auditor or a peer can verify.
+--
+-- Terms
+-- An entry is one event, one row. The salt is 16 random bytes in every entry. Without it a hash of the chain would be a
+-- digest of values that can be guessed, such as a count of records. A seal is the place and the hash of an entry in the
+-- chain. The head is the last hash. The parties of a study exchange their heads when it starts and ends.
+--
+-- Invariants
+-- The ledger is append-only, for its owner too. Recording an entry never waits for another session: entries are sealed
+-- later, by any session, in the order of sealing. Only entries of committed transactions are sealed.
 
 -- tables
 
@@ -30,7 +34,7 @@ CREATE TABLE mpc_internal.ledger_seals (
   hash bytea NOT NULL
 );
 COMMENT ON TABLE mpc_internal.ledger_seals IS
-'hash chain over the ledger in the order of sealing; sealing is apart from recording so that recording never waits';
+'hash chain over the ledger in the order of sealing; entries are sealed after they are recorded, so that recording never waits';
 
 CREATE TABLE mpc_internal.ledger_sealer (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row)
@@ -94,11 +98,11 @@ DECLARE
   last mpc_internal.ledger_seals%ROWTYPE;
   entry mpc_internal.ledger%ROWTYPE;
 BEGIN
-  -- Under an old snapshot the end of the chain could be out of sight.
+  -- An old snapshot could miss the end of the chain.
   IF current_setting('transaction_isolation') <> 'read committed' OR current_setting('transaction_read_only')::boolean THEN
     RETURN;
   END IF;
-  -- One sealer at a time, never waiting. Any role could hold an advisory lock for ever.
+  -- One session seals at a time, and none waits for it. An advisory lock could be held by any role.
   PERFORM FROM mpc_internal.ledger_sealer FOR UPDATE SKIP LOCKED;
   IF NOT FOUND THEN
     RETURN;
@@ -152,7 +156,7 @@ BEGIN
   IF mpc_internal.heads_are_full(party, message ->> 'study') THEN
     RETURN '{"accepted": false, "reason": "more heads of this study than its attempts have"}';
   END IF;
-  -- Only of studies that this node knows with this party: a peer cannot fill the ledger with anything else.
+  -- Only heads of studies that this node has with this party are kept, so a peer cannot fill the ledger.
   PERFORM mpc_internal.record_event(s.study, message ->> 'attempt', 'head', party, jsonb_build_object(
             'version', s.version, 'place', (message ->> 'place')::bigint, 'head', message ->> 'head'))
      FROM mpc_internal.studies AS s
@@ -196,7 +200,7 @@ RETURNS record
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.verify_ledger() IS
-'recomputes the hash chain of the ledger: intact is false when a sealed entry was changed, removed or moved, first_broken is the first wrong place in the chain. Peers keep heads of this chain (mpc.compare_ledger on their nodes), which shows a rewritten or shortened one';
+'recomputes the hash chain of the ledger: intact is false when a sealed entry was changed, removed or moved, first_broken is the first wrong place in the chain. Peers keep heads of this chain, and mpc.compare_ledger on their nodes detects a rewritten or shortened chain';
 
 CREATE FUNCTION mpc_internal.export_ledger(caller oid, entries boolean, since bigint)
 RETURNS TABLE (place bigint, entry text, prev_hash text, hash text)
@@ -218,7 +222,7 @@ RETURNS TABLE (place bigint, entry text, prev_hash text, hash text)
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.export_ledger(boolean, bigint) IS
-'the chain as anybody can check it without this server: hash = SHA-256(prev_hash || entry), both hashes in hexadecimal, entry as UTF-8 text; before place 1 stands SHA-256 of "pg_mpc ledger 1". entries => false gives places and hashes alone, which tell a peer nothing but can be compared (mpc.compare_ledger)';
+'the chain in a form that can be verified without this server: hash = SHA-256(prev_hash || entry), both hashes in hexadecimal, entry as UTF-8 text; the hash before place 1 is SHA-256 of "pg_mpc ledger 1". entries => false returns places and hashes only, which reveal nothing to a peer but can be compared (mpc.compare_ledger)';
 
 CREATE FUNCTION mpc_internal.compare_ledger(caller oid, party text, exported jsonb)
 RETURNS TABLE (place bigint, study text, attempt text, received_at timestamptz, head text, verdict text)
@@ -262,4 +266,4 @@ RETURNS TABLE (place bigint, study text, attempt text, received_at timestamptz, 
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.compare_ledger(text, jsonb) IS
-'compares the ledger that a peer exported (mpc.export_ledger, as a JSON array) with the heads of it that this node''s own ledger carries, a row per head: same, missing (the peer''s chain is shorter than it was), differs (it was rewritten), or chain broken at a place. Errors: 42704 unknown peer, 22023 not a JSON array';
+'compares the ledger that a peer exported (mpc.export_ledger, as a JSON array) with the heads of it in the ledger of this node, a row per head: same, missing (the chain of the peer was shortened), differs (it was rewritten), or chain broken at a place. Errors: 42704 unknown peer, 22023 not a JSON array';

@@ -1,15 +1,19 @@
--- What: studies, the decisions of their parties, the outbox of messages to peers.
--- Terms: digest = identity of a spec together with the study's name; version = counts the specs proposed under one
---        name, decisions belong to one version; decision = approved, rejected or withdrawn, one per party.
--- Invariants: no row that the coordinator has to change is locked by a user's open transaction: decisions of parties
---             are rows of their own and the state of a study before its run is computed from them, never stored.
+-- Keeps studies, the decisions of their parties, and the outbox of messages to peers.
+--
+-- Terms
+-- The digest identifies a spec together with the name of its study. The version counts the specs proposed under one
+-- name; decisions belong to one version. A decision is approved, rejected or withdrawn, one per party.
+--
+-- Invariants
+-- The coordinator never has to change a row that an open transaction of a user has locked. So decisions of parties are
+-- rows of their own, and the state of a study before its run is computed from them and never stored.
 
 -- tables
 
 CREATE FUNCTION mpc_internal.lifetime() RETURNS interval
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT coalesce(current_setting('pg_mpc.approval_lifetime', true), '30d')::interval $$;
-COMMENT ON FUNCTION mpc_internal.lifetime() IS 'how long a proposal waits and an approval of this node holds: pg_mpc.approval_lifetime';
+COMMENT ON FUNCTION mpc_internal.lifetime() IS 'how long a proposal and an approval of this node are valid: pg_mpc.approval_lifetime';
 
 CREATE TABLE mpc_internal.studies (
   study text NOT NULL,
@@ -46,7 +50,7 @@ BEGIN
     HINT = 'Propose the study with another spec: that is a new version and needs new approvals.';
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.refuse_other_spec() IS 'trigger of table studies: what parties decide on is immutable';
+COMMENT ON FUNCTION mpc_internal.refuse_other_spec() IS 'trigger of table studies: a proposed spec is immutable';
 
 CREATE TRIGGER immutable BEFORE UPDATE ON mpc_internal.studies FOR EACH ROW
   WHEN (ROW(OLD.study, OLD.version, OLD.digest, OLD.spec, OLD.parties, OLD.proposer) IS DISTINCT FROM
@@ -84,7 +88,7 @@ CREATE TABLE mpc_internal.approvals (
   CONSTRAINT approvals_pkey PRIMARY KEY (study, version, party)
 );
 COMMENT ON TABLE mpc_internal.approvals IS
-'decision of each party; may precede the proposal when messages overtake each other; source and approver are known for this node only; source_digest is keyed (47_source.sql), source_records are the complete records that it covers; columns to data_number: what data a controller brings (49_commitments.sql); key_id: mark of the source key under which source_digest was made (key_mark); source_owner: owner of the relation when it was approved (same_or_rebuilt); decided_at: when this node recorded it; stated_at: when a peer says that it decided';
+'decision of each party; may arrive before the proposal; source and approver are known for this node only; source_digest is keyed (47_source.sql), source_records are the complete records that it covers; columns to data_number: what data a controller brings (49_commitments.sql); key_id: mark of the source key under which source_digest was made (key_mark); source_owner: owner of the relation when it was approved (same_or_rebuilt); decided_at: when this node recorded it; stated_at: when a peer says that it decided';
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.approvals', '');
 
 CREATE TABLE mpc_internal.outbox (
@@ -98,7 +102,7 @@ CREATE TABLE mpc_internal.outbox (
 );
 COMMENT ON SEQUENCE mpc_internal.outbox_id_seq IS 'ids of the outbox';
 COMMENT ON TABLE mpc_internal.outbox IS
-'control messages that a peer has not acknowledged yet; refused_at = its first refusal for a reason that passes, held_until = until then messages of other studies go first';
+'control messages that a peer has not acknowledged yet; refused_at = its first temporary refusal, held_until = until then messages of other studies are sent first';
 CREATE INDEX outbox_party ON mpc_internal.outbox (party, id);
 
 -- the state of a study
@@ -172,7 +176,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.find_study(text) IS
-'latest version of a study; error 42704 when unknown. VOLATILE: sees what was committed a moment ago';
+'latest version of a study; error 42704 when unknown. VOLATILE, so that it sees rows committed by other sessions';
 
 CREATE FUNCTION mpc_internal.announce(study text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -183,7 +187,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.announce(text) IS
-'NOTIFY pg_mpc_study with {"study","state"}: a hint to look, view mpc.studies is the truth';
+'NOTIFY pg_mpc_study with {"study","state"}: a hint to read view mpc.studies, which has the state';
 
 CREATE FUNCTION mpc_internal.broadcast(parties text[], message jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -195,7 +199,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.broadcast(text[], jsonb) IS
-'queues a control message to the parties other than this node; it leaves at COMMIT';
+'queues a control message to the other parties; it is sent after COMMIT';
 
 CREATE FUNCTION mpc_internal.accept_spec(
   study text, spec text, OUT canonical text, OUT digest text, OUT parties text[]) RETURNS record
@@ -272,7 +276,7 @@ BEGIN
       HINT = 'Wait for its end, or cancel it with mpc.cancel_study.';
   END IF;
   number := coalesce(held.version, 0);
-  -- The same spec again makes no decision void; peers that missed the proposal get it once more.
+  -- Proposing the same spec again voids no decision. Peers that missed the proposal receive it again.
   IF held.digest IS DISTINCT FROM accepted.digest OR held.state IN ('released', 'rejected', 'withdrawn', 'expired') THEN
     number := number + 1;
     INSERT INTO mpc_internal.studies (study, version, digest, spec, parties, proposer, proposed_in)
@@ -285,7 +289,7 @@ BEGIN
     PERFORM mpc_internal.note_reader(study, number, caller, 'proposed');
     PERFORM mpc_internal.announce(study);
   END IF;
-  -- A proposal that still waits for its peer is not queued again.
+  -- A proposal that is still in the outbox is not queued again.
   PERFORM mpc_internal.broadcast(
     ARRAY(SELECT p FROM unnest(accepted.parties) AS p
            WHERE NOT EXISTS (SELECT FROM mpc_internal.outbox AS o
@@ -300,4 +304,4 @@ CREATE FUNCTION mpc.propose_study(study text, spec jsonb DEFAULT NULL) RETURNS t
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.propose_study(text, jsonb) IS
-'proposes a study to its parties (without a spec: the draft of mpc.draft_study) and returns the digest that each of them approves. The same name with another spec is a new version: earlier approvals are void. Errors: 22023 names the JSON pointer of what is wrong in the spec, 42704 a party that is no peer, 0A000 a kind of analysis that does not run, 55000 the study is running';
+'proposes a study to its parties (without a spec: the draft of mpc.draft_study) and returns the digest that each of them approves. The same name with another spec is a new version: earlier approvals are void. Errors: 22023 names the JSON pointer of what is wrong in the spec, 42704 a party that is not a peer, 0A000 an unsupported kind of analysis, 55000 the study is running';

@@ -1,6 +1,11 @@
--- What: decisions of the parties: rejecting, withdrawing, and how a decision is kept.
--- Terms: stated = as the party that decided says, its time and the head of its ledger after it; heard = when this node had it.
--- Invariants: one decision per party and version, the latest; times that this node reckons with are its own.
+-- Records decisions of the parties, and rejects and withdraws studies.
+--
+-- Terms
+-- Stated values are those of the party that decided: its time, and the head of its ledger afterwards. heard is the time
+-- at which this node received the decision.
+--
+-- Invariants
+-- There is one decision per party and version, the latest. This node computes with its own times only.
 
 CREATE FUNCTION mpc_internal.reject_study(caller oid, study text, reason text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -87,13 +92,13 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.decide(text, integer, text, text, text, text, timestamptz, oid, text, jsonb) IS
-'stores the decision of a party in place of its earlier one; caller = the role of this node that decided, NULL for a peer; stated = what a peer says of it (stated_of)';
+'stores the decision of a party in place of its earlier one; caller = the role of this node that decided, NULL for a peer; stated = time and ledger head that a peer sent with it (stated_of)';
 
 CREATE FUNCTION mpc_internal.stated_of(party text, message jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  -- A node of an older version says neither; the head is missing when it could not be sealed at that moment.
+  -- A node of an older version sends neither. The head is missing when the entry could not be sealed at once.
   IF coalesce(message ->> 'decided_at', '0') !~ '\A[0-9]{1,11}(\.[0-9]{1,6})?\Z' OR coalesce(message ->> 'place', '1') !~ '\A[1-9][0-9]{0,17}\Z'
      OR coalesce(message ->> 'head', repeat('0', 64)) !~ '\A[0-9a-f]{64}\Z' OR message ? 'place' <> message ? 'head' THEN
     RAISE EXCEPTION USING ERRCODE = 'MP004', MESSAGE = 'control message is malformed',
@@ -105,7 +110,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.stated_of(text, jsonb) IS
-'when a peer decided (decided_at, seconds since 1970) and the head of its ledger after that (place, head), of its message; NULL when it says neither; error MP004 for anything else';
+'when a peer decided (decided_at, seconds since 1970) and the head of its ledger after that (place, head), from its message; NULL when it has neither; error MP004 for anything else';
 
 CREATE FUNCTION mpc_internal.approved_in_this_transaction(study text) RETURNS boolean
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp

@@ -1,7 +1,11 @@
--- What: drafts: specs that this node has written and not shown to anybody yet.
--- Terms: draft = at most one spec per study name, of the next version; open study = proposed, approved or running.
--- Invariants: a draft belongs to the role that wrote it; it leaves the node only by mpc.propose_study; what parties decide
---             on is never hidden by a draft: readers of an open study see its spec, not the draft.
+-- Keeps drafts: specs that this node has written and not proposed yet.
+--
+-- Terms
+-- A draft is at most one spec per study name, for the next version. An open study is proposed, approved or running.
+--
+-- Invariants
+-- A draft belongs to the role that wrote it. It leaves the node by mpc.propose_study only. A draft never hides the spec
+-- that parties decide on: readers of an open study see its spec.
 
 CREATE TABLE mpc_internal.drafts (
   study text PRIMARY KEY,
@@ -23,7 +27,7 @@ AS $$
       OR pg_has_role(caller, 'mpc_admin', 'MEMBER')
 $$;
 COMMENT ON FUNCTION mpc_internal.owns(oid, oid) IS
-'whether the caller may change what a role owns: members of that role and of mpc_admin; everybody when the role is gone';
+'whether the caller may change what a role owns: members of that role and of mpc_admin; every role when it has been dropped';
 
 CREATE FUNCTION mpc_internal.own_draft(caller oid, study text) RETURNS mpc_internal.drafts
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -52,7 +56,7 @@ BEGIN
   RETURN draft.spec;
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.take_draft(oid, text) IS 'the spec of the draft of a study, which is a draft no more; NULL without one';
+COMMENT ON FUNCTION mpc_internal.take_draft(oid, text) IS 'removes the draft of a study and returns its spec; NULL without one';
 
 CREATE FUNCTION mpc_internal.spec_to_read(study text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -70,7 +74,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.spec_to_read(text) IS
-'what mpc.explain_study and mpc.check_source look at: the spec of an open study, else the draft, else the latest version';
+'the spec for mpc.explain_study and mpc.check_source: that of an open study, else the draft, else the latest version';
 
 -- public functions
 
@@ -101,4 +105,4 @@ CREATE FUNCTION mpc.draft_study(study text, spec jsonb) RETURNS text
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.draft_study(text, jsonb) IS
-'keeps a spec at this node without showing it to anybody, in place of an earlier draft of that name (NULL drops it), and returns its digest. mpc.explain_study and mpc.check_source read it, mpc.propose_study(study) proposes it. Errors: 22023 and 0A000 as mpc.propose_study, 42501 the draft is another role''s';
+'stores a spec at this node without sending it to peers, in place of an earlier draft of that name (NULL drops it), and returns its digest. mpc.explain_study and mpc.check_source read it, mpc.propose_study(study) proposes it. Errors: 22023 and 0A000 as mpc.propose_study, 42501 the draft is another role''s';

@@ -1,12 +1,16 @@
--- What: who may read which version of a study at this node.
--- Terms: reader = a role that may read the results of a version of a study and its rows in the views: a role that proposed,
---        approved or ran that version, or that was added with mpc.add_reader. Members of mpc_admin read everything; members
---        of mpc_study see every study (they decide on it), but results only as readers.
---        version of a reader = the version that it proposed, approved or ran; NULL = all versions, those to come included;
---        0 = what belongs to no version: drafts and changes of readers in the ledger.
--- Invariants: a reader is an oid together with a name: a role that was made anew under an old name, or that got the oid
---             of another one after a restore, is no reader. Whoever proposes a new version under the name of a released
---             study reads the new version only. Nobody passes on, or takes away, more than it reads itself.
+-- Decides who may read which version of a study at this node.
+--
+-- Terms
+-- A reader is a role that may read the results of a version of a study and its rows in the views. It proposed, approved
+-- or ran that version, or was added with mpc.add_reader. Members of mpc_admin read everything. Members of mpc_study see
+-- every study, because they decide on it, but its results only as readers.
+-- The version of a reader is the version that it proposed, approved or ran. NULL stands for all versions, present and
+-- future. 0 stands for what belongs to no version: drafts, and changes of readers in the ledger.
+--
+-- Invariants
+-- A reader is an oid together with a name. A role that was created again under an old name, or that got the oid of
+-- another role after a restore, is not a reader. A role that proposes a new version under the name of a released study
+-- reads the new version only. No role adds or removes more than it reads itself.
 
 CREATE TABLE mpc_internal.readers (
   study text NOT NULL,
@@ -19,7 +23,7 @@ CREATE TABLE mpc_internal.readers (
   CONSTRAINT readers_key UNIQUE NULLS NOT DISTINCT (study, role, version)
 );
 COMMENT ON TABLE mpc_internal.readers IS
-'roles that may read a version of a study (NULL: all versions, 0: what belongs to none); the first reason for which a role became a reader of it is kept';
+'roles that may read a version of a study (NULL: all versions, 0: what belongs to no version), with the first reason why each became a reader';
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.readers', '');
 
 CREATE VIEW mpc_internal.reader_versions AS
@@ -47,7 +51,7 @@ CREATE FUNCTION mpc_internal.sees_every_study() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT pg_has_role(current_user, 'mpc_study', 'USAGE') OR pg_has_role(current_user, 'mpc_admin', 'USAGE') $$;
 COMMENT ON FUNCTION mpc_internal.sees_every_study() IS
-'whether the current user sees every study of this node in the views: those who decide on studies, and mpc_admin';
+'whether the current user sees every study of this node in the views: members of mpc_study and mpc_admin';
 
 CREATE FUNCTION mpc_internal.reads_every_result() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -59,7 +63,7 @@ COMMENT ON FUNCTION mpc_internal.reads_every_result() IS 'whether the current us
 CREATE FUNCTION mpc_internal.role_text(role oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT coalesce((SELECT quote_ident(r.rolname) FROM pg_roles AS r WHERE r.oid = $1), $1::text) $$;
-COMMENT ON FUNCTION mpc_internal.role_text(oid) IS 'name of a role as SQL writes it, with quotes where they are needed; its oid when it is gone';
+COMMENT ON FUNCTION mpc_internal.role_text(oid) IS 'name of a role as SQL writes it, quoted where needed; its oid when it has been dropped';
 
 CREATE FUNCTION mpc_internal.note_reader(study text, version integer, role oid, reason text) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -89,7 +93,7 @@ AS $$
       OR EXISTS (SELECT FROM mpc_internal.readers AS r JOIN pg_roles AS p ON p.oid = r.role AND p.rolname = r.role_name
                   WHERE r.study = $2 AND r.version IS NULL AND pg_has_role($1, p.oid, 'USAGE'))
 $$;
-COMMENT ON FUNCTION mpc_internal.reads_all_versions(oid, text) IS 'whether a role may read a study with the versions that are still to come';
+COMMENT ON FUNCTION mpc_internal.reads_all_versions(oid, text) IS 'whether a role may read all versions of a study, future ones included';
 
 CREATE FUNCTION mpc_internal.seen_entries(caller oid) RETURNS SETOF bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -159,7 +163,7 @@ BEGIN
       DETAIL = 'Only members of mpc_reader or mpc_study may call the functions and read the views of results.',
       HINT = format('GRANT mpc_reader TO %s;', mpc_internal.role_text(added));
   END IF;
-  -- What the caller reads itself, no more: all versions, or those of which it is a reader.
+  -- The versions that the caller reads itself: all, or those of which it is a reader.
   versions := mpc_internal.versions_of(caller, study);
   INSERT INTO mpc_internal.readers (study, version, role, role_name, reason, added_by)
   SELECT add_reader.study, v, added, add_reader.role, 'added', mpc_internal.role_text(caller) FROM unnest(versions) AS v
@@ -174,7 +178,7 @@ CREATE FUNCTION mpc.add_reader(study text, role text) RETURNS void
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.add_reader(text, text) IS
-'lets a role of this node read a study: its results and its rows in the views. The role is named as it stands in pg_roles and has to be a member of mpc_reader or mpc_study. Whoever may read the study may call it and passes on what it may read itself: a member of mpc_admin, and whoever was added by one, all versions of the study, those to come included; a role that proposed, approved or ran some versions, those. Errors: 42704 unknown study or role, 42501 the caller may not read the study, 22023 the role is no member of mpc_reader';
+'lets a role of this node read a study: its results and its rows in the views. The role is named as in pg_roles and must be a member of mpc_reader or mpc_study. A role that may read the study may call it, and adds the reader to the versions that it may read itself: a member of mpc_admin, or a reader added by one, to all versions, future ones included; a role that proposed, approved or ran some versions, to those. Errors: 42704 unknown study or role, 42501 the caller may not read the study, 22023 the role is not a member of mpc_reader';
 
 CREATE FUNCTION mpc_internal.remove_reader(caller oid, study text, role text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -212,4 +216,4 @@ CREATE FUNCTION mpc.remove_reader(study text, role text) RETURNS void
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.remove_reader(text, text) IS
-'takes the right to read a study from a role, also from one that proposed, approved or ran it (which gets it back when it does so again): of the versions that the caller may read itself. Errors: 42704 unknown study or role, or the role is no reader; 42501 the caller may read none of the versions that the role reads';
+'revokes the right of a role to read a study, in the versions that the caller may read itself. This includes roles that proposed, approved or ran it; such a role becomes a reader again when it does so again. Errors: 42704 unknown study or role, or the role is not a reader; 42501 the caller may read none of the versions that the role reads';

@@ -1,8 +1,11 @@
--- What: binding a source to a study: mpc.check_source and mpc.approve_study.
--- Terms: source = the table or view of one controller; identifier = the columns whose values find the same person at
---        the other controller; columns of a controller = its attributes, then its outcomes.
--- Invariants: a source is bound as an oid, together with the role that approved, and is read with that role's rights
---             only.
+-- Binds a source to a study: mpc.check_source and mpc.approve_study.
+--
+-- Terms
+-- The source is the table or view of one controller. The identifier is the columns whose values identify the same
+-- person at the other controller. The columns of a controller are its attributes, then its outcomes.
+--
+-- Invariants
+-- A source is bound as an oid, together with the role that approved. It is read with the privileges of that role only.
 
 -- private functions
 
@@ -73,7 +76,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.identifier_column(oid, text) IS
-'the column that a name means: the one with exactly this name, else the name folded as an SQL identifier; error 22023 when it is none';
+'the column of this name: the one with exactly this name, else the name folded as an SQL identifier; error 22023 when there is none';
 
 CREATE FUNCTION mpc_internal.identifier_columns(spec jsonb, source oid, identifier text) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -184,7 +187,7 @@ DECLARE
   held mpc_internal.current_studies%ROWTYPE;
   began timestamptz := clock_timestamp();
 BEGIN
-  -- A proposal made a moment ago at another node may still be on its way; another digest may be about to arrive too.
+  -- A proposal of another node may not have arrived yet, even if another digest has.
   LOOP
     SELECT * INTO held FROM mpc_internal.current_studies AS s WHERE s.study = await_proposal.study;
     EXIT WHEN held.digest = await_proposal.digest
@@ -211,8 +214,8 @@ AS $$
 DECLARE
   now_held mpc_internal.current_studies%ROWTYPE;
 BEGIN
-  -- Without a lock: no user's transaction stops an attempt. One that starts before this commits runs on the data of the
-  -- approval before, which all nodes agreed on; the peers take the new approval at its end.
+  -- Takes no lock, so that no transaction of a user blocks an attempt. An attempt that starts before this commits runs
+  -- on the data of the previous approval, on which all nodes agreed. The peers process the new approval at its end.
   SELECT * INTO now_held FROM mpc_internal.current_studies AS s WHERE s.study = held.study;
   IF now_held.version <> held.version OR now_held.state IN ('running', 'released') THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" changed while it was being approved', held.study),
@@ -223,7 +226,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.require_unchanged(mpc_internal.current_studies) IS
-'error 55000 when the study started, was released or was proposed anew while its source was being read';
+'error 55000 when the study started, was released or was proposed again while its source was being read';
 
 -- public functions
 
@@ -245,7 +248,7 @@ BEGIN
       HINT = 'mpc.propose_study returns it, view mpc.studies shows it: 64 hexadecimal digits in lower case.';
   END IF;
   held := mpc_internal.await_proposal(study, digest);
-  -- An approval that has expired is renewed here, a proposal that has is not.
+  -- This renews an expired approval, but not an expired proposal.
   IF held.state IN ('running', 'released') OR held.expires_at <= now() THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is %s', study, held.state),
       DETAIL = format('It is version %s, proposed by %s.', held.version, held.proposer),
@@ -322,7 +325,7 @@ CREATE FUNCTION mpc.approve_study(
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.approve_study(text, text, regclass, text) IS
-'this node agrees to exactly this digest. A controller binds its table or view and the column (comma-separated columns) of the identifier; the engine reads them later as the role that approves now. The source is read once now: a study whose source has changed since is refused until it is approved again. All columns that this node ever used with the other controller, and those of this study, must not single out a record (union rule, docs/disclosure.md); the others hear a commitment to the data, and which columns have two values only. The approval holds for pg_mpc.approval_lifetime. Waits up to 10 s for a proposal on its way. Returns the state; a NOTICE names every problem of the source that mpc.check_source shows, every disclosure rule that the spec relaxes, and every party that brings other data than in earlier studies. Errors: MP005 union rule or disclosure.versions; 22023 another digest, a rule looser than a setting of this node, or data of another party that do not fit; 42704 unknown study, 42703/42501/42804 name the column, 42501 approved by another role, 55000 running, released, expired, too few changed persons, or records forgotten';
+'approves exactly this digest at this node. A controller binds its table or view and the column (comma-separated columns) of the identifier; the engine reads them later as the role that approves now. The source is read once now: a study whose source has changed since is refused until it is approved again. All columns that this node ever used with the other controller, and those of this study, must not single out a record (union rule, docs/disclosure.md); the other parties receive a commitment to the data and the names of the columns that have two values only. The approval is valid for pg_mpc.approval_lifetime. Waits up to 10 s for a proposal that has not arrived yet. Returns the state; a NOTICE names every problem of the source that mpc.check_source shows, every disclosure rule that the spec relaxes, and every party that brings other data than in earlier studies. Errors: MP005 union rule or disclosure.versions; 22023 another digest, a rule looser than a setting of this node, or data of another party that do not match the spec; 42704 unknown study, 42703/42501/42804 name the column, 42501 approved by another role, 55000 running, released, expired, too few changed persons, or records forgotten';
 
 CREATE FUNCTION mpc_internal.study_for_check(study text, OUT spec jsonb, OUT party text) RETURNS record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -338,4 +341,4 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.study_for_check(text) IS 'what mpc.check_source, which runs as its caller, needs of a study';
+COMMENT ON FUNCTION mpc_internal.study_for_check(text) IS 'the data of a study that mpc.check_source needs, which runs as its caller';

@@ -1,13 +1,17 @@
--- What: mpc.check_source, the look at a source before it is approved.
--- Terms: complete row = no NULL in a column of the controller nor in the identifier; other rows are dropped by the run.
--- Invariants: runs as its caller, in a security-restricted operation, sends nothing, stores nothing; rows, identifiers and
---             columns are read once, by the code that engines read with.
+-- Implements mpc.check_source, which reports on a source before it is approved.
+--
+-- Terms
+-- A complete row has no NULL in a column of the controller or in the identifier. The run drops other rows.
+--
+-- Invariants
+-- The function runs as its caller in a security-restricted operation. It sends and stores nothing. It reads rows,
+-- identifiers and columns once, with the code that engines use.
 
 CREATE FUNCTION mpc_internal.source_profile(spec text, party text, source oid, identifier text[], columns text[]) RETURNS text
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_source_profile';
 COMMENT ON FUNCTION mpc_internal.source_profile(text, text, oid, text[], text[]) IS
-'JSON of what a run would make of a source, read as the current user: rows that it keeps, with a NULL, and refused by the form of their identifier, matches that the disclosure rules require; per part of the identifier lengths, leading zeros, blanks, characters beyond ASCII, shapes of at least 10 records; per column NULLs, the figures of the rows kept, and what stands in the way of it';
+'JSON profile of a source as a run would process it, read as the current user: rows that it keeps, with a NULL, and refused by the form of their identifier, matches that the disclosure rules require; per part of the identifier lengths, leading zeros, blanks, characters beyond ASCII, shapes of at least 10 records; per column NULLs, the figures of the rows kept, and problems';
 
 CREATE FUNCTION mpc_internal.form_of(spec jsonb, part integer) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
@@ -21,14 +25,14 @@ COMMENT ON FUNCTION mpc_internal.form_of(jsonb, integer) IS 'how a part of the i
 CREATE FUNCTION mpc_internal.part_problem(part jsonb, form text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  -- Without a form that says what to do with them, these are the usual reasons why persons are not found.
+  -- Without a form, these are the usual reasons why persons are not matched.
   SELECT nullif(concat_ws('; ',
     CASE WHEN (part ->> 'refused')::bigint > 0 THEN format('refused: %s (%s)', part ->> 'refused', part ->> 'reasons') END,
     CASE WHEN $2 NOT LIKE '%/%' AND (part ->> 'leading_zeros')::bigint > 0 THEN format('leading zeros: %s', part ->> 'leading_zeros') END,
     CASE WHEN $2 NOT LIKE '%/%' AND (part ->> 'non_ascii')::bigint > 0 THEN format('characters beyond ASCII: %s', part ->> 'non_ascii') END,
     CASE WHEN $2 IN ('as it is', 'upper') AND (part ->> 'blanks')::bigint > 0 THEN format('blanks: %s', part ->> 'blanks') END), '')
 $$;
-COMMENT ON FUNCTION mpc_internal.part_problem(jsonb, text) IS 'why persons may not be found by a part of the identifier; NULL when nothing stands in the way';
+COMMENT ON FUNCTION mpc_internal.part_problem(jsonb, text) IS 'why persons may not be matched by a part of the identifier; NULL without a problem';
 
 CREATE FUNCTION mpc_internal.rows_problem(profile jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -39,7 +43,7 @@ AS $$
     CASE WHEN (profile ->> 'nulls')::bigint > 0 THEN format('dropped because of a NULL: %s', profile ->> 'nulls') END,
     CASE WHEN (profile ->> 'refused')::bigint > 0 THEN format('dropped because of their identifier: %s', profile ->> 'refused') END), '')
 $$;
-COMMENT ON FUNCTION mpc_internal.rows_problem(jsonb) IS 'what is lost of the rows of a source, from its source_profile; NULL when nothing is';
+COMMENT ON FUNCTION mpc_internal.rows_problem(jsonb) IS 'which rows of a source a run drops, from its source_profile; NULL without any';
 
 CREATE FUNCTION mpc_internal.identifier_row(part jsonb, form text, OUT refused bigint, OUT problem text, OUT seen text) RETURNS record
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -50,7 +54,7 @@ AS $$
                           part ->> 'shortest', part ->> 'longest', part ->> 'leading_zeros', part ->> 'blanks',
                           part ->> 'non_ascii', part ->> 'shapes') END
 $$;
-COMMENT ON FUNCTION mpc_internal.identifier_row(jsonb, text) IS 'what mpc.check_source says of a part of the identifier';
+COMMENT ON FUNCTION mpc_internal.identifier_row(jsonb, text) IS 'the row of mpc.check_source for a part of the identifier';
 
 CREATE FUNCTION mpc_internal.source_rows(spec jsonb, party text, source oid, keys text[], caller oid, profile jsonb)
 RETURNS TABLE (about text, column_name text, rows bigint, nulls bigint, duplicates bigint, minimum float8, maximum float8,
@@ -73,7 +77,7 @@ BEGIN
   FOR place IN 0 .. cardinality(keys) - 1 LOOP
     column_name := keys[place + 1];
     type := (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a WHERE a.attrelid = source AND a.attname = column_name);
-    -- The whole identifier is judged in the row of its first part.
+    -- The row of the first part reports on the whole identifier.
     nulls := CASE WHEN place = 0 THEN (profile -> 'identifier' ->> 'nulls')::bigint END;
     duplicates := CASE WHEN place = 0 THEN (profile -> 'identifier' ->> 'duplicates')::bigint END;
     SELECT p.refused, p.problem, p.seen INTO refused, problem, seen
@@ -158,4 +162,4 @@ RETURNS TABLE (column_name text, rows bigint, nulls bigint, duplicates bigint, m
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_source_entry';
 COMMENT ON FUNCTION mpc.check_source(text, regclass, text) IS
-'looks at a table or view as the caller before it is approved, reading it as a run would: row "(rows)" has all rows, those with a NULL and those whose identifier its form refuses (a run drops both), then each part of the identifier with the duplicates of the whole (incomplete rows count), how many its form refuses, and what it looks like (seen: lengths, leading zeros, blanks, characters beyond ASCII, shapes of at least 10 rows with 9 for a digit and A for a letter), then each column with its NULLs and the range, mean and population standard deviation of the rows that a run keeps; problem says what is lost, what stands in the way and what may surprise, NULL where there is nothing. Columns with two values have to fit as such, whatever their type, as in a run. Nothing leaves the node';
+'checks a table or view before it is approved, reading it as the caller in the way of a run: row "(rows)" has all rows, those with a NULL and those whose identifier its form refuses (a run drops both), then each part of the identifier with the duplicates of the whole (incomplete rows count), how many its form refuses, and its appearance (seen: lengths, leading zeros, blanks, characters beyond ASCII, shapes of at least 10 rows with 9 for a digit and A for a letter), then each column with its NULLs and the range, mean and population standard deviation of the rows that a run keeps; problem names dropped rows, errors of a run and unexpected values, NULL without any. Columns with two values are checked as such, whatever their type, as in a run. Nothing leaves the node';

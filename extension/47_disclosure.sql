@@ -1,13 +1,16 @@
--- What: the disclosure rules that a node enforces by itself: its floors, relaxed rules told at approval,
---       the budget of models and refusals of a source, and the cohorts of its earlier studies.
--- Terms: use of a source = an attempt of this node as a controller that told something about the joined records: it
---        released models, was refused by a rule, or ended after the number of matched records was told; while the
---        attempt runs, its use is a reservation (outcome running) of all that it may take from the budget;
---        cohort = the complete records of the source in a use in which that number was, or may still be, told;
---        same source = one relation in common: the source itself, by oid or by name, or one that it reads.
--- Invariants: nothing here is sent to a peer; a reservation is made in the transaction that starts its attempt, after the
---             budget was looked at under a lock, and settled in the one that ends it (after a crash: by recover), so that
---             studies that run at the same time never take more than the budget together; what is settled never changes.
+-- Enforces the disclosure rules that one node checks alone: its floors, the model budget, and the cohorts of a source.
+--
+-- Terms
+-- A use of a source is an attempt of this node as a controller that revealed something about the joined records: it
+-- released models, was refused by a rule, or ended after the number of matched records was announced. While the attempt
+-- runs, its use is a reservation (outcome running) of all that it may take from the budget.
+-- A cohort is the complete records of the source in a use in which that number was announced, or may still be. Two
+-- sources are the same if they have a relation in common: the source itself, by oid or by name, or one that it reads.
+--
+-- Invariants
+-- Nothing here is sent to a peer. A reservation is made in the transaction that starts its attempt, after the budget
+-- was checked under a lock. It is settled in the transaction that ends the attempt, or by recover after a crash. So
+-- studies that run at the same time never exceed the budget together. A settled use never changes.
 
 -- tables
 
@@ -38,7 +41,7 @@ SELECT pg_catalog.pg_extension_config_dump('mpc_internal.source_uses', '');
 CREATE FUNCTION mpc_internal.relations_of(source oid) RETURNS oid[]
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
-  -- A view reads what its rewrite rules depend on; a partition is a part of its parents.
+  -- A view reads the relations on which its rewrite rules depend. A partition belongs to its parents.
   WITH RECURSIVE reads (relation) AS (
     SELECT $1
     UNION
@@ -64,7 +67,7 @@ AS $$
     JOIN pg_class AS c ON c.oid = r.relation JOIN pg_namespace AS n ON n.oid = c.relnamespace
 $$;
 COMMENT ON FUNCTION mpc_internal.names_of(oid[]) IS
-'names of relations with their schemas: they find a source again after a restore, or a table that was made anew';
+'names of relations with their schemas: they identify a source after a restore, or a table that was created again';
 
 CREATE FUNCTION mpc_internal.uses_of(source oid) RETURNS SETOF mpc_internal.source_uses
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
@@ -84,7 +87,7 @@ DECLARE
   agreed_parties text[];
   bound mpc_internal.approvals%ROWTYPE;
 BEGIN
-  -- An earlier attempt whose end could not be recorded: it counts as one that went as far as is known.
+  -- An earlier attempt whose end could not be recorded counts with the last progress that is known.
   PERFORM mpc_internal.settle_use(u.study, u.attempt, 'ended') FROM mpc_internal.source_uses AS u
     WHERE u.study = reserve_use.study AND u.outcome = 'running' AND u.attempt <> reserve_use.attempt;
   SELECT s.spec, s.parties INTO agreed, agreed_parties FROM mpc_internal.studies AS s
@@ -109,7 +112,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.reserve_use(text, integer, text) IS
-'called at the start of an attempt of this node: reserves its models, or error MP005 when they and those of the studies that run do not fit the budget';
+'called at the start of an attempt of this node: reserves its models; error MP005 when they and those of running studies exceed the budget';
 
 CREATE FUNCTION mpc_internal.settle_use(study text, attempt text, outcome text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -135,7 +138,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.settle_use(text, text, text) IS
-'called at the end of an attempt of this node: its reservation becomes the models that it released, or one for an attempt without any, or nothing when the number of matched records was not told';
+'called at the end of an attempt of this node: its reservation becomes the models that it released, or one for an attempt without any, or nothing when the number of matched records was not announced';
 
 CREATE FUNCTION mpc_internal.models_in(spec jsonb) RETURNS integer
 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
@@ -145,7 +148,7 @@ COMMENT ON FUNCTION mpc_internal.models_in(jsonb) IS 'models that a study releas
 CREATE FUNCTION mpc_internal.numbers_of_model(spec jsonb) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$ SELECT 2 + sum(jsonb_array_length(c.value -> 'attributes')) FROM jsonb_each(spec -> 'controllers') AS c $$;
-COMMENT ON FUNCTION mpc_internal.numbers_of_model(jsonb) IS 'numbers of one model of all attributes: coefficients, intercept, R squared; so many a refused attempt is charged';
+COMMENT ON FUNCTION mpc_internal.numbers_of_model(jsonb) IS 'numbers of one model of all attributes: coefficients, intercept, R squared; a refused attempt is charged as many';
 
 CREATE FUNCTION mpc_internal.outcome_of(spec jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
@@ -170,7 +173,7 @@ AS $$
           * CASE $1 -> 'release' ->> 'precision' WHEN 'exact' THEN 4 ELSE 1 END)::bigint
 $$;
 COMMENT ON FUNCTION mpc_internal.charged_numbers(jsonb, text, text) IS
-'released numbers that a study counts against disclosure.released_numbers: all of its models but, per controller, the largest first one of an outcome of that controller, because a controller''s columns, each in turn the outcome, tell all second moments of its records that matched; of the first analysis of a kind without outcomes, what that kind says (describe: two numbers per column); exact ones count four times';
+'released numbers that a study counts against disclosure.released_numbers: all of its models except, per controller, the largest first one of an outcome of that controller. Models with each column of a controller in turn as the outcome would reveal all second moments of its matched records. Of a kind without outcomes the first analysis has free numbers, too (describe: two per attribute). Numbers with exact precision count four times';
 
 CREATE FUNCTION mpc_internal.numbers_before(counterpart text, study text) RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -181,7 +184,7 @@ AS $$
      AND (u.outcome <> 'running' OR u.study <> $2)
 $$;
 COMMENT ON FUNCTION mpc_internal.numbers_before(text, text) IS
-'released numbers that count against disclosure.released_numbers with a counterpart, other studies that run now included; of uses that an older version recorded: models times their numbers';
+'released numbers that count against disclosure.released_numbers with a counterpart, other running studies included. For uses that an older version recorded: models times the numbers of a model';
 
 CREATE FUNCTION mpc_internal.require_budget(study text, spec jsonb, source oid) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -214,8 +217,9 @@ COMMENT ON FUNCTION mpc_internal.require_budget(text, jsonb, oid) IS
 CREATE FUNCTION mpc_internal.beyond_floors(spec jsonb) RETURNS TABLE (rule text, agreed text, floor text, at_least boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  -- A setting of a rule is off below 0; at_least: the spec has to have at least as much, otherwise at most. Without a number
-  -- in the spec: as many columns as it has, at most 100 released numbers (default_released_numbers in study/disclosure.h).
+  -- A setting below 0 is off. at_least: the value of the spec must be at least the setting, otherwise at most. The
+  -- defaults of a spec are its number of columns and 100 released numbers (default_released_numbers in
+  -- study/disclosure.h).
   SELECT r.rule, coalesce(d.agreed, 'none'), s.floor, r.at_least
     FROM (VALUES ('min_matched', true), ('max_parameter_ratio', false), ('min_level_count', true), ('max_dominance', false),
                  ('model_budget', false), ('min_cohort_change', true), ('min_lambda', true), ('max_leverage', false), ('max_vif', false),
@@ -280,7 +284,7 @@ CREATE FUNCTION mpc_internal.budget_of(
   relations oid[], names text[], counterpart text, OUT numbers_used bigint, OUT numbers_left bigint, OUT models_left bigint) RETURNS record
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-  -- The defaults of model_budget and released_numbers (study/disclosure.h); m = matched records that were told last.
+  -- The defaults of model_budget and released_numbers (study/disclosure.h). m: the last announced match count.
   SELECT used, CASE WHEN m IS NOT NULL THEN greatest(0, least(100, m / 10) - used) END, greatest(0, 100 - models)
     FROM (SELECT CASE WHEN $3 IS NOT NULL THEN mpc_internal.numbers_before($3, '') END AS used,
                  (SELECT sum(u.models) FROM mpc_internal.source_uses AS u WHERE u.relations && $1 OR u.names && $2) AS models,
@@ -288,7 +292,7 @@ AS $$
                    WHERE u.counterpart = $3 AND u.match_told AND s.n_matched IS NOT NULL ORDER BY u.used_at DESC LIMIT 1) AS m) AS b
 $$;
 COMMENT ON FUNCTION mpc_internal.budget_of(oid[], text[], text) IS
-'what is used and left now: released numbers of all sources with a counterpart, models of the sources that share a relation; running studies count';
+'used and left now, running studies included: released numbers of all sources with a counterpart, models of the sources that share a relation';
 
 CREATE VIEW mpc.source_uses WITH (security_barrier) AS
 SELECT u.study, u.version, u.outcome, u.models, u.numbers, u.records, u.counterpart, u.match_told, b.numbers_used, b.numbers_left,
@@ -297,4 +301,4 @@ SELECT u.study, u.version, u.outcome, u.models, u.numbers, u.records, u.counterp
   LEFT JOIN LATERAL mpc_internal.budget_of(u.relations, u.names, u.counterpart) AS b ON mpc_internal.sees_every_study()
  WHERE (mpc_internal.sees_every_study() OR (u.study, u.version) IN (SELECT r.study, r.version FROM mpc_internal.readable_versions AS r));
 COMMENT ON VIEW mpc.source_uses IS
-'what has been used of the budget of this node''s sources, and what is left: a row per attempt that runs (it reserves its models), released models, was refused by a disclosure rule or ended after the match (the latter two count as one), with the relations that it read. Sources that have a relation in common share their models; all sources share the numbers of a counterpart. records = complete records of this node''s own source; numbers = released numbers that count against disclosure.released_numbers with the counterpart. As of now, running studies included: numbers_used of that counterpart; numbers_left at the default limit, a tenth of the number of matches told last and at most 100, NULL before it was told; models_left of the default model_budget for the sources of the row. A study whose spec has other limits has more or less. These three are NULL for readers who do not see every study';
+'the budget of the sources of this node, used and left. There is a row per attempt that runs (it reserves its models), released models, was refused by a disclosure rule or ended after the match (the latter two count as one model), with the relations that it read. Sources that have a relation in common share their models; all sources share the numbers of a counterpart. records = complete records of this node''s own source; numbers = released numbers that count against disclosure.released_numbers with the counterpart. Three columns give the present state, running studies included: numbers_used of that counterpart; numbers_left at the default limit, a tenth of the last announced number of matches and at most 100, NULL before the first one; models_left of the default model_budget for the sources of the row. They differ for a study whose spec has other limits, and are NULL for readers who do not see every study';

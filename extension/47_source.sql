@@ -1,8 +1,12 @@
--- What: the source as it was approved: its columns and its contents, compared before a study starts.
--- Terms: source schema = kind of the relation, names and types of the columns used; source digest = keyed digest of the
---        complete records as an engine reads them, in any order, under a key of this node that never leaves its data
---        directory and is in no backup.
--- Invariants: neither leaves this node; without the key the digest says nothing about the contents.
+-- Compares the columns and the contents of a source with those that were approved, before a study starts.
+--
+-- Terms
+-- The source schema is the kind of the relation and the names and types of the columns used. The source digest is a
+-- keyed digest of the complete records as an engine reads them, in any order. Its key is in a file of the data
+-- directory that is in no backup.
+--
+-- Security
+-- Schema, digest and key never leave this node. Without the key the digest reveals nothing about the contents.
 
 CREATE FUNCTION mpc_internal.pin_source(
   spec text, party text, source oid, identifier text[], role oid, counterpart text, study text, version integer,
@@ -11,7 +15,7 @@ CREATE FUNCTION mpc_internal.pin_source(
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_pin_source';
 COMMENT ON FUNCTION mpc_internal.pin_source(text, text, oid, text[], oid, text, text, integer) IS
-'reads a source as the role, as an engine would: keyed digest and number of its complete records, the data version that it is for the counterpart (whose records it keeps when it is a new one), a commitment per column, the columns with two values, and what it looks like (source_profile)';
+'reads a source as the role, as an engine would: keyed digest and number of its complete records, the data version that it is for the counterpart (whose records it keeps when it is a new one), a commitment per column, the columns with two values, and its source_profile';
 
 CREATE FUNCTION mpc_internal.source_schema(source oid, columns text[]) RETURNS jsonb
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
@@ -48,7 +52,7 @@ BEGIN
   IF EXISTS (SELECT FROM pg_class AS c WHERE c.oid = approval.source) THEN
     RETURN approval.source;
   END IF;
-  -- Whoever owns a relation decides what code runs when it is read (rules of a view, policies): it must be who did before.
+  -- The owner of a relation decides what code runs when it is read (rules of a view, policies), so it must be the same.
   difference := CASE
     WHEN rebuilt IS NULL THEN 'There is no relation of that name now.'
     WHEN approval.source_owner IS DISTINCT FROM (SELECT c.relowner FROM pg_class AS c WHERE c.oid = rebuilt)
@@ -83,7 +87,7 @@ BEGIN
   IF current IS NULL OR NOT current -> 'columns' ?& ARRAY(SELECT jsonb_object_keys(approved)) THEN
     RETURN;  -- require_binding names what is missing
   END IF;
-  -- The oid of a relation may come back with another relation, after a restore above all: the name is compared too.
+  -- After a restore another relation may have the oid, so the name is compared too.
   difference := CASE
     WHEN approval.source::regclass::text <> approval.source_name
       THEN format('It was %s, its name is %s now.', approval.source_name, approval.source::regclass)

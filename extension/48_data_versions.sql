@@ -1,10 +1,17 @@
--- What: what this node brought to each counterpart: versions of its data, the records that it keeps of them, the rules over
---       all of its columns that it ever used with a counterpart (union rule), and over the persons of its earlier studies.
--- Terms: counterpart = the other controller of a study; data version = columns of this node with their contents, by their
---        commitments (src/worker/contents.h); used = an attempt with it told the number of matches, or runs now;
---        kept records = person (keyed) and numbers of every record of a data version: this node's own data.
--- Invariants: kept records never leave the node and are in no dump; a later study on the same data, or on some of its
---             columns, is the same data version; everything else is a new one and counts against disclosure.versions.
+-- Keeps the versions of the data that this node brought to each counterpart, their records, and the rules over them.
+--
+-- The union rule covers all columns that this node ever used with a counterpart. Other rules cover the persons of its
+-- earlier studies.
+--
+-- Terms
+-- The counterpart is the other controller of a study. A data version is columns of this node with their contents,
+-- identified by their commitments (src/worker/contents.h). A data version is used when an attempt with it announced the
+-- number of matches, or is running. Kept records are the person (keyed) and the numbers of every record of a data
+-- version.
+--
+-- Invariants
+-- Kept records never leave the node and are in no dump. A later study on the same data, or on some of its columns, has
+-- the same data version. All other data are a new version, which counts against disclosure.versions.
 
 CREATE TABLE mpc_internal.data_versions (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -19,8 +26,8 @@ CREATE TABLE mpc_internal.data_versions (
 );
 COMMENT ON SEQUENCE mpc_internal.data_versions_id_seq IS 'ids of data versions';
 COMMENT ON TABLE mpc_internal.data_versions IS
-'columns of this node as they were committed to a counterpart, with the study that brought them first; key_id = mark of the source key under which commitments and persons were hashed';
--- Those that were used, without their records.
+'columns of this node as they were committed to a counterpart, with the first study that used them; key_id = mark of the source key under which commitments and persons were hashed';
+-- Used data versions, without their records.
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.data_versions', 'WHERE id IN (SELECT u.data_version FROM mpc_internal.source_uses AS u)');
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.data_versions_id_seq', '');
 
@@ -31,7 +38,7 @@ CREATE TABLE mpc_internal.kept_records (
   CONSTRAINT kept_records_pkey PRIMARY KEY (data_version, person)
 );
 COMMENT ON TABLE mpc_internal.kept_records IS
-'own records of each data version, NULL for a missing value; what the union rule and the rule about persons look at. Personal data of this node''s own source; deleted with mpc.forget_records';
+'own records of each data version, NULL for a missing value; checked by the union rule and the rule about persons. Personal data of this node''s own source; deleted with mpc.forget_records';
 
 CREATE TABLE mpc_internal.heard_data (
   party text NOT NULL,
@@ -44,7 +51,7 @@ CREATE TABLE mpc_internal.heard_data (
   heard_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE mpc_internal.heard_data IS
-'what peers committed to in attempts of this node that got as far as the match: data they bring again to the same counterpart are known by it; passed = a study with all of these columns was released, so the rules over the joint design have seen them together';
+'commitments of peers in attempts of this node that reached the match. They identify data that a peer brings again to the same counterpart; passed = a study with all of these columns was released, so the rules over the joint design have checked them together';
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.heard_data', '');
 
 -- private functions
@@ -94,7 +101,7 @@ AS $$
    WHERE a.data_version = $1 AND b.data_version = $3 AND a.numbers[$2] IS NOT NULL AND b.numbers[$4] IS NOT NULL
 $$;
 COMMENT ON FUNCTION mpc_internal.same_values(bigint, integer, bigint, integer) IS
-'whether a column of two data versions is the same for every person that both have: the later one only has more, or fewer, records';
+'whether a column of two data versions is the same for every person that both have: the versions then differ in their records only';
 
 CREATE FUNCTION mpc_internal.union_query(counterpart text, candidate bigint) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -218,12 +225,12 @@ DECLARE
   earlier record;
 BEGIN
   IF (rules ->> 'min_cohort_change')::bigint <= 1 AND (rules ->> 'max_leverage')::float8 >= 1 THEN
-    RETURN;  -- both rules that know persons are off
+    RETURN;  -- both rules about persons are off
   END IF;
   SELECT s.study, s.version INTO earlier
     FROM mpc_internal.source_uses AS u JOIN mpc_internal.data_versions AS d ON d.id = u.data_version
     JOIN mpc_internal.studies AS s ON s.study = d.study AND s.version = d.version
-   -- Where the match was refused, perhaps because of its identifiers, nothing was told.
+   -- A refused match, perhaps refused because of its identifiers, announced nothing.
    WHERE u.counterpart = require_same_identifier.counterpart AND (u.match_told OR u.outcome = 'running')
      AND (s.spec::jsonb -> 'identifier') - 'examples' <> (require_same_identifier.spec -> 'identifier') - 'examples' ORDER BY u.used_at LIMIT 1;
   IF FOUND THEN
@@ -235,7 +242,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.require_same_identifier(text, jsonb, text) IS
-'error 55000 when the identifier of a spec has other parts or rules than that of data used with the counterpart before: its persons could not be compared with theirs';
+'error 55000 when the identifier of a spec has other parts or rules than that of data used with the counterpart before, because persons could not be compared';
 
 CREATE FUNCTION mpc_internal.require_versions(study text, spec jsonb, counterpart text, data_version bigint) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -278,7 +285,7 @@ BEGIN
   PERFORM mpc_internal.require_versions(held.study, held.spec::jsonb, other, approval.data_version);
   PERFORM mpc_internal.require_same_identifier(held.study, held.spec::jsonb, other);
   PERFORM mpc_internal.require_cohort(held.study, held.spec::jsonb, other, approval.data_version, approval.columns);
-  -- The union was looked at when the study was approved: only data used since then are news.
+  -- The union was checked at the approval. Only data used since then can change the result.
   SELECT string_agg(DISTINCT u.study, ', ') INTO newer FROM mpc_internal.source_uses AS u
    WHERE u.counterpart = other AND u.data_version <> approval.data_version
      AND NOT EXISTS (SELECT FROM mpc_internal.source_uses AS e WHERE e.data_version = u.data_version AND e.used_at <= approval.decided_at)

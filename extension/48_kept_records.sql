@@ -1,9 +1,12 @@
--- What: how long the records of data versions (48_data_versions.sql) are kept: from the approval that brings them until the
---       administrator deletes them, or until it is certain that no attempt will use them.
--- Terms: unused = no attempt with it told the number of matches, and no approval in force names it; key mark = hash that
---        tells two source keys apart.
--- Invariants: what was used stays until mpc.forget_records, what was not goes with the approval that brought it; persons
---             that were hashed under another source key count as forgotten.
+-- Decides how long the records of data versions (48_data_versions.sql) are kept.
+--
+-- Terms
+-- A data version is unused when no attempt with it announced the number of matches and no approval in force names it.
+-- The key mark is a hash that distinguishes two source keys.
+--
+-- Invariants
+-- Used records stay until the administrator calls mpc.forget_records. Unused records are deleted with the approval that
+-- brought them. Persons that were hashed under another source key count as forgotten.
 
 CREATE FUNCTION mpc_internal.key_mark() RETURNS bytea
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -14,13 +17,13 @@ COMMENT ON FUNCTION mpc_internal.key_mark() IS
 CREATE FUNCTION mpc_internal.is_kept(data_version bigint) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  -- A source without records keeps none.
+  -- A source without records has none to keep.
   SELECT coalesce((SELECT NOT d.forgotten AND d.key_id = mpc_internal.key_mark() FROM mpc_internal.data_versions AS d WHERE d.id = $1), false)
          AND (EXISTS (SELECT FROM mpc_internal.kept_records AS r WHERE r.data_version = $1)
               OR NOT EXISTS (SELECT FROM mpc_internal.source_uses AS u WHERE u.data_version = $1 AND u.records > 0))
 $$;
 COMMENT ON FUNCTION mpc_internal.is_kept(bigint) IS
-'whether the records of a data version are there and can be compared: not after mpc.forget_records, after a restore from a dump, or under another source key';
+'whether the records of a data version exist and can be compared: not after mpc.forget_records, after a restore from a dump, or under another source key';
 
 CREATE FUNCTION mpc_internal.require_kept(counterpart text, candidate bigint) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -38,7 +41,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.require_kept(text, bigint) IS
-'error 55000 when records of data used with the counterpart are gone, other than those of the candidate, which the caller keeps now';
+'error 55000 when records of data used with the counterpart have been deleted, except those of the candidate, which the caller keeps now';
 
 CREATE FUNCTION mpc_internal.unused_data_versions(study text, version integer) RETURNS TABLE (id bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -63,13 +66,13 @@ BEGIN
   BEGIN
     LOCK TABLE mpc_internal.data_versions IN SHARE ROW EXCLUSIVE MODE NOWAIT;
   EXCEPTION WHEN lock_not_available THEN
-    RETURN;  -- an approval is under way, and looks at them itself
+    RETURN;  -- an approval that runs now checks them itself
   END;
   PERFORM mpc_internal.delete_data_versions(NULL, NULL);
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.drop_unused_records() IS
-'deletes the records of unused data versions, unless somebody approves at this moment: called when a study is rejected, withdrawn, replaced or ended, and once an hour for approvals that expired';
+'deletes the records of unused data versions, unless an approval runs at the same time: called when a study is rejected, withdrawn, replaced or ended, and once an hour for approvals that expired';
 
 CREATE FUNCTION mpc_internal.delete_data_versions(study text, version integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -93,14 +96,14 @@ DECLARE
   mark bytea := mpc_internal.key_mark();
   fresh bigint;
 BEGIN
-  -- Until the end of the transaction: what one approval binds, no other deletes as unused.
+  -- Locks until the end of the transaction, so that no other approval deletes as unused what this one binds.
   LOCK TABLE mpc_internal.data_versions IN SHARE ROW EXCLUSIVE MODE;
   SELECT d.* INTO found_version FROM mpc_internal.data_versions AS d
    WHERE d.counterpart = data_version_of.counterpart
      AND (mpc_internal.covers(d.columns, d.commitments, data_version_of.columns, data_version_of.commitments)
           AND (mpc_internal.is_kept(d.id)
                OR mpc_internal.covers(data_version_of.columns, data_version_of.commitments, d.columns, d.commitments))
-          -- Under another key nothing can be compared: names decide here. The counterpart sees new commitments.
+          -- Under another key only names can be compared. The counterpart receives new commitments.
           OR d.key_id <> mark AND d.columns <@ data_version_of.columns AND d.columns @> data_version_of.columns)
    ORDER BY mpc_internal.is_kept(d.id) DESC,
             EXISTS (SELECT FROM mpc_internal.source_uses AS u
@@ -123,7 +126,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.data_version_of(text, text, integer, text[], bytea[]) IS
-'data version of a counterpart that has these columns with these contents; a new one, or one whose records were forgotten, is negative: its records are to be kept now';
+'data version of a counterpart that has these columns with these contents; a new one, or one whose records were deleted, is negative: its records must be kept now';
 
 -- public functions
 
@@ -149,7 +152,7 @@ CREATE FUNCTION mpc.forget_records(counterpart text) RETURNS bigint
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.forget_records(text) IS
-'deletes the records of this node''s own sources that it keeps for the rules over everything that it used with a counterpart, and returns how many. Consequence: no study with that counterpart is approved or starts until mpc.keep_records has read the sources of the earlier ones again, unchanged. Deletes rows of a table: dead rows stay until VACUUM, and in the write-ahead log';
+'deletes the records of own sources that this node keeps for the rules over all data used with a counterpart, and returns how many. No study with that counterpart can be approved or started until mpc.keep_records has read the unchanged sources of the earlier ones again. Dead rows stay in the table until VACUUM, and in the write-ahead log';
 
 CREATE FUNCTION mpc_internal.keep_records(caller oid, study text, source regclass, identifier text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -192,4 +195,4 @@ CREATE FUNCTION mpc.keep_records(study text, source regclass, identifier text) R
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.keep_records(text, regclass, text) IS
-'reads the source of an earlier study of this node again, after mpc.forget_records, a restore, or the loss of the source key, and keeps its records for the rules over everything that was used with the counterpart. Returns how many records. Under the same source key the contents are compared with the commitment; under another one only the names of the columns can be. Errors: 42704 unknown study, 55000 it has no missing records, 22023 other contents, 42501 the approval was another role''s, and those of mpc.approve_study about the source';
+'reads the source of an earlier study of this node again, after mpc.forget_records, a restore, or the loss of the source key, and keeps its records for the rules over all data used with the counterpart. Returns how many records. Under the same source key the contents are compared with the commitment, under another key only the names of the columns. Errors: 42704 unknown study, 55000 it has no missing records, 22023 other contents, 42501 the approval was another role''s, and those of mpc.approve_study about the source';

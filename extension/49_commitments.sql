@@ -1,10 +1,14 @@
--- What: what a controller's approval commits to, and what a node does with the commitments of others.
--- Terms: commitment = keyed hash of columns, their types, their contents (48_data_versions.sql), the two-valued ones, and
---        the definitions of the views read, without oids; data number = which version of its data a party brings to this
---        node, counted here; void = an approval that was given before the data of another party changed.
--- Invariants: the first commitment heard for a version of a study stands: another one voids the other parties' approvals.
---             Data that a party has not brought before are a new data number; from the second on they void approvals too,
---             so that every one of them is decided on by somebody who could know.
+-- Makes the commitment of a controller's approval, and processes the commitments of others.
+--
+-- Terms
+-- A commitment is a keyed hash of the columns, their types and contents (48_data_versions.sql), the two-valued columns,
+-- and the definitions of the views read, without oids. The data number says which version of its data a party brings to
+-- this node, which counts them. A void approval was given before the data of another party changed.
+--
+-- Invariants
+-- The first commitment received for a version of a study is in force. Another one voids the approvals of the other
+-- parties. Data that a party has not brought before have a new data number. From the second number on they void
+-- approvals too. So the other parties decide on every change of data.
 
 CREATE FUNCTION mpc_internal.commitment_text(
   counterpart text, source oid, columns text[], commitments bytea[], two_valued text[]) RETURNS text
@@ -17,7 +21,7 @@ AS $$
                        FROM (SELECT pg_get_viewdef(r) AS definition FROM unnest(mpc_internal.relations_of($2)) AS r
                                JOIN pg_class AS c ON c.oid = r AND c.relkind IN ('v', 'm')) AS v))::text
 $$;
-COMMENT ON FUNCTION mpc_internal.commitment_text(text, oid, text[], bytea[], text[]) IS 'what the approval of a controller commits to, as text';
+COMMENT ON FUNCTION mpc_internal.commitment_text(text, oid, text[], bytea[], text[]) IS 'the data that the approval of a controller commits to, as text';
 
 CREATE FUNCTION mpc_internal.data_message(approval mpc_internal.approvals) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -62,7 +66,7 @@ COMMENT ON FUNCTION mpc_internal.read_data(text, jsonb) IS 'the data part of a p
 CREATE FUNCTION mpc_internal.heard_number(party text, counterpart text, columns text[], commitments bytea[]) RETURNS integer
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  -- Commitments to two counterparts cannot be compared: the third party counts for each of them.
+  -- Commitments to two counterparts cannot be compared, so the third party counts them separately.
   SELECT coalesce((SELECT min(h.number) FROM mpc_internal.heard_data AS h
                     WHERE h.party = $1 AND h.counterpart = $2 AND mpc_internal.covers(h.columns, h.commitments, $3, $4)
                       AND (h.passed OR NOT EXISTS (
@@ -72,7 +76,7 @@ AS $$
                   (SELECT coalesce(max(h.number), 0) + 1 FROM mpc_internal.heard_data AS h WHERE h.party = $1 AND h.counterpart = $2))
 $$;
 COMMENT ON FUNCTION mpc_internal.heard_number(text, text, text[], bytea[]) IS
-'data number of what a peer brings to a counterpart: that of data that it brought before, or the next one. Columns of a study that was released are known together and in parts; of one that was refused or ended, only one part can follow, because the rules never let all of them through together';
+'data number of what a peer brings to a counterpart: that of data that it brought before, or the next one. Columns of a released study count as known, together and in part. Of a refused or ended study only one part counts, because the rules have not passed all of its columns together';
 
 CREATE FUNCTION mpc_internal.require_heard(study text, spec jsonb, party text, columns text[], number integer) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -98,7 +102,7 @@ COMMENT ON FUNCTION mpc_internal.require_heard(text, jsonb, text, text[], intege
 CREATE FUNCTION mpc_internal.number_at_start(given mpc_internal.approvals) RETURNS integer
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  -- Other studies that run now may tell the match first: their data count as brought before.
+  -- Other running studies may announce their match first, so their data count as brought before.
   SELECT n.number + CASE WHEN n.number <= n.highest THEN 0 ELSE (
            SELECT count(DISTINCT (a.columns, a.commitments))::integer FROM mpc_internal.approvals AS a
              JOIN mpc_internal.studies AS s ON s.study = a.study AND s.version = a.version AND s.run_state = 'running'
@@ -129,7 +133,7 @@ BEGIN
         DETAIL = 'Its approval does not say what data it brings.',
         HINT = 'Ask it to approve again; its node may run another version of pg_mpc.';
     END IF;
-    -- The approval may have come before the spec that it is about, and studies may have run since.
+    -- The approval may have arrived before its spec, and studies may have run since.
     number := mpc_internal.number_at_start(given);
     PERFORM mpc_internal.require_heard(held.study, held.spec::jsonb, given.party, given.columns, number);
     IF number > greatest(given.data_number, 1) THEN
@@ -141,7 +145,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.require_commitments(mpc_internal.current_studies) IS
-'at the start: error 55000 when the approval of another controller has no commitment, or its data are a later version than this node was told; 22023 when they do not fit the spec';
+'at the start: error 55000 when the approval of another controller has no commitment, or its data are a later version than its approval had; 22023 when they do not match the spec';
 
 CREATE FUNCTION mpc_internal.dropped_columns(party text, counterpart text, before timestamptz, columns text[], commitments bytea[]) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -173,7 +177,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.void_own_approval(text, integer, text) IS
-'this node''s approval does not count any more, until it approves again; the other parties are told';
+'voids the approval of this node, until it approves again, and informs the other parties';
 
 CREATE FUNCTION mpc_internal.hear_data(party text, study text, version integer, data jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -206,7 +210,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.hear_data(text, text, integer, jsonb) IS
-'stores what data a peer brings; voids this node''s approval when they are others than before, or a new version; errors MP004, 22023';
+'stores the commitment of a peer; voids the approval of this node when the data differ from those before, or are a new version; errors MP004, 22023';
 
 CREATE FUNCTION mpc_internal.committed_data(study text, version integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -215,7 +219,7 @@ AS $$
     FROM mpc_internal.approvals AS a WHERE a.study = $1 AND a.version = $2 AND a.commitment IS NOT NULL
 $$;
 COMMENT ON FUNCTION mpc_internal.committed_data(text, integer) IS
-'what the controllers committed to as this node knows it: a study starts only when all nodes know the same, whatever is still on its way';
+'the commitments of the controllers as this node knows them: a study starts only when all nodes know the same ones';
 
 CREATE FUNCTION mpc_internal.data_hash(study text, version integer) RETURNS bytea
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -237,7 +241,7 @@ AS $$
                         AND mpc_internal.covers(h.columns, h.commitments, a.columns, a.commitments)
                         AND (h.passed OR mpc_internal.covers(a.columns, a.commitments, h.columns, h.commitments)))
 $$;
-COMMENT ON FUNCTION mpc_internal.keep_heard_data(text, integer) IS 'the number of matches was told: what the peers committed to is known from now on';
+COMMENT ON FUNCTION mpc_internal.keep_heard_data(text, integer) IS 'called when the number of matches was announced: the data of the peers count as known from now on';
 
 CREATE FUNCTION mpc_internal.pass_heard_data(study text, version integer) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -248,7 +252,7 @@ AS $$
      AND mpc_internal.covers(h.columns, h.commitments, a.columns, a.commitments)
      AND mpc_internal.covers(a.columns, a.commitments, h.columns, h.commitments)
 $$;
-COMMENT ON FUNCTION mpc_internal.pass_heard_data(text, integer) IS 'a study was released: the rules let all columns of its peers through together';
+COMMENT ON FUNCTION mpc_internal.pass_heard_data(text, integer) IS 'called when a study was released: the rules have passed all columns of its peers together';
 
 CREATE FUNCTION mpc_internal.notice_data(study text, version integer, party text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -274,4 +278,4 @@ BEGIN
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.notice_data(text, integer, text) IS 'brings the data numbers of the other parties up to date; a NOTICE for every party that brings other data than before says what it leaves out';
+COMMENT ON FUNCTION mpc_internal.notice_data(text, integer, text) IS 'updates the data numbers of the other parties; a NOTICE for every party that brings other data than before names the columns that it leaves out';

@@ -1,8 +1,12 @@
--- What: what the coordinator calls: control messages of peers, the job of an engine, the course of an attempt, the
---       outbox, restart.
--- Terms: attempt = one run of a study, 32 hexadecimal digits; step row = what one finished step did at this node.
--- Invariants: one short transaction per call; a call never waits long for a user's transaction (lock_timeout); events
---             of an attempt that is no longer in force change nothing.
+-- Implements what the coordinator calls: control messages of peers, and the job of an engine.
+--
+-- Terms
+-- An attempt is one run of a study; its id has 32 hexadecimal digits. A step row records one finished step at this
+-- node.
+--
+-- Invariants
+-- Each call is one short transaction. A call never waits long for a transaction of a user (lock_timeout). Events of an
+-- attempt that is no longer in force have no effect.
 
 -- tables
 
@@ -89,7 +93,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.require_member(text, text, text[]) IS
-'error 42501, which says nothing about the study to others, unless the party is one of the parties; unknown parties (NULL) are not checked';
+'error 42501, which reveals nothing about the study, unless the party is one of the parties; unknown parties (NULL) are not checked';
 
 CREATE FUNCTION mpc_internal.control_propose(party text, message jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -109,7 +113,7 @@ BEGIN
   END IF;
   PERFORM mpc_internal.require_member(party, name, accepted.parties);
   SELECT * INTO held FROM mpc_internal.current_studies AS s WHERE s.study = name;
-  -- A name belongs to the parties of its latest version: nobody else replaces what they agree on.
+  -- A name belongs to the parties of its latest version. Only they may propose another one.
   PERFORM mpc_internal.require_member(party, name, held.parties);
   IF held.version = number AND held.digest = accepted.digest THEN
     RETURN '{"accepted": true}';
@@ -126,7 +130,7 @@ BEGIN
       DETAIL = format('Node "%s" runs version %s of it.', mpc_internal.own_party(), held.version),
       HINT = 'The proposal is delivered when the study has ended.';
   END IF;
-  -- Versions come in order; those that this node is no party of are left out, and counted.
+  -- Versions arrive in order. Those of which this node is not a party are skipped and counted.
   IF number > coalesce(held.version, 0) + 1 + least(coalesce((message ->> 'skipped')::integer, 0), 100) THEN
     RETURN jsonb_build_object('accepted', false, 'held', coalesce(held.version, 0),
                               'reason', 'versions before it are missing');
@@ -164,7 +168,7 @@ DECLARE
 BEGIN
   SELECT * INTO held FROM mpc_internal.current_studies AS s WHERE s.study = name;
   number := coalesce((message ->> 'version')::integer, held.version, 1);
-  -- A version that is not here yet may have other parties.
+  -- A version that has not arrived yet may have other parties.
   IF number <= held.version THEN
     PERFORM mpc_internal.require_member(party, name, held.parties);
   END IF;
@@ -197,7 +201,7 @@ BEGIN
       HINT = 'The approval is delivered when the study has ended.';
   END IF;
   PERFORM mpc_internal.require_room_for_decision(party, name, number, decided, number IS NOT DISTINCT FROM held.version);
-  -- A decision may overtake its proposal: it is kept and counts once the proposal with this digest is here.
+  -- A decision may arrive before its proposal. It is kept, and counts when the proposal with this digest has arrived.
   PERFORM mpc_internal.decide(name, number, party, message ->> 'digest', decided, objection, until,
                               stated => mpc_internal.stated_of(party, message));
   IF decided = 'approved' THEN
@@ -213,13 +217,13 @@ CREATE FUNCTION mpc_internal.startable(state text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT state IN ('proposed', 'approved', 'running', 'rehearsed', 'failed', 'cancelled') $$;
 COMMENT ON FUNCTION mpc_internal.startable(text) IS
-'whether an attempt can begin, or go on, in this state of a study; whether all have approved is asked apart';
+'whether an attempt can begin, or continue, in this state of a study; approvals are checked separately';
 
 CREATE FUNCTION mpc_internal.require_startable(held mpc_internal.current_studies) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  -- Of the two that can expire: approvals can be renewed, a proposal cannot.
+  -- Expired approvals can be renewed, an expired proposal cannot.
   renewable boolean := held.state = 'expired' AND held.expires_at > now();
 BEGIN
   IF held.spec::jsonb -> 'format' IS NULL AND held.state <> 'released' THEN
@@ -240,7 +244,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.require_startable(mpc_internal.current_studies) IS
-'error 55000 with the way out for a study that is released, rejected, withdrawn or expired';
+'error 55000, with a hint what to do, for a study that is released, rejected, withdrawn or expired';
 
 CREATE FUNCTION mpc_internal.control_ready(party text, message jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -250,7 +254,7 @@ DECLARE
   reason text;
 BEGIN
   SELECT * INTO held FROM mpc_internal.current_studies AS s WHERE s.study = message ->> 'study';
-  -- Whoever is no party of it gets the same answer whether there is such a study or not.
+  -- A peer that is not a party of the study gets the same answer as for a study that does not exist.
   reason := CASE
     WHEN held.study IS NULL OR party <> ALL (held.parties) THEN 'has not received the proposal'
     WHEN held.digest <> message ->> 'digest' THEN format('holds version %s with digest %s', held.version, held.digest)
@@ -264,7 +268,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.control_ready(text, jsonb) IS
-'{"ready": true} when this node approved the digest and holds the same commitments (data, if given: committed_data), else why not, to a party of the study; reads tables only';
+'{"ready": true} when this node approved the digest and holds the same commitments (data, if given: committed_data), else the reason, which only a party of the study is given; reads tables only';
 
 -- the job of an engine
 
@@ -334,7 +338,7 @@ CREATE FUNCTION mpc_internal.require_approver(study text, approval mpc_internal.
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  -- The name is compared too: the oid of a dropped role may come back with another role.
+  -- Another role may have the oid of a dropped role, so the name is compared too.
   IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = approval.approver AND quote_ident(r.rolname) = approval.decided_by) THEN
     RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('role %s, which approved study "%s", does not exist any more', approval.decided_by, study),
       DETAIL = format('Source %s was to be read as that role.', approval.source_name),

@@ -1,6 +1,8 @@
--- What: the course of an attempt as its engine reports it, the outbox, restart.
--- Invariants: called by the coordinator only; every function is one transaction; an event of an attempt that is not
---             in force any more is ignored.
+-- Records the course of an attempt as its engine reports it; keeps the outbox; recovers after a restart.
+--
+-- Invariants
+-- Only the coordinator calls these functions. Each of them is one transaction. Events of an attempt that is no longer
+-- in force are ignored.
 
 CREATE FUNCTION mpc_internal.record_request(study text, what text, role oid) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
@@ -12,7 +14,7 @@ AS $$
    WHERE s.study = $1 AND $2 IN ('start', 'prepare') AND s.state <> 'released'
 $$;
 COMMENT ON FUNCTION mpc_internal.record_request(text, text, oid) IS
-'a role of this node asked for a start, a cancellation or the first step by hand; what comes of it has entries of its own';
+'records that a role of this node asked for a start, a cancellation or the first step in step-by-step mode; the outcome has entries of its own';
 
 CREATE FUNCTION mpc_internal.attempt_started(
   study text, attempt text, manual boolean, rehearsal boolean DEFAULT false, relied_on jsonb DEFAULT '{}') RETURNS void
@@ -21,9 +23,9 @@ AS $$
 DECLARE
   held mpc_internal.current_studies%ROWTYPE := mpc_internal.find_study(study);
 BEGIN
-  -- A withdrawal may have been committed since the job was made.
+  -- The approval may have been withdrawn since the job was made.
   PERFORM mpc_internal.require_startable(held);
-  -- What is counted per attempt would count an id that a peer gives out again once only.
+  -- Counts per attempt would count an id that a peer assigns twice only once.
   IF EXISTS (SELECT FROM mpc_internal.ledger AS l
               WHERE l.study = held.study AND l.attempt = attempt_started.attempt AND l.event = 'started')
      OR EXISTS (SELECT FROM mpc_internal.early_attempts AS e WHERE e.attempt = attempt_started.attempt) THEN
@@ -48,7 +50,7 @@ BEGIN
   PERFORM mpc_internal.announce(study);
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.attempt_started(text, text, boolean, boolean, jsonb) IS 'the attempt, or the rehearsal, is in force; relied_on: what each peer said right before, ready or start; the study is running, its models reserved. Errors: 55000 withdrawn meanwhile or an id that was used before, MP005 budget';
+COMMENT ON FUNCTION mpc_internal.attempt_started(text, text, boolean, boolean, jsonb) IS 'the attempt, or the rehearsal, is in force; relied_on: the last answer of each peer, ready or start; the study is running, its models are reserved. Errors: 55000 approval withdrawn, or an id that was used before, MP005 budget';
 
 CREATE FUNCTION mpc_internal.status_reasons(data_status text, step integer) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -100,7 +102,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.attempt_step(text, text, jsonb) IS
-'a step of this node is done: what it sent to whom, what it destroyed, what the data is now';
+'records a finished step of this node: what it sent to whom, what it destroyed, the data status';
 
 CREATE FUNCTION mpc_internal.attempt_matched(study text, attempt text, n bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
@@ -186,7 +188,7 @@ BEGIN
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.recover() IS 'at the start of the coordinator: attempts that nobody runs any more have failed';
+COMMENT ON FUNCTION mpc_internal.recover() IS 'called at the start of the coordinator: attempts without an engine have failed';
 
 -- outbox
 
@@ -199,17 +201,17 @@ BEGIN
   IF kind NOT IN ('approve', 'reject', 'withdraw', 'void') THEN
     RETURN '{}';
   END IF;
-  -- The entry of the decision is committed, as the message is.
+  -- The entry of the decision was committed with the message.
   PERFORM mpc_internal.seal_ledger();
   IF NOT EXISTS (SELECT FROM mpc_internal.ledger AS l WHERE NOT EXISTS (SELECT FROM mpc_internal.ledger_seals AS s WHERE s.id = l.id)) THEN
     SELECT * INTO last FROM mpc_internal.ledger_seals AS s ORDER BY s.place DESC LIMIT 1;
   END IF;
-  -- The time as text: a JSON number is a double on its way, which may show as another one with more digits.
+  -- The time is sent as text: as a JSON number it would become a double, which may be printed with more digits.
   RETURN jsonb_strip_nulls(jsonb_build_object('decided_at', extract(epoch FROM queued_at)::text, 'place', last.place, 'head', encode(last.hash, 'hex')));
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.stated_with(text, timestamptz) IS
-'what a decision carries to the peers: when this node took it, and the head of its ledger after that (left out while an entry cannot be sealed)';
+'what the message of a decision has besides it: when this node decided, and the head of its ledger afterwards (omitted while an entry cannot be sealed)';
 
 CREATE FUNCTION mpc_internal.outbox_pending(OUT id bigint, OUT party text, OUT message jsonb) RETURNS SETOF record
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -225,13 +227,13 @@ AS $$
    ORDER BY o.id
 $$;
 COMMENT ON FUNCTION mpc_internal.outbox_pending() IS
-'the next message of each peer: what one peer does not take keeps no other waiting; one that is held keeps only those of its study waiting';
+'the next message of each peer: a message that one peer refuses delays no other peer; a held message delays only those of its study';
 
 CREATE FUNCTION mpc_internal.outbox_delivered(id bigint) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
   DELETE FROM mpc_internal.outbox AS o WHERE o.id = $1;
-  -- What the message told is in the ledger and committed: sealed soon after, without a session waiting for it.
+  -- The entries that the message is about are committed. Sealing them here lets no session wait.
   SELECT mpc_internal.seal_ledger()
 $$;
 COMMENT ON FUNCTION mpc_internal.outbox_delivered(bigint) IS 'the peer has acknowledged the message';
@@ -243,9 +245,9 @@ DECLARE
   refused mpc_internal.outbox%ROWTYPE;
   state text := error ->> 'sqlstate';
 BEGIN
-  -- What passes by itself (locks, resources, shutdown, a peer whose database is not there yet) is tried again, for as
-  -- long as a proposal or an approval lives. After a day the messages of other studies go first; this one, and those of
-  -- its study after it, are tried every quarter of an hour.
+  -- Temporary refusals (locks, resources, a shutdown, a peer whose database does not exist yet) are retried until
+  -- proposals and approvals expire. After a day the messages of other studies are sent first. This message, and the later
+  -- ones of its study, are then retried every 15 minutes.
   IF coalesce((error ->> 'passing')::boolean, false) THEN
     UPDATE mpc_internal.outbox AS o
        SET error = outbox_refused.error, refused_at = coalesce(o.refused_at, clock_timestamp()),
@@ -258,7 +260,7 @@ BEGIN
   END IF;
   DELETE FROM mpc_internal.outbox AS o WHERE o.id = outbox_refused.id RETURNING * INTO refused;
   IF refused.id IS NULL THEN
-    RETURN;  -- its peer was removed meanwhile
+    RETURN;  -- its peer has been removed
   END IF;
   UPDATE mpc_internal.studies AS s
      SET sqlstate = state, error_detail = error ->> 'detail', error_hint = error ->> 'hint',
@@ -269,4 +271,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.outbox_refused(bigint, jsonb) IS
-'the peer answered with an error: kept for another try when it passes by itself, at most for pg_mpc.approval_lifetime, otherwise shown in mpc.studies.last_error';
+'the peer answered with an error: a temporary one is retried for at most pg_mpc.approval_lifetime, another one is shown in mpc.studies.last_error';

@@ -1,17 +1,19 @@
--- What: what an approved peer can make this node keep, and its text.
--- Invariants: every list that a peer can make longer has an end, per peer and study; what an honest party does stays far
---             below; a party can always take its approval back.
+-- Limits what an approved peer can make this node keep, and cleans its texts.
+--
+-- Invariants
+-- Every list that a peer can extend has a limit per peer and study, far above what an honest party needs. A party can
+-- always withdraw its approval.
 
 CREATE FUNCTION mpc_internal.peer_text(said text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-  -- Controls, marks of direction, separators and joiners without a width.
+  -- Control characters, direction marks, separators and zero-width joiners.
   SELECT nullif(left(btrim(replace(regexp_replace($1,
            '[\s\u0001-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+', ' ', 'g'),
            '"', '''')), 300), '')
 $$;
 COMMENT ON FUNCTION mpc_internal.peer_text(text) IS
-'text that a peer wrote, fit to be shown in quotes: one line, at most 300 printable characters';
+'text of a peer in a form that can be quoted: one line, at most 300 printable characters';
 
 CREATE FUNCTION mpc_internal.entries_of(party text, study text, events text[]) RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -54,7 +56,7 @@ BEGIN
        WHERE l.party = require_room_for_decision.party AND l.study = require_room_for_decision.study
          AND l.event IN ('approved', 'rejected', 'withdrawn', 'void')
          AND l.detail ->> 'version' = require_room_for_decision.version::text) < most
-     -- An approval can always be taken back; what follows is refused.
+     -- An approval can always be withdrawn. Later decisions are refused.
      OR decision <> 'approved' AND EXISTS (
           SELECT FROM mpc_internal.approvals AS a
            WHERE a.study = require_room_for_decision.study AND a.version = require_room_for_decision.version
@@ -67,7 +69,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.require_room_for_decision(text, text, integer, text, boolean) IS
-'error 54000 when a peer has decided 100 times on a version (3 times on one that this node does not know), except for taking back an approval';
+'error 54000 when a peer has decided 100 times on a version (3 times on one that this node does not know), except for the withdrawal of an approval';
 
 CREATE FUNCTION mpc_internal.record_refusal(party text, message jsonb, sqlstate text, said text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -94,7 +96,7 @@ BEGIN
   DELETE FROM mpc_internal.outbox AS o WHERE o.id = outbox_gap.id RETURNING * INTO refused;
   name := refused.message ->> 'study';
   number := (refused.message ->> 'version')::integer;
-  -- Once: a peer that misses versions again does not want them.
+  -- They are sent once. A peer that lacks versions again has refused them.
   IF refused.message ->> 'type' = 'propose' AND held < number AND NOT refused.message ? 'skipped' THEN
     INSERT INTO mpc_internal.outbox (party, message)
     SELECT refused.party, jsonb_build_object('type', 'propose', 'study', name, 'version', s.version, 'spec', s.spec,
@@ -109,4 +111,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.outbox_gap(bigint, integer) IS
-'the peer holds this version of a study (0: none) and misses some before the one proposed: they are sent first, in order; of versions with other parties it gets the number only';
+'the peer holds this version of a study (0: none) and lacks some before the one proposed: they are sent first, in order; of versions with other parties only the number is sent';

@@ -1,14 +1,18 @@
--- What: attempts of this node that ended before the number of matched records was announced: they tell a party little, but
---       nothing that its budget counts, so they are counted here, per day.
--- Terms: early attempt = one that began at this node and ended before the number of matched records, or a refusal, was
---        announced; parties of it = the two peers in it, in byte order; charged = the peer that started it and the peer
---        that ended it, as far as this node has that from these peers themselves.
--- Invariants: every early attempt counts for its three parties together, so there is an end to them whoever starts them
---             and whoever makes them end, this node's own users and errors included. Over all its studies a peer may be
---             charged with twice as many: one bad peer shares one set of parties with two others, so it can make at most
---             half of that be charged to one of them, and cannot keep those two from their studies without it.
---             What one peer says about another, and a peer that is silent, charges nobody: this node cannot know who or
---             what the cause is.
+-- Limits the attempts that end before the match, per day.
+--
+-- Such attempts reveal a little to a party, and no budget counts them.
+--
+-- Terms
+-- An early attempt began at this node and ended before the number of matched records, or a refusal, was announced. Its
+-- parties are the two peers in it, in byte order. It is charged to the peer that started it and to the peer that ended
+-- it, if these peers themselves have said so to this node.
+--
+-- Invariants
+-- Every early attempt counts for its three parties together. So their number is limited, whoever starts them and
+-- whoever or whatever ends them, users and errors of this node included. A peer may be charged with twice as many over
+-- all its studies. A hostile peer can have at most half of that charged to one of two other parties, so it cannot keep
+-- those two from studies without it. Statements of one peer about another, and silence of a peer, charge nobody,
+-- because this node cannot know the cause.
 
 CREATE TABLE mpc_internal.early_attempts (
   attempt text PRIMARY KEY,
@@ -62,7 +66,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.require_early_attempts(text, text[]) IS
-'error 53400 when too many attempts with the same parties, or that one of them started or ended, were over before the match within a day';
+'error 53400 when too many attempts with the same parties, or attempts that one of them started or ended, ended before the match within a day';
 
 CREATE FUNCTION mpc_internal.note_early_attempt(study text, version integer, attempt text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -87,4 +91,4 @@ AS $$
    WHERE e.attempt = $1
 $$;
 COMMENT ON FUNCTION mpc_internal.charge_early_attempt(text, text, text) IS
-'called by the coordinator after the end of an attempt: the peer that started it and the peer that says that it ended it; NULL for this node, or unknown';
+'called by the coordinator after the end of an attempt, with the peer that started it and the peer that says that it ended it; NULL for this node, or if unknown';

@@ -1,12 +1,16 @@
--- What: results that may have been opened: from the promise of this node to store one until it is stored, or known to be nowhere.
--- Terms: promise = the engine is about to take part in opening the result, and this node can store it;
---        in doubt = an attempt that ended here after its promise: another recipient may hold the result;
---        holder = a recipient that has stored the result.
--- Invariants: an attempt is released when a recipient has stored its result, and then at all parties in the end. A node in
---             doubt asks the recipients. One whose attempt has ended without the result gets it from a holder only, so when no
---             other recipient is one, nobody ever will be: then the attempt has failed. From the promise on the budget
---             counts the release, also of an attempt that has failed in the end. Who is no recipient is never given
---             the numbers. A holder gives them to another recipient for 30 days.
+-- Follows results that may have been opened, until they are stored or it is certain that no recipient has them.
+--
+-- Terms
+-- Promise: the engine is about to take part in opening the result, and this node can store it.
+-- An attempt is in doubt when it ended here after its promise: another recipient may hold the result. A holder is a
+-- recipient that has stored the result.
+--
+-- Invariants
+-- An attempt is released when a recipient has stored its result. Then it is released at all parties in the end. A node
+-- in doubt asks the recipients. A node whose attempt has ended without the result gets it from a holder only. So when
+-- no other recipient is a holder, none ever will be, and the attempt has failed. From the promise on the budget counts
+-- the release, also when the attempt fails. Only recipients are given the numbers. A holder gives them to another
+-- recipient for 30 days.
 
 CREATE TABLE mpc_internal.awaited_results (
   attempt text PRIMARY KEY,
@@ -21,13 +25,13 @@ CREATE TABLE mpc_internal.awaited_results (
 );
 ALTER TABLE mpc_internal.awaited_results ALTER COLUMN room SET STORAGE EXTERNAL;
 COMMENT ON TABLE mpc_internal.awaited_results IS
-'attempts whose result this node promised to store and has not; asking = its engine has ended, recipients are asked; without = those that have no result; room = zeros, as many bytes as the result may take; matched = records of the attempt; data = data_hash of what it runs on';
+'attempts whose result this node promised to store and has not; asking = its engine has ended, and recipients are asked; without = recipients that have no result; room = zeros, as many bytes as the result may take; matched = records of the attempt; data = data_hash of what it runs on';
 SELECT pg_catalog.pg_extension_config_dump('mpc_internal.awaited_results', '');
 
 CREATE FUNCTION mpc_internal.result_lifetime() RETURNS interval
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT interval '30 days' $$;
-COMMENT ON FUNCTION mpc_internal.result_lifetime() IS 'for so long a holder gives a result to another recipient, and a node in doubt asks';
+COMMENT ON FUNCTION mpc_internal.result_lifetime() IS 'how long a holder gives a result to another recipient, and a node in doubt asks';
 
 CREATE FUNCTION mpc_internal.is_recipient(spec jsonb, party text) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -37,7 +41,7 @@ COMMENT ON FUNCTION mpc_internal.is_recipient(jsonb, text) IS 'whether the party
 CREATE FUNCTION mpc_internal.result_bytes(spec jsonb) RETURNS integer
 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$ SELECT (mpc_internal.models_in(spec) * (mpc_internal.numbers_of_model(spec) + 2) * 160)::integer $$;
-COMMENT ON FUNCTION mpc_internal.result_bytes(jsonb) IS 'what the rows of a result and their index entries take at most, for names of usual length';
+COMMENT ON FUNCTION mpc_internal.result_bytes(jsonb) IS 'most bytes of the rows of a result and their index entries, for names of usual length';
 
 CREATE FUNCTION mpc_internal.attempt_promised(study text, attempt text) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
@@ -49,13 +53,13 @@ AS $$
   ON CONFLICT DO NOTHING
 $$;
 COMMENT ON FUNCTION mpc_internal.attempt_promised(text, text) IS
-'this node can store the result of the attempt: it has just written as much. Nothing is opened before';
+'records that this node can store the result of the attempt, by writing as many bytes. Nothing is opened before';
 
 CREATE FUNCTION mpc_internal.attempt_computed(attempt text) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$ UPDATE mpc_internal.awaited_results AS a SET asking = true, room = NULL WHERE a.attempt = $1 $$;
 COMMENT ON FUNCTION mpc_internal.attempt_computed(text) IS
-'the engine of this node, which is no recipient, has ended well: the study is released when a recipient says that it has stored the result';
+'the engine of this node, which is not a recipient, has ended without an error: the study is released when a recipient says that it has stored the result';
 
 CREATE FUNCTION mpc_internal.doubt(attempt text, sqlstate text, OUT counts boolean, OUT in_doubt boolean) RETURNS record
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -65,7 +69,7 @@ BEGIN
     FROM mpc_internal.awaited_results AS a JOIN mpc_internal.studies AS s USING (study, version),
          jsonb_array_elements_text(s.spec::jsonb -> 'recipients') AS r (party)
    WHERE a.attempt = doubt.attempt AND r.party <> mpc_internal.own_party()
-     -- A refusal and a solver that does not converge are outcomes that all three reach before anything is opened.
+     -- All three parties know of a refusal, or of a solver that does not converge, before anything is opened.
      AND doubt.sqlstate NOT IN ('MP005', 'MP006');
   DELETE FROM mpc_internal.awaited_results AS a WHERE a.attempt = doubt.attempt AND NOT in_doubt;
   UPDATE mpc_internal.awaited_results AS a SET asking = true, room = NULL WHERE a.attempt = doubt.attempt;
@@ -85,7 +89,7 @@ AS $$
    WHERE a.asking AND r.party <> mpc_internal.own_party() AND r.party <> ALL (a.without)
    ORDER BY a.since, a.attempt, r.party
 $$;
-COMMENT ON FUNCTION mpc_internal.awaited_results() IS 'whom this node has to ask about which attempt';
+COMMENT ON FUNCTION mpc_internal.awaited_results() IS 'the recipients that this node has to ask, with the attempt';
 
 CREATE FUNCTION mpc_internal.control_outcome(party text, message jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -95,7 +99,7 @@ DECLARE
   spec jsonb;
   answer jsonb := '{"state": "ended"}';
 BEGIN
-  -- Whoever is no party of it gets the same answer whether there is such a study or not.
+  -- A peer that is not a party of the study gets the same answer as for a study that does not exist.
   SELECT s.* INTO held FROM mpc_internal.studies AS s
    WHERE s.study = message ->> 'study' AND s.version = (message ->> 'version')::integer AND s.digest = message ->> 'digest'
      AND s.attempt = message ->> 'attempt' AND control_outcome.party = ANY (s.parties);
@@ -112,7 +116,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.control_outcome(text, jsonb) IS
-'what became of an attempt here, to a party of the study: open (it has not ended), released, with the result for a recipient, or ended without a result, which is final';
+'answers a party of the study with the outcome of an attempt here: open (it has not ended), released, with the result for a recipient, or ended without a result, which is final';
 
 CREATE FUNCTION mpc_internal.require_own_result(party text, spec text, n_matched bigint, result jsonb) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -126,7 +130,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.require_own_result(text, text, bigint, jsonb) IS
-'error MP004 unless a result that a peer gives has the analyses, attributes and records of the study';
+'error MP004 unless the result of a peer has the analyses, attributes and records of the study';
 
 CREATE FUNCTION mpc_internal.settle_release(study text, version integer, attempt text, result jsonb, giver text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -139,7 +143,7 @@ BEGIN
     PERFORM mpc_internal.store_result(study, version, result);
   END IF;
   PERFORM mpc_internal.settle_use(study, attempt, 'released');
-  -- A party may have approved with other data since an attempt that was in doubt: those have passed no rule.
+  -- A party may have approved with other data since the attempt in doubt. No rule has checked those.
   IF agreed IS NULL OR agreed = mpc_internal.data_hash(study, version) THEN
     PERFORM mpc_internal.pass_heard_data(study, version);
   END IF;
@@ -158,7 +162,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.settle_release(text, integer, text, jsonb, text) IS
-'what follows from a released attempt at this node: the result, if it is a recipient, the budget, the ledger; giver = the party whose copy it is, NULL: the own engine''s';
+'records a released attempt at this node: the result, if it is a recipient, the budget, the ledger; giver = the party that sent the result, NULL for the own engine';
 
 CREATE FUNCTION mpc_internal.outcome_received(attempt text, party text, answer jsonb, own_result jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
@@ -173,7 +177,7 @@ BEGIN
   SELECT s.* INTO held FROM mpc_internal.studies AS s WHERE s.study = awaited.study AND s.version = awaited.version FOR UPDATE;
   spec := held.spec::jsonb;
   own := mpc_internal.is_recipient(spec, mpc_internal.own_party());
-  -- While another attempt of it runs here, the answer has to wait: one version has one result.
+  -- The answer waits while another attempt of the study runs here: one version has one result.
   IF held.study IS NULL OR NOT mpc_internal.is_recipient(spec, party) OR answer ->> 'state' = 'open'
      OR held.run_state = 'running' AND held.attempt <> awaited.attempt THEN
     RETURN NULL;
@@ -182,7 +186,7 @@ BEGIN
       RETURN NULL;
     END IF;
     IF held.run_state = 'released' THEN
-      -- By a later attempt, which an honest holder of this one would have refused. What is released stays.
+      -- Released by a later attempt, which an honest holder of this result would have refused. The release stays.
       DELETE FROM mpc_internal.awaited_results AS a WHERE a.attempt = awaited.attempt;
       RETURN NULL;
     END IF;
@@ -203,7 +207,7 @@ BEGIN
                 WHERE r.party <> mpc_internal.own_party() AND r.party <> ALL (awaited.without)) THEN
       RETURN NULL;
     END IF;
-    -- The budget goes on counting the release: a recipient that has the result may say that it has not.
+    -- The budget still counts the release: a recipient that has the result may deny it.
     IF held.run_state = 'running' THEN
       UPDATE mpc_internal.awaited_results AS a SET asking = false WHERE a.attempt = awaited.attempt;
     ELSE
@@ -216,4 +220,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.outcome_received(text, text, jsonb, jsonb) IS
-'a recipient has said what became of an attempt that this node awaits the result of: returns released or failed when that is decided, NULL while it is not. own_result = what the engine of this node, which is no recipient, knows itself';
+'processes the answer of a recipient about an attempt whose result this node awaits: returns released or failed when that is decided, NULL before. own_result = what the engine of this node knows itself when it is not a recipient';

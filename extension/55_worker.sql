@@ -1,6 +1,8 @@
--- What: starting, watching and ending studies: what the background workers of this node do on behalf of SQL.
--- Invariants: the functions of mpc_internal only talk to the coordinator; what needs tables is checked here, under the
---             owner's rights. Start, run and cancel act at once, outside the caller's transaction.
+-- Starts, watches and ends studies: the functions by which SQL uses the background workers of this node.
+--
+-- Invariants
+-- The functions of mpc_internal only send requests to the coordinator. What needs tables is checked here, with the
+-- privileges of the owner. Start, run and cancel act at once, outside the transaction of the caller.
 
 CREATE TYPE mpc.step_row AS (
   party text,
@@ -14,7 +16,7 @@ CREATE TYPE mpc.step_row AS (
   destroyed text[]
 );
 COMMENT ON TYPE mpc.step_row IS
-'a finished step of this node: its own records and bytes, seconds, what the data were then, and what was destroyed';
+'a finished step of this node: its own records and bytes, seconds, the data status, and what was destroyed';
 
 -- private functions
 
@@ -77,7 +79,7 @@ RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step';
 COMMENT ON FUNCTION mpc_internal.request_step(text, text, oid) IS
-'lets the engine of this node do one step by hand and waits for it, at most pg_mpc.step_timeout';
+'makes the engine of this node run one step in step-by-step mode and waits for it, at most pg_mpc.step_timeout';
 
 CREATE FUNCTION mpc_internal.require_committed(study text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -111,7 +113,7 @@ CREATE FUNCTION mpc.start_study(study text) RETURNS text
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.start_study(text) IS
-'starts an approved study on all three nodes and returns the id of the attempt; joins the attempt that already runs. Acts at once, outside the transaction. Errors: 42704 unknown study or peer. 55000 the study is not approved here, released, withdrawn, rejected, expired or run by hand. 55000 the source, its data or the source key changed since the approval. 55000 a setting of this node is stricter than a rule of the spec. 55000 a peer, which is named, is not ready, cannot start the study, or has another version of the protocol. 42P01 the source was dropped. 42501, 42703, 42804 the role that approved can no longer read a column. MP005 the budget of the source is used up. 53400 too many attempts ended before the match. 54000 too many studies run, or no worker is free. 25001 approved in this transaction. MP003 a peer cannot be reached';
+'starts an approved study on all three nodes and returns the id of the attempt; joins the attempt that already runs. Acts at once, outside the transaction. Errors: 42704 unknown study or peer. 55000 the study is not approved here, released, withdrawn, rejected, expired or run step by step. 55000 the source, its data or the source key changed since the approval. 55000 a setting of this node is stricter than a rule of the spec. 55000 a peer, which is named, is not ready, cannot start the study, or has another version of the protocol. 42P01 the source was dropped. 42501, 42703, 42804 the role that approved can no longer read a column. MP005 the budget of the source is used up. 53400 too many attempts ended before the match. 54000 too many studies run, or no worker is free. 25001 approved in this transaction. MP003 a peer cannot be reached';
 
 CREATE FUNCTION mpc_internal.wait_for_study(caller oid, study text, timeout interval) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -136,7 +138,7 @@ CREATE FUNCTION mpc.wait_for_study(study text, timeout interval DEFAULT NULL) RE
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.wait_for_study(text, interval) IS
-'waits until the study has ended, whoever started it, and returns its state: released, or after the timeout the state it has then. A study that failed or was cancelled raises its own error. Cancelling the query only stops the waiting';
+'waits until the study has ended, whichever party started it, and returns its state: released, or its present state after the timeout. A study that failed or was cancelled raises its own error. Cancelling the query ends the wait only';
 
 CREATE FUNCTION mpc_internal.cancel_study(caller oid, study text) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -193,55 +195,55 @@ RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
 COMMENT ON FUNCTION mpc.prepare(text) IS
-'step 1 by hand, on each node: starts this node''s engine; a controller reads its source, the third party is ready to receive. Errors of all steps by hand: 55000 out of order or wrong role (the hint names the next step), MP001 after pg_mpc.step_timeout (may be repeated), and the study''s own';
+'step 1 in step-by-step mode, on each node: starts the engine of this node; a controller reads its source, the third party is ready to receive. Errors of all steps: 55000 out of order or wrong role (the hint names the next step), MP001 after pg_mpc.step_timeout (may be repeated), and the study''s own';
 
 CREATE FUNCTION mpc.agree_key(study text)
 RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
-COMMENT ON FUNCTION mpc.agree_key(text) IS 'step 2 by hand, controllers: the halves of the joint key are exchanged, identifiers hashed, the key erased';
+COMMENT ON FUNCTION mpc.agree_key(text) IS 'step 2 in step-by-step mode, controllers: the halves of the joint key are exchanged, identifiers hashed, the key erased';
 
 CREATE FUNCTION mpc.scramble(study text)
 RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
-COMMENT ON FUNCTION mpc.scramble(text) IS 'step 3 by hand, controllers: values encrypted under the own public key';
+COMMENT ON FUNCTION mpc.scramble(text) IS 'step 3 in step-by-step mode, controllers: values encrypted under the own public key';
 
 CREATE FUNCTION mpc.push(study text)
 RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
-COMMENT ON FUNCTION mpc.push(text) IS 'steps 3-4 by hand, controllers: hashes pushed, match announced, every ciphertext acknowledged';
+COMMENT ON FUNCTION mpc.push(text) IS 'steps 3 and 4 in step-by-step mode, controllers: hashes pushed, match announced, every ciphertext acknowledged';
 
 CREATE FUNCTION mpc.match(study text)
 RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
-COMMENT ON FUNCTION mpc.match(text) IS 'step 4 by hand, third party: hashes matched, count sent, ciphertexts of matched records kept';
+COMMENT ON FUNCTION mpc.match(text) IS 'step 4 in step-by-step mode, third party: hashes matched, count sent, ciphertexts of matched records kept';
 
 CREATE FUNCTION mpc.mask(study text)
 RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
-COMMENT ON FUNCTION mpc.mask(text) IS 'step 5 by hand, controllers: random shares sent, encrypted under the other controller''s key';
+COMMENT ON FUNCTION mpc.mask(text) IS 'step 5 in step-by-step mode, controllers: random shares sent, encrypted under the other controller''s key';
 
 CREATE FUNCTION mpc.unmask(study text)
 RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
-COMMENT ON FUNCTION mpc.unmask(text) IS 'step 6 by hand: third party sends the sums; a controller decrypts its own and erases its key';
+COMMENT ON FUNCTION mpc.unmask(text) IS 'step 6 in step-by-step mode, on each node: third party sends the sums; a controller decrypts its own and erases its key';
 
 CREATE FUNCTION mpc.share(study text)
 RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
-COMMENT ON FUNCTION mpc.share(text) IS 'step 7 by hand, on each node: additive shares become Shamir shares';
+COMMENT ON FUNCTION mpc.share(text) IS 'step 7 in step-by-step mode, on each node: additive shares become Shamir shares';
 
 CREATE FUNCTION mpc.lasso(study text)
 RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
-COMMENT ON FUNCTION mpc.lasso(text) IS 'step 8 by hand, on each node: the regression on shares; returns when the result is stored';
+COMMENT ON FUNCTION mpc.lasso(text) IS 'step 8 in step-by-step mode, on each node: the regression on shares; returns when the result is stored';
 
 CREATE FUNCTION mpc.analyse(study text)
 RETURNS SETOF mpc.step_row
@@ -256,7 +258,7 @@ CREATE FUNCTION mpc_internal.request_ping(
 RETURNS record
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_ping_peer';
-COMMENT ON FUNCTION mpc_internal.request_ping(text) IS 'asks the coordinator to ping a peer; clock_ahead_ms: by how much its clock is ahead of this one, NULL when it does not say';
+COMMENT ON FUNCTION mpc_internal.request_ping(text) IS 'asks the coordinator to ping a peer; clock_ahead_ms: by how much its clock is ahead of this one, NULL when unknown';
 
 CREATE FUNCTION mpc_internal.ping_peer(caller oid, peer text, OUT party text, OUT ok boolean, OUT round_trip_ms float8, OUT cause text)
 RETURNS record
@@ -269,7 +271,7 @@ RETURNS record
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.ping_peer(text) IS
-'asks the listener of a peer over mutual TLS: ok and the round trip on an open connection, or the cause in words. Error 42704 unknown peer';
+'sends a request to the listener of a peer over mutual TLS: ok and the round-trip time on an open connection, or the cause as text. Error 42704 unknown peer';
 
 -- privileges
 

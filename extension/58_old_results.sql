@@ -1,6 +1,8 @@
--- What: results of version 0.2.0 and before, which had one table per relation of the only kind of analysis that there was.
--- Invariants: nothing is written here any more; dumps of those versions restore into these tables, and whatever shows results
---             shows these too.
+-- Keeps results of version 0.2.0 and before, which had one table per relation of the only kind of analysis.
+--
+-- Invariants
+-- Nothing is written to these tables any more. Dumps of those versions restore into them. Everything that shows results
+-- shows these too.
 
 CREATE TABLE mpc_internal.fits (
   study text NOT NULL,

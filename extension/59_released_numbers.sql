@@ -1,9 +1,13 @@
--- What: how released numbers are shown, and tail probabilities of statistics that are computed from them.
--- Terms: grid = what a number was rounded to under MPC before it was released, a power of two times its scale (statistical or
---             coarse precision: about an eighth or half of its standard error; exact: 28 fractional bits).
--- Invariants: a number is shown with two decimal places more than its grid needs, so that what is shown is at most 1/200 of the grid
---             away from what was released, and with at most nine significant digits, which is more than the accuracy of an exact
---             model. Tables and mpc.predict keep the released number itself.
+-- Formats released numbers, and computes tail probabilities of statistics that follow from them.
+--
+-- Terms
+-- The grid of a number is what it was rounded to under MPC before its release, a power of two. With statistical or
+-- coarse precision it is about an eighth or a half of the standard error, with exact precision 28 fractional bits.
+--
+-- Invariants
+-- A number is shown with two decimal places more than its grid needs, so the shown number differs from the released one
+-- by at most 1/200 of the grid. At most nine significant digits are shown, which is more than the accuracy of an exact
+-- model. Tables and mpc.predict keep the released number itself.
 
 CREATE FUNCTION mpc_internal.released_digits(value float8, grid float8) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp

@@ -1,8 +1,12 @@
--- What: released results.
--- Terms: relation = a released table with a name, such as the coefficients of a model; an analysis releases one or several.
--- Invariants: rows come from mpc_internal.store_result only, once per version; they outlive the studies they came from
---             in dumps, so nothing here refers to other tables. No table here knows a kind of analysis: each kind reads
---             its relations by functions in a file of its own.
+-- Keeps released results.
+--
+-- Terms
+-- A relation is a released table with a name, such as the coefficients of a model. An analysis releases one or several.
+--
+-- Invariants
+-- Rows come from mpc_internal.store_result only, once per version. They stay in dumps after their studies are gone, so
+-- they refer to no other table. No table here depends on a kind of analysis: each kind reads its relations by functions
+-- in a file of its own.
 
 -- tables
 

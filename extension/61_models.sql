@@ -1,5 +1,7 @@
--- What: the relations of penalised models: coefficients, measures of fit, prediction.
--- Terms: model = the coefficients of one lambda; an analysis with several lambdas releases several models at once.
+-- Reads the relations of penalised models: coefficients, measures of fit, prediction.
+--
+-- Terms
+-- A model is the coefficients of one lambda. An analysis with several lambdas releases several models at once.
 
 -- private functions
 
@@ -80,7 +82,7 @@ RETURNS TABLE (lambda float8, attribute text, party text, coefficient float8, se
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.coefficients(text) IS
-'coefficients of a released study in original units (outcome units per attribute unit), a row per lambda and attribute; the intercept has attribute "(intercept)" and no party. Numbers are shown with two decimal places more than the precision needs that they were released with, and with at most nine significant digits; mpc.predict uses them as they were released. version is that of the study. Of several released versions, here and in mpc.fit, mpc.transcript and mpc.predict, it is the latest that the caller may read; view mpc.models has them all. A study of several analyses needs the name of one: error 22023 lists them. Errors: 42704 unknown study, 42501 no reader of a released version, 55000 not released';
+'coefficients of a released study in original units (outcome units per attribute unit), a row per lambda and attribute; the intercept has attribute "(intercept)" and no party. Numbers are shown with two decimal places more than the precision needs that they were released with, and with at most nine significant digits; mpc.predict uses them as they were released. version is that of the study. Of several released versions, here and in mpc.fit, mpc.transcript and mpc.predict, it is the latest that the caller may read; view mpc.models has them all. A study of several analyses needs the name of one: error 22023 lists them. Errors: 42704 unknown study, 42501 not a reader of a released version, 55000 not released';
 
 CREATE FUNCTION mpc.coefficients(study text, analysis text)
 RETURNS TABLE (lambda float8, attribute text, party text, coefficient float8, selected boolean, version integer)

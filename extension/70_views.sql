@@ -1,10 +1,13 @@
--- What: the views of the public schema.
--- Terms: wide = what may fill a line of a terminal: digests, attempts, fingerprints, arrays, JSON. Such columns come last, except
---             in mpc.studies, whose order scripts rely on.
--- Invariants: a member of mpc_study or mpc_admin sees every study, another role the versions of studies of which it is a
---             reader (44_readers.sql), also through functions of its own (security_barrier); they show this node's own
---             counts only; what others may not know is not here (no match count below the agreed minimum, no sizes of
---             other parties' sources).
+-- Defines the views of the public schema.
+--
+-- Terms
+-- Wide columns may fill a line of a terminal: digests, attempts, fingerprints, arrays, JSON. They come last, except in
+-- mpc.studies, because scripts depend on its order.
+--
+-- Security
+-- A member of mpc_study or mpc_admin sees every study. Another role sees the versions of studies of which it is a
+-- reader (44_readers.sql), also through functions of its own (security_barrier). The views show the counts of this node
+-- only. They have no match count below the agreed minimum and no sizes of the sources of other parties.
 
 CREATE VIEW mpc.studies WITH (security_barrier) AS
 SELECT s.study, s.version, s.digest, s.state, s.proposer, s.proposed_at, least(s.expires_at, s.approvals_expire_at) AS expires_at,
@@ -30,7 +33,7 @@ SELECT a.study, a.version, a.party, a.decision, coalesce(a.stated_at, a.decided_
     ON s.study = a.study AND s.version = a.version AND s.digest = a.digest AND a.party = ANY (s.parties)
  WHERE (mpc_internal.sees_every_study() OR (a.study, a.version) IN (SELECT r.study, r.version FROM mpc_internal.readable_versions AS r));
 COMMENT ON VIEW mpc.approvals IS
-'decision of each party on each version (approved, rejected, withdrawn, or void: approved before the data of another party changed) and until when an approval holds; source and decided_by are known for this node only. data_number: which version of its data a controller brings (1 as in earlier studies), two_valued: its columns with at most two values, commitment: what its approval commits to. decided_at: when the party decided, by its own clock; received_at: when this node received it, NULL for its own decisions';
+'decision of each party on each version (approved, rejected, withdrawn, or void: approved before the data of another party changed) and until when an approval is valid; source and decided_by are known for this node only. data_number: which version of its data a controller brings (1 as in earlier studies), two_valued: its columns with at most two values, commitment: the commitment of its approval. decided_at: when the party decided, by its own clock; received_at: when this node received it, NULL for its own decisions';
 
 CREATE VIEW mpc.study_history WITH (security_barrier) AS
 SELECT l.study, (l.detail ->> 'version')::integer AS version, l.at, l.event, l.party, l.detail ->> 'by' AS role, l.id,
@@ -43,7 +46,7 @@ SELECT s.study, s.version, least(s.expires_at, s.approvals_expire_at), 'expired'
   FROM mpc_internal.current_studies AS s WHERE s.state = 'expired'
    AND (mpc_internal.sees_every_study() OR (s.study, s.version) IN (SELECT r.study, r.version FROM mpc_internal.readable_versions AS r));
 COMMENT ON VIEW mpc.study_history IS
-'life cycle of every study: who did what when, as the ledger has it; role is the role of this node that drafted, proposed, decided, or asked for a start or a cancellation, NULL for other parties; id is the entry of the ledger';
+'life cycle of every study from the ledger: events with party and time; role is the role of this node that drafted, proposed, decided, or asked for a start or a cancellation, NULL for other parties; id is the entry of the ledger';
 
 CREATE VIEW mpc.parties AS
 SELECT p.party,
@@ -74,7 +77,7 @@ SELECT f.study, f.version, f.lambda, f.n, f.nonzero, mpc_internal.released_digit
                  WHERE c.study = f.study AND c.version = f.version AND c.analysis = f.analysis AND c.lambda = f.lambda) AS m
  WHERE mpc_internal.reads_every_result() OR (f.study, f.version) IN (SELECT r.study, r.version FROM mpc_internal.readable_versions AS r);
 COMMENT ON VIEW mpc.models IS
-'a row per released model: attribute, party and coefficient are arrays in the same order, the intercept stands apart. Numbers are shown as in mpc.coefficients';
+'a row per released model: attribute, party and coefficient are arrays in the same order, the intercept is a column of its own. Numbers are shown as in mpc.coefficients';
 
 CREATE VIEW mpc.ledger WITH (security_barrier) AS
 SELECT l.id, l.at, l.study, l.event, l.party, l.detail, l.attempt, s.prev_hash, s.hash
@@ -91,4 +94,4 @@ SELECT p.pid, p.study, p.step, p.phase, p.done, p.total, p.seconds, p.awaited, p
  WHERE mpc_internal.sees_every_study()
     OR (p.study, p.attempt) IN (SELECT s.study, s.attempt FROM mpc_internal.studies AS s JOIN mpc_internal.readable_versions AS r USING (study, version));
 COMMENT ON VIEW mpc.stat_study_progress IS
-'running engines of this node and how far they are; total is 0 where it is unknown or not this node''s to know; rounds = messages exchanged in steps 7 and 8 and how many a study of this kind typically takes; seconds = time in this phase; awaited = the peer whose message is awaited, if that takes noticeably long';
+'running engines of this node and how far they are; total is 0 where this node does not know it; rounds = messages exchanged in steps 7 and 8 and how many a study of this kind typically takes; seconds = time in this phase; awaited = the peer whose message is awaited, if that takes noticeably long';

@@ -1,4 +1,4 @@
--- What: what a study waits for: mpc.pending.
+-- Implements mpc.pending: what a study waits for.
 
 CREATE FUNCTION mpc_internal.pending(caller oid, study text)
 RETURNS TABLE (party text, missing text, since timestamptz, last_reached timestamptz, reason text)

@@ -1,4 +1,4 @@
--- What: what a study does, before it is approved: as rows (mpc.explain_study) and as sentences (mpc.explain_text).
+-- Explains a study before it is approved: as rows (mpc.explain_study) and as sentences (mpc.explain_text).
 
 CREATE FUNCTION mpc_internal.explain_spec(spec text, party text)
 RETURNS TABLE (step integer, name text, party text, peer text, sends text, learns text, records bigint, bytes bigint,
@@ -32,14 +32,14 @@ BEGIN
   IF pg_has_role(caller, 'mpc_study', 'USAGE') OR pg_has_role(caller, 'mpc_admin', 'USAGE') THEN
     RETURN mpc_internal.spec_to_read(study);
   END IF;
-  -- No draft, and no version of somebody else.
+  -- Drafts and versions of which the caller is not a reader are not shown.
   PERFORM mpc_internal.require_reader(caller, study);
   RETURN (SELECT s.spec FROM mpc_internal.studies AS s
            WHERE s.study = spec_to_explain.study AND mpc_internal.reads(caller, s.study, s.version) ORDER BY s.version DESC LIMIT 1);
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.spec_to_explain(oid, text) IS
-'the spec of a study that a role may look at: of the open study, the draft or the latest version, for a reader of some versions the latest of them; errors 42704 unknown study, 42501 no reader of it';
+'the spec of a study that a role may read: of the open study, the draft or the latest version, for a reader of some versions the latest of them; errors 42704 unknown study, 42501 not a reader of it';
 
 CREATE FUNCTION mpc_internal.explain_study(caller oid, study text)
 RETURNS TABLE (step integer, name text, party text, peer text, sends text, learns text, records bigint, bytes bigint,
@@ -66,7 +66,7 @@ RETURNS TABLE (step integer, name text, party text, peer text, sends text, learn
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.explain_study(text) IS
-'what a study does, before it is approved: per step who sends what to whom, who learns what, and what is destroyed; records, bytes and seconds are estimates from expected_records of the spec, NULL without it. Once this node, a controller, has approved, those of its own rows follow from the complete records of the source that it bound: they are seen at this node only. Rows of step 0 state what holds for the whole study: disclosure rules, what becomes public, statistical distance, trust, and what the estimates come from. A role that may read some versions only sees the latest of them. Errors: 42704 unknown study, 42501 no reader of it';
+'explains a study before it is approved: per step who sends what to whom, who learns what, and what is destroyed; records, bytes and seconds are estimates from expected_records of the spec, NULL without it. After a controller has approved, the estimates of its own rows follow from the complete records of its source, and are shown at this node only. Rows of step 0 state what holds for the whole study: disclosure rules, what becomes public, statistical distance, trust, and what the estimates come from. A role that may read some versions only sees the latest of them. Errors: 42704 unknown study, 42501 not a reader of it';
 
 CREATE FUNCTION mpc_internal.explain_study(caller oid, study text, source regclass, identifier text)
 RETURNS TABLE (step integer, name text, party text, peer text, sends text, learns text, records bigint, bytes bigint,
@@ -122,4 +122,4 @@ CREATE FUNCTION mpc.explain_text(study text) RETURNS TABLE (party text, text tex
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.explain_text(text) IS
-'mpc.explain_study in sentences, a text per party, for the person who has to sign; this node''s party comes first. It names the digest, what each party brings, who sends what to whom in which step, what each party learns, what is released, what is destroyed and when, the status of the data, the disclosure rules and what has to be trusted. It follows from the spec alone and is the same at every node. In psql \g (format=unaligned tuples_only) prints it plainly. Errors: as mpc.explain_study';
+'mpc.explain_study in sentences, a text per party, for the person who decides; the party of this node comes first. It names the digest, what each party brings, who sends what to whom in which step, what each party learns, what is released, what is destroyed and when, the status of the data, the disclosure rules and what has to be trusted. It follows from the spec alone and is the same at every node. In psql \g (format=unaligned tuples_only) prints it plainly. Errors: as mpc.explain_study';

@@ -1,4 +1,4 @@
--- What: rows of mpc.node_status about the server and its database, apart from what pg_mpc itself does.
+-- Implements the rows of mpc.node_status about the server and its database.
 
 CREATE FUNCTION mpc_internal.standby_check(OUT status text, OUT detail text, OUT hint text) RETURNS record
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -43,4 +43,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.read_only_check() IS
-'row "read-only" of mpc.node_status: a note only, as what the coordinator writes does not depend on the setting';
+'row "read-only" of mpc.node_status: a note only, because the writes of the coordinator do not depend on the setting';

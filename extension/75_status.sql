@@ -1,4 +1,4 @@
--- What: looking at the node.
+-- Implements mpc.node_status.
 
 CREATE FUNCTION mpc_internal.workers_say() RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -28,7 +28,7 @@ BEGIN
     detail := own.problem;
     hint := own.hint;
   ELSIF workers IS NOT NULL THEN
-    -- This session could read the files, the coordinator could not when it last tried.
+    -- This session can read the files, but the coordinator could not at its last attempt.
     detail := concat_ws(': ', workers ->> 'message', nullif(workers ->> 'detail', ''));
     hint := 'Listener and coordinator try again every two seconds. If this persists, check the files named and the server log.';
   ELSIF own.not_before > now() OR days < 0 THEN
@@ -135,7 +135,7 @@ CREATE FUNCTION mpc_internal.messages_check(OUT status text, OUT detail text, OU
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  -- A peer that is down for a night, or locked for a moment, is no problem of this node.
+  -- A peer that is down for a night, or locked for a moment, is not a problem of this node.
   stuck boolean := EXISTS (SELECT FROM mpc_internal.outbox AS o
                             WHERE o.queued_at < clock_timestamp() - interval '1 day' OR o.refused_at < clock_timestamp() - interval '1 hour');
 BEGIN

@@ -1,6 +1,7 @@
--- What: who may call and read what. Nothing is granted to PUBLIC; roles of the extension have no login of their own.
---       mpc_admin: peers and the state of the node; mpc_study: propose, approve, start, look at sources;
---       mpc_reader: views and results of the studies that a role is a reader of (44_readers.sql).
+-- Grants privileges. Nothing is granted to PUBLIC, and the roles of the extension cannot log in.
+--
+-- mpc_admin manages peers and the state of the node. mpc_study proposes, approves and starts studies and checks
+-- sources. mpc_reader reads views and results of the studies of which a role is a reader (44_readers.sql).
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mpc FROM PUBLIC;
 REVOKE ALL ON ALL PROCEDURES IN SCHEMA mpc FROM PUBLIC;
@@ -23,8 +24,8 @@ GRANT EXECUTE ON FUNCTION mpc.keep_records(text, regclass, text) TO mpc_study;
 GRANT EXECUTE ON FUNCTION mpc.pending(text) TO mpc_study, mpc_admin;
 GRANT EXECUTE ON FUNCTION mpc.add_reader(text, text), mpc.remove_reader(text, text) TO mpc_study, mpc_admin;
 
--- mpc.check_source and mpc.explain_study with a source run as their caller and need these; they read catalogs and the
--- caller's own source only.
+-- mpc.check_source and mpc.explain_study with a source run as their caller and need these privileges. They read only
+-- catalogs and the source of the caller.
 GRANT USAGE ON SCHEMA mpc_internal TO mpc_study;
 GRANT EXECUTE ON FUNCTION mpc_internal.study_for_check(text), mpc_internal.role_text(oid), mpc_internal.columns_of(jsonb, text),
   mpc_internal.column_problem(oid, text, oid), mpc_internal.identifier_columns(jsonb, oid, text),
@@ -42,7 +43,7 @@ GRANT EXECUTE ON FUNCTION mpc.results(text), mpc.coefficients(text), mpc.coeffic
 GRANT SELECT ON mpc.models TO mpc_reader, mpc_study, mpc_admin;
 GRANT SELECT ON mpc.studies, mpc.approvals, mpc.study_history, mpc.steps, mpc.ledger, mpc.source_uses,
   mpc.stat_study_progress TO mpc_reader, mpc_study, mpc_admin;
--- Views call these as whoever reads them.
+-- Views call these with the privileges of their reader.
 GRANT EXECUTE ON FUNCTION mpc_internal.sees_every_study(), mpc_internal.reads_every_result(),
   mpc_internal.released_digits(float8, float8),
   mpc_internal.budget_of(oid[], text[], text) TO mpc_reader, mpc_study, mpc_admin;

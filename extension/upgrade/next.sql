@@ -1,7 +1,11 @@
--- What: the part of the next upgrade script that is written by hand: changed tables (new columns at the end, so that
---       dumps of new and of upgraded nodes fit each other), removed objects, data. Functions, views, comments and rights
---       follow by themselves (tools/lib/upgrade_script.py); t/013_upgrade.pl compares the result with a fresh install.
--- Invariants: what parties decided and what the ledger holds is never rewritten.
+-- The part of the next upgrade script that cannot be derived: changed tables, removed objects, data.
+--
+-- New columns are added at the end, so that dumps of new and of upgraded nodes have the same columns.
+-- tools/lib/upgrade_script.py derives functions, views, comments and privileges. t/013_upgrade.pl compares the result
+-- with a fresh install.
+--
+-- Invariants
+-- Decisions of parties and entries of the ledger are never rewritten.
 
 -- Rows of fits and coefficients stay where they are (58_old_results.sql).
 DROP FUNCTION mpc_internal.belongs(jsonb, bigint, jsonb);
@@ -10,7 +14,7 @@ DROP FUNCTION mpc_internal.settle_release(text, integer, text, jsonb, integer, t
 DROP FUNCTION mpc_internal.lambdas_in(jsonb);
 DROP FUNCTION mpc_internal.one_lambda(text, integer, float8);
 
--- Their rows have a type with a name now.
+-- Their rows now have a named type.
 DROP FUNCTION mpc_internal.request_run(text, oid);
 DROP FUNCTION mpc_internal.request_step(text, text, oid);
 DROP FUNCTION mpc_internal.run_study(oid, text);
