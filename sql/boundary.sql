@@ -1,9 +1,9 @@
--- The boundary of SQL: code of others that runs while a source is read, functions that call mpc for somebody else, role
--- names of every kind, and who may read what.
+-- The boundary of SQL: foreign code that runs while a source is read, functions that call mpc for another role, unusual
+-- role names, and read privileges.
 \set SHOW_CONTEXT never
 \pset format unaligned
 \pset tuples_only on
--- Code of the trap must not hang the test.
+-- The code of the view must not hang the test.
 SET statement_timeout = '2min';
 CREATE ROLE regress_trudy IN ROLE mpc_study;
 CREATE ROLE regress_clerk;
@@ -16,7 +16,7 @@ SELECT set_config('test.digest', :'digest', false) = :'digest';
 CREATE FUNCTION approve(source text) RETURNS TABLE (error text) LANGUAGE sql AS $$
 SELECT fails(format('SELECT mpc.approve_study(''boundary'', %L, %L::regclass, ''id'')', current_setting('test.digest'), source)) $$;
 
--- code in a view that changes search_path is not followed by anything that runs with the owner's rights
+-- code in a view changes search_path: nothing that runs with the privileges of the owner follows it
 SET ROLE regress_trudy;
 CREATE TABLE trap.t AS SELECT 'p' || i AS id, i::float8 AS x FROM generate_series(1, 300) AS i;
 CREATE FUNCTION trap.hijacked() RETURNS void LANGUAGE plpgsql AS $$
@@ -44,7 +44,7 @@ SELECT DISTINCT records FROM mpc.explain_study('boundary', 'trap.v', 'id') WHERE
 SHOW search_path;
 RESET ROLE;
 
--- what code in a view tries: each statement with the SQLSTATE that it meets; 00000 only where it changes nothing outside
+-- attacks of code in a view: each statement with its SQLSTATE; 00000 only where it changes nothing outside
 CREATE TABLE escapes (place serial, statement text);
 GRANT SELECT ON escapes TO PUBLIC;
 INSERT INTO escapes (statement) VALUES
@@ -115,7 +115,7 @@ SELECT decision, source FROM mpc.approvals WHERE study = 'boundary' AND party = 
 SELECT count(*) FROM mpc.ledger WHERE event = 'forged';
 DROP VIEW trap.w;
 
--- an error that a view raises half way, caught by the caller, leaves user and settings as they were
+-- an error of a view that the caller catches restores user and settings
 SET ROLE regress_trudy;
 CREATE FUNCTION trap.fail() RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
@@ -128,7 +128,7 @@ SELECT current_user;
 SHOW search_path;
 RESET ROLE;
 
--- a function that calls mpc acts in the name of its owner, not of whoever calls it
+-- a SECURITY DEFINER function that calls mpc acts as its owner, not as its caller
 SELECT mpc.withdraw_approval('boundary');
 CREATE TABLE clerk_patients AS SELECT 'p' || i AS id, i::float8 AS x FROM generate_series(1, 300) AS i;
 ALTER TABLE clerk_patients OWNER TO regress_clerk;
@@ -152,7 +152,7 @@ SELECT fails('SELECT trap.cancel()');
 RESET ROLE;
 -- called by a superuser, the deputy still reads as its owner
 SELECT fails('SELECT trap.full_years(12.7)');
--- EXECUTE alone opens nothing, nor does membership without inheritance; after SET ROLE the role counts
+-- neither EXECUTE alone nor membership without inheritance is enough; after SET ROLE the role counts
 GRANT EXECUTE ON FUNCTION mpc.approve_study(text, text, regclass, text), mpc.coefficients(text) TO regress_clerk;
 GRANT USAGE ON SCHEMA mpc TO regress_clerk;
 SET ROLE regress_clerk;
@@ -178,7 +178,7 @@ SET ROLE regress_clerk;
 SELECT approve('clerk_patients');
 RESET ROLE;
 SELECT source, decided_by FROM mpc.approvals WHERE study = 'boundary' AND party = 'regress';
--- no public function runs with its owner's rights, and what does is called by nobody else but two that only look
+-- no public function runs with the privileges of its owner; internal ones that do cannot be called by roles, except two that only read
 SELECT count(*) FROM pg_proc WHERE pronamespace = 'mpc'::regnamespace AND prosecdef;
 SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'mpc_internal'::regnamespace AND p.prosecdef
    AND EXISTS (SELECT FROM unnest('{mpc_admin,mpc_study,mpc_reader}'::text[]) AS r WHERE has_function_privilege(r, p.oid, 'EXECUTE')) ORDER BY 1;
@@ -195,7 +195,7 @@ SELECT decided_by FROM mpc.approvals WHERE study = 'boundary' AND party = 'regre
 SELECT mpc_internal.start_job('boundary') IS NOT NULL;
 SELECT detail ->> 'by' FROM mpc.ledger WHERE study = 'boundary' AND event = 'approved' ORDER BY id DESC LIMIT 1;
 
--- readers: who proposed, approved or ran a study, and whom they add
+-- readers: roles that proposed, approved or ran a study, and roles that they add
 INSERT INTO mpc_internal.fits (study, version, lambda, n, parameters, nonzero, iterations, converged) VALUES ('boundary', 1, 0.1, 200, 1, 0, 1, true);
 INSERT INTO mpc_internal.coefficients VALUES ('boundary', 1, 0.1, 1, 'x', 'regress', 0, false);
 CREATE ROLE regress_reader IN ROLE mpc_reader;
@@ -246,7 +246,7 @@ REFRESH MATERIALIZED VIEW kept;
 SELECT fails($$CREATE MATERIALIZED VIEW changed AS SELECT mpc.reject_study('boundary')$$);
 DROP MATERIALIZED VIEW kept;
 
--- per version: who proposes a new one under the name reads nothing of the one before, and passes on what it reads only
+-- versions: a role that proposes a new one reads nothing of the previous one, and adds readers to its own versions only
 CREATE FUNCTION released(version integer) RETURNS void LANGUAGE sql AS $$
   UPDATE mpc_internal.studies AS s SET run_state = 'released' WHERE s.study = 'boundary' AND s.version = released.version;
   INSERT INTO mpc_internal.steps (study, version, attempt, party, step, name, destroyed) VALUES ('boundary', version, repeat(version::text, 32), 'regress', 1, 'prepare', '{}');
@@ -254,7 +254,7 @@ CREATE FUNCTION released(version integer) RETURNS void LANGUAGE sql AS $$
   SELECT mpc_internal.record_event('boundary', repeat(version::text, 32), 'step', 'regress', '{"step": 1}');
   INSERT INTO mpc_internal.source_uses (study, version, attempt, outcome, models, match_told, relations, names) VALUES ('boundary', version, repeat(version::text, 32), 'released', 0, true, '{}', '{}') $$;
 SELECT released(1);
--- what each view shows: versions, and how many entries of attempts
+-- rows of each view: versions, and numbers of entries of attempts
 CREATE FUNCTION sees_versions() RETURNS text LANGUAGE sql AS $$
 SELECT format('studies %s, approvals %s, history %s, steps %s, ledger %s, models %s, uses %s', (SELECT string_agg(version::text, ',') FROM mpc.studies WHERE study = 'boundary'),
   (SELECT string_agg(DISTINCT version::text, ',') FROM mpc.approvals WHERE study = 'boundary'), (SELECT string_agg(DISTINCT version::text, ',') FROM mpc.study_history WHERE study = 'boundary'),
@@ -274,7 +274,7 @@ SELECT version, role_name, reason FROM mpc_internal.readers WHERE study = 'bound
 SET ROLE regress_second;
 SELECT sees_versions(), exported_entries();
 SELECT fails($$SELECT * FROM mpc.coefficients('boundary')$$);
--- readers of version 1 go on reading it while another one is proposed, and when it is released
+-- readers of version 1 still read it when another one is proposed and when that one is released
 SET ROLE regress_clerk;
 SELECT attribute, coefficient FROM mpc.coefficients('boundary');
 SELECT mpc.add_reader('boundary', 'regress_reader');
@@ -290,7 +290,7 @@ SET ROLE regress_second;
 SELECT sees_versions(), exported_entries();
 SELECT coefficient FROM mpc.coefficients('boundary');
 SELECT count(*) > 0 FROM mpc.explain_study('boundary') WHERE records = 77;
--- a member of mpc_admin adds to all versions, those to come included
+-- a member of mpc_admin adds readers to all versions, future ones included
 SET ROLE regress_admin;
 SELECT sees_versions();
 SELECT mpc.add_reader('boundary', 'regress_second');
@@ -306,7 +306,7 @@ DELETE FROM mpc_internal.source_uses WHERE study = 'boundary';
 DELETE FROM mpc_internal.steps WHERE study = 'boundary';
 DROP FUNCTION released, sees_versions, exported_entries;
 
--- what would be refused after the match is refused before anybody approves
+-- a spec that would be refused after the match is refused when it is proposed
 SELECT fails(format($$SELECT mpc.propose_study('wide', %L)$$, jsonb_build_object('controllers', jsonb_build_object(
   'regress', jsonb_build_object('attributes', (SELECT jsonb_agg('a' || i) FROM generate_series(1, 100) AS i)),
   'zilveren_kruis', jsonb_build_object('attributes', (SELECT jsonb_agg('b' || i) FROM generate_series(1, 100) AS i), 'outcome', 'y')),

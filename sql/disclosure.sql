@@ -1,4 +1,4 @@
--- What this node enforces by itself: floor, relaxed rules, budget with refusals, cohorts, which source is the same.
+-- Rules that one node checks alone: floors, relaxed rules, budget with refusals, cohorts, identity of sources.
 \set SHOW_CONTEXT never
 \pset format unaligned
 \pset tuples_only on
@@ -20,13 +20,13 @@ SELECT * FROM fails(format($$SELECT mpc.approve_study('disclosed', %L, 'regress_
 \pset tuples_only on
 SELECT state FROM mpc.studies WHERE study = 'disclosed';
 
--- relaxed rules are told, stricter ones pass in silence
+-- a notice for relaxed rules, none for stricter ones
 SELECT mpc.propose_study('disclosed', rules('{"max_dominance": 0.8, "min_level_count": 0, "model_budget": 1000}')) AS digest \gset
 SELECT mpc.approve_study('disclosed', :'digest', 'regress_sources.cohort', 'bsn');
 SELECT name, learns FROM mpc.explain_study('disclosed') WHERE name LIKE 'rule: %';
 SELECT mpc.propose_study('disclosed', rules('{"min_matched": 150, "max_parameter_ratio": 0.05, "min_level_count": 20, "max_dominance": 0.3, "model_budget": 5, "min_cohort_change": 20, "min_lambda": 0.2}')) AS digest \gset
 SELECT mpc.approve_study('disclosed', :'digest', 'regress_sources.cohort', 'bsn');
--- the table is empty, the attempts below only say that it is not: the record that a source with records would have
+-- the table is empty, but the attempts below need the record that a source with records would have
 INSERT INTO mpc_internal.kept_records SELECT max(id), '\x00', '{1, 1}' FROM mpc_internal.data_versions;
 
 -- a refusal counts, another failure does not
@@ -38,7 +38,7 @@ SELECT mpc_internal.attempt_step('disclosed', repeat('b', 32), '{"party": "regre
 SELECT mpc_internal.attempt_failed('disclosed', repeat('b', 32), 'MP005', 'a disclosure rule of the agreed spec refused the study', '', '', false);
 SELECT mpc_internal.attempt_failed('disclosed', repeat('b', 32), 'MP005', 'told twice', '', '', false);
 SELECT version, outcome, models, records, relations FROM mpc.source_uses WHERE study = 'disclosed';
--- what is left at the default limits; of the numbers that is not known before a number of matches was told
+-- what is left at the default limits; for numbers it is unknown before a number of matches was announced
 CREATE FUNCTION leaves() RETURNS text LANGUAGE sql AS $$
 SELECT DISTINCT format('used %s, left %s, models left %s', numbers_used, coalesce(numbers_left::text, 'unknown'), models_left) FROM mpc.source_uses WHERE study = 'disclosed'
 $$;
@@ -49,7 +49,7 @@ SELECT leaves();
 ROLLBACK;
 SELECT mpc_internal.start_job('disclosed') -> 'source' -> 'numbers_before', mpc_internal.start_job('disclosed') -> 'source' -> 'numbers';
 
--- an attempt that ended after the match counts and is a cohort: the number of matches was told
+-- an attempt that ended after the match counts and is a cohort, because the number of matches was announced
 SELECT mpc_internal.attempt_started('disclosed', repeat('d', 32), false);
 SELECT mpc_internal.attempt_step('disclosed', repeat('d', 32), '{"party": "regress", "step": 1, "name": "prepare", "records": 430, "bytes": 0, "seconds": 0, "data_status": "personal"}');
 SELECT mpc_internal.attempt_matched('disclosed', repeat('d', 32), 410);
@@ -63,7 +63,7 @@ SELECT mpc_internal.attempt_started('disclosed', repeat('c', 32), false);
 SELECT mpc_internal.attempt_step('disclosed', repeat('c', 32), '{"party": "regress", "step": 1, "name": "prepare", "records": 401, "bytes": 0, "seconds": 0, "data_status": "personal"}');
 SELECT mpc_internal.attempt_released('disclosed', repeat('c', 32), '{"matched": 380, "fits": [], "coefficients": []}');
 SELECT outcome, models, records FROM mpc.source_uses WHERE study = 'disclosed' ORDER BY used_at;
--- a number of matches below 1000 leaves less, and never less than nothing; studies that run count
+-- with fewer than 1000 matches less is left, never less than 0; running studies count
 SELECT leaves();
 BEGIN;
 UPDATE mpc_internal.studies SET n_matched = 90 WHERE study = 'disclosed' AND n_matched IS NOT NULL;
@@ -87,7 +87,7 @@ SELECT mpc.propose_study('disclosed', rules('{"model_budget": 4}')) AS digest \g
 SELECT mpc.approve_study('disclosed', :'digest', 'regress_sources.cohort', 'bsn');
 SELECT mpc_internal.start_job('disclosed') -> 'source' -> 'numbers_before', mpc_internal.start_job('disclosed') -> 'source' -> 'numbers';
 
--- the same source: through views, under another name, made anew; other tables are others
+-- the same source: through views, under another name, created again; other tables are other sources
 CREATE FUNCTION uses(source text) RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM mpc_internal.uses_of(source::regclass) $$;
 SELECT uses('regress_sources.cohort'), uses('regress_sources.through_view'), uses('regress_sources.stored'), uses('regress_sources.other');
 ALTER TABLE regress_sources.cohort RENAME TO renamed;
@@ -98,7 +98,7 @@ CREATE TABLE regress_sources.whole (bsn text, age integer) PARTITION BY LIST (ag
 CREATE TABLE regress_sources.part PARTITION OF regress_sources.whole DEFAULT;
 SELECT mpc_internal.names_of(mpc_internal.relations_of('regress_sources.part'::regclass)), mpc_internal.names_of(mpc_internal.relations_of('regress_sources.stored'::regclass));
 
--- who reads the uses
+-- readers of the uses
 CREATE ROLE regress_reads IN ROLE mpc_reader;
 CREATE ROLE regress_manages IN ROLE mpc_admin;
 SET ROLE regress_reads;

@@ -1,4 +1,4 @@
--- Every refusal has its SQLSTATE, says what was wrong, and never shows a value.
+-- Every refusal has a SQLSTATE and names the error, but never shows a value.
 SET search_path = public, mpc;
 SELECT public_key AS pk, private_key AS sk FROM test_keys WHERE name = 'a' \gset
 SELECT public_key AS pk_b, private_key AS sk_b FROM test_keys WHERE name = 'b' \gset

@@ -1,4 +1,4 @@
--- The extension installs, owns what it should, and leaves nothing to PUBLIC.
+-- The extension can be installed, owns its objects, and grants nothing to PUBLIC.
 CREATE EXTENSION pg_mpc;
 SELECT nspname FROM pg_namespace WHERE nspname LIKE 'mpc%' ORDER BY 1;
 SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname LIKE 'mpc\_%' ORDER BY 1;
@@ -14,19 +14,19 @@ SELECT pg_describe_object(classid, objid, objsubid) AS uncommented
    AND NOT (classid = 'pg_type'::regclass AND objid IN (
          SELECT t.oid FROM pg_type t JOIN pg_class c ON c.oid = t.typrelid WHERE c.relkind <> 'c'))
  ORDER BY 1;
--- PUBLIC may execute nothing of it.
+-- PUBLIC may not execute its functions.
 SELECT p.oid::regprocedure AS public_function
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
  WHERE n.nspname IN ('mpc', 'mpc_internal')
    AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE a.grantee = 0)
  ORDER BY 1;
--- Nor use a type that was made with CREATE TYPE.
+-- PUBLIC may not use its types.
 SELECT t.oid::regtype AS public_type
   FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
  WHERE n.nspname IN ('mpc', 'mpc_internal') AND t.typtype = 'b' AND t.typcategory <> 'A'
    AND EXISTS (SELECT FROM aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) a WHERE a.grantee = 0)
  ORDER BY 1;
--- It goes and comes again.
+-- It can be dropped and created again.
 DROP EXTENSION pg_mpc;
 SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'mpc%';
 CREATE EXTENSION pg_mpc;

@@ -1,8 +1,8 @@
--- The ledger: entries, append-only, what a tamperer with all rights leaves behind, export, heads of other parties.
+-- The ledger: entries, append-only tables, detection of changes by a superuser, export, heads of other parties.
 \set SHOW_CONTEXT never
 \pset format unaligned
 \pset tuples_only on
--- What a step says: what was sent to whom, what is gone, what the data is and why.
+-- The entry of a step: data sent, data destroyed, data status with reasons.
 SELECT jsonb_pretty(detail) FROM mpc.ledger WHERE event = 'step' ORDER BY id DESC LIMIT 1;
 SELECT status, count(*) = 1, bool_and(reasons ?& '{singling_out,linkability,inference}'), bool_and(reasons ? 'as_long_as')
   FROM unnest('{personal,pseudonymised,anonymous,aggregate,unheard_of}'::text[]) AS status, mpc_internal.status_reasons(status, 4) AS reasons
@@ -20,7 +20,7 @@ SET session_replication_role = replica;
 SELECT fails($$DELETE FROM mpc_internal.ledger WHERE id < 0$$);
 RESET session_replication_role;
 
--- Somebody who takes the triggers off: every edit, deletion, insertion and re-ordering of what is sealed is found.
+-- Without the triggers: every change, deletion, insertion and reordering of sealed entries is detected.
 SELECT intact, first_broken FROM mpc.verify_ledger();
 CREATE FUNCTION found_after(tampering text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -50,7 +50,7 @@ SELECT found_after('UPDATE mpc_internal.ledger SET party = ''nobody'' WHERE id =
   UPDATE mpc_internal.ledger_seals AS s SET hash = mpc_internal.ledger_hash(mpc_internal.ledger_text(l), s.prev_hash) FROM mpc_internal.ledger AS l WHERE l.id = s.id AND s.place = 5') AS resealed;
 SELECT intact, first_broken FROM mpc.verify_ledger();
 
--- export: a chain that needs nothing of this server
+-- export: a chain that can be verified without this server
 SELECT count(*) > 10 AS some, bool_and(place = n) AS in_order,
        bool_and(hash = encode(sha256(decode(prev_hash, 'hex') || convert_to(entry, 'UTF8')), 'hex')) AS hashes,
        bool_and(prev_hash = before) AS linked, bool_and(jsonb_array_length(entry::jsonb) = 8) AS entries
@@ -58,12 +58,12 @@ SELECT count(*) > 10 AS some, bool_and(place = n) AS in_order,
           FROM mpc.export_ledger() WINDOW w AS (ORDER BY place)) AS e;
 SELECT count(entry), count(hash) > 10 FROM mpc.export_ledger(entries => false);
 SELECT min(place), (SELECT entries FROM mpc.verify_ledger()) - count(*) FROM mpc.export_ledger(since => 4);
--- looking changes nothing where nothing may be changed
+-- in a read-only transaction the check seals nothing
 BEGIN READ ONLY;
 SELECT intact FROM mpc.verify_ledger();
 SELECT count(*) > 10 FROM mpc.export_ledger();
 ROLLBACK;
--- two entries that say the same have different texts: no hash is the digest of a guessable thing
+-- two entries with equal contents have different texts, so no hash is a digest of values that can be guessed
 BEGIN;
 SELECT mpc_internal.record_event('same', NULL, 'opened', NULL, '{"records": 100}') FROM generate_series(1, 2);
 SELECT count(DISTINCT salt), min(length(salt)) FROM mpc_internal.ledger WHERE study = 'same';
@@ -77,7 +77,7 @@ SELECT mpc_internal.control('zorgttp', jsonb_build_object('type', 'head', 'study
          'attempt', $3, 'place', $1, 'head', $2))
   FROM mpc_internal.studies WHERE study = 'heart' ORDER BY version DESC LIMIT 1
 $$;
--- the chain of a peer, made by hand
+-- the chain of a peer, made by this test
 CREATE TABLE theirs (place bigint, entry text, prev_hash text, hash text);
 DO $$
 DECLARE
@@ -99,7 +99,7 @@ SELECT mpc_internal.control('zorgttp', jsonb_build_object('type', 'head', 'study
          'attempt', repeat('4', 32), 'place', 1, 'head', repeat('a', 64)));
 SELECT count(*) FROM mpc.ledger WHERE study = 'elsewhere';
 
--- comparison with what the peer exports later
+-- comparison with a later export of the peer
 CREATE FUNCTION compared(rows text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
   exported jsonb;

@@ -1,9 +1,9 @@
 -- The life cycle of a study at one node: drafts, approvals that expire, a spec that nobody can change, a source that has
--- changed since it was approved, who may replace an approval, and the history of it all.
+-- changed since it was approved, replacement of approvals, and the history.
 \set SHOW_CONTEXT never
 \pset format unaligned
 \pset tuples_only on
--- what a statement says, whatever the clock and the superuser's name
+-- the error of a statement without times and the name of the superuser
 CREATE FUNCTION said(statement text) RETURNS SETOF text LANGUAGE sql AS $$
 SELECT regexp_replace(regexp_replace(t, 'written at .*', 'written at T'), '(by|to) role (?!regress_)\w+', '\1 role OWNER') FROM fails(statement) AS t
 $$;
@@ -34,30 +34,30 @@ SELECT count(*) FROM mpc.studies WHERE study = 'ones';
 SET ROLE regress_one;
 SELECT mpc.draft_study('ones', NULL);
 RESET ROLE;
--- proposed: the draft is a draft no more
+-- proposing a draft removes it
 SELECT mpc.propose_study('cycle') AS digest \gset
 SELECT version, state, digest = :'digest', proposer FROM mpc.studies WHERE study = 'cycle';
 SELECT fails($$SELECT mpc.propose_study('cycle', NULL)$$);
--- what is proposed is not hidden by the next draft
+-- the next draft does not hide a proposed spec
 SELECT mpc.draft_study('cycle', jsonb_set(test_spec('0.14'), '{expected_records}', '5000')) IS NOT NULL;
 SELECT version, state FROM mpc.studies WHERE study = 'cycle' ORDER BY version;
 SELECT count(records) FROM mpc.explain_study('cycle');
 SELECT mpc.draft_study('cycle', NULL);
 
--- nobody changes what parties decide on
+-- a proposed spec cannot be changed
 SELECT fails($$UPDATE mpc_internal.studies SET spec = '{}' WHERE study = 'cycle'$$);
 SELECT fails($$UPDATE mpc_internal.studies SET digest = 'a', proposer = 'b' WHERE study = 'cycle'$$);
 SET session_replication_role = replica;
 SELECT fails($$UPDATE mpc_internal.studies SET parties = '{}' WHERE study = 'cycle'$$);
 RESET session_replication_role;
 
--- approvals expire, the proposal stands; the view says when
+-- approvals expire, the proposal stays valid; the view shows when
 SELECT set_config('test.digest', :'digest', false) = :'digest';
 SELECT mpc.approve_study('cycle', :'digest', 'patients', 'bsn');
 SELECT expires_at - decided_at FROM mpc.approvals WHERE study = 'cycle';
 SELECT message ->> 'type', message -> 'expires_at' = to_jsonb(floor(extract(epoch FROM a.expires_at))) FROM mpc_internal.outbox, mpc.approvals AS a
  WHERE message ->> 'study' = 'cycle' AND message ->> 'type' = 'approve' AND a.study = 'cycle';
--- what a peer says about its own approval
+-- statements of a peer about its own approval
 SELECT mpc_internal.control('zorgttp', jsonb_build_object('type', 'approve', 'study', 'cycle', 'version', 1, 'digest', :'digest', 'expires_at', 2000000000));
 SELECT mpc_internal.control('zilveren_kruis', jsonb_build_object('type', 'approve', 'study', study, 'version', 1, 'digest', digest, 'expires_at', 'never',
          'data', data_of('zilveren_kruis', spec))) FROM mpc.studies WHERE study = 'cycle';
@@ -70,15 +70,15 @@ SELECT peer_says('zilveren_kruis', 'ready', 'cycle');
 SELECT peer_says('zorgttp', 'approve', 'cycle'), state_of('cycle');
 UPDATE mpc_internal.approvals SET expires_at = now() WHERE study = 'cycle' AND party = 'regress';
 SELECT state_of('cycle'), mpc.approve_study('cycle', :'digest', 'patients', 'bsn');
--- a proposal that has expired takes no approval any more
+-- an expired proposal cannot be approved
 BEGIN;
 UPDATE mpc_internal.studies SET expires_at = now() WHERE study = 'cycle';
 SELECT fails(format($$SELECT mpc.approve_study('cycle', %L, 'patients', 'bsn')$$, current_setting('test.digest')));
 ROLLBACK;
 
--- the source as it was approved: its schema
+-- the approved source: its schema
 CREATE FUNCTION digest_now() RETURNS text LANGUAGE sql AS $$ SELECT mpc_internal.start_job('cycle') -> 'source' ->> 'digest' $$;
--- what was used with the counterpart before does not matter here
+-- deletes the data used with the counterpart before
 UPDATE mpc_internal.source_uses SET data_version = NULL;
 CREATE TABLE pinned AS TABLE patients;
 SELECT mpc.approve_study('cycle', :'digest', 'pinned', 'bsn');
@@ -106,7 +106,7 @@ ALTER TABLE pinned OWNER TO CURRENT_USER, ADD COLUMN unused text;
 SELECT fails($$SELECT mpc_internal.start_job('cycle')$$);
 SELECT source = 'pinned'::regclass AS bound FROM mpc_internal.approvals WHERE study = 'cycle' AND party = 'regress';
 SELECT event, party, detail FROM mpc_internal.ledger WHERE study = 'cycle' AND event = 'source_rebuilt';
--- and its contents: the order does not matter, nor rows that a study drops, every used value does
+-- and its contents: the order and dropped rows do not matter, every used value does
 SELECT digest_now() AS before \gset
 CREATE FUNCTION digest_after(change text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -127,10 +127,10 @@ SELECT digest_after(change) = :'before' AS same, change FROM unnest(ARRAY[
   'UPDATE pinned SET age = age + 1 WHERE bsn = ''7''', 'UPDATE pinned SET smoker = NOT smoker WHERE bsn = ''7''',
   'UPDATE pinned SET bsn = ''x'' WHERE bsn = ''7''', 'DELETE FROM pinned WHERE bsn = ''7''', 'INSERT INTO pinned VALUES (''new'', 1, true)',
   'UPDATE pinned AS p SET age = q.age FROM pinned AS q WHERE (p.bsn, q.bsn) IN ((''7'', ''8''), (''8'', ''7''))']) AS change;
--- the key of these digests is the server's and in no table
+-- the key of these digests is in a file of the server and in no table
 SELECT substring(f FROM '^pgsql_tmp\.source_key') AS name, (pg_stat_file('pg_mpc/' || f)).size FROM pg_ls_dir('pg_mpc') AS f WHERE f LIKE '%key%';
 
--- row ownership: an approval of one role is replaced by its members and by mpc_admin; anybody of mpc_study may withdraw
+-- row ownership: members of the role that approved, and of mpc_admin, may replace an approval; members of mpc_study may withdraw it
 SET ROLE regress_one;
 SELECT said(format($$SELECT mpc.approve_study('cycle', %L, 'patients', 'bsn')$$, current_setting('test.digest')));
 SELECT mpc.withdraw_approval('cycle');
@@ -142,10 +142,10 @@ GRANT mpc_admin TO regress_two;
 SET ROLE regress_two;
 SELECT mpc.approve_study('cycle', current_setting('test.digest'), 'patients', 'bsn');
 RESET ROLE;
--- the oid of a role that is gone is nobody's
+-- the oid of a dropped role belongs to no role
 SELECT mpc_internal.owns(current_user::regrole, 1);
 
--- the history: who did what when
+-- the history
 SELECT event, party, role = current_user AS own, role ~ 'regress_(one|two)' AS other, version FROM mpc.study_history WHERE study = 'cycle' ORDER BY id;
 SELECT event, count(*) FROM mpc.study_history WHERE study = 'lungs' GROUP BY event ORDER BY event;
 SELECT study, event, at = s.expires_at FROM mpc.study_history AS h JOIN mpc.studies AS s USING (study, version) WHERE event = 'expired' ORDER BY study;

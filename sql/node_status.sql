@@ -1,4 +1,4 @@
--- mpc.node_status of a node that has no certificate yet; what the workers say depends on when they are asked.
+-- mpc.node_status of a node that has no certificate yet; the answers of the workers depend on the time.
 \x on
 SELECT "check", status, detail, hint FROM mpc.node_status() WHERE "check" IN ('preload', 'party', 'database', 'certificate');
 \x off

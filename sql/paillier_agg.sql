@@ -9,7 +9,7 @@ SELECT paillier_decrypt(:'sk', sum(CASE WHEN i > 298 THEN c END)) AS total FROM 
 SELECT sum(c)::text = max(c::text) AS itself FROM test_sums WHERE i = 5;
 SELECT sum(c) IS NULL AS empty FROM test_sums WHERE false;
 SELECT sum(NULL::paillier_ciphertext) IS NULL AS only_nulls FROM test_sums;
--- A running sum: the state is not changed under results already given out.
+-- A running sum: the state of earlier results does not change.
 SELECT i, paillier_decrypt(:'sk', sum(c) OVER (ORDER BY i)) AS running FROM test_sums WHERE i <= 4;
 -- The state is flat and the aggregate combines.
 SELECT aggtranstype::regtype, aggcombinefn::regproc, proparallel FROM pg_aggregate JOIN pg_proc p ON p.oid = aggfnoid WHERE p.oid = 'mpc.sum(mpc.paillier_ciphertext)'::regprocedure;

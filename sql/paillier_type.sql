@@ -3,7 +3,7 @@ SET search_path = public, mpc;
 CREATE TABLE test_keys AS SELECT 'a' AS name, * FROM paillier_keygen(2048) UNION ALL SELECT 'b', * FROM paillier_keygen(2048);
 SELECT name, left(public_key::text, 10) AS public, left(private_key::text, 10) AS private, length(public_key::text) - 4 AS public_digits FROM test_keys ORDER BY 1;
 SELECT count(DISTINCT public_key::text) AS different FROM test_keys;
--- Text and binary forms come back as the same value.
+-- Text and binary forms round-trip.
 SELECT bool_and(public_key::text::paillier_public_key::text = public_key::text) AS public,
        bool_and(private_key::text::paillier_private_key::text = private_key::text) AS private FROM test_keys;
 CREATE TABLE copies (LIKE test_keys);

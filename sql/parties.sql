@@ -16,7 +16,7 @@ $$;
 \pset format unaligned
 \pset tuples_only on
 
--- Certificates of parties that exist in these tests only; their private keys were thrown away.
+-- Certificates of parties that exist in these tests only; their private keys were deleted.
 CREATE TABLE test_certificates (name text, certificate text);
 INSERT INTO test_certificates VALUES ('expired', '-----BEGIN CERTIFICATE-----
 MIIBhzCCAS2gAwIBAgIBATAKBggqhkjOPQQDAjASMRAwDgYDVQQDDAdleHBpcmVk
@@ -156,7 +156,7 @@ SELECT fails($$SELECT mpc.alter_peer('other', url => 'ftp://localhost')$$);
 SELECT mpc.remove_peer('other');
 SELECT fails($$SELECT mpc.remove_peer('other')$$);
 SELECT count(*) FROM mpc.parties;
--- a renamed peer: its certificates, also the next one, were another party's; back under the old name it has been renamed, too
+-- a renamed peer: its certificates, also the next one, belonged to another party; so did they when it gets the old name again
 SELECT length(mpc.add_peer('renamed', 'https://localhost:1', certificate_of('next')));
 SELECT length(mpc.alter_peer('renamed', next_certificate => certificate_of('other')));
 SELECT length(mpc.alter_peer('renamed', url => 'https://localhost:2'));

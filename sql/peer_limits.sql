@@ -1,5 +1,5 @@
--- What an approved peer can make this node keep (rule B9): decisions, heads, refusals and versions have an end, a name
--- cannot be used up, versions come in order, text of a peer is shown as its own.
+-- Limits of what an approved peer can make this node keep (rule B9): decisions, heads, refusals, versions. Versions arrive in
+-- order, and text of a peer is quoted.
 \set SHOW_CONTEXT never
 \pset format unaligned
 \pset tuples_only on
@@ -9,7 +9,7 @@ SELECT mpc_internal.parse_spec(jsonb_build_object('controllers', '{
   "regress": {"attributes": ["age"]}, "zilveren_kruis": {"attributes": ["claims"], "outcome": "hospital_days"}}'::jsonb,
   'third_party', 'zorgttp', 'analysis', jsonb_build_object('kind', 'lasso', 'lambda', lambda::jsonb))::text)
 $$;
--- What this node answers to the insurer.
+-- The answer of this node to the insurer.
 CREATE FUNCTION says(type text, name text, version integer, more jsonb DEFAULT '{}') RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
   RETURN mpc_internal.control('zilveren_kruis', jsonb_build_object('type', type, 'study', name, 'version', version,
@@ -28,21 +28,21 @@ SELECT string_agg(event || ' ' || n, ', ' ORDER BY event) FROM (
   SELECT event, count(*) AS n FROM mpc.ledger WHERE study = name AND party = 'zilveren_kruis' GROUP BY event) AS e
 $$;
 
--- decisions: the same again is no entry, others end at 100 a version
+-- decisions: a repeated one makes no entry, at most 100 per version
 SELECT proposes('flood', 1), proposes('flood', 1), entries('flood');
 SELECT count(says('approve', 'flood', 1, '{"expires_at": 2000000000}')), entries('flood') FROM generate_series(1, 50);
 SELECT answer, count(*) FROM generate_series(1, 300) AS i,
        says(CASE WHEN i % 2 = 0 THEN 'approve' ELSE 'reject' END, 'flood', 1, '{"reason": "no"}') AS answer
  GROUP BY answer ORDER BY 1;
 SELECT entries('flood');
--- an approval can be taken back at any time, once
+-- an approval can be withdrawn at any time, once
 SELECT decision FROM mpc.approvals WHERE study = 'flood' AND party = 'zilveren_kruis';
 UPDATE mpc_internal.approvals SET decision = 'approved' WHERE study = 'flood' AND party = 'zilveren_kruis';
 SELECT says('withdraw', 'flood', 1), says('reject', 'flood', 1), says('approve', 'flood', 1);
 SELECT decision FROM mpc.approvals WHERE study = 'flood' AND party = 'zilveren_kruis';
--- a new version counts anew
+-- the count starts at zero for a new version
 SELECT proposes('flood', 2, '0.2'), says('approve', 'flood', 2, jsonb_build_object('digest', mpc_internal.study_digest('flood', limit_spec('0.2'))));
--- of what is not here there are three decisions
+-- three decisions on an unknown version
 SELECT answer, count(*) FROM generate_series(1, 9) AS i, says(CASE WHEN i % 2 = 0 THEN 'approve' ELSE 'reject' END, 'nowhere', 7) AS answer
  GROUP BY answer ORDER BY 1;
 
@@ -54,19 +54,19 @@ INSERT INTO mpc_internal.outbox (party, message) SELECT 'zilveren_kruis', '{"typ
 SELECT count(mpc_internal.outbox_refused(id, '{"sqlstate": "22023", "message": "no"}')) >= 150 FROM mpc_internal.outbox WHERE party = 'zilveren_kruis';
 SELECT entries('flood');
 
--- a name is not used up, and versions come in order
+-- the versions of a name cannot be used up, and arrive in order
 SELECT proposes('burned', 999999999), proposes('burned', 2), proposes('burned', 999999999, '0.1', '{"skipped": 999999998}');
 SELECT count(mpc.propose_study('burned', limit_spec('0.3')::jsonb));
 SELECT version, proposer FROM mpc.studies WHERE study = 'burned';
 SELECT proposes('burned', 3);
 SELECT proposes('burned', 2);
 SELECT proposes('burned', 3, '0.4');
--- again, late: it is here
+-- a late repetition of a known proposal
 SELECT proposes('burned', 1, '0.3'), proposes('burned', 2);
 SELECT proposes('burned', 5, '0.5', '{"skipped": 1}'), proposes('burned', 6, '0.6', '{"skipped": -1}'), proposes('burned', 200, '0.6', '{"skipped": 194}');
 SELECT answer, count(*), max(i) FROM generate_series(1, 120) AS i, proposes('often', i, (i * 0.001)::text) AS answer GROUP BY answer ORDER BY 1;
 
--- the other way round: a peer that misses versions gets those that it is a party of, in order, then no more
+-- the opposite direction: a peer that lacks versions gets those of which it is a party, in order, once
 DELETE FROM mpc_internal.outbox;
 SELECT count(mpc.propose_study('gaps', limit_spec(l)::jsonb)) FROM unnest('{0.1,0.2,0.3}'::text[]) AS l;
 INSERT INTO mpc_internal.studies (study, version, digest, spec, parties, proposer)
@@ -80,15 +80,15 @@ SELECT count(mpc_internal.outbox_gap(id, 0)) FROM mpc_internal.outbox;
 SELECT count(*) FROM mpc_internal.outbox;
 SELECT detail ->> 'sqlstate', detail ->> 'message' FROM mpc.ledger WHERE study = 'gaps' AND event = 'message_refused';
 
--- a peer that takes nothing keeps no other waiting
+-- a peer that accepts nothing delays no other peer
 INSERT INTO mpc_internal.outbox (party, message) SELECT 'zorgttp', '{"type": "hello"}' FROM generate_series(1, 2000);
 INSERT INTO mpc_internal.outbox (party, message) SELECT 'zilveren_kruis', '{"type": "hello"}' FROM generate_series(1, 3);
 SELECT party, count(*) FROM mpc_internal.outbox_pending() GROUP BY party ORDER BY party;
 DELETE FROM mpc_internal.outbox;
 
--- a refusal that passes is tried again in its place for a day, then messages of other studies go first, then it is final
+-- a temporary refusal is retried in order for a day, then messages of other studies go first, then it becomes final
 SELECT count(mpc.propose_study(s, limit_spec('0.1')::jsonb)) FROM unnest('{waits,passes}'::text[]) AS s;
--- the same proposal is queued once for a peer that has not taken it
+-- the same proposal is queued once for a peer that has not accepted it
 DELETE FROM mpc_internal.outbox WHERE party = 'zorgttp' AND message ->> 'study' = 'waits';
 SELECT count(mpc.propose_study('waits', limit_spec('0.1')::jsonb)) FROM generate_series(1, 3);
 SELECT party, message ->> 'study' AS study, count(*) FROM mpc_internal.outbox GROUP BY 1, 2 ORDER BY 1, 2;
@@ -109,7 +109,7 @@ SELECT * FROM refused_after('23 hours');
 SELECT messages();
 SELECT * FROM refused_after('25 hours');
 SELECT messages();
--- its time comes again
+-- the held message is due again
 UPDATE mpc_internal.outbox SET held_until = clock_timestamp() WHERE held_until IS NOT NULL;
 SELECT message ->> 'study' FROM mpc_internal.outbox_pending();
 SELECT * FROM refused_after('31 days');

@@ -8,7 +8,7 @@ SELECT mpc_internal.control('zilveren_kruis', jsonb_build_object('type', 'reject
 SELECT party, missing, last_reached IS NOT NULL AS reached, reason FROM mpc.pending('pending');
 UPDATE mpc_internal.approvals SET expires_at = now() - interval '1 day' WHERE study = 'pending' AND party = 'regress';
 SELECT party, missing, since < now() AS past FROM mpc.pending('pending');
--- nothing is missing of what was released
+-- a released study waits for nothing
 UPDATE mpc_internal.studies SET run_state = 'released' WHERE study = 'pending';
 SELECT count(*) FROM mpc.pending('pending');
 SELECT mpc.pending('no_such_study');

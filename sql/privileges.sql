@@ -1,4 +1,4 @@
--- Nothing for PUBLIC: who is not in mpc_study uses no function, operator or type of the extension.
+-- Nothing for PUBLIC: only members of mpc_study may use functions, operators and types of the extension.
 CREATE ROLE regress_stranger;
 CREATE ROLE regress_analyst IN ROLE mpc_study;
 GRANT SELECT ON test_keys, test_sums TO regress_stranger, regress_analyst;
@@ -10,7 +10,7 @@ SELECT 'pp1:00'::mpc.paillier_public_key;
 SELECT sum(c) FROM test_sums;
 SELECT * FROM mpc.shamir_split(1, 2, 3);
 RESET ROLE;
--- With the schema's USAGE alone the functions still refuse.
+-- USAGE on the schema alone is not enough for the functions.
 GRANT USAGE ON SCHEMA mpc, mpc_internal TO regress_stranger;
 SET ROLE regress_stranger;
 SELECT mpc.keyed_hash('k', 'i');

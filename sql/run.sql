@@ -1,7 +1,7 @@
--- Running studies: what a node answers on its own, without any peer (the runs themselves are TAP tests).
+-- Running studies: answers of a node without peers (TAP tests run studies).
 \set VERBOSITY terse
 \set SHOW_CONTEXT never
--- the coordinator answers; the extension is seen without a restart
+-- the coordinator answers, and detects the extension without a restart
 SELECT mpc_internal.coordinator_status() ->> 'party' AS party, mpc_internal.coordinator_status() ->> 'extension' AS extension,
        mpc_internal.coordinator_status() ->> 'engines' AS engines;
 SELECT * FROM mpc.stat_study_progress;
@@ -22,5 +22,5 @@ SELECT mpc.start_study(NULL) IS NULL AS strict;
 BEGIN;
 CALL mpc.run('nowhere');
 ROLLBACK;
--- step functions know the names of steps only
+-- step functions accept names of steps only
 SELECT * FROM mpc_internal.request_step('nowhere', 'dance', current_user::regrole);

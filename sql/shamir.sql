@@ -26,12 +26,12 @@ SELECT shamir_combine(party, share) = 2::numeric ^ 126 - 1 AS greatest FROM sham
 SELECT shamir_combine(party, share) = 1 - 2::numeric ^ 126 AS least FROM shamir_split(1 - 2::numeric ^ 126, 2, 3);
 SELECT shamir_combine(party, share, 30) FROM shamir_split(0.000000000000000000000000000001, 2, 3, 30);
 SELECT shamir_combine(party, share, 3) FROM shamir_split(0, 2, 3, 3);
--- Shares without decimal places do not say their degree: all of them are used (f(x) = 42 + 100 x).
+-- Shares without decimal places have no degree: all of them are used (f(x) = 42 + 100 x).
 SELECT shamir_combine(party, share) FROM (VALUES (1, 142), (3, 342)) AS s(party, share);
 -- Shares are fresh each time.
 SELECT count(DISTINCT share) FROM generate_series(1, 20), shamir_split(42, 2, 3);
 -- Sums of shares are shares of the sum: the source's numbers. Two additive shares of each value (steps 5 and 6) are
--- split (step 7); each party adds the two shares it got; combining gives attributes 1, 2 and 3 of the two records.
+-- split (step 7). Each party adds its two shares. Combining gives attributes 1, 2 and 3 of the two records.
 CREATE TEMP TABLE additive (record int, attribute int, of_one numeric, of_other numeric);
 INSERT INTO additive VALUES
   (1, 1, 87785483.9, -87785482.7), (1, 2, 5789471.2, -5789468.0), (1, 3, -16354726.5, 16354728.2),
@@ -42,7 +42,7 @@ SELECT record, attribute, shamir_combine(party, a.share + b.share, 1)
 -- A product of shares has twice the degree: three shares open it.
 SELECT shamir_combine(party, a.share * b.share) FROM shamir_split(6, 2, 3) a JOIN shamir_split(7, 2, 3) b USING (party);
 SELECT shamir_combine(party, a.share * b.share) FROM shamir_split(6, 2, 3) a JOIN shamir_split(7, 2, 3) b USING (party) WHERE party < 3;
--- Parallel plans give the same.
+-- Parallel plans give the same result.
 SELECT aggcombinefn <> 0 AS combines, aggtranstype::regtype, proparallel FROM pg_aggregate JOIN pg_proc p ON p.oid = aggfnoid WHERE proname = 'shamir_combine';
 CREATE TABLE many_shares AS SELECT secret, s.* FROM generate_series(1, 500) AS secret, shamir_split(secret, 2, 3) AS s;
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2;
@@ -50,7 +50,7 @@ ALTER TABLE many_shares SET (parallel_workers = 2);
 EXPLAIN (COSTS OFF) SELECT shamir_combine(party, share) FROM many_shares WHERE secret = 77;
 SELECT count(*) FROM (SELECT secret, shamir_combine(party, share) AS opened FROM many_shares GROUP BY secret) s WHERE opened = secret;
 DROP TABLE many_shares;
--- States of the aggregate that it never makes itself; only the superuser can call its parts.
+-- Invalid states of the aggregate; only a superuser can call its internal functions.
 CREATE FUNCTION pg_temp.final(state bytea) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
   RETURN mpc_internal.shamir_final(state);

@@ -1,4 +1,4 @@
--- What a node refuses: specs, approvals, unknown studies, settings that are missing.
+-- Refusals of a node: specs, approvals, unknown studies, missing settings.
 \set SHOW_CONTEXT never
 \pset format unaligned
 \pset tuples_only on
@@ -21,9 +21,9 @@ SELECT fails($$SELECT mpc.propose_study(NULL, test_spec())$$);
 SELECT fails($$SELECT mpc.propose_study('trial', NULL)$$);
 SELECT fails($$SELECT mpc.propose_study('trial', '[]')$$);
 SELECT proposed('{deep}', (repeat('[', 20) || repeat(']', 20))::jsonb);
--- the text that a peer sent; in a proposal jsonb has left one of them
+-- text of a peer with a duplicate key; in a proposal jsonb removes one of them
 SELECT fails($$SELECT mpc_internal.parse_spec('{"third_party": "one", "third_party": "another"}')$$);
--- this node is no party
+-- this node is not a party
 SELECT fails($$SELECT mpc.propose_study('trial', replace(test_spec()::text, 'regress', 'erasmus_mc')::jsonb)$$);
 SELECT count(*) FROM mpc.studies WHERE study = 'trial';
 
@@ -73,7 +73,7 @@ SELECT fails($$SELECT * FROM mpc.coefficients('unheard_of')$$);
 SELECT fails($$SELECT * FROM mpc.check_source('unheard_of', 'patients', 'bsn')$$);
 SELECT fails($$SELECT mpc_internal.start_job('unheard_of')$$);
 
--- nothing is approved on behalf of whoever maintains a table
+-- code that runs during maintenance of a table cannot approve
 CREATE FUNCTION approve_secretly(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
   PERFORM mpc.approve_study('trial', current_setting('test.digest'), 'public.patients', 'bsn, age');
@@ -84,14 +84,14 @@ CREATE TABLE trap (i integer);
 INSERT INTO trap VALUES (1);
 SELECT fails('CREATE INDEX ON trap (approve_secretly(i))');
 
--- what is not committed cannot run
+-- an uncommitted approval cannot be started
 BEGIN;
 SELECT length(mpc.propose_study('hasty', test_spec('0.4')));
 SELECT fails($$SELECT * FROM mpc.run_study('hasty')$$);
 SELECT fails($$SELECT * FROM mpc.prepare('hasty')$$);
 ROLLBACK;
 
--- another database than the node's
+-- a database that is not the one of the node
 SELECT current_database() AS here \gset
 CREATE DATABASE regress_elsewhere;
 \c regress_elsewhere
@@ -101,14 +101,14 @@ SELECT mpc.propose_study('trial', '{}');
 \c :here
 DROP DATABASE regress_elsewhere;
 
--- a peer that is no party of a study hears nothing of it; names belong to the parties of the latest version
+-- a peer that is not a party of a study learns nothing of it; names belong to the parties of the latest version
 BEGIN;
 INSERT INTO mpc_internal.peers (party, url, certificate, fingerprint, not_after) VALUES ('amphia', '', '', 'f', 'infinity');
 SELECT length(mpc.propose_study('ours', test_spec()));
 SELECT fails(format('SELECT mpc_internal.control(''amphia'', %L)', jsonb_build_object('type', kind, 'study', 'ours', 'version', version, 'digest', repeat('a', 64))))
   FROM unnest('{approve,reject,withdraw}'::text[]) AS kind, (VALUES (1)) AS v (version);
 SELECT mpc_internal.control('amphia', jsonb_build_object('type', 'ready', 'study', study, 'digest', repeat('a', 64))) FROM unnest('{ours,nowhere}'::text[]) AS study;
--- what one peer may leave lying here is bounded: decisions before their proposal, open proposals
+-- limits per peer: decisions before their proposal, open proposals
 SELECT fails($$SELECT mpc_internal.control('amphia', jsonb_build_object('type', 'approve', 'study', 'ours', 'version', v, 'digest', repeat('a', 64))) FROM generate_series(2, 200) AS v$$);
 INSERT INTO mpc_internal.studies (study, version, digest, spec, parties, proposer) SELECT 'open' || i, 1, '', '{}', '{}', 'zorgttp' FROM generate_series(1, 1000) AS i;
 SELECT mpc_internal.parse_spec(test_spec()::text) AS spec \gset

@@ -1,4 +1,4 @@
--- Who may do what with studies: mpc_admin peers, mpc_study studies, mpc_reader views and results; others nothing.
+-- Privileges on studies: mpc_admin has peers, mpc_study studies, mpc_reader views and results; other roles have none.
 \set SHOW_CONTEXT never
 \pset format unaligned
 \pset tuples_only on
@@ -59,7 +59,7 @@ SELECT count(*) FROM mpc.check_source('private', 'patients', 'bsn');
 SELECT DISTINCT records FROM mpc.explain_study('private', 'patients', 'bsn') WHERE step = 4 AND party = 'regress';
 RESET ROLE;
 SELECT party, source, decided_by FROM mpc.approvals WHERE study = 'private';
--- the right may be taken back, and the role may go
+-- the privilege may be revoked, and the role dropped
 REVOKE SELECT (smoker) ON patients FROM regress_study;
 SELECT fails($$SELECT mpc_internal.start_job('private')$$);
 GRANT SELECT (smoker) ON patients TO regress_study;
@@ -67,7 +67,7 @@ SELECT mpc_internal.start_job('private') IS NOT NULL;
 DROP OWNED BY regress_study;
 DROP ROLE regress_study;
 SELECT fails($$SELECT mpc_internal.start_job('private')$$);
--- a schema that the role may not use
+-- a schema without USAGE for the role
 CREATE SCHEMA locked;
 CREATE TABLE locked.patients AS TABLE patients;
 CREATE ROLE regress_study IN ROLE mpc_study;

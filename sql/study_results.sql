@@ -37,7 +37,7 @@ SELECT mpc_internal.released_digits(v, 0.5) FROM (VALUES ('NaN'::float8), ('-Inf
 DELETE FROM mpc_internal.results WHERE study = 'rounded';
 DELETE FROM mpc_internal.relations WHERE study = 'rounded';
 DELETE FROM mpc_internal.studies WHERE study = 'rounded';
--- several lambdas: one has to be named
+-- several lambdas: one must be given
 SELECT mpc_internal.store_result('path', 1, as_relations('{"coefficients": [
   {"lambda": 1, "attribute": "(intercept)", "party": "", "coefficient": 1, "selected": true},
   {"lambda": 1, "attribute": "age", "party": "regress", "coefficient": 0, "selected": false},

@@ -11,7 +11,7 @@ SELECT jsonb_build_object('controllers', '{
   "zilveren_kruis": {"attributes": ["claims", "age"], "outcome": "hospital_days"}}'::jsonb,
   'third_party', 'zorgttp', 'analysis', jsonb_build_object('kind', 'lasso', 'lambda', lambda::jsonb))
 $$;
--- What a controller says of its data when it approves; contents stands for their values.
+-- The data message of a controller's approval; contents stands for the values.
 CREATE FUNCTION data_of(sender text, spec jsonb, contents text DEFAULT 'a') RETURNS jsonb LANGUAGE sql AS $$
 SELECT jsonb_build_object('columns', to_jsonb(c), 'two_valued', '[]'::jsonb, 'commitment', encode(sha256(format('%s %s', c, contents)::bytea), 'hex'),
          'commitments', (SELECT jsonb_agg(encode(sha256(format('%s %s', name, contents)::bytea), 'hex')) FROM unnest(c) AS name))
@@ -116,7 +116,7 @@ SELECT fails($$SELECT mpc_internal.start_job('heart')$$);
 SELECT fails(format($$SELECT mpc.approve_study('heart', %L, 'patients', 'bsn')$$, :'digest'));
 SELECT fails($$SELECT mpc.reject_study('heart')$$);
 
--- proposals of a peer; a decision that overtakes its proposal; a spec that differs; versions out of date
+-- proposals of a peer; a decision that arrives before its proposal; a different spec; old versions
 SELECT mpc_internal.parse_spec(test_spec('0.5')::text) AS spec, mpc_internal.parse_spec(test_spec('0.6')::text) AS other \gset
 SELECT mpc_internal.study_digest('lungs', :'spec') AS digest, mpc_internal.study_digest('lungs', :'other') AS other_digest \gset
 SELECT mpc_internal.control('zorgttp', jsonb_build_object('type', 'approve', 'study', 'lungs', 'version', 1, 'digest', :'digest'));
@@ -136,7 +136,7 @@ SELECT fails(format('SELECT mpc_internal.control(''zorgttp'', %L)', jsonb_build_
 SELECT fails(format('SELECT mpc_internal.control(''stranger'', %L)', :'message'));
 SELECT mpc_internal.control('zorgttp', '{"type": "hello"}');
 
--- what a peer refuses for good is shown, what passes by itself is tried again
+-- a final refusal of a peer is shown, a temporary one is retried
 INSERT INTO mpc_internal.outbox (party, message) VALUES ('zorgttp', '{"type": "propose", "study": "lungs", "version": 2}') RETURNING id AS message_id \gset
 SELECT mpc_internal.outbox_refused(:message_id, '{"sqlstate": "55P03", "message": "busy", "passing": true}');
 SELECT error FROM mpc_internal.outbox WHERE id = :message_id;
@@ -157,7 +157,7 @@ SELECT mpc.propose_study('heart', jsonb_set(test_spec('[0.1, 0.2]'), '{disclosur
 SELECT mpc.approve_study('heart', :'digest', 'patients', 'bsn');
 SELECT mpc_internal.start_job('heart') IS NOT NULL;
 
--- a source or an approver that has gone
+-- a dropped source, and a dropped role that approved
 CREATE TABLE gone AS TABLE patients;
 SELECT mpc.approve_study('heart', :'digest', 'gone', 'bsn');
 ALTER TABLE gone DROP COLUMN smoker;

@@ -1,9 +1,9 @@
--- What: synthetic heart-failure data of one controller, for tools/pilot and the tests (psql script).
+-- Makes synthetic heart-failure data of one controller, for tools/pilot and the tests (psql script).
 -- Variables: side = hospital or insurer; records = rows; attributes = columns on this side (1..100).
 -- Makes: hospital: table patients(bsn, ...), insurer: table insured(bsn, ..., hospital_days).
--- Both sides draw the same persons from the same fixed seed, on their own servers, without talking to each other:
+-- Both sides draw the same persons from the same fixed seed, each on its own server:
 --   hospital = persons 1..records, insurer = persons records/10+1 .. records/10+records: 90 % are in both.
---   Each side holds them in its own random order; 3 % of the records of a side miss one value.
+--   Each side has them in its own random order; 3 % of the records of a side have one missing value.
 -- No real person is described; the numbers follow the shape of published heart-failure cohorts (elderly, skewed
 -- laboratory values, many admissions in a few persons), in their usual units.
 \set ON_ERROR_STOP on
@@ -14,12 +14,12 @@ CREATE FUNCTION pg_temp.u(person bigint, purpose bigint) RETURNS float8 LANGUAGE
   $$ SELECT ((hashint8extended(person, 20121 + purpose) & 4503599627370495) + 0.5) / 4503599627370496 $$;
 CREATE FUNCTION pg_temp.z(person bigint, purpose bigint) RETURNS float8 LANGUAGE sql IMMUTABLE AS
   $$ SELECT sqrt(-2 * ln(pg_temp.u(person, 1000 + purpose))) * cos(2 * pi() * pg_temp.u(person, 2000 + purpose)) $$;
--- A number of events with the given mean, heavy-tailed as claims are.
+-- A number of events with the given mean and a heavy tail, as in claims.
 CREATE FUNCTION pg_temp.events(person bigint, purpose bigint, mean float8) RETURNS int LANGUAGE sql IMMUTABLE AS
   $$ SELECT floor(mean * exp(0.6 * pg_temp.z(person, purpose) - 0.18) + pg_temp.u(person, 3000 + purpose))::int $$;
 
--- Everything about a person that either side may know. severity and burden drive many columns, so that columns of
--- both sides are correlated, as in real records.
+-- All data of a person at either side. Many columns depend on severity and burden, so columns of both sides are
+-- correlated, as in real records.
 CREATE TEMP VIEW drawn AS
 SELECT p, 100000000 + (p * 75643211) % 899999963 AS bsn,
        pg_temp.z(p, 1) AS severity, pg_temp.z(p, 2) AS burden,
@@ -87,7 +87,7 @@ FROM (
   FROM generate_series(16, 100) AS n) AS every
 WHERE position <= :attributes;
 
--- hole = which column this record misses (0: none).
+-- hole = the column that is missing in this record (0: none).
 SELECT format(
   'CREATE TABLE %I AS SELECT bsn, %s%s FROM (SELECT *, CASE WHEN pg_temp.u(p, %s) < 0.03 '
   'THEN 1 + floor(pg_temp.u(p, %s) * %s)::int ELSE 0 END AS hole FROM known) AS k ORDER BY pg_temp.u(p, %s)',
