@@ -1,4 +1,4 @@
-# Nodes: what node_status and ping_peer say when all is well, and the cause they name when it is not.
+# Nodes: results of node_status and ping_peer when everything works, and the cause that they name when it does not.
 use strict;
 use warnings;
 use FindBin;
@@ -11,7 +11,7 @@ use ThreeParties;
 my $mpc = ThreeParties->new;
 my ($hospital, $insurer, $third) = $mpc->nodes;
 
-# Everything is well.
+# Everything works.
 for my $node ($mpc->nodes) {
 	my $party = $mpc->party($node);
 	$mpc->become($node, "SELECT bool_and(status = 'ok') FROM mpc.node_status()");
@@ -26,7 +26,7 @@ for my $node ($mpc->nodes) {
 		WHERE fingerprint ~ \'^[0-9a-f]{64}$\' AND not_after > now() + interval \'1 year\''), "$party: parties");
 }
 
-# Every object of the extension says what it is, and PUBLIC may use none of it.
+# Every object of the extension has a comment, and PUBLIC has no privilege on any of them.
 my $members = q{
 	SELECT d.classid, d.objid FROM pg_depend AS d JOIN pg_extension AS e ON d.refobjid = e.oid
 	WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'pg_mpc'};
@@ -41,7 +41,7 @@ is($hospital->safe_psql('postgres', qq{
 	  AND (p.proacl IS NULL OR EXISTS (SELECT FROM aclexplode(p.proacl) AS a WHERE a.grantee = 0))}), '',
 	'no function is for PUBLIC');
 
-# Peers that are not there.
+# Peers that cannot be reached.
 $mpc->refuses($hospital, "SELECT * FROM mpc.ping_peer('nobody')", '42704', qr/nobody/, 'ping of an unknown peer');
 $mpc->refuses($hospital, "SELECT mpc.add_peer('another', 'http://localhost:1', certificate => '"
 	  . ThreeParties::certificate($third) . "')", '22023', qr/https/, 'a peer without TLS');
@@ -57,7 +57,7 @@ $third->start;
 $mpc->become($hospital, "SELECT ok FROM mpc.ping_peer('zorgttp')");
 pass('the peer is reachable again after its restart');
 
-# A third party with another certificate than the pinned one.
+# A third party with a certificate that differs from the pinned one.
 my $right = ThreeParties::certificate($third);
 ThreeParties::make_certificate('zorgttp', $third->basedir);
 $third->reload;
@@ -69,12 +69,12 @@ $mpc->ask($_, "SELECT mpc.alter_peer('zorgttp', certificate => '$new')") for ($h
 $mpc->become($hospital, "SELECT ok FROM mpc.ping_peer('zorgttp')");
 pass('alter_peer with the new certificate');
 
-# A peer that this node does not know is not answered.
+# An unknown peer gets no answer.
 $mpc->ask($insurer, "SELECT mpc.remove_peer('erasmus_mc')");
 $mpc->become($hospital, "SELECT NOT ok AND cause ~* 'certificate|refused' FROM mpc.ping_peer('zilveren_kruis')");
 pass('a node refuses a party that it does not know');
 
-# Nobody gets in without a certificate; TLS 1.2 is not spoken.
+# Connections without a certificate and connections with TLS 1.2 are refused.
 my ($out, $err) = ('', '');
 my $url = "https://localhost:$hospital->{pg_mpc_port}/v1/ping";
 ok(!IPC::Run::run(['curl', '-ksS', '--max-time', '20', $url], '>', \$out, '2>', \$err), 'no certificate: refused');

@@ -21,7 +21,7 @@ is($mpc->ask($hospital, "SELECT count(*) FROM mpc.check_source('diabetes', 'pati
 	WHERE problem IS NOT NULL AND problem <> ''"), '0', 'check_source finds no problem');
 $mpc->approve('diabetes', $digest, 'patients', 'insured');
 
-# Any party may start; here the third party does, right after the approvals.
+# Any party may start. Here the third party starts, directly after the approvals.
 my $rows = $mpc->ask($third, "SELECT party, step, name FROM mpc.run_study('diabetes') ORDER BY step");
 like($rows, qr/\|4\|match/, 'run_study returns the rows of the steps');
 
@@ -30,7 +30,7 @@ for my $node ($mpc->nodes) {
 	pass($mpc->party($node) . ' holds the released study');
 }
 
-# The same answer everywhere, and the right one.
+# All nodes have the same, correct result.
 my $found = $mpc->coefficients($hospital, 'diabetes');
 is_deeply($mpc->coefficients($_, 'diabetes'), $found, $mpc->party($_) . ' has the same coefficients')
 	for ($insurer, $third);
@@ -72,7 +72,7 @@ is($mpc->ask($hospital, "SELECT count(*) FROM mpc.approvals WHERE study = 'diabe
 is($mpc->ask($hospital, "SELECT n_matched FROM mpc.studies WHERE study = 'diabetes'"), $expected->{n}, 'n_matched');
 is($mpc->ask($third, 'SELECT count(*) > 0 FROM mpc.ledger'), 't', 'the ledger has entries');
 
-# What each node says about its steps: the status of the data, what was destroyed; never the others' counts (F5).
+# Rows of mpc.steps at each node: data status and destroyed data, but no counts of other parties (rule F5).
 my %own = (erasmus_mc => 397, zilveren_kruis => 397);
 for my $node ($hospital, $insurer) {
 	my ($party, $peer) = ($mpc->party($node), $mpc->party($node == $hospital ? $insurer : $hospital));
@@ -90,7 +90,7 @@ for my $node ($hospital, $insurer) {
 $mpc->stop;
 done_testing();
 
-# The joined rows of both nodes, solved by tools/lib/plain_lasso.py.
+# Solves the joined rows of both nodes in the clear with tools/lib/plain_lasso.py.
 sub clear_text {
 	my %rows;
 	for (split /\n/, $mpc->ask($hospital, 'SELECT id, age, sex, bmi, bp, tc FROM patients')) {

@@ -1,4 +1,4 @@
-# A study by hand: three psql sessions, each calling its own steps, in the order in which a person would.
+# A study in step-by-step mode: three psql sessions call the steps of their nodes in order.
 use strict;
 use warnings;
 use FindBin;
@@ -14,10 +14,10 @@ my ($hospital, $insurer, $third) = $mpc->nodes;
 $mpc->load_small(300);
 $mpc->prepare_study('hand', $mpc->small_spec, 'small_a', 'small_b');
 
-# step(NODE, NAME): the statement of one step.
+# statement(NAME): the statement of one step.
 sub statement { return "SELECT row_to_json(s) FROM mpc.$_[0]('hand') AS s"; }
 
-# together(NAME, NODES...): the same step on several nodes at the same time, as two people at two consoles do.
+# together(NAME, NODES...): runs the same step on several nodes at the same time.
 sub together {
 	my ($name, @nodes) = @_;
 	my @jobs = map { $mpc->start_sql($_, statement($name)) } @nodes;
@@ -45,7 +45,7 @@ sub check_row {
 	like($row->{data_status} // '', $status{$name}, "$name: data status") unless $party eq 'zorgttp';
 }
 
-# Out of order and in the wrong role: 55000, and the next step is named.
+# A step out of order or in the wrong role: 55000, and the error names the next step.
 $mpc->refuses($hospital, statement('scramble'), '55000', qr/prepare/, 'scramble before prepare');
 together('prepare', $hospital, $insurer, $third);
 $mpc->refuses($hospital, statement('push'), '55000', qr/agree_key/, 'push before agree_key');
@@ -54,7 +54,7 @@ $mpc->refuses($third, statement('agree_key'), '55000', qr/match|controller/, 'ag
 together('agree_key', $hospital, $insurer);
 together('scramble', $hospital, $insurer);
 
-# push waits for the third party's match; until then the match count is nowhere.
+# push waits for the match of the third party. Until then no table has the match count.
 my @pushes = map { $mpc->start_sql($_, statement('push')) } $hospital, $insurer;
 is($mpc->ask($hospital, "SELECT n_matched IS NULL FROM mpc.studies WHERE study = 'hand'"), 't',
 	'no match count before the match');
@@ -83,7 +83,7 @@ is_deeply($mpc->coefficients($insurer, 'hand'), $found, 'the same at the insurer
 like($mpc->ask($hospital, "SELECT array_to_string(destroyed, ',') FROM mpc.steps WHERE study = 'hand'
 	AND name = 'unmask'"), qr/private key/, 'step 6 names the private key among what it destroyed');
 
-# A step that waits for a peer gives up after step_timeout with its own SQLSTATE, and may be repeated.
+# A step that waits for a peer ends after step_timeout with MP001, and may be repeated.
 $mpc->prepare_study('patience', $mpc->small_spec, 'small_a', 'small_b');
 (my $alone = statement('prepare')) =~ s/hand/patience/;
 my @prepared = map { $mpc->start_sql($_, $alone) } $mpc->nodes;
@@ -97,7 +97,7 @@ $hospital->safe_psql('postgres', 'ALTER SYSTEM RESET pg_mpc.step_timeout');
 $hospital->reload;
 my @agreed = map { $mpc->start_sql($_, $agree) } $hospital, $insurer;
 for (@agreed) { my ($code, undef, $err) = $mpc->finish($_); is($code, 0, 'agree_key repeated') or diag($err); }
-# By hand or by itself, not both.
+# An attempt runs either step by step or automatically.
 $mpc->refuses($insurer, "SELECT * FROM mpc.run_study('patience')", '55000', qr/study "patience" is being run step by step/, 'run_study of a study that runs step by step');
 $mpc->ask($hospital, "SELECT mpc.cancel_study('patience')");
 $mpc->become($_, "SELECT state = 'cancelled' FROM mpc.studies WHERE study = 'patience'") for ($hospital);
@@ -111,7 +111,7 @@ $mpc->refuses($insurer, "SELECT * FROM mpc.prepare('by_itself')", '55000', qr/st
 $mpc->release($held);
 is(($mpc->finish($job))[0], 0, 'which runs on');
 
-# A peer that cannot be reached: the detail says why.
+# A peer that cannot be reached: the detail has the cause.
 $mpc->prepare_study('unreachable', $mpc->small_spec, 'small_a', 'small_b');
 ($alone = statement('prepare')) =~ s/hand/unreachable/;
 @prepared = map { $mpc->start_sql($_, $alone) } $mpc->nodes;

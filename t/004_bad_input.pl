@@ -1,4 +1,4 @@
-# Everything a user can get wrong: each refused with its SQLSTATE and a text that names the cause.
+# Wrong input of users: each is refused with its SQLSTATE and a text that names the cause.
 use strict;
 use warnings;
 use FindBin;
@@ -14,8 +14,8 @@ my ($hospital, $insurer, $third) = $mpc->nodes;
 $mpc->load_small(300);
 my $number = 0;
 
-# run_fails(SPEC, HOSPITAL RELATION, INSURER RELATION, SQLSTATE, PATTERN, NAME, STARTER): approved by all, refused when
-# run, and ended at every node. Returns the name of the study and what its starter was told.
+# run_fails(SPEC, HOSPITAL RELATION, INSURER RELATION, SQLSTATE, PATTERN, NAME, STARTER): a study that all approve, that is
+# refused when it runs, and that ends at every node. Returns its name and the error of its starter.
 sub run_fails {
 	my ($spec, $a, $b, $sqlstate, $pattern, $name, $starter) = @_;
 	my $study = 'bad_' . ++$number;
@@ -25,7 +25,7 @@ sub run_fails {
 	return ($study, $said);
 }
 
-# Every node says that the study failed and why; no engine, no result and no count of matches is left.
+# Every node shows that the study failed and why. No engine, no result and no match count remains.
 sub nothing_half_done {
 	my ($study, $name) = @_;
 	for my $node ($mpc->nodes) {
@@ -92,14 +92,14 @@ $mpc->refuses($hospital, "SELECT * FROM mpc.run_study('nothing_here')", '42704',
 $mpc->ask($insurer, $mpc->approval('approvals', $digest, 'insurer', 'small_b'));
 $mpc->ask($hospital, "SELECT * FROM mpc.run_study('approvals')");
 is($mpc->state($hospital, 'approvals'), 'released', 'the same study runs when all have approved, on a view');
-# The privilege counts when the data are read, not only when they are approved.
+# The privilege is checked when the data are read, not only at the approval.
 $hospital->safe_psql('postgres', 'CREATE TABLE lent AS SELECT * FROM small_a; GRANT SELECT ON lent TO analyst');
 $mpc->prepare_study('revoked', $mpc->small_spec, 'lent', 'small_b');
 $hospital->safe_psql('postgres', 'REVOKE SELECT ON lent FROM analyst');
 $mpc->refuses($hospital, "SELECT * FROM mpc.run_study('revoked')", '42501', qr/lent/, 'a privilege that was revoked');
 
 # --- values ---
-# table(SIDE, NAME, UPDATE...): a copy of the small data with something changed.
+# table(SIDE, NAME, UPDATE...): makes a changed copy of the small data.
 sub table {
 	my ($node, $name, @changes) = @_;
 	my $from = $node == $hospital ? 'small_a' : 'small_b';
@@ -134,7 +134,8 @@ $mpc->refuses($hospital, $mpc->approval('twice', $digest, 'hospital', 'twice'), 
 	qr/the source has duplicate identifiers.*\b5 records/s, 'duplicate identifiers, also of incomplete records: how many');
 like($mpc->ask($hospital, "SELECT string_agg(problem, ' ') FROM mpc.check_source('nulls', 'twice', identifier => 'id')"),
 	qr/duplicate/, 'check_source finds the duplicates');
-# A source is put right and approved again, so are the other approvals, which were given for other data; the same study runs.
+# The source is corrected and approved again. The other parties, which approved other data, approve again too. Then the
+# same study runs.
 $mpc->ask($hospital, 'UPDATE all_null SET x1 = s.x1 FROM small_a AS s WHERE s.id = all_null.id');
 $digest = $mpc->ask($hospital, "SELECT digest FROM mpc.studies WHERE study = '$empty'");
 $mpc->ask($hospital, $mpc->approval($empty, $digest, 'hospital', 'all_null'));
@@ -145,7 +146,7 @@ is($mpc->ask($hospital, "SELECT state, sqlstate, last_error FROM mpc.studies WHE
 run_fails($spec, 'small_a', table($insurer, 'bad_outcome', "UPDATE bad_outcome SET y = 'NaN' WHERE id = 9"), '22000|MP002',
 	qr/zilveren_kruis|y/, 'an error at the other controller');
 
-# A peer learns that a party stopped, not why: only its own node knows the column.
+# A peer learns that a party stopped, but not why: only the node of that party names the column.
 is($mpc->ask($hospital, "SELECT count(*) FROM mpc.studies WHERE last_error ~ '\\my\\M' AND study = 'bad_$number'"), '0',
 	'the hospital is not told about the column of the insurer');
 
@@ -159,7 +160,7 @@ $mpc->prepare_study('nearly', $mpc->small_spec, 'nearly', 'small_b');
 $mpc->ask($hospital, "SELECT * FROM mpc.run_study('nearly')");
 is($mpc->coefficients($hospital, 'nearly')->{x2} + 0, 0, 'a column that is constant only after the join, too');
 
-# In ridge its coefficient would be the only zero and say so: nothing is opened.
+# In ridge its coefficient would be the only zero and so reveal the column: nothing is opened.
 $mpc->prepare_study('ridge', $mpc->small_spec(analysis => {kind => 'ridge', lambda => 0.01}), 'nearly', 'small_b');
 $mpc->refuses($insurer, "SELECT * FROM mpc.run_study('ridge')", 'MP005', qr/the result failed its validity check and was not opened/,
 	'ridge with a column that is constant after the join');
@@ -168,7 +169,7 @@ for my $node ($mpc->nodes) {
 	is($mpc->ask($node, "SELECT count(*) FROM mpc.models WHERE study = 'ridge'"), '0', 'no model of it at ' . $mpc->party($node));
 }
 
-# One iteration is not enough: nobody gets a result that is not the solution.
+# One iteration is not enough: no party receives a result that has not converged.
 $mpc->prepare_study('short', $mpc->small_spec(analysis => {kind => 'lasso', lambda => 0.01, max_iterations => 1}),
 	'small_a', 'small_b');
 $mpc->refuses($hospital, "SELECT * FROM mpc.run_study('short')", 'MP006', qr/did not converge.*max_iterations/s,
@@ -179,16 +180,16 @@ for my $node ($mpc->nodes) {
 		FROM mpc.studies AS s WHERE s.study = 'short'"), 'MP006|0', 'the same at ' . $mpc->party($node));
 }
 
-# --- too few matches: one bit, the count appears nowhere ---
+# --- too few matches: one bit is opened, and no table has the count ---
 table($hospital, 'few', 'UPDATE few SET id = id + 5000 WHERE id > 37');
 table($hospital, 'none', 'UPDATE none SET id = id + 5000');
 
-# rows_with_37(NODE, STUDY): rows of all tables and views of the extension about the study that hold the number.
+# rows_with_37(NODE, STUDY): the rows about the study, of all tables and views of the extension, that hold the number 37.
 sub rows_with_37 {
 	my ($node, $study) = @_;
 	my $relations = $node->safe_psql('postgres', q{SELECT oid::regclass FROM pg_class
 		WHERE relnamespace::regnamespace::text IN ('mpc', 'mpc_internal') AND relkind IN ('r', 'v')});
-	# Row numbers, places in ledgers and moments are no counts of records.
+	# Row numbers, places in ledgers and times are not counts of records.
 	my $query = join ' UNION ALL ', map { "SELECT '$_', regexp_replace(
 		(to_jsonb(r) - 'id' - 'place' - 'pid')::text, '\\d{4}-\\d\\d-\\d\\dT[^\"]*|\"place\": \\d+', '', 'g') FROM $_ AS r" }
 		split /\n/, $relations;
@@ -199,7 +200,7 @@ sub rows_with_37 {
 
 my @answers;
 for my $relation ('few', 'none') {
-	# The third party, which alone knows the count, is also the one whose session is watched.
+	# Only the third party knows the count, so its session is checked too.
 	my ($study, $said) = run_fails($mpc->small_spec, $relation, 'small_b', 'MP005', qr/fewer|matched|refused/,
 		"matches: $relation", $third);
 	unlike($said, qr/(?<![\d.])\b37\b(?!\.)/, "$relation: the session is not told the count");
@@ -212,17 +213,17 @@ for my $relation ('few', 'none') {
 }
 is_deeply($answers[0], $answers[1], 'few and none look the same');
 
-# After all of this the nodes still work.
+# The nodes still work afterwards.
 $mpc->prepare_study('afterwards', $mpc->small_spec, 'small_a', 'small_b');
 $mpc->ask($insurer, "SELECT * FROM mpc.run_study('afterwards')");
 is($mpc->state($insurer, 'afterwards'), 'released', 'a good study afterwards');
 
-# What the logs say: no count below the minimum; no long hexadecimal text but what everybody may know.
+# The logs have no count below the minimum and no long hexadecimal text except public values.
 for my $node ($mpc->nodes) {
 	my $party = $mpc->party($node);
 	my @lines = $mpc->log_lines($node);
 	cmp_ok(scalar(@lines), '>', 10, "$party: the log was read");
-	# Lines of PL/pgSQL are numbered, too.
+	# Line numbers of PL/pgSQL are not counts either.
 	is_deeply([grep { /(?<![\d.:])\b37\b(?![.:])/ && !/PL\/pgSQL function/ } @lines], [], "$party: 37 is not in the log");
 	my %known = map { $_ => 1 } split /\n/, $node->safe_psql('postgres', 'SELECT digest FROM mpc_internal.studies UNION
 		SELECT attempt FROM mpc_internal.ledger WHERE attempt IS NOT NULL UNION SELECT fingerprint FROM mpc.parties UNION

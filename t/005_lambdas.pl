@@ -35,7 +35,7 @@ is($mpc->ask($hospital, "SELECT bool_and(coefficient = 0 AND NOT selected) FROM 
 	WHERE attribute <> '(intercept)'"), 't', 'exact zeros');
 is($mpc->ask($hospital, 'SELECT count(*) FROM mpc.models'), '3', 'three models');
 
-# A list of lambdas is one study; its rows are those of the single ones.
+# A list of lambdas is one study. Its rows equal those of the studies with one lambda each.
 $mpc->prepare_study('list', $mpc->diabetes_spec(analysis => {kind => 'lasso', lambda => [0.5, 5]}), 'patients', 'insured');
 $mpc->ask($hospital, "SELECT * FROM mpc.run_study('list')");
 is($mpc->ask($hospital, "SELECT count(*) FROM mpc.fit('list')"), '2', 'a fit for each lambda');

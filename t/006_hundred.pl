@@ -1,5 +1,5 @@
-# Approving on three nodes and running at once, many times in a row: the start asks each peer directly, so there is
-# no moment at which a fresh approval is not yet known. 100 times in the full run, 10 times otherwise.
+# Approves on three nodes and starts at once, many times in a row. The start asks each peer directly, so a fresh approval
+# is always known. 100 times with PG_MPC_FULL=1, 10 times otherwise.
 use strict;
 use warnings;
 use FindBin;
@@ -14,13 +14,13 @@ my $mpc = ThreeParties->new;
 my @nodes = $mpc->nodes;
 $mpc->load_small(150);
 
-# The budget of models per source is not what is tested here.
+# The model budget is not tested here.
 my $spec = $mpc->small_spec(disclosure => {model_budget => 1000});
 my @failed;
 for my $time (1 .. $times) {
 	my $study = "again_$time";
 	my $digest = $mpc->propose($study, $spec);
-	# The three approvals at the same time; the proposal may not have reached the peers yet.
+	# The three approvals run at the same time. The proposal may not have reached the peers yet.
 	my @approvals = map { $mpc->start_sql($nodes[$_], $mpc->approval($study, $digest, ('hospital', 'insurer', 'third')[$_],
 				('small_a', 'small_b', undef)[$_])) } 0 .. 2;
 	my @said = map { ($mpc->finish($_))[2] } @approvals;

@@ -1,4 +1,4 @@
-# Studies that end early: cancelled, timed out, a peer gone. Every node says so soon, and runs the next study.
+# Studies that end early: cancellation, timeout, a lost peer. Every node reports it soon and runs the next study.
 use strict;
 use warnings;
 use FindBin;
@@ -11,11 +11,11 @@ use ThreeParties;
 my $mpc = ThreeParties->new('pg_mpc.step_timeout' => '30s');
 my ($hospital, $insurer, $third) = $mpc->nodes;
 $mpc->load_small(300);
-# All at once: an approval reads its source, which hold() locks.
+# All studies are approved first: an approval reads its source, which hold() locks.
 $mpc->prepare_study($_, $mpc->small_spec, 'small_a', 'small_b')
   for qw(cancelled backend timeout waited stopped crashed shutdown);
 
-# start(STUDY, NODE, SQL): running on every node; returns the session that waits.
+# start(STUDY, NODE, SQL): starts a study, waits until it runs on every node, and returns the session that waits for it.
 sub start {
 	my ($study, $node, $sql) = @_;
 	my $job = $mpc->start_sql($node, $sql);
@@ -23,7 +23,7 @@ sub start {
 	return $job;
 }
 
-# ended(STUDY, STATE, NAME): every node reaches a final state and no engine is left.
+# ended(STUDY, STATE, NAME): every node reaches a final state and no engine remains.
 sub ended {
 	my ($study, $state, $name) = @_;
 	for my $node ($mpc->nodes) {
@@ -56,7 +56,7 @@ like($err, qr/57014.*statement timeout/s, 'statement_timeout ends run_study');
 ended('timeout', 'cancelled|failed', 'statement_timeout');
 $mpc->release($held);
 
-# wait_for_study only stops waiting.
+# Cancelling wait_for_study ends the wait only.
 $held = $mpc->hold($insurer, 'small_b');
 $mpc->ask($hospital, "SELECT mpc.start_study('waited')");
 $mpc->refuses($hospital, "SET statement_timeout = '300ms'; SELECT mpc.wait_for_study('waited')", '57014',
@@ -64,7 +64,7 @@ $mpc->refuses($hospital, "SET statement_timeout = '300ms'; SELECT mpc.wait_for_s
 $mpc->release($held);
 is($mpc->ask($hospital, "SELECT mpc.wait_for_study('waited')"), 'released', 'the study went on and was released');
 
-# A peer that stops: the others name it.
+# A peer whose server stops: the others name it.
 my $lost = $mpc->hold($insurer, 'small_b');
 $job = start('stopped', $hospital, "SELECT * FROM mpc.run_study('stopped')");
 $insurer->stop('fast');
@@ -75,7 +75,7 @@ like($err, qr/zilveren_kruis/, 'and its name') or diag($err);
 $insurer->start;
 ended('stopped', 'cancelled|failed', 'a stopped peer');
 
-# A peer that crashes.
+# A peer whose server crashes.
 $held = $mpc->hold($insurer, 'small_b');
 $job = start('crashed', $hospital, "SELECT * FROM mpc.run_study('crashed')");
 $third->stop('immediate');
@@ -88,11 +88,11 @@ $mpc->release($held);
 like($mpc->ask($third, "SELECT last_error FROM mpc.studies WHERE study = 'crashed'"), qr/restart/,
 	'the crashed node says why its study failed');
 
-# A failed study may be started again: the approvals are still there, everything random is new.
+# A failed study may be started again: its approvals are still valid, and all random values are new.
 $mpc->ask($third, "SELECT * FROM mpc.run_study('crashed')");
 is($mpc->ended($third, 'crashed'), 'released', 'the same study runs again');
 
-# A node whose engine runs stops at once when asked to.
+# A server stops at once while an engine runs.
 $held = $mpc->hold($insurer, 'small_b');
 $job = start('shutdown', $hospital, "SELECT * FROM mpc.run_study('shutdown')");
 ok($third->stop('fast'), 'a fast shutdown does not wait for the study');

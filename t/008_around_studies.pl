@@ -1,5 +1,5 @@
-# What surrounds studies: a server that did not load pg_mpc at its start, an approval that waits for its proposal, a
-# certificate that cannot be read, dump and restore.
+# The environment of studies: a server that did not preload pg_mpc, an approval that waits for its proposal, a certificate
+# that cannot be read, dump and restore.
 use strict;
 use warnings;
 use Cwd qw(abs_path);
@@ -14,7 +14,7 @@ my $mpc = ThreeParties->new;
 my ($hospital, $insurer, $third) = $mpc->nodes;
 $mpc->load_small(150);
 
-# --- a server without preloading: cryptography works, everything else says which line is missing ---
+# --- a server without preloading: cryptography works, all other functions name the missing setting ---
 my $plain = PostgreSQL::Test::Cluster->new('plain');
 $plain->init;
 $plain->start;
@@ -41,7 +41,7 @@ for my $call (
 }
 is($mpc->ask($plain, 'SELECT count(*) FROM mpc.studies'), '0', 'the views can be read');
 
-# --- an approval waits for a proposal that is on its way ---
+# --- an approval waits for a proposal that has not arrived yet ---
 my $spec = $mpc->small_spec;
 my $digest = $hospital->safe_psql('postgres',
 	"SELECT mpc_internal.study_digest('awaited', mpc_internal.parse_spec('$spec'))");
@@ -68,7 +68,7 @@ $mpc->refuses($insurer, $mpc->approval('awaited', $digest, 'insurer', 'small_b')
 is($mpc->ask($insurer, "SELECT count(*) FROM mpc.approvals WHERE study = 'awaited' AND version = 2"), '0',
 	'a new version has no approvals');
 
-# A party that rejects: the others hear of it, with the reason, and nobody can run the study.
+# A party rejects: the others see it with its reason, and no party can run the study.
 $mpc->ask($insurer, "SELECT mpc.reject_study('awaited', 'one model is enough')");
 for my $node ($hospital, $third) {
 	$mpc->become($node, "SELECT state = 'rejected' AND last_error = 'zilveren_kruis: \"one model is enough\"'
@@ -78,7 +78,7 @@ $mpc->refuses($hospital, "SELECT * FROM mpc.run_study('awaited')", '55000', qr/r
 	'run of a rejected study');
 
 # --- a certificate that cannot be read ---
-# settings(NODE, NAME => VALUE or undef): changed while the server runs.
+# settings(NODE, NAME => VALUE or undef): changes settings while the server runs.
 sub settings {
 	my ($node, $name, $value) = @_;
 	$node->safe_psql('postgres',
@@ -104,7 +104,7 @@ settings($hospital, 'private_key_file', undef);
 $mpc->become($hospital, "SELECT bool_and(status = 'ok') FROM mpc.node_status()");
 pass('all is well again');
 
-# --- dump and restore: what was agreed, done and released is kept; keys, shares and messages are not in a dump ---
+# --- dump and restore: a dump has specs, decisions, history and results, but no keys, shares or messages ---
 my $dump = $hospital->basedir . '/dump';
 $mpc->ask($hospital, "SELECT mpc.draft_study('drafted', '$spec')");
 my $chain = $mpc->ask($hospital, 'SELECT head FROM mpc.verify_ledger()');

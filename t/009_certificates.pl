@@ -1,4 +1,4 @@
-# A party changes its certificate while a study runs; what a node says about certificate files that do not fit.
+# A party changes its certificate while a study runs. A node reports certificate files that do not belong together.
 use strict;
 use warnings;
 use FindBin;
@@ -29,7 +29,7 @@ $mpc->ask($_, "SELECT mpc.alter_peer('zorgttp', next_certificate => '$next')") f
 my $job = $mpc->start_sql($hospital, "SELECT * FROM mpc.run_study('rotation')");
 $mpc->become($_, "SELECT count(*) = 1 FROM mpc.stat_study_progress WHERE study = 'rotation'") for $mpc->nodes;
 
-# The third party changes its files. ping_peer opens a new connection, so it shows the new certificate.
+# The third party replaces its files. ping_peer opens a new connection, so it shows the new certificate.
 move("$next_dir/zorgttp.$_", "$dir/zorgttp.$_") or die "could not move: $!" for qw(key crt);
 $third->reload;
 $mpc->become($third, "SELECT fingerprint <> '$old' FROM mpc_internal.own_certificate()");
@@ -42,7 +42,7 @@ $mpc->release($held);
 my ($code, $out, $err) = $mpc->finish($job);
 is($code, 0, 'the study that ran meanwhile was released') or diag($err);
 
-# The end of the change: the old certificate counts no more.
+# The end of the change: the old certificate is no longer accepted.
 $mpc->ask($_, "SELECT mpc.alter_peer('zorgttp', certificate => '$next')") for ($hospital, $insurer);
 is($mpc->ask($hospital, "SELECT count(*) FROM mpc.parties WHERE '$old' IN (fingerprint, next_fingerprint)"), 0,
 	'the old certificate is forgotten');
@@ -50,7 +50,7 @@ $mpc->prepare_study('afterwards', $mpc->small_spec, 'small_a', 'small_b');
 $mpc->ask($third, "SELECT * FROM mpc.run_study('afterwards')");
 is($mpc->state($hospital, 'afterwards'), 'released', 'a study under the new certificate');
 
-# A stolen certificate: cut off at once, both sides say why.
+# A stolen certificate: its connections are closed at once, and both sides report the reason.
 ThreeParties::make_certificate('zilveren_kruis', "$dir/other");
 my $other = ThreeParties::slurp("$dir/other/zilveren_kruis.crt");
 $mpc->ask($hospital, "SELECT mpc.alter_peer('zilveren_kruis', certificate => '$other')");
@@ -63,7 +63,7 @@ like(ThreeParties::slurp($hospital->logfile), qr/refused connection from \S+ por
 like($mpc->ask($hospital, "SELECT cause FROM mpc.ping_peer('zilveren_kruis')"),
 	qr/certificate fingerprint differs: it presents \w+, this node knows $known/, 'and the other direction');
 
-# A weak certificate works here, and both sides name it.
+# A weak certificate works here, and both sides report it.
 system_or_bail('openssl', 'req', '-new', '-x509', '-key', "$dir/zorgttp.key", '-out', "$dir/zorgttp.crt", '-days', '90', '-subj',
 	'/CN=zorgttp', '-addext', 'extendedKeyUsage=serverAuth,clientAuth');
 $third->reload;
@@ -73,7 +73,7 @@ $mpc->become($hospital, "SELECT status = 'warning' AND detail ~ 'answers at .* w
 	FROM mpc.node_status() WHERE \"check\" = 'peer zorgttp'");
 pass('a certificate without alternative names is named');
 
-# A revocation list without its authority: the earlier settings stay in use, and node_status says what is wrong.
+# A revocation list without its authority: the earlier settings stay in use, and node_status reports the error.
 $third->append_conf('postgresql.conf', "pg_mpc.crl_file = '$dir/absent.crl'");
 $third->reload;
 $mpc->become($third, "SELECT status = 'problem' AND detail ~ 'revocation list needs the authority' "

@@ -1,5 +1,5 @@
-# Governance with three nodes: the ledgers follow each other, an auditor checks one without a server, a rewritten one is
-# found by the peers; a source that has changed since it was approved; expiry; state changes are told to listeners.
+# Governance with three nodes: each ledger has the heads of the others, an auditor checks one without a server, and the
+# peers detect a rewritten one. A source that has changed since its approval; expiry; notifications of state changes.
 use strict;
 use warnings;
 use FindBin;
@@ -19,7 +19,7 @@ sub exported {
 	return $mpc->ask($node, "SELECT jsonb_agg(e) FROM mpc.export_ledger($arguments) AS e");
 }
 
-# verdicts(NODE, OTHER, EXPORT): what comparing an export of the other with this node's ledger gives, without repeats.
+# verdicts(NODE, OTHER, EXPORT): the distinct results of comparing an export of the other node with this node's ledger.
 sub verdicts {
 	my ($node, $other, $export) = @_;
 	return $mpc->ask($node, "SELECT string_agg(DISTINCT verdict, ',')
@@ -52,18 +52,18 @@ for my $node ($mpc->nodes) {
 		'{singling_out,linkability,inference}'"), '0', 'every step gives its reasons, at ' . $mpc->party($node));
 }
 
-# Rule F5: what a node knows of the others' counts is the match count alone.
+# Rule F5: of the counts of other parties, a node knows the match count only.
 is($mpc->ask($hospital, "SELECT count(*) FROM mpc.ledger WHERE event = 'step' AND party <> 'erasmus_mc'"), '0',
 	'a ledger has steps of its own node only');
 
-# --- state changes are told to who listens, by name and state only ---
+# --- notifications of state changes have the name and the state only ---
 $notified->{in} .= "SELECT 1;\n\\q\n";
 $notified->{run}->finish;
 my @told = $notified->{out} =~ /"pg_mpc_study" with payload "(\{.*?\})"/g;
 is($told[-1] // '', '{"study" : "first", "state" : "released"}', 'the release is told last') or diag($notified->{out});
 is(scalar(grep { !/^\{"study" : "\w+", "state" : "\w+"\}$/ } @told), 0, 'and nothing but names and states is told');
 
-# --- mpc.explain_study counts this node's own records, once approved; each node sees its own only (rule F5) ---
+# --- mpc.explain_study counts the own records of this node after its approval, never those of others (rule F5) ---
 $mpc->ask($hospital, 'CREATE VIEW fewer_a AS SELECT * FROM small_a WHERE id <= 137');
 $mpc->ask($insurer, 'CREATE VIEW fewer_b AS SELECT * FROM small_b WHERE id > 11');
 my $seen = $mpc->propose('seen', $mpc->small_spec);
@@ -107,12 +107,12 @@ IPC::Run::run(['python3', '-c', $python, $file], '>', \$head, '2>', \$said, IPC:
 chomp $head;
 is($head, $mpc->ask($hospital, 'SELECT head FROM mpc.verify_ledger()'), 'a few lines of Python verify an exported ledger');
 
-# --- an approval that reaches a node after its study has run: what the node relied on is in its ledger before that ---
+# --- an approval that reaches a node after its study has run: the ledger has it earlier, as what the node relied on ---
 my $digest = $mpc->propose('late', $mpc->small_spec);
 $mpc->ask($hospital, $mpc->approval('late', $digest, 'hospital', 'small_a'));
 $mpc->ask($insurer, $mpc->approval('late', $digest, 'insurer', 'small_b'));
 $mpc->become($_, "SELECT count(*) = 2 FROM mpc.approvals WHERE study = 'late'") for $mpc->nodes;
-# A time that has more digits as the nearest double.
+# A time that has more digits when it is written as a double.
 my $time = "'2023-11-14 22:13:20.000193+00'";
 $third->safe_psql('postgres', "BEGIN; SET SESSION AUTHORIZATION analyst; " . $mpc->approval('late', $digest, 'third')
 	. "; RESET SESSION AUTHORIZATION; UPDATE mpc_internal.outbox SET held_until = 'infinity', queued_at = $time WHERE message ->> 'type' = 'approve'"
@@ -145,7 +145,7 @@ unlike($mpc->ask($insurer, "SELECT last_error FROM mpc.studies WHERE study = 'ch
 	'the others hear that the hospital stopped, not why');
 $digest = $mpc->ask($hospital, "SELECT digest FROM mpc.studies WHERE study = 'changed'");
 $mpc->ask($hospital, $mpc->approval('changed', $digest, 'hospital', 'small_a'));
-# The others approved other data: nothing runs before they have decided again.
+# The other parties approved other data: the study cannot run before they have decided again.
 $mpc->become($insurer, "SELECT decision = 'void' AND reason ~ 'data of erasmus_mc changed' FROM mpc.approvals WHERE study = 'changed' AND party = 'zilveren_kruis'");
 $mpc->refuses($hospital, "SELECT * FROM mpc.run_study('changed')", '55000', qr/zilveren_kruis.*has to approve again|zorgttp.*has to approve again/s,
 	'other data void the approvals of the other parties');
@@ -153,7 +153,7 @@ $mpc->approve_again('changed', $digest, 'small_a', 'small_b');
 $mpc->ask($hospital, "SELECT * FROM mpc.run_study('changed')");
 is($mpc->state($insurer, 'changed'), 'released', 'approved again, it runs');
 
-# --- a source that shows the engine other records than the session that approved it ---
+# --- a source that has other records for the engine than for the session that approved it ---
 $mpc->ask($hospital, "CREATE TABLE guarded AS TABLE small_a; ALTER TABLE guarded ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 	CREATE POLICY own ON guarded USING (current_setting('app.ward', true) = 'cardio')");
 my $rows = $mpc->ask($hospital, 'SELECT count(*) FROM small_a');
@@ -168,8 +168,8 @@ $mpc->refuses($hospital, "SELECT * FROM mpc.run_study('guarded')", '55000',
 $mpc->become($insurer, "SELECT state = 'failed' FROM mpc.studies WHERE study = 'guarded'");
 unlike($mpc->ask($insurer, "SELECT last_error FROM mpc.studies WHERE study = 'guarded'"), qr/$rows|records/, 'their number stays at its node');
 
-# --- a source that a pipeline rebuilds: another relation of the same name with the same contents is what was approved ---
-# swap(CHANGE): the table is copied, changed and put in place of the one before, which is dropped.
+# --- a source that a pipeline rebuilds: another relation of the same name and contents counts as the approved one ---
+# swap(CHANGE): copies and changes the table, drops the old one and renames the copy.
 sub swap {
 	my ($change) = @_;
 	$mpc->ask($hospital, "CREATE TABLE piped_new AS TABLE piped; $change; ALTER TABLE piped RENAME TO piped_old;
@@ -189,7 +189,7 @@ $mpc->refuses($hospital, "SELECT * FROM mpc.run_study('rebuilt')", '55000', qr/c
 	'with other contents it is refused');
 $mpc->ended($_, 'rebuilt') for $mpc->nodes;
 
-# --- an approval that expires is known to all, and can be renewed ---
+# --- all nodes know when an approval has expired, and it can be renewed ---
 $digest = $mpc->prepare_study('expiring', $mpc->small_spec, 'small_a', 'small_b');
 $hospital->safe_psql('postgres', "UPDATE mpc_internal.approvals SET expires_at = now()
 	WHERE study = 'expiring' AND party = 'erasmus_mc'");
@@ -204,12 +204,12 @@ $hospital->safe_psql('postgres', 'CREATE ROLE blocker LOGIN');
 my $blocker = $mpc->hold_by($hospital, 'blocker', "SELECT count(pg_advisory_xact_lock(c.oid::bigint)) FROM pg_class AS c WHERE c.relname LIKE 'ledger%'");
 ok($hospital->safe_psql('postgres', "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted") >= 2, 'locks with the oids of its tables are held');
 $mpc->ask($hospital, "SELECT mpc.propose_study('sealed', '@{[$mpc->small_spec]}')");
-is($mpc->ask($hospital, 'SELECT entries = sealed FROM mpc.verify_ledger()'), 't', 'the ledger is sealed all the same');
+is($mpc->ask($hospital, 'SELECT entries = sealed FROM mpc.verify_ledger()'), 't', 'the ledger is sealed nevertheless');
 $mpc->release($blocker);
 is($hospital->safe_psql('postgres', "SELECT has_any_column_privilege('blocker', 'mpc_internal.ledger_sealer'::regclass::oid, 'SELECT, UPDATE')"), 'f',
-	'and the row of the sealer is not to be locked');
+	'and no role may lock the row of the sealer');
 
-# --- a party that rewrites or shortens its ledger is found out by the others ---
+# --- the others detect a party that rewrites or shortens its ledger ---
 $insurer->safe_psql('postgres', q{
 	ALTER TABLE mpc_internal.ledger DISABLE TRIGGER append_only;
 	ALTER TABLE mpc_internal.ledger_seals DISABLE TRIGGER append_only;

@@ -1,5 +1,5 @@
-# What happens to running studies when the ground moves: no free worker slot, a database or an extension that is dropped,
-# several studies at once with every node in every role.
+# Running studies when the server changes: no free worker slot, DROP DATABASE, DROP EXTENSION, and several studies at once
+# with every node in every role.
 use strict;
 use warnings;
 use FindBin;
@@ -23,7 +23,7 @@ my %part = (
 my %study = (as_usual => 'zorgttp', hospital_helps => 'erasmus_mc', insurer_helps => 'zilveren_kruis');
 for my $study (sort keys %study) {
 	my @controllers = grep { $_ ne $study{$study} } sort keys %part;
-	# Without the insurer somebody else has to hold the outcome.
+	# Without the insurer another controller holds the outcome.
 	my %controllers = map { my ($relation, $columns, $outcome) = @{$part{$_}};
 		$_ => {attributes => $columns, $outcome ? (outcome => $outcome) : ()} } @controllers;
 	$controllers{zorgttp} = {attributes => [], outcome => 'x4'} if $study{$study} eq 'zilveren_kruis';
@@ -44,7 +44,7 @@ for my $study (sort keys %study) {
 	pass("$study is released on all nodes");
 }
 
-# --- no free worker slot: the node says so, with the setting, and nobody waits for it ---
+# --- no free worker slot: the error names the setting, and no node waits ---
 $mpc->prepare_study('slots', $mpc->small_spec, 'small_a', 'small_b');
 $insurer->append_conf('postgresql.conf', 'max_worker_processes = 3');
 $insurer->restart;
@@ -66,8 +66,8 @@ $mpc->become($insurer, "SELECT bool_and(status = 'ok') FROM mpc.node_status()");
 $mpc->ask($insurer, "SELECT * FROM mpc.run_study('slots')");
 is($mpc->state($hospital, 'slots'), 'released', 'with a slot the same study runs');
 
-# --- DROP EXTENSION while a study runs: it ends, and the node can be set up anew ---
-# running(STUDY): in the middle of its run, the insurer's engine waiting for its source.
+# --- DROP EXTENSION while a study runs: the study ends, and the node can be set up again ---
+# running(STUDY): starts a study and waits until the engine of the insurer waits for its source.
 sub running {
 	my ($study) = @_;
 	$mpc->prepare_study($study, $mpc->small_spec, 'small_a', 'small_b');
@@ -77,7 +77,7 @@ sub running {
 	return ($held, $job);
 }
 
-# set_up_again(NODE): the extension and the peers, as at first.
+# set_up_again(NODE): creates the extension and adds the peers.
 sub set_up_again {
 	my ($node) = @_;
 	$node->safe_psql('postgres', 'CREATE EXTENSION pg_mpc');

@@ -1,4 +1,4 @@
-# Disclosure rules between three nodes: what is refused, what everybody is told, what counts, what stays at one node.
+# Disclosure rules between three nodes: refusals, their text at each node, budgets, and rules that one node checks alone.
 use strict;
 use warnings;
 use FindBin;
@@ -12,7 +12,7 @@ my $mpc = ThreeParties->new;
 my ($hospital, $insurer, $third) = $mpc->nodes;
 $mpc->load_small(300);
 
-# run(STUDY, HOSPITAL RELATION, INSURER RELATION, rules...): proposed, approved, run; what the starter was told.
+# run(STUDY, HOSPITAL RELATION, INSURER RELATION, rules...): proposes, approves and runs; returns the error of the starter.
 sub run_study {
 	my ($study, $a, $b, %rules) = @_;
 	$mpc->prepare_study($study, $mpc->small_spec(disclosure => {min_cohort_change => 10, %rules}), $a, $b);
@@ -25,7 +25,7 @@ sub uses {
 	return $mpc->ask($node, "SELECT string_agg(study || ' ' || outcome || ' ' || models, ', ' ORDER BY used_at) FROM mpc.source_uses");
 }
 
-# ended(STUDY): what the three nodes say about it, once it has ended everywhere.
+# ended(STUDY): the state at the three nodes, after it has ended at all of them.
 sub ended {
 	my ($study) = @_;
 	return map {
@@ -34,7 +34,7 @@ sub ended {
 	} $mpc->nodes;
 }
 
-# --- one person's outcome dominates; one value of the hospital does; too few match: one text at all three ---
+# --- one outcome dominates, one value of the hospital dominates, or too few records match: one text at all three ---
 $mpc->ask($insurer, 'CREATE TABLE outlier AS SELECT id, x3, CASE id WHEN 77 THEN 1e6 ELSE y END AS y FROM small_b');
 $mpc->ask($insurer, 'CREATE TABLE constant AS SELECT id, x3, 4 AS y FROM small_b');
 $mpc->ask($hospital, 'CREATE TABLE far AS SELECT id, CASE id WHEN 5 THEN -9000 ELSE x1 END AS x1, x2 FROM small_a');
@@ -59,7 +59,7 @@ for (@causes) {
 }
 is(scalar(keys %said), 1, 'every cause, every node: the same text') or diag(explain(\%said));
 
-# Refusals count at both controllers, released models too.
+# Refusals and released models count at both controllers.
 is(uses($hospital), 'outcome refused 1, value refused 1, constant refused 1, person refused 1, match refused 1', 'refusals count at the hospital');
 is(uses($insurer), uses($hospital), 'and at the insurer');
 is(uses($third), '', 'the third party has no source');
@@ -80,12 +80,12 @@ for my $node ($insurer, $third) {
 	$mpc->become($node, "SELECT count(*) = 1 FROM mpc.studies WHERE study = 'changed'");
 	is($mpc->ask($node, "SELECT count(*) FROM mpc.approvals WHERE study = 'changed'"), '0', $mpc->party($node) . ' hears nothing of it');
 }
-# Three persons exchanged for others are seen although the number of records stays.
+# Three persons replaced by others are detected although the number of records is the same.
 $mpc->ask($hospital, 'DELETE FROM small_a WHERE id IN (21, 22, 23)');
 $mpc->refuses($hospital, $mpc->approval('changed', $changed, 'hospital', 'small_a'), '55000', qr/too few persons.*differ in 6 persons/s,
 	'three persons exchanged for others');
 $mpc->ask($hospital, 'INSERT INTO small_a SELECT id, x1, x2 FROM far WHERE id IN (21, 22, 23)');
-# A study that ran after this one was approved counts, too.
+# A study that ran after the approval of this one counts too.
 $mpc->ask($hospital, 'CREATE TABLE kept AS SELECT * FROM small_a WHERE id <= 1000; CREATE TABLE more AS SELECT * FROM kept
 	UNION ALL SELECT 2000 + i, 0.1 * i, 0.2 FROM generate_series(1, 20) AS i');
 $mpc->prepare_study('longer', $mpc->small_spec(%cohorts, analysis => {kind => 'lasso', lambda => 0.05}), 'more', 'small_b');
@@ -99,7 +99,7 @@ for my $node ($insurer, $third) {
 	unlike($mpc->ask($node, "SELECT coalesce(string_agg(last_error, ' '), '') FROM mpc.studies WHERE study = 'meanwhile'"),
 		qr/few|persons|cohort/, $mpc->party($node) . ' does not learn why');
 }
-# A fresh view over the same table is no fresh source.
+# A new view over the same table has the budget of the table.
 $mpc->ask($hospital, 'CREATE VIEW fresh AS SELECT * FROM small_a');
 my $through_view = $mpc->propose('through_view', $mpc->small_spec(%cohorts, analysis => {kind => 'lasso', lambda => 0.03}));
 $mpc->refuses($hospital, $mpc->approval('through_view', $through_view, 'hospital', 'fresh'), '55000', qr/too few persons/, 'the same through a view');
@@ -140,7 +140,7 @@ $mpc->ask($hospital, "SELECT * FROM mpc.run_study('floor')");
 is($mpc->ended($_, 'floor'), 'released', 'at the floor it runs') for $mpc->nodes;
 
 # --- the joint design, two-valued columns of another type, and what is rounded, at the defaults of a spec ---
-# run_default(STUDY, HOSPITAL RELATION, INSURER RELATION, rules...): where it was refused, and with which SQLSTATE.
+# run_default(STUDY, HOSPITAL RELATION, INSURER RELATION, rules...): returns where it was refused, and the SQLSTATE.
 sub run_default {
 	my ($study, $a, $b, %rules) = @_;
 	my %defaults = (versions => 3, released_numbers => 1000000, min_cohort_change => 10, max_leverage => 0.4, max_vif => 200);
@@ -154,7 +154,7 @@ sub run_default {
 	my $state = ($mpc->refused($hospital, "SELECT * FROM mpc.run_study('$study')"))[1];
 	return $state ? "run $state" : 'released';
 }
-# What the studies above used does not matter to those below.
+# The studies below do not depend on the data of those above.
 $_->safe_psql('postgres', 'UPDATE mpc_internal.source_uses SET counterpart = NULL, data_version = NULL; DELETE FROM mpc_internal.heard_data')
 	for $mpc->nodes;
 $mpc->load_small(300, '_d');
@@ -163,7 +163,7 @@ $mpc->ask($hospital, 'CREATE TABLE number_flag AS SELECT id, CASE id WHEN 8 THEN
 is(run_default('rounded', 'small_a_d', 'small_b_d'), 'released', 'ordinary data pass');
 is(run_default('moved', 'moved', 'small_b_d'), 'approval MP005', 'a column that differs from another one in one person: refused by its own node');
 is(run_default('number_flag', 'number_flag', 'small_b_d'), 'approval MP005', 'a flag of one person as a number, too');
-# What no node sees alone: the insurer's column is the hospital's but for one person.
+# No node detects this alone: the column of the insurer equals that of the hospital except for one person.
 $mpc->ask($insurer, 'CREATE TABLE copied (id bigint, x3 float8, y float8)');
 my %values = map { split /\|/, $_, 2 } split /\n/, $mpc->ask($hospital, 'SELECT id, x1 FROM small_a_d');
 $mpc->ask($insurer, 'INSERT INTO copied SELECT v.id, v.x3, b.y FROM (VALUES '

@@ -1,5 +1,5 @@
-# Upgrade from a released version (the last one, or PG_MPC_FROM): its SQL works with the new library, and says what to do; ALTER EXTENSION UPDATE
-# gives exactly the catalog of a fresh install and keeps all data; studies go on.
+# Upgrade from a released version (the last one, or PG_MPC_FROM). Its SQL works with the new library, and errors say what
+# to do. ALTER EXTENSION UPDATE gives exactly the catalog of a fresh install and keeps all data. Studies can be run after it.
 use strict;
 use warnings;
 use FindBin;
@@ -9,7 +9,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use ThreeParties;
 
-# The released version is the one whose script is installed beside the current one and leads to it in one step.
+# The released version is the one whose install script is present and from which one upgrade script leads to the current one.
 my $plain = PostgreSQL::Test::Cluster->new('versions');
 $plain->init;
 $plain->start;
@@ -28,7 +28,7 @@ my ($hospital, $insurer, $third) = $mpc->nodes;
 $mpc->load_small(150);
 
 # --- catalogs as text ---
-# catalog(NODE, DATABASE): everything that an install makes, one line per thing.
+# catalog(NODE, DATABASE): all objects of the extension, one per line.
 sub catalog {
 	my ($node, $database) = @_;
 	return $node->safe_psql($database, <<'SQL');
@@ -83,7 +83,7 @@ SELECT line FROM (
 SQL
 }
 
-# tables(NODE): every row of every table, with the columns that it had at first.
+# tables(NODE): all rows of all tables, with the columns of the released version.
 my $columns;
 sub tables {
 	my ($node) = @_;
@@ -91,7 +91,7 @@ sub tables {
 		c.oid::regclass, (SELECT string_agg(quote_ident(a.attname), ',' ORDER BY a.attnum) FROM pg_attribute AS a
 		WHERE a.attrelid = c.oid AND a.attnum > 0), c.oid::regclass), ' UNION ALL ') FROM pg_class AS c
 		WHERE c.relnamespace = 'mpc_internal'::regnamespace AND c.relkind = 'r' AND c.relname NOT IN ('outbox', 'ledger_seals')");
-	# A peer is heard of at any time.
+	# A message of a peer may arrive at any time.
 	return $node->safe_psql('postgres', "SELECT t, to_jsonb - 'last_seen' FROM ($columns) AS r ORDER BY 1, 2::text");
 }
 
@@ -170,7 +170,7 @@ for my $node ($mpc->nodes) {
 	is($mpc->ask($node, "SELECT status FROM mpc.node_status() WHERE \"check\" = 'version'"), 'ok', "$party: node_status finds the versions equal");
 }
 
-# --- what was agreed before runs after, without a restart; models are kept ---
+# --- a study approved before the update runs after it, without a restart; models are kept ---
 is($mpc->ask($hospital, 'SELECT count(*) FROM mpc.models'), '2', 'models are kept');
 my $before_commitments = $old eq '0.1.0';
 if ($before_commitments) {
@@ -184,7 +184,7 @@ $mpc->ask($insurer, "SELECT * FROM mpc.run_study('approved')");
 is($mpc->ended($_, 'approved'), 'released', 'approved before, released after, at ' . $mpc->party($_)) for $mpc->nodes;
 $mpc->prepare_study('after', $mpc->small_spec(analysis => {kind => 'lasso', lambda => 0.04}), 'small_a', 'small_b');
 $mpc->ask($third, "SELECT * FROM mpc.run_study('after')");
-# The SQL of 0.1.0 does not know the analyses of a spec that the newer library has filled, and counted one model.
+# The SQL of 0.1.0 does not read the analyses of a spec that the newer library has filled. It counted one model.
 my $models = $before_commitments ? 1 : 2;
 is($mpc->ask($hospital, "SELECT string_agg(study || ' ' || outcome || ' ' || models, ', ' ORDER BY used_at) FROM mpc.source_uses"),
 	"before released $models, approved released 1, after released 1", 'the budget knows studies of both versions');

@@ -1,6 +1,6 @@
-# Several studies at once with different parties: a fourth node shares two of the parties, in other roles. Both studies
-# run at the same time; nobody sees a study of others; a peer that is no party of a study is refused whatever it says
-# about it, and hears nothing of it; what a party's other studies did to its budget is not told either.
+# Several studies at once with different parties: a second study has a fourth node and two of the parties, in other roles.
+# Both run at the same time. A node sees only studies of which it is a party. A peer that is not a party of a study is
+# refused and learns nothing of it. No party learns what other studies used of the budget of a source.
 use strict;
 use warnings;
 use FindBin;
@@ -12,7 +12,8 @@ use ThreeParties;
 
 my $mpc = ThreeParties->new('pg_mpc.step_timeout' => '30s');
 my ($hospital, $insurer, $third) = $mpc->nodes;
-# The laboratory knows all three; the third party of the one study is no party of the other and the other way round.
+# The laboratory is a peer of all three. The third party of study east is not a party of study west, and the laboratory is
+# not a party of study east.
 my $lab = $mpc->add_node('amphia', $mpc->nodes);
 $mpc->load_small(150);
 $mpc->ask($lab, "CREATE TABLE small_l AS SELECT i::bigint AS id, ((hashint8extended(i, 1) & 1048575)::float8 / 1048576 - 0.5) AS x1,
@@ -29,7 +30,7 @@ $mpc->ask($lab, $mpc->approval('west', $digest{west}, '', 'small_l'));
 $mpc->ask($insurer, $mpc->approval('west', $digest{west}, '', 'small_b'));
 $mpc->ask($hospital, $mpc->approval('west', $digest{west}, ''));
 
-# --- both at once: both wait for the insurer's source at the same moment ---
+# --- both at once: both wait for the source of the insurer at the same time ---
 my $held = $mpc->hold($insurer, 'small_b');
 my %job = (east => $mpc->start_sql($third, "SELECT count(*) FROM mpc.run_study('east')"),
 	west => $mpc->start_sql($lab, "SELECT count(*) FROM mpc.run_study('west')"));
@@ -41,9 +42,9 @@ is($mpc->ask($_, "SELECT string_agg(study, ',' ORDER BY study) FROM mpc.stat_stu
 is($mpc->ask($third, 'SELECT string_agg(study, \',\') FROM mpc.stat_study_progress'), 'east', 'zorgttp runs its own');
 is($mpc->ask($lab, 'SELECT string_agg(study, \',\') FROM mpc.stat_study_progress'), 'west', 'amphia runs its own');
 
-# --- what a stranger says about a running study ---
-# says(FROM, TO, MESSAGE): queued as the node's own messages are, and delivered over the network. Returns how it was
-# taken: the SQLSTATE and text of the refusal, or 'accepted'.
+# --- messages of a non-party about a running study ---
+# says(FROM, TO, MESSAGE): queues a message in the outbox, which delivers it over the network. Returns the SQLSTATE and
+# text of the refusal, or 'accepted'.
 sub says {
 	my ($from, $to, %message) = @_;
 	my $json = JSON::PP->new->canonical->encode(\%message);
@@ -90,9 +91,9 @@ for my $node ($hospital, $insurer) {
 	is($mpc->ask($node, "SELECT string_agg(party || decision, ',' ORDER BY party) FROM mpc.approvals WHERE study = 'east'"), $decisions,
 		'no decision has changed');
 	is($mpc->ask($node, "SELECT version, state FROM mpc.studies WHERE study = 'east'"), '1|running', 'the study runs on');
-	# What the question "ready?" answers, as the coordinator of a stranger asks it.
+	# The answer to the question "ready?" of a non-party.
 	is($node->safe_psql('postgres', "SELECT mpc_internal.control('amphia', '{\"type\": \"ready\", \"study\": \"east\", \"digest\": \"$_\"}')"),
-		'{"ready": false, "reason": "has not received the proposal"}', 'a stranger hears nothing of it') for $digest{east}, 'a' x 64;
+		'{"ready": false, "reason": "has not received the proposal"}', 'a non-party learns nothing of it') for $digest{east}, 'a' x 64;
 }
 # Decisions on versions that do not exist cannot fill a node's tables.
 my $flood = $hospital->safe_psql('postgres', "DO \$\$ BEGIN FOR i IN 2 .. 150 LOOP PERFORM mpc_internal.control('amphia',
@@ -111,9 +112,9 @@ for my $study (sort keys %job) {
 	is($mpc->ask($parties{$study}[0], "SELECT n FROM mpc.fit('$study')"), '150', "$study is released to its parties");
 }
 
-# --- each sees only its own ---
-for (['zorgttp', $third, 'west', 'amphia'], ['amphia', $lab, 'east', 'zorgttp']) {
-	my ($name, $node, $other, $stranger) = @$_;
+# --- each node sees only its own studies ---
+for (['zorgttp', $third, 'west'], ['amphia', $lab, 'east']) {
+	my ($name, $node, $other) = @$_;
 	for my $view (qw(studies approvals study_history steps ledger models source_uses)) {
 		is($mpc->ask($node, "SELECT count(*) FROM mpc.$view AS v WHERE v.study = '$other'"), '0', "$name: nothing of $other in mpc.$view")
 			unless $view eq 'ledger' && $node == $lab;
@@ -125,7 +126,7 @@ is($mpc->ask($hospital, "SELECT string_agg(DISTINCT study, ',') FROM mpc.source_
 is($mpc->ask($insurer, "SELECT string_agg(study || ' ' || outcome, ', ' ORDER BY study) FROM mpc.source_uses"), 'east released, west released',
 	'the source of both counts for both');
 
-# --- the budget that other studies have used up is this node's business ---
+# --- only the node of the source names its budget ---
 my $budget = $mpc->small_spec(disclosure => {model_budget => 2});
 $mpc->prepare_study('budget', $budget, 'small_a', 'small_b');
 $mpc->refuses($insurer, "SELECT * FROM mpc.run_study('budget')", 'MP005', qr/model budget.*2 released models/s, 'the owner of the source is told');
@@ -137,7 +138,7 @@ for my $node ($hospital, $third) {
 }
 like(slurp_file($insurer->logfile), qr/study budget cannot start here: model budget/, 'the log of the insurer has the reason');
 
-# --- so are attempts that ended before the match, and the parties of other studies with which they did ---
+# --- attempts that ended before the match, and the parties of their studies, are not shown to others either ---
 $mpc->prepare_study('early', $mpc->small_spec, 'small_a', 'small_b');
 my $early = "INSERT INTO mpc_internal.early_attempts (attempt, study, parties, charged) SELECT 'test' || i, 'west', '{amphia,erasmus_mc}', '{erasmus_mc}'
 	FROM generate_series(1, 100) AS i";
@@ -151,7 +152,7 @@ for my $node ($hospital, $third) {
 }
 $insurer->safe_psql('postgres', 'DELETE FROM mpc_internal.early_attempts');
 
-# --- as many studies at once as the node is set up for ---
+# --- pg_mpc.max_studies ---
 $lab->append_conf('postgresql.conf', 'pg_mpc.max_studies = 1');
 $lab->restart;
 $mpc->become($lab, "SELECT bool_and(status = 'ok') FROM mpc.node_status()");

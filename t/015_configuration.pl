@@ -1,4 +1,4 @@
-# What a server says of a configuration with which it is no node, and that it is one as soon as that is mended.
+# Configurations with which a server is not a node: it reports the cause, and works as soon as the cause is removed.
 use strict;
 use warnings;
 use Cwd qw(abs_path);
@@ -40,7 +40,7 @@ says(qr/no peer can connect: could not listen on address "127\.0\.0\.1" port \d+
 close $other;
 says(qr/listening for peers on port/, 'the port is taken as soon as it is free');
 
-# As PostgreSQL's listen_addresses: what works is used, the others are named.
+# As with listen_addresses of PostgreSQL: addresses that work are used, the others are reported.
 with('pg_mpc.listen_addresses' => 'no-such-host.invalid, localhost', 'pg_mpc.port' => $hospital->{pg_mpc_port});
 says(qr/WARNING:  pg_mpc: could not resolve listen address "no-such-host\.invalid"/, 'one address of two that is none');
 $mpc->become($insurer, "SELECT ok FROM mpc.ping_peer('erasmus_mc')");

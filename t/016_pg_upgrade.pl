@@ -1,6 +1,6 @@
-# pg_upgrade of a node, the way of a server to its next major version: what was agreed, done and released is still there
-# under the same oids, the ledger is the same chain; no key comes along, so approvals are given again; then studies run.
-# Both directories belong to the same PostgreSQL: what differs between majors is not tested here.
+# pg_upgrade of a node: specs, decisions, history and results are kept under the same oids, and the ledger is the same
+# chain. The source key is not copied, so approvals are given again. Then studies run.
+# Both data directories belong to the same version of PostgreSQL. Differences between major versions are not tested here.
 use strict;
 use warnings;
 use Cwd qw(abs_path getcwd);
@@ -52,7 +52,7 @@ $next->append_conf('postgresql.conf', join '', grep { /^(?:pg_mpc\.|shared_prelo
 my $new_data = abs_path($next->data_dir);
 my $bin = $hospital->config_data('--bindir');
 my $here = getcwd;
-# It leaves a script in the current directory.
+# pg_upgrade leaves a script in the current directory.
 chdir $next->basedir or BAIL_OUT($!);
 command_ok(['pg_upgrade', '--retain', '--no-sync', '-d', $old_data, '-D', $new_data, '-b', $bin, '-B', $bin, '-s', $next->host,
 	'-p', $hospital->port, '-P', $next->port], 'pg_upgrade');
@@ -61,7 +61,7 @@ my $log = join '', map { slurp_file($_) } glob "$new_data/pg_upgrade_output.d/*/
 like($log, qr/starting PostgreSQL.*database system is ready/s, 'servers ran meanwhile');
 is(join("\n", grep { /pg_mpc (?:listener|coordinator)|pg_mpc: listening/ } split /\n/, $log), '', 'without listener and coordinator');
 
-# --- keys do not come along ---
+# --- keys are not copied ---
 my $found = 0;
 my $files = 0;
 find({no_chdir => 1, wanted => sub {
@@ -85,7 +85,7 @@ for my $i (0 .. $#kept) {
 }
 is($mpc->ask($next, 'SELECT intact, head, entries = sealed FROM mpc.verify_ledger()'), "t|$chain|t", 'the ledger is the same chain');
 
-# The message that waited is delivered; the peers find the node as it was.
+# The waiting message is delivered. Nothing changes for the peers.
 $third->start;
 $mpc->become($third, "SELECT count(*) = 1 FROM mpc.studies WHERE study = 'waiting'");
 $mpc->become($_, "SELECT bool_and(status = 'ok') FROM mpc.node_status()") for $mpc->nodes;
@@ -96,7 +96,7 @@ for my $peer ($insurer, $third) {
 		$mpc->party($peer) . ' follows the ledger as before');
 }
 
-# Without the key nobody can say that the source is what was approved.
+# Without the key the node cannot tell whether the source has changed since the approval.
 $mpc->refuses($next, "SELECT * FROM mpc.run_study('approved')", '55000', qr/the source key of this node is new/,
 	'an approval is given again after the upgrade');
 $mpc->become($_, "SELECT state <> 'running' FROM mpc.studies WHERE study = 'approved'") for $mpc->nodes;

@@ -1,5 +1,4 @@
-# A hot standby of a node: what can be read there, what says at once that it is a standby; and the node after a promotion,
-# whose source key is new.
+# A hot standby of a node: what can be read there, and what is refused at once. After a promotion the source key is new.
 use strict;
 use warnings;
 use FindBin;
@@ -22,7 +21,7 @@ $mpc->become($_, "SELECT state = 'approved' FROM mpc.studies WHERE study = 'kept
 $hospital->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($hospital, 'base', has_streaming => 1);
-# The copy of PostgreSQL::Test loses the mode that pg_basebackup keeps.
+# PostgreSQL::Test does not keep the file mode that pg_basebackup keeps.
 chmod 0700, $standby->data_dir . '/pg_mpc' or BAIL_OUT("chmod: $!");
 $standby->start;
 $standby->{pg_mpc_party} = $hospital->{pg_mpc_party};
@@ -42,7 +41,7 @@ is($mpc->ask($standby, "SELECT \"check\", status, hint ~ 'primary' FROM mpc.node
 	'node_status has a row for it, and no other complaint');
 is($mpc->ask($hospital, "SELECT status FROM mpc.node_status() WHERE \"check\" = 'standby'"), 'ok', 'not on the primary');
 
-# --- what cannot work says so at once ---
+# --- functions that write are refused at once ---
 my $begun = time;
 for my $call ("SELECT mpc.add_peer('other', 'https://localhost:1', 'x')", "SELECT mpc.alter_peer('zorgttp', url => 'https://localhost:1')",
 	"SELECT mpc.remove_peer('zorgttp')", "SELECT mpc.draft_study('s', '{}')", "SELECT mpc.propose_study('s', '{}')",
@@ -57,7 +56,7 @@ for my $call ("SELECT mpc.add_peer('other', 'https://localhost:1', 'x')", "SELEC
 }
 cmp_ok(time - $begun, '<', 30, 'without waiting for workers that are not there');
 
-# --- promotion: the key of the source digests has not come along ---
+# --- promotion: the source key is not copied ---
 $hospital->stop('fast');
 $standby->promote;
 $mpc->{hospital} = $standby;

@@ -1,5 +1,5 @@
-# A network with faults: whatever happens to the bytes of a study in whatever step, every node either has the right
-# coefficients or says soon why there are none, and the next study runs.
+# Network faults: whatever happens to the bytes of a study in any step, every node has the correct coefficients or soon
+# reports why there are none, and the next study runs.
 # Normally one fault per step (a diagonal); with PG_MPC_FULL=1 every fault in every step.
 use strict;
 use warnings;
@@ -12,15 +12,15 @@ use Time::HiRes qw(time);
 use ThreeParties;
 
 my $step_timeout = 8;
-# The end of a study that fails: step_timeout, the notice to the others, and room for a busy machine.
+# Time until a failing study ends: step_timeout, the message to the others, and a margin for a busy machine.
 my $deadline = $step_timeout + 45;
 my $mpc = ThreeParties->new('pg_mpc.step_timeout' => "${step_timeout}s", 'pg_mpc.early_attempts' => 0);
 my ($hospital, $insurer, $third) = my @nodes = $mpc->nodes;
 $mpc->load_small(120);
 $mpc->through_relay;
 
-# For each fault: the commands to the relay, N standing for the place and P for the port; and whether a study has to
-# survive it: what the network repairs within seconds must not end a study.
+# For each fault: the commands to the relay, with N for the place and P for the port, and whether a study has to survive
+# it. A fault that passes within seconds must not end a study.
 my %faults = (
 	cut => ['cut N P', 1],
 	reset => ['reset N P', 1],
@@ -32,7 +32,7 @@ my %faults = (
 	refuse => ['refuse N P', 0]);
 my @faults = qw(cut hole reset duplicate corrupt throttle refuse reorder);
 
-# What each route has carried when each step of an undisturbed study ended, relative to its start.
+# Bytes on each route at the end of each step of an undisturbed study, relative to its start.
 my (%right, %ends);
 {
 	$mpc->prepare_study('undisturbed', $mpc->small_spec, 'small_a', 'small_b');
@@ -48,7 +48,7 @@ my (%right, %ends);
 	cmp_ok(scalar(keys %ends), '>=', 7, 'the steps of an undisturbed study');
 }
 
-# place(STEP, PORT): a byte in the middle of what the route carries in that step.
+# place(STEP, PORT): the byte in the middle of those that the route carries in that step.
 sub place {
 	my ($step, $port) = @_;
 	my $to = $ends{$step}{$port};
@@ -56,14 +56,14 @@ sub place {
 	return int(($to + ($from // 0)) / 2);
 }
 
-# same(NODE, STUDY): the coefficients are those of the undisturbed study.
+# same(NODE, STUDY): whether the coefficients equal those of the undisturbed study.
 sub same {
 	my ($node, $study) = @_;
 	my $found = $mpc->coefficients($node, $study);
 	return !grep { abs($found->{$_} - $right{$_}) > 1e-6 } keys %right;
 }
 
-# disturb(STEP, FAULT, FROM, TO): a study during which the fault happens on one route.
+# disturb(STEP, FAULT, FROM, TO): runs a study during which the fault happens on one route.
 sub disturb {
 	my ($step, $fault, $from, $to) = @_;
 	my ($study, $port) = ("s${step}_$fault", $mpc->route($from, $to));
@@ -80,11 +80,11 @@ sub disturb {
 		my $began = time;
 		my $job = $mpc->start_sql($hospital, "SELECT * FROM mpc.run_study('$study')");
 		my (undef, undef, $err) = $mpc->finish($job);
-		# A node that was never told of the start has nothing to end: the study is still approved there.
-		my $untold = "state = 'approved' AND NOT EXISTS (SELECT FROM mpc.ledger AS l
+		# A node that the start has not reached has no attempt: the study is still approved there.
+		my $not_started = "state = 'approved' AND NOT EXISTS (SELECT FROM mpc.ledger AS l
 			WHERE l.study = '$study' AND l.attempt IS NOT NULL)";
 		for my $node (@nodes) {
-			$mpc->become($node, "SELECT state ~ '^(released|failed|cancelled)\$' OR $untold FROM mpc.studies
+			$mpc->become($node, "SELECT state ~ '^(released|failed|cancelled)\$' OR $not_started FROM mpc.studies
 				WHERE study = '$study'");
 		}
 		cmp_ok(time - $began, '<', $deadline, 'ended in time');
@@ -114,13 +114,13 @@ my $count = 0;
 for my $step (sort keys %ends) {
 	for my $fault (@faults) {
 		next unless $ENV{PG_MPC_FULL} || $fault eq $faults[($step - 1) % @faults];
-		# Only the third party's answers and the controllers' data travel in every step: take a link that is used.
+		# Not every route carries data in every step. This takes one that does.
 		my @used = grep { place($step, $mpc->route(@$_)) > 0 } @links;
 		disturb($step, $fault, @{$used[$count++ % @used]});
 	}
 }
 
-# Two studies at once while the network has a fault: each of them is released.
+# Two studies run at once while the network has a fault. Both are released.
 for my $fault (grep { $faults{$_}[-1] } @faults) {
 	my $port = $mpc->route($hospital, $third);
 	my $n = place(4, $port);
@@ -136,7 +136,7 @@ for my $fault (grep { $faults{$_}[-1] } @faults) {
 	$mpc->relay('heal');
 }
 
-# A fault on the way between two parties leaves no trace: the next study is released.
+# A fault between two parties has no effect on the next study.
 $mpc->prepare_study('afterwards', $mpc->small_spec, 'small_a', 'small_b');
 $mpc->ask($third, "SELECT * FROM mpc.run_study('afterwards')");
 ok(same($_, 'afterwards'), 'the next study at ' . $mpc->party($_)) for @nodes;

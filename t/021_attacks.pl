@@ -1,4 +1,5 @@
-# What strangers and peers may throw at a listener while a study runs: the study is released, the node lives on.
+# Attacks of unauthenticated clients and of peers on a listener while a study runs: the study is released, and the node
+# keeps working.
 use strict;
 use warnings;
 use FindBin;
@@ -15,7 +16,7 @@ my $mpc = ThreeParties->new('pg_mpc.step_timeout' => '60s');
 my ($hospital, $insurer, $third) = my @nodes = $mpc->nodes;
 $mpc->load_small(150);
 
-# run(STUDY, SUFFIX of the relations): seconds of a whole study.
+# run(STUDY, SUFFIX of the relations): runs a study and returns the seconds that it took.
 sub run {
 	my ($study, $suffix) = @_;
 	$suffix //= '';
@@ -28,9 +29,9 @@ sub run {
 # crashes(NODE): how many times its log reports the end of a process by a signal.
 sub crashes { return scalar(() = ThreeParties::slurp($_[0]->logfile) =~ /terminated by signal|was terminated|reinitializing/g) }
 
-# --- 300 idle and 300 dripping connections at every node ---
+# --- 300 idle and 300 slow connections at every node ---
 
-# attack(PAUSE): 600 slow connections to every node, a byte each PAUSE seconds; the attackers.
+# attack(PAUSE): opens 600 connections to every node, half of which send a byte each PAUSE seconds. Returns the attackers.
 sub attack {
 	my ($pause) = @_;
 	my @attackers;
@@ -44,7 +45,7 @@ sub attack {
 	return @attackers;
 }
 
-# closed(ATTACKER): how many connections the listener has closed, as soon as it is one.
+# closed(ATTACKER): waits until the listener has closed a connection, and returns how many it has closed.
 sub closed {
 	my ($attacker) = @_;
 	print {$attacker->{in}} "count\n";
@@ -52,7 +53,7 @@ sub closed {
 	return scalar readline($attacker->{out});
 }
 
-# repel(ATTACKERS): ends them.
+# repel(ATTACKERS): ends the attackers.
 sub repel {
 	for my $attacker (@_) {
 		close $attacker->{in};
@@ -68,8 +69,8 @@ ok($mpc->ask($hospital, "SELECT bool_and(ok) FROM mpc.parties AS p, LATERAL mpc.
 cmp_ok(closed($_), '>', 0, 'the listener closes slow connections') for @attackers;
 repel(@attackers);
 
-# How much slower: a study of some seconds, in turns in calm and under attack. The attackers take their part of the same
-# processors, so a byte a second, as slow connections do; the medians are compared.
+# Slowdown: a study of some seconds runs in turns without and with the attack, and the medians are compared. The attackers
+# use the same processors, so they send only one byte per second.
 if ($ENV{PG_MPC_FULL}) {
 	$mpc->load_small(5000, '_long');
 	my (@calm, @stormy);
@@ -91,7 +92,7 @@ if ($ENV{PG_MPC_FULL}) {
 my @identity = ('--cert', $insurer->basedir . '/zilveren_kruis.crt', '--key', $insurer->basedir . '/zilveren_kruis.key');
 my $port = $hospital->{pg_mpc_port};
 
-# post(PATH, FILE, ARGUMENTS): the HTTP status that the hospital answers to the insurer.
+# post(PATH, FILE, ARGUMENTS): the HTTP status of the answer of the hospital to the insurer.
 sub post {
 	my ($path, $file, @arguments) = @_;
 	my ($out, $err) = ('', '');
@@ -107,7 +108,7 @@ sub file {
 	return "$dir/$name";
 }
 
-# told(NODE, JSON): what its coordinator answers to a control message of the insurer.
+# told(NODE, JSON): the answer of its coordinator to a control message of the insurer.
 sub told {
 	my ($node, $message) = @_;
 	my ($out, $err) = ('', '');
@@ -152,12 +153,12 @@ my ($code, undef, $err) = $mpc->finish($job);
 is($code, 0, 'the study that runs meanwhile is released') or diag($err);
 is(crashes($_), 0, 'no process of ' . $mpc->party($_) . ' has crashed') for @nodes;
 
-# --- a source that is bound anew after the question whether all are ready, before the start ---
+# --- a source that is bound again after all have said that they are ready, before the start ---
 
 $mpc->ask($insurer, 'CREATE TABLE small_b_swapped AS SELECT id, x3, CASE WHEN id = 7 THEN y + 1 ELSE y END AS y FROM small_b');
 
-# swap(STUDY, NODE, HOLD, WAITS, PATTERN): the hospital starts the study; when the query WAITS is true at the node, whose coordinator
-# waits for a session that did HOLD, the insurer approves with another table; the start goes on once that is done.
+# swap(STUDY, NODE, HOLD, WAITS, PATTERN): the hospital starts the study. The coordinator of NODE waits for a session that
+# has run HOLD. When the query WAITS is true there, the insurer approves with another table. Then the start continues.
 sub swap {
 	my ($study, $node, $sql, $waits, $pattern) = @_;
 	my $digest = $mpc->prepare_study($study, $mpc->small_spec, 'small_a', 'small_b');
@@ -165,7 +166,7 @@ sub swap {
 	my $start = $mpc->start_sql($hospital, "SELECT * FROM mpc.run_study('$study')");
 	$mpc->become($node, $waits);
 	$mpc->ask($insurer, $mpc->approval($study, $digest, 'insurer', 'small_b_swapped'));
-	# The coordinator that is kept tells nobody anything.
+	# The coordinator that waits sends no message.
 	$mpc->become($hospital, "SELECT bool_or(decision = 'void') FROM mpc.approvals WHERE study = '$study' AND party = 'erasmus_mc'")
 	  if $node != $insurer;
 	$mpc->release($lock);
@@ -179,12 +180,12 @@ sub swap {
 	is($mpc->ended($hospital, $study), 'released', "$study: decided on by all, it runs");
 }
 
-# The third party has said that it is ready, and begins the attempt as it knows the data.
+# The third party has said that it is ready, and starts the attempt with the data that it knows.
 swap('swapped_before_start', $third, 'LOCK TABLE mpc_internal.studies IN EXCLUSIVE MODE',
 	"SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'mpc_internal.studies'::regclass)",
 	qr/55000.*the data of zilveren_kruis changed after this approval/s);
 
-# wait_in(FUNCTION): at the insurer's node it waits for an advisory lock first; its definition before.
+# wait_in(FUNCTION): makes the function wait for an advisory lock at the node of the insurer. Returns its old definition.
 sub wait_in {
 	my ($function) = @_;
 	my $definition = $insurer->safe_psql('postgres', "SELECT pg_get_functiondef('mpc_internal.$function'::regproc)");
@@ -193,13 +194,13 @@ sub wait_in {
 }
 my $waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory')";
 
-# The insurer's node has compared the commitments, and makes the job of its engine next.
+# The node of the insurer has compared the commitments. It makes the job of its engine next.
 my $start_job = wait_in('start_job');
 swap('swapped_before_job', $insurer, 'SELECT pg_advisory_xact_lock(21)', $waits,
 	qr/55000.*party zilveren_kruis cannot start/s);
 $insurer->safe_psql('postgres', $start_job);
 
-# It has made the job, and counts the data next.
+# It has made the job. It counts the data next.
 wait_in('attempt_started');
 swap('swapped_before_count', $insurer, 'SELECT pg_advisory_xact_lock(21)', $waits, qr/55000.*party zilveren_kruis cannot start/s);
 

@@ -1,4 +1,4 @@
-# Many studies at once, and many in a row: right results, and nothing that grows.
+# Many studies at once and many in a row: the results are correct, and no resource use grows.
 # Normally 3 at once and 8 in a row; with PG_MPC_FULL=1 20 at once and 200 in a row.
 use strict;
 use warnings;
@@ -15,7 +15,7 @@ my $mpc = ThreeParties->new('pg_mpc.max_studies' => 20, 'max_worker_processes' =
 	'pg_mpc.threads' => 1, 'pg_mpc.step_timeout' => '180s', 'max_wal_size' => '64MB');
 my ($hospital, $insurer, $third) = my @nodes = $mpc->nodes;
 $mpc->load_small(120);
-# The default budget ends a source's use after 100 models.
+# The default model_budget of a source is 100.
 my $spec = $mpc->small_spec(disclosure => {model_budget => 1000});
 
 sub same {
@@ -30,7 +30,7 @@ sub workers {
 	my ($postmaster) = split /\n/, ThreeParties::slurp($node->data_dir . '/postmaster.pid');
 	my %found;
 	for my $pid (grep { /^\d+$/ } map { s{/proc/}{}r } glob '/proc/[0-9]*') {
-		open my $file, '<', "/proc/$pid/stat" or next;    # it may have gone
+		open my $file, '<', "/proc/$pid/stat" or next;    # the process may have ended
 		my $line = <$file> // '';
 		my ($parent) = $line =~ /^\d+ \(.*\) \S (\d+)/ or next;
 		next unless $parent == $postmaster;
@@ -41,7 +41,7 @@ sub workers {
 	return %found;
 }
 
-# usage(NODE): what the static workers hold: descriptors and resident kilobytes; and the kilobytes of WAL.
+# usage(NODE): descriptors and resident kilobytes of the static workers, and kilobytes of WAL.
 sub usage {
 	my ($node) = @_;
 	my %workers = workers($node);
@@ -84,7 +84,7 @@ for my $node (@nodes) {
 	my ($party, $after) = ($mpc->party($node), undef);
 	my $before = $before{$party};
 	$mpc->become($node, "SELECT count(*) = 0 FROM mpc.stat_study_progress");
-	# Idle connections of engines that have ended close within a moment.
+	# Idle connections of engines that have ended are closed soon.
 	my $deadline = time + 20;
 	do {
 		$after = usage($node);

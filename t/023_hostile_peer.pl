@@ -1,6 +1,6 @@
-# What an approved peer that does not keep to the rules can do to a node (rules B9 and B10):
-# its answers are checked and its text is shown as its own, its messages cannot fill the ledger, versions of a study come in
-# order, and who restarts tells the parties of its studies only.
+# A peer that breaks the protocol (rules B9 and B10): its answers are checked, its text is quoted as its own, and its
+# messages cannot fill the ledger. Versions of a study arrive in order, and a node that restarts informs only the parties of
+# its studies.
 use strict;
 use warnings;
 use FindBin;
@@ -17,7 +17,7 @@ my $lab = $mpc->add_node('amphia', $hospital);
 $mpc->load_small(150);
 my $json = JSON::PP->new->canonical;
 
-# told(MESSAGE): what the hospital answers to a control message that the insurer makes up.
+# told(MESSAGE): the answer of the hospital to a forged control message of the insurer.
 my @identity = ('--cert', $insurer->basedir . '/zilveren_kruis.crt', '--key', $insurer->basedir . '/zilveren_kruis.key');
 sub told {
 	my (%message) = @_;
@@ -27,11 +27,11 @@ sub told {
 	return $out;
 }
 
-# --- the ledger does not fill, a name is not used up ---
+# --- a peer can neither fill the ledger nor use up the versions of a name ---
 my $digest = $mpc->prepare_study('flood', $mpc->small_spec, 'small_a', 'small_b');
 $mpc->become($hospital, "SELECT state = 'approved' FROM mpc.studies WHERE study = 'flood'");
 my %about = (study => 'flood', version => 1, digest => $digest);
-# What the insurer said of its data when it approved.
+# The data that the insurer committed to in its approval.
 my ($commitment, $commitments) = split /\|/, $insurer->safe_psql('postgres', "SELECT encode(commitment, 'hex'),
 	(SELECT json_agg(encode(c, 'hex')) FROM unnest(commitments) AS c) FROM mpc_internal.approvals WHERE study = 'flood' AND party = 'zilveren_kruis'");
 my %data = (data => {columns => ['x3', 'y'], two_valued => [], commitment => $commitment, commitments => $json->decode($commitments)});
@@ -62,7 +62,7 @@ $mpc->propose('restored', $mpc->small_spec(analysis => {kind => 'lasso', lambda 
 $mpc->become($insurer, "SELECT version = 2 FROM mpc.studies WHERE study = 'restored'");
 is($insurer->safe_psql('postgres', "SELECT string_agg(version::text, ',' ORDER BY version) FROM mpc_internal.studies WHERE study = 'restored'"), '1,2',
 	'a node that lost a version gets it before the next one');
-# Versions with other parties are not for it.
+# It does not receive versions with other parties.
 $hospital->safe_psql('postgres', "INSERT INTO mpc_internal.studies (study, version, digest, spec, parties, proposer)
 	SELECT study, 3, digest, spec, '{amphia,erasmus_mc,zorgttp}', 'erasmus_mc' FROM mpc_internal.studies WHERE study = 'restored' AND version = 1");
 $mpc->propose('restored', $mpc->small_spec(analysis => {kind => 'lasso', lambda => 0.03}));
@@ -70,8 +70,8 @@ $mpc->become($insurer, "SELECT version = 4 FROM mpc.studies WHERE study = 'resto
 is($insurer->safe_psql('postgres', "SELECT string_agg(version::text, ',' ORDER BY version) FROM mpc_internal.studies WHERE study = 'restored'"), '1,2,4',
 	'… but none of other parties');
 
-# --- a restart is told to the parties of studies, not to every peer ---
-# The amphia node has never been spoken to: it would note when it is.
+# --- a node that restarts informs the parties of its studies, not every peer ---
+# The amphia node has received no message so far. It would record the first one.
 $mpc->become($lab, "SELECT last_seen IS NULL FROM mpc.parties WHERE party = 'erasmus_mc'");
 $mpc->prepare_study('interrupted', $mpc->small_spec, 'small_a', 'small_b');
 my $held = $mpc->hold($insurer, 'small_b');
@@ -94,7 +94,7 @@ my ($out, $in);
 my $pid = open2($out, $in, 'python3', "$FindBin::Bin/lib/false_peer", $port, "$dir/zorgttp.crt", "$dir/zorgttp.key");
 BAIL_OUT('the false peer does not start') unless readline($out) eq "ready\n";
 
-# when(ANSWER): what start_study says while the third party answers so: (text, SQLSTATE).
+# when(ANSWER): the error of start_study, (text, SQLSTATE), while the third party gives this answer.
 sub when {
 	my ($body) = @_;
 	print {$in} "$body\n";
@@ -130,7 +130,7 @@ for ('{"ok": {"protocol": 3, "ready": true, "attempt": "../../x", "life": "a"}}'
 	($text, $state) = when($_);
 	is($state, 'MP004', 'an attempt or an incarnation of the wrong form');
 }
-# Parsing or copying a deep value takes stack: a coordinator that runs out of it takes the whole server with it.
+# Parsing or copying a deep value uses the stack. A coordinator whose stack overflows makes the whole server restart.
 my $coordinator = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_mpc coordinator'";
 my $pid = $hospital->safe_psql('postgres', $coordinator);
 ($text, $state) = when('{"ok": {"x": ' . '[' x 200_000 . ']' x 200_000 . '}}');

@@ -1,5 +1,5 @@
-# The right persons: identifiers as they are in real tables, two databases in different encodings, sessions with settings of
-# their own. 200 persons are common to both sides.
+# Linkage: identifiers as in real tables, databases in different encodings, sessions with different settings. 200 persons
+# are common to both sides.
 use strict;
 use warnings;
 use FindBin;
@@ -22,7 +22,7 @@ sub sources {
 		FROM generate_series(101, 400) AS i");
 }
 
-# matched(STUDY, EXPRESSION, EXPRESSION, spec...): how many persons were found, or the error.
+# matched(STUDY, EXPRESSION, EXPRESSION, spec...): the number of persons found, or the error.
 sub matched {
 	my ($study, $a, $b, %spec) = @_;
 	sources($study, $a, $b);
@@ -37,7 +37,7 @@ sub finds {
 	return $text;
 }
 
-# --- nobody is found by what is no identifier ---
+# --- values that are not identifiers match no person ---
 finds(199, 'empty identifiers match nobody', 'empty',
 	"CASE WHEN i = 150 THEN '' ELSE (1000 + i)::text END", "CASE WHEN i = 399 THEN '' ELSE (1000 + i)::text END");
 finds(199, 'nor what is empty after normalisation', 'words',
@@ -45,7 +45,7 @@ finds(199, 'nor what is empty after normalisation', 'words',
 	identifier => {normalise => ['digits']});
 finds(199, 'nor a number that is none', 'nan', "CASE WHEN i = 150 THEN 'NaN'::float8 ELSE i END", "CASE WHEN i = 399 THEN 'NaN'::float8 ELSE i END");
 
-# --- numbers are numbers ---
+# --- numbers in different notations ---
 finds(200, 'numeric with decimal places', 'scale', 'i::numeric(12, 2)', 'i');
 finds(200, 'their digits', 'digits', 'i::numeric(12, 2)', 'i::text', identifier => {normalise => ['digits']});
 finds(200, 'float8', 'float', '(i * 1e15)::float8', "i::text || '000000000000000'");
@@ -84,7 +84,7 @@ $text = ($mpc->refused($insurer, "SELECT mpc.propose_study('no_ascii', '" . Thre
 	identifier => {parts => ['letters'], examples => [["Dani\x{c3}\x{ab}l"]]}) . "')"))[0];
 like($text, qr/study spec has characters beyond ASCII/, 'a spec that this database cannot hold without loss');
 
-# --- how many are expected ---
+# --- the expected number of matches ---
 finds(200, 'as many as expected', 'expected', 'i', 'i', expect_matched => [150, 250]);
 $text = finds('MP005', 'more than expected', 'unexpected', 'i', 'i', expect_matched => [100, 150]);
 like($text, qr/^DETAIL: .*between 100 and 150 were expected/m, 'the detail says what was agreed');

@@ -1,5 +1,5 @@
-# What proves a step is part of the step: tables that do not take a row for a while keep the attempt waiting, and neither a
-# row, a result nor an end is lost.
+# A step includes its record: when a table cannot be written for a while, the attempt waits, and no row, result or end is
+# lost.
 use strict;
 use warnings;
 use FindBin;
@@ -13,9 +13,9 @@ my $mpc = ThreeParties->new;
 my ($hospital, $insurer, $third) = $mpc->nodes;
 $mpc->load_small(200);
 
-# locked(TABLE): nobody else reads or writes it at the insurer until it is released.
+# locked(TABLE): locks the table at the insurer until it is released.
 sub locked { return $mpc->hold_internal($insurer, $_[0]) }
-# tries(TEXT): the insurer has tried to record it in vain.
+# tries(TEXT): waits until the insurer has failed to record it.
 sub tries {
 	my ($what, $from) = @_;
 	$insurer->wait_for_log(qr/could not record \Q$what\E/, $from);
@@ -41,7 +41,7 @@ is($mpc->ended($insurer, 'steps'), 'released', 'released');
 is($mpc->ask($insurer, "$rows 'steps'"), $all, 'every step has its row');
 is($mpc->ask($insurer, "$ledger 'steps'"), $entries, 'and its entry in the ledger');
 
-# --- the result: kept until it is stored, and nothing else ends the study ---
+# --- the result: kept until it is stored; the study cannot end otherwise ---
 $mpc->prepare_study('result', $mpc->small_spec, 'small_a', 'small_b');
 $from = log_end();
 $held = locked('relations');
@@ -72,7 +72,7 @@ is($mpc->ended($insurer, 'end'), 'cancelled', 'the end is recorded when it can b
 $mpc->release($source);
 $mpc->finish($job);
 
-# --- the end of a rehearsal: the count is known, so nothing else ends it ---
+# --- the end of a rehearsal: the count is known, so it cannot end otherwise ---
 $mpc->prepare_study('rehearsal', $mpc->small_spec, 'small_a', 'small_b');
 $source = $mpc->hold($hospital, 'small_a');
 $job = $mpc->start_sql($hospital, "SELECT mpc.rehearse('rehearsal')");
@@ -90,7 +90,7 @@ $mpc->release($held);
 is($mpc->ended($insurer, 'rehearsal'), 'rehearsed', 'recorded in the end');
 is($mpc->ask($insurer, "SELECT outcome, models FROM mpc.source_uses WHERE study = 'rehearsal'"), 'ended|1', 'and charged');
 
-# --- for longer than the others wait: the attempt ends before anything is opened, for a reason that is named ---
+# --- for longer than the others wait: the attempt ends before anything is opened, and the error has the reason ---
 for my $node ($mpc->nodes) {
 	$node->append_conf('postgresql.conf', "pg_mpc.step_timeout = '5s'");
 	$node->reload;

@@ -1,4 +1,4 @@
-# Rehearsals: the match alone, between three nodes. What is told, recorded and charged, and that the study runs afterwards.
+# Rehearsals: the match alone, between three nodes. What is shown, recorded and charged, and that the study runs afterwards.
 use strict;
 use warnings;
 use FindBin;
@@ -83,7 +83,7 @@ is($mpc->ask($hospital, "SELECT mpc.rehearse('budget')"), $found, 'a budget of o
 everywhere('budget', 'rehearsed');
 $mpc->refuses($hospital, "SELECT mpc.rehearse('budget')", 'MP005', qr/model budget of the source is used up/, 'is used up by a rehearsal');
 
-# --- nobody rehearses while another one runs the study ---
+# --- no rehearsal while the study runs ---
 $mpc->prepare_study('mixed', $mpc->small_spec(analysis => {kind => 'lasso', lambda => 0.05}), 'small_a', 'small_b');
 my $held = $mpc->hold($insurer, 'small_b');
 my $job = $mpc->start_sql($hospital, "SELECT mpc.rehearse('mixed')");
@@ -106,7 +106,7 @@ $mpc->ask($third, "SELECT mpc.cancel_study('mixed')");
 isnt($code, 0, 'cancelled');
 $mpc->release($held);
 
-# --- a rehearsal that is cancelled before the match tells nothing and costs nothing ---
+# --- a rehearsal that is cancelled before the match reveals nothing and charges nothing ---
 $mpc->become($_, "SELECT state ~ 'cancelled|failed' FROM mpc.studies WHERE study = 'mixed'") for $mpc->nodes;
 my $before = uses($hospital);
 $held = $mpc->hold($insurer, 'small_b');

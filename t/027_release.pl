@@ -1,5 +1,5 @@
-# A study is released at all parties or at none, and nobody who should have its result is left without: nothing is opened
-# before all can store it, and a node that has missed the result gets it from another recipient.
+# A study is released at all parties or at none, and every recipient gets the result. Nothing is opened before all can store
+# it, and a node that has missed the result gets it from another recipient.
 use strict;
 use warnings;
 use FindBin;
@@ -41,7 +41,7 @@ is(budget($insurer, 'lost'), 'released|1', 'the budget knows it');
 is($mpc->ask($insurer, "SELECT intact FROM mpc.verify_ledger()"), 't', 'the ledger is whole');
 is($insurer->safe_psql('postgres', $awaited), '0', 'nothing is awaited any more');
 
-# What is given away, and to whom: a party of the study, a recipient, within 30 days.
+# The result is sent only to recipients of the study, within 30 days.
 sub outcome {
 	my ($node, $study, $asker) = @_;
 	return $node->safe_psql('postgres', "SELECT mpc_internal.control_outcome('$asker', jsonb_build_object('study', study, 'version', version, "
@@ -70,7 +70,7 @@ is($mpc->ask($_, "SELECT count(*) FROM mpc.models WHERE study = 'alone' AND coef
 	for $insurer, $third;
 is(outcome($hospital, 'alone', 'zilveren_kruis'), '{"state": "released", "numbers": false}', 'who is no recipient is told no numbers');
 
-# The recipient loses it: nobody has it, so all agree that the study has failed, and the budget counts the attempt.
+# The only recipient loses the result: all agree that the study has failed, and the budget counts the attempt.
 $from = -s $hospital->logfile;
 ($job, $held) = begin('gone', $alone, [[$hospital, 'relations']]);
 $hospital->wait_for_log(qr/could not record the result of study gone/, $from);
@@ -101,7 +101,7 @@ $mpc->become($_, "SELECT count(*) = 0 FROM mpc_internal.awaited_results") for $m
 is($mpc->ask($_, "SELECT count(*) FROM mpc.models WHERE study = 'full'"), '0', 'nothing released at ' . $mpc->party($_)) for $mpc->nodes;
 is(budget($_, 'full'), 'released|1', 'counted as released at ' . $mpc->party($_)) for $hospital, $insurer;
 
-# --- the only recipient takes longer than the others wait: a new start does not cost what is opened ---
+# --- the only recipient takes longer than the others wait: a new start does not lose the opened result ---
 ($job, $held) = begin('slow', $alone, [[$hospital, 'relations']]);
 $mpc->become($_, "SELECT state = 'failed' FROM mpc.studies WHERE study = 'slow'") for $insurer, $third;
 my ($text) = $mpc->refused($insurer, "SELECT mpc.start_study('slow')");
@@ -115,7 +115,7 @@ is($mpc->ask($_, "SELECT n_matched FROM mpc.studies WHERE study = 'slow'"), $mpc
 	'with its count at ' . $mpc->party($_)) for $insurer, $third;
 $mpc->become($_, "SELECT count(*) = 0 FROM mpc_internal.awaited_results") for $mpc->nodes;
 
-# --- an answer that is no result of the study changes nothing ---
+# --- an answer that is not a result of the study has no effect ---
 my $version = "SELECT study, version, digest, attempt FROM mpc_internal.studies WHERE study = 'full'";
 $insurer->safe_psql('postgres', "INSERT INTO mpc_internal.awaited_results (attempt, study, version, asking, matched) "
 	. "SELECT attempt, study, version, true, n_matched FROM mpc_internal.studies WHERE study = 'full'");
@@ -144,7 +144,7 @@ for my $name (sort keys %wrong) {
 is($insurer->safe_psql('postgres', "SELECT mpc_internal.outcome_received(attempt, 'zorgttp', '{\"state\": \"released\"}', NULL) FROM ($version) AS s"),
 	'', 'no result is none');
 is($mpc->state($insurer, 'full'), 'failed', 'the study has its state');
-# Another attempt has begun and ended before its match: what is known of the one in doubt is kept with it.
+# Another attempt has begun and ended before its match: the record of the undecided attempt is kept.
 my $attempt = $insurer->safe_psql('postgres', "SELECT attempt FROM ($version) AS s");
 $insurer->safe_psql('postgres', "UPDATE mpc_internal.studies SET attempt = repeat('0', 32), n_matched = NULL WHERE study = 'full'");
 $version =~ s/attempt/'$attempt' AS attempt/;
@@ -152,7 +152,7 @@ is($insurer->safe_psql('postgres', "SELECT mpc_internal.outcome_received(attempt
 	. "FROM (SELECT $stub AS r) AS g, ($version) AS s"), 'released', 'and a result that fits is taken');
 is($insurer->safe_psql('postgres', "SELECT attempt, n_matched FROM mpc_internal.studies WHERE study = 'full'"), "$attempt|$matched", 'with its attempt and count');
 
-# A recipient that says later that an attempt before the released one was released too changes nothing.
+# A later message that an earlier attempt was released too has no effect.
 my $doubt = "INSERT INTO mpc_internal.awaited_results (attempt, study, version, asking, matched) "
 	. "SELECT repeat('0', 32), study, version, true, n_matched FROM mpc_internal.studies WHERE study = '%s'";
 $third->safe_psql('postgres', sprintf $doubt, 'gone');
@@ -162,7 +162,7 @@ is($third->safe_psql('postgres', "SELECT mpc_internal.outcome_received(repeat('0
 is($third->safe_psql('postgres', $kept), $before, 'what is released stays');
 is($third->safe_psql('postgres', $awaited), '0', 'and nothing more is asked');
 
-# --- while the tables cannot be read nobody can be asked; afterwards the recipients are, without another cause ---
+# --- while its tables cannot be read, a node cannot ask; afterwards it asks the recipients without another trigger ---
 $insurer->safe_psql('postgres', sprintf $doubt, 'lost');
 $held = $mpc->hold_internal($insurer, 'awaited_results');
 $from = -s $insurer->logfile;

@@ -1,5 +1,5 @@
-# Every write of a coordinator fails once, as when its disk is full for a moment, or from then on for longer than the others
-# wait. Nothing is lost, nothing is stuck, all nodes agree on the end, and the same study can be run afterwards.
+# Every write of a coordinator fails, once or for longer than the others wait, as on a full disk. No record is lost, no study
+# hangs, all nodes agree on the end, and the same study can be run afterwards.
 # Normally a diagonal over writes and nodes; with PG_MPC_FULL=1 every write at every node.
 use strict;
 use warnings;
@@ -10,12 +10,12 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use ThreeParties;
 
-# So many attempts that end before the match, most of them in the full matrix, are more than a day's.
+# The full matrix has more attempts that end before the match than a day allows.
 my $mpc = ThreeParties->new('pg_mpc.step_timeout' => '3s', 'pg_mpc.early_attempts' => 1000);
 my ($hospital, $insurer, $third) = $mpc->nodes;
 $mpc->load_small(150);
 
-# Statements of the coordinator that write are numbered by a sequence, which no rollback turns back. Those from "first" to
+# A sequence, which a rollback does not reset, numbers the writing statements of the coordinator. Those from "first" to
 # "last" fail.
 for my $node ($mpc->nodes) {
 	$node->safe_psql('postgres', <<'SQL');
@@ -44,7 +44,7 @@ $$;
 SQL
 }
 
-# fail(NODE, FIRST, LAST): these writes fail, counted from now on.
+# fail(NODE, FIRST, LAST): makes these writes fail, counted from now on.
 sub fail_writes {
 	my ($node, $first, $last) = @_;
 	$node->safe_psql('postgres', "SELECT setval('faults.first', $first), setval('faults.last', $last), setval('faults.number', 0)");
@@ -52,7 +52,7 @@ sub fail_writes {
 my $never = 4_000_000_000;
 sub heal { fail_writes($_[0], $never, $never) }
 
-# What a study leaves at a node, but for times and random numbers.
+# The rows that a study leaves at a node, without times and random numbers.
 sub traces {
 	my ($node, $study) = @_;
 	return $mpc->ask($node, "SELECT (SELECT string_agg(name, ' ' ORDER BY step, name) FROM mpc.steps AS s WHERE study = '$study' AND attempt = a.attempt),
@@ -63,12 +63,12 @@ sub traces {
 }
 my $count = 0;
 sub prepared { my $study = 'study' . ++$count; $mpc->prepare_study($study, $mpc->small_spec(disclosure => {model_budget => 1000}), 'small_a', 'small_b'); return $study }
-# All messages of the approvals are delivered: what follows are writes of the study.
+# All messages of the approvals are delivered, so only the study writes from here on.
 sub quiet {
 	$mpc->become($_, 'SELECT count(*) = 0 FROM mpc_internal.outbox') for $mpc->nodes;
 }
 
-# --- undisturbed: how many writes there are, and what they leave ---
+# --- undisturbed: the number of writes, and the rows that they leave ---
 heal($_) for $mpc->nodes;
 my $study = prepared();
 quiet();
@@ -91,7 +91,7 @@ sub once {
 	quiet();
 	fail_writes($node, $number, $number);
 	my ($text) = $mpc->refused($hospital, "SELECT count(*) FROM mpc.run_study('$study')");
-	# What must be written before the start stands refuses the start, for a reason that is named; it can be repeated.
+	# A failed write before the start is complete refuses the start with its reason. The start can be repeated.
 	my $refused = $mpc->state($hospital, $study) ne 'released';
 	heal($node) if $refused;
 	my @bad = $refused && $text !~ /no space left on device|reached a limit|cannot start study|stopped the attempt/ ? ("refused: $text") : ();

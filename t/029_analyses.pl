@@ -36,7 +36,7 @@ is($mpc->ask($insurer, "SELECT models FROM mpc.source_uses WHERE study = 'many'"
 is($mpc->ask($insurer, "SELECT count(DISTINCT rounds) FROM (SELECT rounds FROM mpc.fit('many', 'other') UNION ALL SELECT rounds FROM mpc.fit('many', 'sparse')) AS f"),
 	'1', 'one run');
 
-# Each alone, of the same joined records.
+# Each analysis alone, on the same joined records.
 my %alone = (
 	sparse => {erasmus_mc => {attributes => ['x1']}, zilveren_kruis => {attributes => ['x3'], outcome => 'y'}},
 	shrunk => {erasmus_mc => {attributes => [], outcome => 'x2'}, zilveren_kruis => {attributes => ['x3'], outcome => 'y'}},
@@ -57,7 +57,7 @@ for my $name ('sparse', 'other') {
 }
 cmp_ok($mpc->ask($insurer, "SELECT max(rounds) FROM mpc.fit('many', 'other')"), '<=', $most + 15, 'they share the rounds');
 
-# Which one has to be said, and is checked.
+# The analysis has to be named, and its name is checked.
 $mpc->refuses($insurer, $_->[0], "22023", $_->[1], $_->[2]) for
 	["SELECT * FROM mpc.coefficients('many')", qr/study "many" has several analyses: the name of one is needed/, 'coefficients of several analyses'],
 	["SELECT * FROM mpc.fit('many', 'nothing')", qr/study "many" has no such analysis: "nothing"/, 'an analysis that there is not'],
@@ -69,7 +69,7 @@ like($mpc->ask($hospital, "SELECT string_agg(name || ': ' || learns, '; ') FROM 
 	qr/penalty of other: elastic_net.*penalty of shrunk: ridge.*penalty of sparse: lasso/, 'explain_study names them');
 is($mpc->ask($hospital, "SELECT count(*) FROM mpc.explain_study('many') WHERE name = 'lasso' AND learns LIKE '%sparse: coefficients%'"), '3', 'and who learns what of each');
 
-# Two outcomes of one controller; the party that has to sign reads which analysis is about what.
+# Two outcomes of one controller. mpc.explain_text names the outcome of each analysis.
 run('both', {erasmus_mc => {attributes => ['x1', 'x2']}, zilveren_kruis => {attributes => [], outcome => ['y', 'x3']}},
 	analyses => {first => {kind => 'lasso', lambda => 0.01, outcome => 'y'}, second => {kind => 'ridge', lambda => 0.1, outcome => 'x3', attributes => ['x2']}});
 is($mpc->ask($_, "SELECT count(*) FROM mpc.results('both')"), '4', 'released at ' . $mpc->party($_)) for $mpc->nodes;
@@ -81,7 +81,7 @@ like($text, qr/first: lasso: .*outcome zilveren_kruis\.y; attributes erasmus_mc\
 like($text, qr/second: ridge: .*outcome zilveren_kruis\.x3; attributes erasmus_mc\.x2/, '… of each');
 like($text, qr/second: all parties learn how many iterations/, '… and what becomes known of each');
 
-# The one that does not converge is named.
+# The error names the analysis that does not converge.
 $mpc->prepare_study('slow', $mpc->small_spec(controllers => $two_outcomes, analyses => {good => {kind => 'lasso', lambda => 0.05, outcome => 'y'},
 	bad => {kind => 'lasso', lambda => 0.0001, outcome => 'y', max_iterations => 1}, other => {kind => 'ridge', lambda => 0.5, outcome => 'x2'}}), 'small_a', 'small_b');
 $mpc->refuses($hospital, "SELECT * FROM mpc.run_study('slow')", 'MP006', qr/DETAIL:.*analysis bad, lambda number 1/s, 'an analysis without convergence');

@@ -20,8 +20,8 @@ use constant TIMEOUT => $PostgreSQL::Test::Utils::timeout_default;
 my $root = dirname(dirname(dirname(__FILE__)));
 my @parties = (['hospital', 'erasmus_mc'], ['insurer', 'zilveren_kruis'], ['third', 'zorgttp']);
 
-# new(NAME => value ...): settings are appended to every node's configuration; extension_version => the version that
-# CREATE EXTENSION takes. Starts the nodes and makes them peers.
+# new(NAME => value ...): starts the nodes and makes them peers. The settings are appended to the configuration of every
+# node. extension_version: the version for CREATE EXTENSION.
 sub new {
 	my ($class, %settings) = @_;
 	my $version = delete $settings{extension_version};
@@ -45,7 +45,7 @@ sub _begin {
 		  . 'GRANT CREATE ON SCHEMA public TO analyst');
 }
 
-# add_node(PARTY, NODES...): one more node, which is no part of nodes(); it and the named ones are peers of each other.
+# add_node(PARTY, NODES...): adds a node that is not in nodes(). It and the given nodes become peers of each other.
 sub add_node {
 	my ($self, $party, @peers) = @_;
 	my $node = $self->_make_node($party);
@@ -66,7 +66,7 @@ sub _make_node {
 		'shared_preload_libraries' => 'pg_mpc',
 		'pg_mpc.party' => $party,
 		'pg_mpc.port' => $node->{pg_mpc_port},
-		# A relative path would be taken from the data directory.
+		# The server resolves a relative path in its data directory.
 		'pg_mpc.certificate_file' => abs_path($node->basedir) . "/$party.crt",
 		'pg_mpc.private_key_file' => abs_path($node->basedir) . "/$party.key",
 		'pg_mpc.step_timeout' => '60s',
@@ -76,7 +76,7 @@ sub _make_node {
 	return $node;
 }
 
-# make_certificate(PARTY, DIR): DIR/PARTY.crt and DIR/PARTY.key.
+# make_certificate(PARTY, DIR): makes DIR/PARTY.crt and DIR/PARTY.key.
 sub make_certificate {
 	my ($party, $dir) = @_;
 	system_or_bail('bash', "$root/tools/lib/make_certificate", $party, $dir);
@@ -93,7 +93,7 @@ sub introduce {
 	$self->add_peer($node, $_) for grep { $_ != $node } $self->nodes;
 }
 
-# add_peer(NODE, PEER): tells one node of another one.
+# add_peer(NODE, PEER): adds a node as a peer of another one.
 sub add_peer {
 	my ($self, $node, $peer) = @_;
 	my $certificate = certificate($peer);
@@ -114,13 +114,13 @@ sub stop {
 	waitpid $self->{relay}{pid}, 0;
 }
 
-# ask(NODE, SQL): the answer as text, as user analyst; the test ends when the server reports an error.
+# ask(NODE, SQL): runs a query as user analyst and returns the result as text. The test ends when there is an error.
 sub ask {
 	my ($self, $node, $sql) = @_;
 	return $node->safe_psql('postgres', $sql, extra_params => ['-U', 'analyst'], timeout => TIMEOUT);
 }
 
-# refused(NODE, SQL): what the server said and its SQLSTATE, as user analyst: (text, sqlstate). '' and '' on success.
+# refused(NODE, SQL): runs a statement as user analyst and returns its error: (text, sqlstate). '' and '' on success.
 sub refused {
 	my ($self, $node, $sql, %options) = @_;
 	my ($out, $err) = ('', '');
@@ -132,8 +132,8 @@ sub refused {
 	return ($err, $state // '');
 }
 
-# refuses(NODE, SQL, SQLSTATE, PATTERN, NAME): one test that the statement fails exactly so (SQLSTATE: one or a|b) and,
-# unless the server itself cancelled it, that the user is told what was wrong and what to do. Returns what was said.
+# refuses(NODE, SQL, SQLSTATE, PATTERN, NAME): one test that the statement fails with this error (SQLSTATE: one or a|b) and
+# that the error has a detail and a hint, unless the server cancelled the statement. Returns the text.
 sub refuses {
 	my ($self, $node, $sql, $sqlstate, $pattern, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -155,7 +155,7 @@ sub become {
 	return $node->poll_query_until('postgres', $sql) || BAIL_OUT("never true on $node->{pg_mpc_party}: $sql");
 }
 
-# log_lines(NODE): what the server logged, without time, process id and the figures of checkpoints.
+# log_lines(NODE): the lines of the server log, without times, process ids and the figures of checkpoints.
 sub log_lines {
 	my ($self, $node) = @_;
 	my @lines = grep { !/LOG:  (?:checkpoint|restartpoint)/ } split /\n/, slurp($node->logfile);
@@ -165,7 +165,7 @@ sub log_lines {
 
 # --- data ---
 
-# load_diabetes(): each side 397 of the 442 persons, in its own order, other persons on each side.
+# load_diabetes(): loads 397 of the 442 persons on each side, in its own order. The persons missing differ between the sides.
 sub load_diabetes {
 	my ($self) = @_;
 	my ($header, @lines) = split /\r?\n/, slurp("$root/data/diabetes.csv");
@@ -186,7 +186,7 @@ sub _load_part {
 		ORDER BY hashint8extended(id::bigint, $side) LIMIT 397");
 }
 
-# load_small(ROWS): a quick study's data: x1, x2 | x3, y; ROWS persons on both sides, all of them matched.
+# load_small(ROWS): loads the data of a quick study: x1, x2 | x3, y; ROWS persons on both sides, all of them matched.
 sub load_small {
 	my ($self, $rows, $suffix) = @_;
 	$suffix //= '';
@@ -224,14 +224,14 @@ sub spec {
 		release => {precision => 'exact'},  # tests compare with the clear text
 		%changes);
 	delete $spec{analysis} if $spec{analyses};
-	# Tests run many studies on tables that differ a little: what counts over several studies is off unless a test says
-	# otherwise (t/012_disclosure.pl).
+	# Tests run many studies on tables that differ slightly. Rules that count over several studies are off unless a test
+	# turns them on (t/012_disclosure.pl).
 	$spec{disclosure} = {versions => 1000, released_numbers => 1000000, min_cohort_change => 0, max_leverage => 1,
 		max_vif => undef, %{$spec{disclosure} // {}}};
 	return JSON::PP->new->canonical->encode(\%spec);
 }
 
-# propose(STUDY, SPEC): the digest.
+# propose(STUDY, SPEC): proposes a study and returns its digest.
 sub propose {
 	my ($self, $study, $spec) = @_;
 	return $self->ask($self->{hospital}, "SELECT mpc.propose_study('$study', '$spec')");
@@ -244,18 +244,18 @@ sub approval {
 	return "SELECT mpc.approve_study('$study', digest => '$digest'$source)";
 }
 
-# approve(STUDY, DIGEST, RELATION of the hospital, RELATION of the insurer): on all three nodes.
+# approve(STUDY, DIGEST, RELATION of the hospital, RELATION of the insurer): approves on all three nodes.
 sub approve {
 	my ($self, $study, $digest, $hospital, $insurer) = @_;
 	$self->ask($self->{hospital}, $self->approval($study, $digest, 'hospital', $hospital));
 	$self->ask($self->{insurer}, $self->approval($study, $digest, 'insurer', $insurer));
 	$self->ask($self->{third}, $self->approval($study, $digest, 'third'));
-	# Of the released version's SQL there is nothing to know.
+	# The SQL of the first released version has no commitments.
 	my $knows = $self->ask($self->{hospital}, "SELECT count(*) FROM pg_attribute WHERE attrelid = 'mpc.approvals'::regclass AND attname = 'commitment'");
 	$self->approve_again($study, $digest, $hospital, $insurer) if $knows;
 }
 
-# brought(ROLE, CONTROLLER, STUDY): commitment and number of the data that a controller brings, as that node has them.
+# brought(ROLE, CONTROLLER, STUDY): commitment and number of the data of a controller, as that node has them.
 sub brought {
 	my ($self, $role, $controller, $study) = @_;
 	my $row = $self->ask($self->{$role}, "SELECT coalesce(commitment, ''), coalesce(data_number, 0) FROM mpc.approvals
@@ -263,8 +263,8 @@ sub brought {
 	return [split /\|/, $row];
 }
 
-# approve_again(STUDY, DIGEST, RELATION, RELATION): data that a party has not brought before, or changed, void the approvals
-# that were given before they were known. Those are given once more, when all nodes know of the data.
+# approve_again(STUDY, DIGEST, RELATION, RELATION): approves again where new or changed data of a party have voided earlier
+# approvals, after all nodes know the data.
 sub approve_again {
 	my ($self, $study, $digest, $hospital, $insurer) = @_;
 	my %sources = (hospital => $hospital, insurer => $insurer, third => undef);
@@ -281,7 +281,7 @@ sub approve_again {
 	}
 }
 
-# prepare_study(STUDY, SPEC, RELATION, RELATION): proposed and approved everywhere; returns the digest.
+# prepare_study(STUDY, SPEC, RELATION, RELATION): proposes and approves on all nodes; returns the digest.
 sub prepare_study {
 	my ($self, $study, $spec, @sources) = @_;
 	$self->approve($study, my $digest = $self->propose($study, $spec), @sources);
@@ -294,7 +294,7 @@ sub state {
 	return $self->ask($node, "SELECT state FROM mpc.studies WHERE study = '$study' ORDER BY version DESC LIMIT 1");
 }
 
-# ended(NODE, STUDY): its state after the end, which comes at each node a moment earlier or later than at the others.
+# ended(NODE, STUDY): waits for the end of the study at the node and returns its state.
 sub ended {
 	my ($self, $node, $study) = @_;
 	$self->become($node, "SELECT state <> 'running' FROM mpc.studies WHERE study = '$study' ORDER BY version DESC LIMIT 1");
@@ -311,7 +311,7 @@ sub coefficients {
 
 # --- the network between the nodes ---
 
-# through_relay(): from now on every node reaches every other one through a route of its own in t/lib/relay.
+# through_relay(): sends the traffic between each two nodes through a route of its own in t/lib/relay, from now on.
 sub through_relay {
 	my ($self) = @_;
 	my @pairs = map { my $from = $_; map { [$from, $_] } grep { $_ != $from } $self->nodes } $self->nodes;
@@ -327,13 +327,13 @@ sub through_relay {
 	}
 }
 
-# route(FROM, TO): the port of the route by which one node reaches the other.
+# route(FROM, TO): the port of the route from one node to the other.
 sub route {
 	my ($self, $from, $to) = @_;
 	return $self->{route}{$from->{pg_mpc_party}}{$to->{pg_mpc_party}};
 }
 
-# relay(COMMAND): tells the relay (its commands are listed there); what it answered.
+# relay(COMMAND): sends a command to the relay, which lists its commands, and returns the answer.
 sub relay {
 	my ($self, $command) = @_;
 	print {$self->{relay}{in}} "$command\n";
@@ -343,22 +343,22 @@ sub relay {
 	return $1;
 }
 
-# --- statements that run while the test goes on ---
+# --- statements that run while the test continues ---
 
-# hold(NODE, RELATION): a session that keeps the engine of that node from reading its source, so that a study stays in
-# the middle of its run, the others waiting for that node, for as long as the test wants; see release.
+# hold(NODE, RELATION): locks a source in a session, so that the engine of that node cannot read it and the study waits
+# until release.
 sub hold {
 	my ($self, $node, $relation) = @_;
 	return $self->hold_by($node, 'analyst', "LOCK TABLE $relation");
 }
 
-# hold_internal(NODE, TABLE): nobody else reads or writes this table of mpc_internal; see release.
+# hold_internal(NODE, TABLE): locks a table of mpc_internal until release.
 sub hold_internal {
 	my ($self, $node, $table) = @_;
 	return $self->hold_by($node, 'postgres', "LOCK TABLE mpc_internal.$table IN ACCESS EXCLUSIVE MODE");
 }
 
-# hold_by(NODE, USER, SQL): a session in whose transaction the statement has been done; see release.
+# hold_by(NODE, USER, SQL): a session with an open transaction in which the statement has run; see release.
 sub hold_by {
 	my ($self, $node, $user, $sql) = @_;
 	my $session = {in => "BEGIN; $sql;\n\\echo held\n", out => ''};
@@ -370,15 +370,15 @@ sub hold_by {
 	return $session;
 }
 
-# release(SESSION): the held relation is free again.
+# release(SESSION): releases the lock.
 sub release {
 	my ($self, $session) = @_;
 	$session->{in} .= "COMMIT;\n\\q\n";
 	$session->{run}->finish;
 }
 
-# start_sql(NODE, SQL): a psql session that runs the statement; see finish. The statement is an argument, because
-# IPC::Run feeds standard input only while somebody pumps, and finish pumps one session after the other.
+# start_sql(NODE, SQL): starts a psql session that runs the statement; see finish. The statement is an argument, because
+# IPC::Run feeds standard input only while it is pumped, and finish pumps one session after the other.
 sub start_sql {
 	my ($self, $node, $sql) = @_;
 	my $job = {in => '', out => '', err => '', node => $node};
@@ -389,7 +389,7 @@ sub start_sql {
 	return $job;
 }
 
-# finish(JOB): waits for it; (exit code, output, what was said).
+# finish(JOB): waits for a session and returns (exit code, output, error output).
 sub finish {
 	my ($self, $job) = @_;
 	$job->{run}->finish;
