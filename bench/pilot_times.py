@@ -1,8 +1,8 @@
 """Turns the JSON of tools/pilot into benchmark lines: pilot.total, keygen, join, lasso, and one line per step and party.
 
-join = the time from the first approval until the shares exist, that is everything but step 8; keygen = the part of it
-that the slower controller spent on its key pair; both controllers work at the same time, so the slower one counts. kernel_share = processor time of batch computations
-over that of the engines in steps 2 to 6, all three nodes.
+join = the time from the first approval until the shares exist, without step 8; keygen = the part of it that the slower
+controller spent on its key pair (both work at the same time); kernel_share = processor time of batch computations divided by
+that of the engines in steps 2 to 6, at all three nodes.
 """
 import json
 import sys

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The attacks of the second security review on three real nodes, each with the one rule that is to stop it and all other
-rules off; without that rule, too, where they must succeed (README.md lists them).
+"""The attacks of the second security review on three real nodes. Each runs with only the rule that must stop it, and
+without that rule, where it must succeed (README.md lists them).
 
 One seed, with PG_MPC_FULL=1 three. PG_MPC_ATTACKS=TEXT runs the attacks whose name contains the text.
 Usage: attacks.py DIR BINDIR   (python3-numpy)
@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-import stage as stage_of_attacks  # first: it knows where the others are
+import stage as stage_of_attacks  # first: it sets the path for the other imports
 from counts import memory_limit, swapped_source
 from differences import changed_outcome, exchanged_person, one_less
 from floors import early_attempts, floors
@@ -29,7 +29,7 @@ ATTACKS = (memberships, chosen_persons, numeric_flags, outlier_beside_constants,
 
 def main():
     directory, bindir = sys.argv[1:]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the clean-up below is for every end
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # run the clean-up below in any case
     stage = stage_of_attacks.Stage(Nodes(directory, bindir))
     with to_the_end(stage):
         stage.start({})

@@ -1,11 +1,12 @@
-"""Counts that nobody decided on: the number of matches with a source swapped under a standing approval (B4), and the size of the other's table from the third party's memory limit (B5).
+"""Counts without a decision of their owner: the number of matches of a source that was swapped after its approval (B4), and
+the size of the table of the other party, from the memory limit of the third party (B5).
 """
 import re
 
 import numpy as np
 
 from processes import CommandError
-from stage import ATTACKER as OTHER, THIRD_PARTY, VICTIM as CURIOUS  # here the second controller is the curious one
+from stage import ATTACKER as OTHER, THIRD_PARTY, VICTIM as CURIOUS  # here the second controller is curious
 from study_playground import Failure
 from verdicts import verdict
 
@@ -14,12 +15,12 @@ BEYOND_HALF = 8 * 1024 * 1024 // 64 + 1  # records of 64 bytes at the third part
 
 
 def swapped_source(stage, seed):
-    """It approves again with another table, and starts; the third party goes along."""
+    """The attacker approves again with another table and starts; the third party cooperates."""
     draw = np.random.default_rng(seed + 500)
     name = f"swapped source, seed {seed}"
     own = stage.table(OTHER, ["x"], [[f"p{i}", draw.standard_normal()] for i in range(200)])
     people = [f"p{i}" for i in range(100, 180)] + [f"q{i}" for i in range(40)]
-    asked = [*people[:-1], "p17"]  # is p17 a person of the other party?
+    asked = [*people[:-1], "p17"]  # tests whether p17 is a person of the other party
     tables = [stage.table(CURIOUS, ["y"], [[each, draw.standard_normal()] for each in ids]) for ids in (people, asked)]
     spec = stage.spec({"attributes": ["x"]}, {"attributes": [], "outcome": "y"}, {"lambda": 0.1})
     stage.first_contact()
@@ -56,7 +57,7 @@ def swapped_source(stage, seed):
 
 
 def memory_limit(stage, seed):
-    """A table that does not fit at the third party: what its owner is told says nothing about the other's table."""
+    """A table too large for the third party: the error of its owner reveals nothing about the other table."""
     stage.ask(THIRD_PARTY, f"ALTER SYSTEM SET pg_mpc.memory = '{SMALLEST_MEMORY}'", user="postgres")
     stage.ask(THIRD_PARTY, "SELECT pg_reload_conf()", user="postgres")
     stage.wait(lambda: stage.ask(THIRD_PARTY, "SHOW pg_mpc.memory") == [SMALLEST_MEMORY], "the smaller memory")

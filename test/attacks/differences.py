@@ -1,4 +1,4 @@
-"""What two studies tell about the one person by which they differ (section 2 of the review)."""
+"""What two studies reveal about the one person by which they differ (section 2 of the review)."""
 import numpy as np
 
 from outcomes import EXACT
@@ -23,7 +23,7 @@ class Difference:
                 self.stage.refusal(("approval", sqlstate), attempt))
 
     def rounded(self, error):
-        # Two studies only: what precision leaves here is a figure, not a verdict.
+        # With two studies only, the effect of precision is a figure, not a verdict.
         print(f"figure: {self.name}, seed {self.seed}: precision alone: error {error:.3f} sd", flush=True)
 
 
@@ -42,7 +42,7 @@ def changed_outcome(stage, seed):
         spec = stage.spec({"attributes": [], "outcome": "y"}, {"attributes": ["z"]}, {"lambda": 0.0}, **remedy)
         first, second = (next(iter(stage.run(f"{study}_{k}_{seed}", spec, table, victim).values()))
                          for k, table in enumerate(own))
-        # The mean and variance of the victim's attribute are known, say from a table of means.
+        # The mean and variance of the victim's attribute are known, for example from a table of means.
         found = z.mean() + (second["z"] - first["z"]) * RECORDS * z.var() / CHANGE
         return abs(found - z[PERSON]) / z.std()
 
@@ -75,7 +75,7 @@ def one_less(stage, seed):
 
 
 def exchanged_person(stage, seed):
-    """A person exchanged for one who certainly does not match: the number of matches tells whether it was the victim's."""
+    """Replaces a person by one who certainly does not match: the number of matches shows whether the victim has the person."""
     attack = Difference(stage, seed, "one person exchanged")
     draw = np.random.default_rng(seed + 400)
     own = [[f"p{i}", draw.standard_normal()] for i in range(RECORDS)]

@@ -1,5 +1,5 @@
-"""A spec looser than a node's own setting of a rule, pg_mpc.KEY: for every key, at the approval and, for a setting made
-after it, at the start. The mutant is the setting that is off: then the same study is approved and released.
+"""A spec looser than the setting pg_mpc.KEY of a node: refused for every key, at the approval, or at the start when the
+setting is made after the approval. In the control the setting is off: then the same study is approved and released.
 Also the limit of attempts that end before the match, pg_mpc.early_attempts.
 """
 import numpy as np
@@ -59,7 +59,8 @@ def set_floor(stage, key, value):
 
 
 def early_attempts(stage, seed):
-    """Attempts that end before the match, each with one bit of a time: the attacker's table is not the one it approved."""
+    """Attempts that end before the match, because the attacker does not use the table that it approved. Each reveals one
+    bit of a time."""
     tables = {party: stage.table(party, [name], [[f"p{i}", i % 17] for i in range(150)]) for party, name in ((ATTACKER, "x"), (VICTIM, "y"))}
     spec = stage.spec({"attributes": ["x"]}, {"attributes": [], "outcome": "y"}, {"lambda": 0.1})
     study = f"early_{seed}"

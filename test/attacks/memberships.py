@@ -53,7 +53,7 @@ def memberships(stage, seed):
 
 
 def best_guess(models, own, joined):
-    """The share of memberships that the best of many least squares solutions has right: more than an attacker knows."""
+    """The largest share of correct memberships among many least squares solutions, of which an attacker cannot choose it."""
     equations, right_sides = equations_of(models, own)
     share = JOINED / RECORDS
     expected, spread = np.zeros(equations.shape[1]), np.full(equations.shape[1], 30 * np.sqrt(JOINED))

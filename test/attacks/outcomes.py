@@ -9,7 +9,7 @@ from verdicts import verdict
 
 RECORDS, CHOSEN, SHIFT = 300, 5, 25.0
 TINY = 1e-5
-EXACT = 0.01  # an attack with a smaller error has read the values
+EXACT = 0.01  # an attack with a smaller error has succeeded
 
 
 class Outcomes:
@@ -49,7 +49,7 @@ def chosen_persons(stage, seed):
     attack.control("chosen persons", attack.error("shift", names, table, values))
     attack.refused("chosen persons", "max_leverage", "approval",
                    lambda: attack.error("shift_leverage", names, table, values, max_leverage=0.4))
-    # As many invented records, which do not match, hide from the attacker's node that the columns are single persons.
+    # As many invented records, which do not match, keep the rules of the attacker's node from refusing the columns.
     invented = []
     for i in range(RECORDS):
         x = float(attack.draw.standard_normal())
@@ -58,7 +58,7 @@ def chosen_persons(stage, seed):
     attack.control("chosen persons among invented records", attack.error("hidden", names, hidden, values))
     attack.refused("chosen persons among invented records", "max_leverage", "run",
                    lambda: attack.error("hidden_leverage", names, hidden, values, max_leverage=0.4))
-    # One model's rounding is no protection of a record with a coefficient of its own: a figure, not a verdict.
+    # Rounding one model does not protect a record with a coefficient of its own: this is a figure, not a verdict.
     error = attack.error("shift_rounded", names, table, values, precision="statistical")
     print(f"figure: chosen persons, seed {seed}: precision alone: error {error:.3f} sd", flush=True)
 
@@ -77,7 +77,7 @@ def numeric_flags(stage, seed):
 
 
 def outlier_beside_constants(stage, seed):
-    """Constant columns must not make up for a record that holds a column, whatever min_level_count is."""
+    """Constant columns must not offset a record that dominates a column, whatever min_level_count is."""
     attack = Outcomes(stage, seed)
     attack.x[7] = 2000.0
     names = ["x", "never", "never2"]

@@ -1,9 +1,9 @@
 """Three nodes on which a curious controller attacks through SQL, with one rule at a time.
 
 Terms: attacker = the first controller: it proposes, and chooses its own table and columns; victim = the second one;
-       relaxed = every rule that a spec can switch off is off and numbers are exact; remedy = the one rule of an attack
-       that is on.
-Each attack is the first contact between the parties: what earlier ones used is forgotten before it.
+       relaxed = every rule that a spec can turn off is off and numbers are exact; remedy = the one rule that is on in an
+       attack.
+Each attack is the first contact between the parties: the records of earlier ones are deleted before it.
 """
 import json
 import os
@@ -88,7 +88,7 @@ class Stage(StudyPlayground):
         return found[0].split("|") if found else [None, None]
 
     def run(self, study, spec, attacker, victim):
-        """Proposed, approved and run on these tables; the models: {lambda: {attribute: coefficient}}."""
+        """Proposes, approves and runs a study on these tables; returns the models: {lambda: {attribute: coefficient}}."""
         digest = self.propose(study, spec)
         self.approve_all(study, digest, {ATTACKER: attacker, VICTIM: victim})
         self.run_at(ATTACKER, study)
@@ -110,12 +110,12 @@ class Stage(StudyPlayground):
             self.wait(lambda: self.state(party, study) != "running", f"the end of {study} at {party}")
 
     def matched(self, party, study):
-        """The number of matched records that a party was told; None: it was not."""
+        """The number of matched records that a party knows, or None."""
         found = self.ask(party, f"SELECT n_matched FROM mpc.studies WHERE study = '{study}' ORDER BY version DESC LIMIT 1")[0]
         return int(found) if found else None
 
     def refusal(self, wanted, attempt):
-        """What is wrong unless the attempt is refused as wanted: (where, sqlstate)."""
+        """Errors unless the attempt is refused as expected: (where, sqlstate)."""
         try:
             attempt()
         except Refused as refused:

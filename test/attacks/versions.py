@@ -1,7 +1,7 @@
-"""Columns about the same few persons, in one version of the data after the other: the outcomes of those persons (disclosure.versions).
+"""Columns about the same few persons in successive versions of the data: the outcomes of those persons (disclosure.versions).
 
-Each version is a column of -1 and 1 at these persons and 0 at all others. A model without a penalty tells the sum of
-their outcomes with these signs: as many versions as persons give every outcome.
+Each version is a column of -1 and 1 at these persons and 0 at all others. A model without a penalty reveals the sum of
+their outcomes with these signs, so as many versions as persons reveal every outcome.
 """
 import numpy as np
 
@@ -37,7 +37,7 @@ def versions(stage, seed):
         return error_of(sums), len(sums), refused
 
     def error_of(sums):
-        # The mean is known, say from a table of means, and is the best guess of what the sums leave open.
+        # The mean is known, for example from a table of means, and is the best guess where the sums decide nothing.
         rows = SIGNS[:len(sums)]
         found = y.mean() + np.linalg.lstsq(rows, np.array(sums) - rows.sum(1) * y.mean(), rcond=None)[0]
         return float(np.sqrt(np.mean((found - y[:PERSONS]) ** 2)) / y.std())
@@ -45,7 +45,7 @@ def versions(stage, seed):
     error, used, refused = attack("versions_many")
     verdict(f"versions, seed {seed}: without the rule {used} versions succeed: error {error:.4f} sd",
             [] if refused is None and error < EXACT else [f"{error:.4f} sd, {refused}"])
-    allowed = error_of([SIGNS[k] @ y[:PERSONS] for k in range(MOST)])  # what three versions tell
+    allowed = error_of([SIGNS[k] @ y[:PERSONS] for k in range(MOST)])  # what three versions reveal
     error, used, refused = attack("versions_few", versions=MOST)
     verdict(f"versions, seed {seed}: versions alone refuses version {MOST + 1} at the approval: error {error:.3f} sd, with {MOST} {allowed:.3f}",
             ([] if refused is not None and (refused.where, refused.sqlstate) == ("approval", "MP005") else [f"{refused}"])

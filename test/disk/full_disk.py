@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
-"""A disk that is full: the data directory of one controller is on a small file system of its own, which is filled before
-a study starts.
+"""A full disk: the data directory of one controller is on a small file system, which the test fills during a study.
 
-For longer than the others wait: the attempt ends at all three nodes before anything is opened, and the node that ran out of
-space names that as the cause. For a moment: the study is released with the right coefficients, with every row that
-proves a step.
+When the disk is full for longer than the others wait, the attempt ends at all three nodes before anything is opened, and
+the node without space names the cause. When it is full for a short time, the study is released with the right coefficients
+and all rows of its steps.
 Usage: full_disk.py DIR BINDIR   (as root)
 """
 import os
@@ -22,7 +21,7 @@ from nodes import Nodes  # noqa: E402
 STEP_TIMEOUT = 5
 PARTIES = (*CONTROLLERS, THIRD_PARTY)
 SPARE = 48 << 20  # beside the data: a segment of the log and what a study writes
-# So many models that the room for their result does not fit into pages that are there already.
+# So many models that their result does not fit into existing pages.
 LAMBDAS = [round(0.001 * (1 + i), 4) for i in range(40)]
 
 
@@ -47,9 +46,9 @@ class SmallDisk:
             playground.nodes.start(each)
 
     def fill(self, party):
-        # A table without pages has no page with room left: the promise to store the result needs a new one.
+        # The promise to store the result needs a new page, because the table has none.
         self.playground.ask(party, "VACUUM FULL mpc_internal.awaited_results", user="postgres")
-        # A segment of the log of its own: without one the server ends itself, which is another test's fault.
+        # Keeps a segment for the log: without one the server would shut down, which another test covers.
         self.playground.ask(party, "SELECT pg_switch_wal()", user="postgres")
         self.playground.ask(party, "CHECKPOINT", user="postgres")
         with open(self.filler, "wb", buffering=0) as file:
@@ -68,7 +67,7 @@ class SmallDisk:
 
 
 def begin_and_fill(playground, disk, study):
-    """The disk is full when the study has begun: before that it would refuse the start."""
+    """Starts the study, then fills the disk: a full disk would refuse the start."""
     with playground.nodes.session(playground.node(HOSPITAL)) as holder:
         holder.query("BEGIN")
         holder.query("LOCK TABLE persons IN ACCESS EXCLUSIVE MODE")
@@ -84,7 +83,7 @@ def tried_in_vain(playground, study):
 
 
 def missing(playground, study):
-    """Steps without a row at the party whose disk was full, and whether its ledger is whole."""
+    """Steps without a row at the party whose disk was full, and whether its ledger is intact."""
     rows = playground.ask(INSURER, f"SELECT name FROM mpc.steps WHERE study = '{study}' ORDER BY step, name")
     usual = ["prepare", "agree_key", "keygen", "scramble", "push", "mask", "unmask", "share", "lasso"]
     bad = [f"no row of {name}" for name in usual if name not in rows]

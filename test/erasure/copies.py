@@ -1,8 +1,8 @@
-"""Copies of a node that its administrator, or a thief of his disks, could hold: base backup, dump, write-ahead log as text
-and as the stream of its records, streaming replica.
+"""Copies of a node that its administrator or a thief of its disks could have: base backup, dump, write-ahead log as text and
+as the stream of its records, streaming replica.
 
-Terms: stream = the write-ahead log without page headers, which otherwise cut what crosses a page in two.
-Invariants: everything lies below DIR/<kind>/<party>, so that a find can be told to its node.
+Terms: stream = the write-ahead log without page headers, which would split records that cross a page.
+Invariants: all files are below DIR/<kind>/<party>, which names the node of a find.
 """
 import os
 import subprocess
@@ -33,7 +33,7 @@ def _base_backup(playground, party, target, *options):
 
 
 def backups(playground, name):
-    """A base backup and a dump of every node; the directory."""
+    """Makes a base backup and a dump of every node; returns the directory."""
     directory = _directory(playground, name)
     for party in CONTROLLERS + (THIRD_PARTY,):
         node = playground.node(party)
@@ -44,13 +44,13 @@ def backups(playground, name):
 
 
 def _segments(wal):
-    """The files of the write-ahead log from the oldest on, without those that were made for later use."""
+    """The files of the write-ahead log from the oldest on, without preallocated ones."""
     names = sorted(name for name in os.listdir(wal) if len(name) == 24)
     used = []
     for name in names:
         with open(os.path.join(wal, name), "rb") as segment:
             head = segment.read(LONG_HEADER)
-        # The page says where it belongs; a file that was renamed for later use says another place.
+        # The page header has the position; in a recycled file it is another one.
         size, address = int.from_bytes(head[32:36], "little"), int.from_bytes(head[8:16], "little")
         if size and address // size == int(name[8:16], 16) * (2 ** 32 // size) + int(name[16:], 16):
             used.append(name)
@@ -80,8 +80,8 @@ def oldest_of_logs(playground):
 
 
 def write_ahead_logs(playground, name, since=None):
-    """What pg_waldump says about the log of every node, full page images included where it can save them, and the
-    stream, both from the positions `since` on (end_of_logs) or from the beginning; the directory."""
+    """Writes the log of every node as pg_waldump prints it, with full page images where it can save them, and as stream, both
+    from the positions `since` (end_of_logs) or from the beginning; returns the directory."""
     directory = _directory(playground, name)
     version = int(run([_program(playground, "pg_waldump"), "--version"]).split()[2].split(".")[0])
     for party in CONTROLLERS + (THIRD_PARTY,):
@@ -97,14 +97,14 @@ def write_ahead_logs(playground, name, since=None):
             command += ["--start", position]
             segments = [each for each in segments if each >= first]
         with open(os.path.join(target, "records"), "wb") as out:
-            # It ends with an error where the log ends.
+            # pg_waldump ends with an error at the end of the log.
             subprocess.run([*command, segments[0]], stdout=out, stderr=subprocess.DEVNULL, check=False)
         _stream_of(wal, segments, os.path.join(target, "stream"))
     return directory
 
 
 class Replica:
-    """A hot standby of one node, from a base backup of now on."""
+    """A hot standby of one node, from a new base backup."""
 
     def __init__(self, playground, party):
         self.playground, self.party = playground, party
@@ -121,7 +121,7 @@ class Replica:
             return session.query(sql)
 
     def catch_up(self):
-        """Until it has replayed all that the node has written so far."""
+        """Waits until it has replayed all that the node has written so far."""
         position = self.playground.ask(self.party, "SELECT pg_current_wal_lsn()", user="postgres")[0]
         replayed = f"SELECT pg_last_wal_replay_lsn() >= {quote(position)}::pg_lsn"
         self.playground.wait(lambda: self.ask(replayed) == ["t"], "the replica to catch up")

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The crash matrix: a process of a party is killed in a step; afterwards the scan finds no secret of the attempt anywhere,
-all three parties have reached a clear end state, and the study can be started anew with fresh keys.
+"""The crash matrix: a process of a party is killed in a step. Afterwards the scan finds no secret of the attempt, all three
+parties have reached a final state, and the study can be started again with fresh keys.
 
-Normally a diagonal that touches each step, each kind of crash and each party; with PG_MPC_FULL=1 every combination, of
+Normally a diagonal that covers each step, each kind of crash and each party; with PG_MPC_FULL=1 every combination, of
 which PG_MPC_CRASH=TEXT runs the slice whose names contain the text ("in step 3", "power cut of zorgttp").
-A party that dies in step 1 before it has been given the attempt never was in it: the two others wait for its
-mpc.prepare, as they do for whoever has not called it yet; it joins them, and any party may cancel.
+A party that dies in step 1 before it has received the attempt is not in it. The two others wait for its mpc.prepare, which
+joins them, and any party may cancel.
 Usage: crash.py DIR BINDIR SCANNER   (as root)
 """
 import itertools
@@ -24,11 +24,11 @@ HOSPITAL, INSURER = CONTROLLERS
 PARTIES = CONTROLLERS + (THIRD_PARTY,)
 STUDY = "heart"
 STEP_TIMEOUT = 20
-TOLD = 12  # seconds in which a party must have heard of another one's end
+TOLD = 12  # seconds until a party must know that another one has ended
 # The title of the process that is killed.
 PROCESSES = {"backend": "[local]", "engine": "pg_mpc engine", "listener": "pg_mpc listener",
              "coordinator": "pg_mpc coordinator"}
-STANDING_STILL = tuple(PROCESSES)[1:]  # before they are killed; a backend is there only when the call is under way
+STANDING_STILL = tuple(PROCESSES)[1:]  # before they are killed; a backend exists only while the call runs
 CRASHES = (*PROCESSES, "postmaster", "immediate shutdown", "power cut")
 DIAGONAL = ((1, "backend", HOSPITAL), (2, "engine", INSURER), (3, "listener", HOSPITAL), (4, "coordinator", THIRD_PARTY),
             (5, "postmaster", INSURER), (6, "immediate shutdown", THIRD_PARTY), (7, "power cut", HOSPITAL),
@@ -42,10 +42,10 @@ class Crash:
         self.data = playground.data(party)
 
     def run(self):
-        """Steps before, the crash in the step, and the node back again."""
+        """Runs the steps before, makes the crash in the step, and waits until the node works again."""
         for number in range(1, self.step):
             self.playground.step(STUDY, number)
-        self.playground.read_witness()  # the engines' process ids, while they live
+        self.playground.read_witness()  # the process ids of running engines
         stopped, held = self._stop_victim(), self._hold_peer()
         try:
             call = self.playground.begin_step(STUDY, self.step)
@@ -71,7 +71,7 @@ class Crash:
             raise Failure(f"{self.party} has no {self.kind}")
         return pid
 
-    # The process stands still while the others do their part of the step, so that it dies within it.
+    # The process is stopped while the others do their part of the step, so that it dies within the step.
     def _stop_victim(self):
         if self.kind not in STANDING_STILL or self.step == 1:
             return None
@@ -79,8 +79,8 @@ class Crash:
         os.kill(victim, signal.SIGSTOP)
         return victim
 
-    # A backend or a server dies when the call is under way. The last step takes so little time that the study could be over
-    # by then, with its result everywhere: the engine of another party stands still meanwhile.
+    # A backend or a server dies while the call runs. The last step is so short that the study could have been released by
+    # then, so the engine of another party is stopped meanwhile.
     def _hold_peer(self):
         if self.step != len(STEPS) or self.kind in STANDING_STILL:
             return None
@@ -97,7 +97,7 @@ class Crash:
         elif self.kind == "postmaster":
             os.kill(playground.postmaster(self.party), signal.SIGKILL)
         else:
-            # Nothing moves while the copy is made: what a disk would hold at one moment.
+            # All processes are stopped while the copy is made, so it equals the disk at one time.
             for pid in pids:
                 _send(pid, signal.SIGSTOP)
             subprocess.run(["cp", "-a", self.data, self.data + ".copy"], check=False, stderr=subprocess.DEVNULL)
@@ -118,7 +118,7 @@ class Crash:
 
 
 def kill(playground, party, victim):
-    """The process dies; the server ends all its other processes and starts anew. Until the node is back."""
+    """Kills the process; the server restarts all others. Waits until the node works again."""
     before = set(playground.processes(party)) - {playground.postmaster(party)}
     os.kill(victim, signal.SIGKILL)
     playground.wait(lambda: not before & set(playground.processes(party)), "the server's reset")
@@ -128,7 +128,7 @@ def kill(playground, party, victim):
 def until_back(playground, party):
     def back():
         try:
-            # When the coordinator answers it has begun to tell the peers of its restart.
+            # When the coordinator answers, it has begun to inform the peers of its restart.
             asked = "SELECT (mpc_internal.coordinator_status() ->> 'listener')::boolean"
             return playground.ask(party, asked, user="postgres") == ["t"]
         except CommandError:
@@ -137,7 +137,7 @@ def until_back(playground, party):
 
 
 def at_end(playground, party):
-    # In step 1 a party may not have heard of the attempt.
+    # In step 1 a party may not know the attempt yet.
     ended = playground.state(party, STUDY) in (*ENDED, "approved")
     return ended and playground.pid_of(party, PROCESSES["engine"]) is None
 
@@ -169,8 +169,8 @@ def attempts(playground):
 
 
 def join_and_cancel(playground, name, party):
-    """The party was not in the attempt of the two others: its next mpc.prepare takes it there, and a cancellation at
-    one of the others ends the attempt at all three."""
+    """For a party that was not in the attempt of the two others: its next mpc.prepare joins it, and a cancellation at one of
+    the others ends the attempt at all three."""
     others = [each for each in PARTIES if each != party]
     before = attempts(playground)
     verdict(f"{name}: it had not been given the attempt in which the others are",
@@ -185,7 +185,7 @@ def join_and_cancel(playground, name, party):
 
 
 def third_party_forgets(playground):
-    """By hand the third party hands out an attempt before it is in it, and keeps that in memory only."""
+    """In step-by-step mode the third party assigns an attempt id before it joins the attempt, and keeps it in memory only."""
     for party in CONTROLLERS:
         playground.ask(party, f"SELECT FROM mpc.prepare('{STUDY}')")
     playground.read_witness()
@@ -196,7 +196,7 @@ def third_party_forgets(playground):
 
 
 def dies_before_it_asks(playground):
-    """The third party's coordinator stands still, so a controller that dies now has not been given the attempt."""
+    """Stops the coordinator of the third party, so a controller that dies now has not received the attempt."""
     for party in (THIRD_PARTY, INSURER):
         playground.ask(party, f"SELECT FROM mpc.prepare('{STUDY}')")
     still = playground.pid_of(THIRD_PARTY, PROCESSES["coordinator"])
@@ -215,16 +215,16 @@ def _send(pid, number):
     try:
         os.kill(pid, number)
     except ProcessLookupError:
-        pass  # it has ended meanwhile
+        pass  # it has ended
 
 
 def _alive(pid):
-    """Also true for a dead process that nobody has asked after yet: its number still blocks a new server."""
+    """Also true for a zombie process: its number still blocks a new server."""
     return os.path.exists(f"/proc/{pid}")
 
 
 def takes_part(step, kind, party):
-    """Whether the party has a call of its own in the step; only a backend needs one."""
+    """Whether the party has a call in the step; only the crash of a backend needs one."""
     return kind != "backend" or any(party in members(whom) for whom in dict(STEPS)[step].values())
 
 

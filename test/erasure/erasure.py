@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""The erasure test: a study by hand on three nodes; after every step all files and all memory of the nodes and of a
-streaming replica are searched for the real secrets of the study (playground.py), the write-ahead logs also as pg_waldump
-prints them, and all that went over the network, without TLS; also a base backup and a dump taken while the keys were
-alive.
+"""The erasure test runs a study step by step on three nodes. After every step it searches for the secrets of the study
+(playground.py): in all files and all memory of the nodes and of a streaming replica, in the write-ahead logs as pg_waldump
+prints them, in all network traffic without TLS, and in a base backup and a dump made while the keys existed.
 
-Controls: what must be there is found (source data in its own tables, keys while they live), and a copy that the build
-leaks on purpose is found. Usage: erasure.py DIR BINDIR SCANNER   (as root)
+Controls: it finds source data in its own tables, keys before their destruction, and a copy that the build leaks on purpose.
+Usage: erasure.py DIR BINDIR SCANNER   (as root)
 """
 import os
 import re
@@ -21,11 +20,11 @@ from verdicts import exit_status, verdict
 from witness import Secret
 
 PARTIES = CONTROLLERS + (THIRD_PARTY,)
-# What must be found after a step, or the scan sees nothing: secret (and its form), step.
+# What the scan must find after a step as a control: secret (and its form), step.
 ALIVE = (("private prime", 3), ("private prime", 5), ("hashed identifier", 2), ("random share", 5), ("additive share", 6),
          ("Shamir share", 7), ("pair secret of the attempt", 5), ("TLS private key", 1), ("seal key, AES schedule", 2),
          ("seal key, GCM hash key", 2), ("seal key, GCM table", 2), ("PRF key, AES schedule", 7))
-# Shared memory of the server comes from files, which the scan reads; the log keeps all segments.
+# The shared memory of the server is in files, which the scan reads; the log keeps all segments.
 SETTINGS = {"log_statement": "all", "dynamic_shared_memory_type": "mmap", "wal_keep_size": "512MB",
             "shared_preload_libraries": ("pg_mpc", "pg_stat_statements")}
 
@@ -84,7 +83,7 @@ def study(playground):
 
 
 def read_as_text(playground, logs, number):
-    """Control: the rows of steps are in records of the part of the write-ahead log that has been made into text."""
+    """Control: the text of the write-ahead log has the rows of steps."""
     bad = []
     for party in PARTIES:
         wanted = playground.ask(party, "SELECT 'rel [0-9]+/[0-9]+/' || pg_relation_filenode('mpc_internal.steps')",
@@ -96,8 +95,8 @@ def read_as_text(playground, logs, number):
 
 
 def compact(playground):
-    """A study whose comparisons are truth tables. They live within step 8 only: the engine that draws the first one
-    stands still while it is looked for."""
+    """A study whose comparisons are truth tables. They exist within step 8 only, so the engine that draws the first one is
+    stopped during the scan."""
     playground.prepare_study("compact", comparison="compact")
     for number in range(1, 8):
         playground.step("compact", number)
@@ -135,7 +134,7 @@ def all_listed(playground):
 
 
 def statements(playground):
-    """What pg_stat_statements keeps, in files and shared memory, has been scanned with them."""
+    """The data of pg_stat_statements, in files and shared memory, has been scanned with them."""
     kept = [party for party in PARTIES if playground.ask(
         party, "SELECT count(*) > 0 FROM pg_stat_statements WHERE query LIKE '%mpc.lasso%'", user="postgres") != ["t"]]
     verdict("control: pg_stat_statements was at work", kept)
@@ -157,12 +156,12 @@ def copies_at_the_end(playground):
 
 
 def wire(playground, digest, sent):
-    """What whoever recorded the network can read who later gets the private TLS keys of all three nodes."""
+    """What an attacker can read who has recorded the network and later gets the private TLS keys of all three nodes."""
     recorded = playground.wire()
     size = sum(os.path.getsize(path) for path in recorded)
     verdict("control: all that was sent has been recorded", [] if size >= sent > 0 else [f"{size} of {sent} bytes"])
     here = playground.scan(recorded, [Secret("digest of the study", bytes.fromhex(digest), [])], memory=False)
-    # The listeners that were up before the settings changed heard nothing of the study.
+    # The listeners that ran before the settings changed received nothing of the study.
     heard = {path for path in recorded if "pid:" + path.rsplit(".", 1)[1] in listeners(playground)}
     verdict("control: the digest of the study is found in the recording at every node",
             [] if len(heard) == 3 and {find.place for find in here if find.form == "raw"} >= heard else ["not found"])
@@ -174,7 +173,7 @@ def refused(playground):
     playground.prepare_study("too_few", min_matched=61)
     for number in (1, 2, 3):
         playground.step("too_few", number)
-    playground.read_witness()  # the engines' process ids, while they live
+    playground.read_witness()  # the process ids of running engines
     call = playground.begin_step("too_few", 4)
     call.join()
     verdict("a disclosure rule refuses at all parties",
@@ -194,7 +193,7 @@ def cancelled(playground):
 
 
 def leaking(playground, name, last, form=""):
-    """A build that leaks one copy, or a form of it: found after the step in which the secret should have died."""
+    """A build that leaks one copy, or a form of it: it is found after the step in which the secret must be destroyed."""
     playground.forget_witness()
     playground.leak(f"{form} of {name}" if form else name)
     playground.prepare_study("leaky")

@@ -1,12 +1,12 @@
-"""Forms in which code keeps a key other than the key itself, computed from the key: SHA-256 states of HMAC, AES key
-schedules, the hash key of GCM, bits one to a byte.
+"""Computes the forms of a key that code keeps in memory: SHA-256 states of HMAC, AES key schedules, the hash key of GCM, and
+bits, one to a byte.
 
 Terms: HMAC state = the eight words of SHA-256 after the block of the padded key (inner: 0x36, outer: 0x5c), which is all
-       that HMAC needs of a key; schedule = the round keys of AES as AES-NI code keeps them, one after the other; hash key
-       = the zero block under the key, as GCM multiplies with it; table = powers of the hash key, which GCM computes once
-       and multiplies several blocks with at a time.
-Invariants: the test's own code, checked against the standard library (HMAC) and FIPS 197, SP 800-38D (AES) by check();
-            nothing here is meant to be fast or constant-time.
+       that HMAC needs of a key; schedule = the round keys of AES in order, as AES-NI code keeps them; hash key = the
+       encrypted zero block, with which GCM multiplies; table = powers of the hash key, which GCM computes once to
+       multiply several blocks at a time.
+Invariants: check() compares this code with the standard library (HMAC) and with FIPS 197 and SP 800-38D (AES). It need not
+            be fast or constant-time.
 """
 import functools
 import hashlib
@@ -152,7 +152,7 @@ def _times_in_gcm(x, y):
 
 
 def _divided_by_x(element):
-    """As code with carry-less multiplication keeps it: the product of two blocks is then in its place."""
+    """The form for code with carry-less multiplication, in which products of two blocks need no shift."""
     divided = element << 1 & (1 << 128) - 1
     return divided ^ (0xc2 << 120 | 1) if element >> 127 else divided
 

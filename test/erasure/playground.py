@@ -1,9 +1,9 @@
-"""Three nodes of the erasure test's build, one study at a time by hand, and the scan for what must be gone.
+"""Three nodes with the build of the erasure test, one study at a time step by step, and the scan for destroyed secrets.
 
-Terms: rule    = a row of docs/secrets.md: where a secret may be and after which step it must be gone;
-       scan    = one look at all files and at the memory of all processes of the three nodes.
+Terms: rule = a row of docs/secrets.md: where a secret may be, and after which step it must be destroyed;
+       scan = a search of all files and of the memory of all processes of the three nodes.
 Invariants: a secret may be found only in the private memory of the engine of a party that has it, and only until the
-step of its rule; TLS keys and source data also elsewhere at their own node. Runs as root: engines are not dumpable.
+step of its rule. TLS keys and source data may also be elsewhere at their own node. Runs as root: engines are not dumpable.
 """
 import os
 import re
@@ -20,17 +20,17 @@ from processes import as_owner, owner, run  # noqa: E402
 from witness import Secret, all_records, records, set_aside, with_forms  # noqa: E402
 
 RECORDS, MATCHED = 80, 60
-# Secrets that one engine draws at random, so no other one may ever have the same.
+# Secrets that an engine draws at random, so no other engine may have the same one.
 DRAWN = ("half of the joint key", "private prime", "random share", "DCF seed", "truth table", "agreement key")
 SOURCE_SECRETS = ("identifiers of the source", "attribute values of the source")
 
 
 class Rule:
-    """After which step a secret is gone at the controllers and at the third party (0: it is never there)."""
+    """The step after which a secret is destroyed, at the controllers and at the third party (0: it never exists there)."""
 
     def __init__(self, cells):
         self.name, self.gone = cells[0], {}
-        # Within any step, and gone after each.
+        # These exist within steps and are destroyed at the end of each.
         self.passing = cells[3].startswith("each step")
         for party in CONTROLLERS:
             self.gone[party] = self._step(cells[3])
@@ -80,7 +80,7 @@ class Playground(StudyPlayground):
         for party in CONTROLLERS:
             self._load(party)
 
-    # --- data: random, so that nothing else can look like it ---
+    # --- data: random, so that a find cannot be a coincidence ---
 
     def _load(self, party):
         columns = ("x1", "x2") if party == CONTROLLERS[0] else ("x3", "y")
@@ -96,8 +96,8 @@ class Playground(StudyPlayground):
                 self.source.append(Secret("attribute values of the source", _float8(value), [party]))
             rows.append([identifier, *map(repr, values)])
         self.load(party, columns, rows)
-        # Statistics of all kinds hold values: the planner reads them where it plans the engine's query, here of a view.
-        # Few common values together, or they would be compressed, and not found by those who look for them.
+        # Statistics hold values, which the planner reads for the query of the engine, here of a view.
+        # Few common values, because more would be compressed and the scan could not find them.
         for statement in ("ALTER TABLE persons RENAME TO people", f"CREATE INDEX ON people (({columns[0]} + 0))",
                           f"CREATE STATISTICS together (mcv) ON {', '.join(columns)} FROM people",
                           "ALTER STATISTICS together SET STATISTICS 20", "ANALYZE people",
@@ -112,7 +112,7 @@ class Playground(StudyPlayground):
     # --- studies ---
 
     def prepare_study(self, study, min_matched=30, **analysis):
-        """Proposed and approved; the digest. analysis: beside the lasso's own members."""
+        """Proposes and approves a study; returns the digest. analysis: further members of its analysis."""
         spec = {"controllers": {CONTROLLERS[0]: {"attributes": ["x1", "x2"]},
                                 CONTROLLERS[1]: {"attributes": ["x3"], "outcome": "y"}},
                 "third_party": THIRD_PARTY, "key_bits": 2048, "analysis": {"kind": "lasso", "lambda": 0.01, **analysis},
@@ -128,7 +128,7 @@ class Playground(StudyPlayground):
         by_value = {}
         for pid, name, value in records(self.witness):
             secret = by_value.setdefault((name, value), Secret(name, value, []))
-            secret.parties.add(self._party_of.get(pid, "nobody"))  # an engine that ended before it was seen
+            secret.parties.add(self._party_of.get(pid, "nobody"))  # the engine ended before its memory was read
         return with_forms(by_value.values())
 
     def repeated(self):
@@ -154,7 +154,7 @@ class Playground(StudyPlayground):
         return [os.path.join(self.witness, name) for name in os.listdir(self.witness) if name.startswith("wire.")]
 
     def set_witness_aside(self):
-        """Its engines have ended and its secrets were not found: no later scan need look for them."""
+        """Excludes the secrets of ended engines, which were not found, from later scans."""
         set_aside(self.witness)
 
     def forget_witness(self):
@@ -162,12 +162,12 @@ class Playground(StudyPlayground):
             os.unlink(os.path.join(self.witness, name))
 
     def leak(self, name):
-        """From now on the test's build keeps one copy of each secret of this name."""
+        """Makes the build keep one copy of each secret of this name from now on."""
         with open(os.path.join(self.witness, "leak"), "w", encoding="utf-8") as out:
             out.write(name)
 
     def stop_at(self, name):
-        """From now on an engine stands still when it has witnessed a secret of this name."""
+        """Makes an engine stop when it has witnessed a secret of this name, from now on."""
         with open(os.path.join(self.witness, "stop"), "w", encoding="utf-8") as out:
             out.write(name)
 

@@ -1,10 +1,10 @@
-"""The real secrets of a study, as the engines of the test's build witnessed them, and every other form in which code could
-have left them.
+"""Reads the secrets of a study, which the engines of a test build have witnessed, and computes the forms in which code
+could have left them.
 
-Terms: witness = file into which the test's build writes each secret when it is born (src/base/witness.h), one per process;
-       form    = something computed from a secret that gives it away or does its work: products of the primes, padded keys,
-                 hash states, key schedules (key_forms.py), bits one to a byte.
-Invariant: a form has the name of its secret, so the same rule of docs/secrets.md holds for it.
+Terms: witness = file, one per process, into which a test build writes each secret when it is created (src/base/witness.h);
+       form    = a value computed from a secret that reveals or replaces it: products of the primes, padded keys, hash
+                 states, key schedules (key_forms.py), bits one to a byte.
+Invariant: a form has the name of its secret, so the same rule of docs/secrets.md applies to it.
 """
 import os
 import time
@@ -12,7 +12,7 @@ import time
 import key_forms
 
 WINDOW = 16
-SET_ASIDE = "past."  # before the process id, in the names of witnesses that are not looked for any more
+SET_ASIDE = "past."  # before the process id, in the names of witnesses that are no longer searched for
 
 
 class Secret:
@@ -85,7 +85,7 @@ def with_forms(found):
     forms, primes, halves = [], {}, {}
     for secret in found:
         for form, value in _forms(secret):
-            # What is kept in bytes of 0 and 1 tells little by 16 of them: the whole is looked for.
+            # 16 bytes of 0 and 1 could be a coincidence, so the whole value is searched for.
             window = len(value) if form == "bits" else WINDOW
             forms.append(Secret(secret.name, value, secret.parties, form, window))
         if secret.name == "private prime":
@@ -95,7 +95,7 @@ def with_forms(found):
     for parties, values in primes.items():
         for p, q in zip(values[::2], values[1::2]):
             forms += [Secret("private prime", value, parties, form) for form, value in _of_primes(p, q)]
-    # The joint key is made from the sum of two halves; which belong to one attempt is not known here.
+    # The joint key is derived from the sum of two halves. Here it is unknown which halves belong to one attempt.
     of = list(halves.items())
     for i, (parties, values) in enumerate(of):
         for others, more in of[i + 1:]:

@@ -1,12 +1,11 @@
-"""A network of its own for nodes on one machine: each in a network namespace, each pair joined by a cable (root only).
+"""A separate network for nodes on one machine: each in a network namespace, each pair joined by a cable (root only).
 
-Terms: cable = a pair of veth devices between two namespaces, with nothing in between: what is done to one cable no other
-               pair of nodes notices;
-       cut   = what can be done to a cable: unplugged (both ends are told: no route any more), silent (every frame is
-               lost, nobody is told) or one way (only what the second one sends is lost).
-Invariants: nothing outside these namespaces changes; they are gone after remove(), and those of a run that was killed
-are removed by the next one. Lost frames are made by a wrong hardware address in the sender's neighbour table, so that
-no packet filter and no queueing discipline of the kernel is needed.
+Terms: cable = a pair of veth devices between two namespaces; a change of one cable affects no other pair of nodes;
+       cut   = a fault of a cable: unplugged (both ends lose the route), silent (every frame is lost, and no end is
+               informed) or one way (only the frames of the second end are lost).
+Invariants: nothing outside these namespaces changes. remove() removes them, and the next run removes those of a killed
+one. A wrong hardware address in the neighbour table of the sender makes frames lost, so no packet filter and no queueing
+discipline of the kernel is needed.
 """
 import itertools
 import os
@@ -15,14 +14,14 @@ import subprocess
 
 from processes import CommandError
 
-NETWORK = "192.0.2."  # for documentation (RFC 5737): nobody is there
+NETWORK = "192.0.2."  # an address for documentation (RFC 5737), where no host answers
 NAME = "pg_mpc."
 NOWHERE = "02:00:00:00:ff:ff"
 CUTS = ("unplugged", "silent", "one way")
 
 
 def ip(*words, inside=()):
-    """inside: the words before the command (Namespaces.inside)."""
+    """inside: the prefix of the command (Namespaces.inside)."""
     done = subprocess.run([*inside, "ip", *words], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise CommandError(f"ip {' '.join(words)}: {done.stderr.strip()}")
@@ -56,8 +55,8 @@ class Namespaces:
         return f"{NETWORK}{self._index[name] + 1}"
 
     def inside(self, name):
-        """The words before a command line that run it in the namespace; ip's own (ip -n, ip netns exec) also make a mount
-        namespace, which a system in a chroot or a container may not let them."""
+        """The prefix of a command line that runs it in the namespace. ip -n and ip netns exec also make a mount namespace,
+        which may fail in a chroot or a container."""
         return ["nsenter", f"--net=/run/netns/{self._space(name)}"]
 
     def cut(self, one, other, how):

@@ -1,14 +1,14 @@
-"""Studies on small tables that run quickly, by hand or by themselves, and what is wrong with their results: the
-coefficients are compared with those of the clear-text solution at all three nodes.
+"""Quick studies on small tables, step by step or automatic. Their coefficients are compared with the clear-text solution
+at all three nodes.
 """
 import random
 
-from study_playground import CONTROLLERS, STEPS, THIRD_PARTY, Failure, StudyPlayground  # first: it knows where the others are
+from study_playground import CONTROLLERS, STEPS, THIRD_PARTY, Failure, StudyPlayground  # first: it sets the path for the other imports
 from plain_lasso import solve
 from processes import CommandError
 
 HOSPITAL, INSURER = CONTROLLERS
-BYSTANDER = "apotheek"  # a controller of other studies, where a test has a node for it
+BYSTANDER = "apotheek"  # a controller of other studies, in tests with a fourth node
 COLUMNS = {HOSPITAL: ("x1", "x2"), INSURER: ("x3", "y"), BYSTANDER: ("x4", "z")}
 PENALTY, TOLERANCE = 0.01, 1e-6
 
@@ -41,7 +41,7 @@ class SmallStudies(StudyPlayground):
                 "release": {"precision": "exact"}, "disclosure": {"model_budget": 1000, "released_numbers": 1000000}}
 
     def wrong(self, study, spec):
-        """What is wrong with a study that should be released at all its parties with the clear-text coefficients."""
+        """The errors of a study that should be released at all its parties with the clear-text coefficients."""
         names = [name for each in spec["controllers"].values() for name in each["attributes"]]
         outcome = next(each["outcome"] for each in spec["controllers"].values() if "outcome" in each)
         right = dict(zip(names, solve([self.values[name] for name in names], self.values[outcome], PENALTY).coefficients))
@@ -58,7 +58,7 @@ class SmallStudies(StudyPlayground):
         return bad
 
     def state_at_end(self, party, study):
-        """A party may store its result a moment after another one's call has returned."""
+        """Waits for the end: a party may store its result slightly later than another one."""
         try:
             self.wait(lambda: self.state(party, study) != "running", f"the end of {study} at {party}", 20)
         except Failure:
@@ -69,7 +69,7 @@ class SmallStudies(StudyPlayground):
         return " ".join(self.ask(party, f"SELECT last_error FROM mpc.studies WHERE study = '{study}'"))
 
     def wrong_after(self, study, spec, step):
-        """Runs the steps from this one on; what is wrong with the result."""
+        """Runs the steps from this one on; returns the errors of the result."""
         try:
             for number in range(step, len(STEPS) + 1):
                 self.step(study, number)

@@ -1,4 +1,4 @@
-"""Nodes on which a test runs studies, by hand and step by step.
+"""Nodes on which a test runs studies step by step.
 
 Terms: step = number of the protocol's step; call = one step called at all its parties at the same time.
 Invariant: every wait has a deadline and ends with Failure.
@@ -19,7 +19,7 @@ from verdicts import verdict  # noqa: E402
 
 CONTROLLERS = ("erasmus_mc", "zilveren_kruis")
 THIRD_PARTY = "zorgttp"
-# What runs at the same time, in the order in which people would call it; the number of the protocol's step.
+# Calls that run at the same time, in the order of the protocol, with the number of its step.
 STEPS = (
     (1, {"prepare": "all"}), (2, {"agree_key": "controllers"}), (3, {"scramble": "controllers"}),
     (4, {"push": "controllers", "match": "third"}), (5, {"mask": "controllers"}), (6, {"unmask": "all"}),
@@ -33,7 +33,7 @@ class Failure(Exception):
 
 @contextlib.contextmanager
 def to_the_end(playground, reports=lambda: []):
-    """The body is the whole test: that it could not go on is a verdict, with the reports; the servers stop in any case."""
+    """Runs the body of a test. An exception is a verdict, with the reports. The servers stop in any case."""
     try:
         yield
     except (Failure, CommandError, subprocess.SubprocessError, OSError) as error:
@@ -57,7 +57,7 @@ class StudyPlayground:
         self.nodes.create(memory_of_server="16MB")
         for node in self.nodes.nodes:
             with self.nodes.session(node, user="postgres") as admin:
-                # Small tables: the node's own floor would refuse them. Faults end many attempts before the match.
+                # The floors of a node would refuse small tables. Faults end many attempts before the match.
                 wanted = {"pg_mpc.min_matched": "30", "pg_mpc.early_attempts": "0",
                           **settings.get("", {}), **settings.get(node["party"], {})}
                 for name, value in wanted.items():
@@ -87,7 +87,7 @@ class StudyPlayground:
     # --- studies ---
 
     def approve(self, study, spec):
-        """Proposed by the first controller of the spec and approved by all; the digest."""
+        """The first controller of the spec proposes, and all approve; returns the digest."""
         controllers, third = list(spec["controllers"]), spec["third_party"]
         digest = self.ask(controllers[0], f"SELECT mpc.propose_study('{study}', {quote(json.dumps(spec))})")[0]
         for party in (*controllers, third):
@@ -134,7 +134,7 @@ class StudyPlayground:
         return postmaster_of(self.data(party))
 
     def processes(self, party):
-        """{pid: what it is} of the node."""
+        """{pid: title} of the processes of the node."""
         return processes_of(self.data(party))
 
     def pid_of(self, party, what):
@@ -194,7 +194,7 @@ def _stat(pid):
 
 
 def state_of(pid):
-    """T: it stands still; empty: there is none."""
+    """T: it is stopped; empty: it does not exist."""
     try:
         return _stat(pid)[0]
     except (FileNotFoundError, ProcessLookupError):
@@ -202,7 +202,7 @@ def state_of(pid):
 
 
 def processes_of(data):
-    """{pid: what it is} of the server with this data directory."""
+    """{pid: title} of the processes of the server with this data directory."""
     try:
         parent = postmaster_of(data)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What a test in Python says: one line "ok N - name" or "not ok N - name" per verdict, with what was wrong below it.
+"""Prints the verdicts of a test in Python: one line "ok N - name" or "not ok N - name" each, followed by the errors.
 
 tools/check counts the lines; the exit status is 0 only if every verdict was good.
 """

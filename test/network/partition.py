@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Partitions and healing: four nodes, each in a network namespace of its own, and cables that are cut between them while
-a study runs (namespaces.py says how).
+"""Network partitions: four nodes, each in a network namespace of its own, with cables between them that are cut while a
+study runs (namespaces.py).
 
-A cut that heals before pg_mpc.step_timeout does not end the study: it is released with the right coefficients. A longer
-one ends an automatic study on all three nodes, with a cause that names a party at the cut; meanwhile another study is
-released, whose parties do not need the cable; after healing the next study is released. By hand a call that the cut holds
-up says so after step_timeout, and goes on when it is repeated after healing.
+A cut shorter than pg_mpc.step_timeout does not end the study: it is released with the right coefficients. A longer one ends
+an automatic study on all three nodes, with a cause that names a party at the cut. Meanwhile another study is released whose
+parties do not need the cable. After the cut the next study is released. In step-by-step mode a call ends with an error after
+step_timeout, and continues when it is repeated after the cut.
 Normally a diagonal over steps, cables and cuts; with PG_MPC_FULL=1 every combination, of which PG_MPC_NETWORK=TEXT runs the
-slice whose names contain the text ("short in step 3", "by hand in step 5", "long in step 6").
+slice whose names contain the text ("short in step 3", "step by step in step 5", "long in step 6").
 Usage: partition.py DIR BINDIR   (as root)
 """
 import itertools
@@ -26,9 +26,9 @@ from namespaces import CUTS, Namespaces  # noqa: E402
 from nodes import PARTIES, Nodes, Place  # noqa: E402
 
 STEP_TIMEOUT, OUTAGE = 12, 3  # the match may be announced 8 s after the first push
-# The end of a study that fails: step_timeout, the notice to the others, and room for a busy machine.
+# Time until a failing study ends: step_timeout, the message to the others, and a margin for a busy machine.
 DEADLINE = STEP_TIMEOUT + 20
-RECORDS = 1500  # so many that a step takes longer than a look at it
+RECORDS = 1500  # so many that a step takes longer than a query of its state
 CABLES = tuple(itertools.combinations((*CONTROLLERS, THIRD_PARTY), 2))
 # Step, cable, cut; in an automatic study the step is the one that must have begun.
 SHORT = ((2, CABLES[0], "unplugged"), (4, CABLES[1], "silent"), (5, CABLES[2], "one way"), (8, CABLES[0], "silent"))
@@ -54,7 +54,7 @@ class Partition(SmallStudies):
         return spec
 
     def begin_cut(self, study, step, cable, how):
-        """The step has begun at all its parties, after the cut."""
+        """Cuts the cable and begins the step at all its parties."""
         self.network.cut(*cable, how)
         call = self.begin_step(study, step)
         for party in call.sessions:
@@ -65,7 +65,7 @@ class Partition(SmallStudies):
         study = name_of("short", step, cable, how)
         spec = self.until_step(study, step)
         call = self.begin_cut(study, step, cable, how)
-        # The outage itself takes time: nothing is waited for.
+        # The length of the outage is the time that is tested.
         threading.Event().wait(OUTAGE)
         held = any(call.runs(party) for party in call.sessions)
         self.network.heal(*cable)
@@ -78,8 +78,8 @@ class Partition(SmallStudies):
         self.until_healed(cable)
 
     def repeated(self, step, cable, how):
-        """By hand, cut for longer than step_timeout: the study waits for its people."""
-        name, study = f"step {step} by hand, {named(cable)} {how} for long", name_of("repeated", step, cable, how)
+        """A step-by-step study that is cut for longer than step_timeout waits."""
+        name, study = f"step by step in step {step}, {named(cable)} {how} for long", name_of("repeated", step, cable, how)
         spec = self.until_step(study, step)
         call = self.begin_cut(study, step, cable, how)
         call.join()
@@ -89,8 +89,8 @@ class Partition(SmallStudies):
                 said or ([] if call.errors or not needs(step, cable) else ["no call was held up"]))
         self.network.heal(*cable)
         self.until_reached(cable)
-        # TCP tries again after a pause as long as the outage, each direction of the cable for itself: a call, also of a
-        # later step, may have to be repeated more than once. One that has ended well is not repeated: its step is over.
+        # TCP retries after a pause as long as the outage, in each direction separately. So a call, also of a later step,
+        # may have to be repeated more than once. A call that has succeeded is not repeated.
         errors = self.repeat_step(study, step, call)
         for number in range(step + 1, len(STEPS) + 1):
             errors = errors or self.repeat_step(study, number, self.begin_step(study, number))
@@ -98,7 +98,7 @@ class Partition(SmallStudies):
         self.until_engines_end()
 
     def repeat_step(self, study, step, call):
-        """Calls a step by hand again while it says that it waits for a peer; what went wrong."""
+        """Repeats the call of a step while it ends because it waits for a peer; returns the errors."""
         call.join()
         end = time.monotonic() + DEADLINE
         while call.errors and time.monotonic() < end and all("SQLSTATE MP001" in each for each in call.errors.values()):
@@ -109,14 +109,14 @@ class Partition(SmallStudies):
     def long(self, step, cable, how):
         name, study = f"step {step}, {named(cable)} {how} for long", name_of("long", step, cable, how)
         spec = self.spec(HOSPITAL, INSURER)
-        # An end of the cable that another study can do without.
+        # The end of the cable that another study does not need.
         spared = INSURER if INSURER in cable else HOSPITAL
         other_spec = self.spec(next(each for each in CONTROLLERS if each != spared), BYSTANDER)
         self.approve(study, spec)
         self.approve("beside_" + study, other_spec)
         with self.nodes.session(self.node(INSURER)) as watcher:
             self.ask(HOSPITAL, f"SELECT mpc.start_study('{study}')")
-            # Close enough to fall into the step, which takes longer than a look.
+            # Soon enough to be within the step, which takes longer than a query.
             begun = f"SELECT 1 FROM mpc.stat_study_progress WHERE study = '{study}' AND step >= {step}"
             self.wait(lambda: watcher.query(begun) != [], f"step {step}", pause=0.005)
             self.network.cut(*cable, how)
@@ -169,7 +169,7 @@ def name_of(kind, step, cable, how):
 def cases(kind, diagonal):
     if not os.environ.get("PG_MPC_FULL"):
         return diagonal
-    # The last steps of an automatic study are over too soon to be met from outside.
+    # The last steps of an automatic study are too short to cut the cable within them.
     steps = [number for number, _ in STEPS if kind != "long" or number <= 6]
     return [case for case in itertools.product(steps, CABLES, CUTS)
             if os.environ.get("PG_MPC_NETWORK", "") in f"{kind} in step {case[0]}"]
@@ -177,7 +177,7 @@ def cases(kind, diagonal):
 
 def main():
     directory, bindir = sys.argv[1:]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the clean-up below is for every end
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # run the clean-up below in any case
     network = Namespaces([party for party, _ in PARTIES] + [BYSTANDER])
     try:
         playground = Partition(directory, bindir, network)
@@ -186,7 +186,7 @@ def main():
             playground.load_all()
             for case in cases("short", SHORT):
                 playground.short(*case)
-            for case in cases("by hand", REPEATED):
+            for case in cases("step by step", REPEATED):
                 playground.repeated(*case)
             for case in cases("long", LONG):
                 playground.long(*case)

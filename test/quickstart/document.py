@@ -1,10 +1,10 @@
-"""The code blocks of a document that says where each of them is typed.
+"""Reads the code blocks of a document in which a label says where each of them is typed.
 
-Terms: label   = first line of a block: "# hospital, as root" in a shell, "-- hospital and insurer, as analyst" in psql; ", at the
-                 same time" behind it: while the block before runs;
-       answer  = a block of plain text behind a labelled one: what that one prints.
-The first table of the document has a row per machine: column "what" is its name in labels, and an assignment in a shell block
-("party=erasmus_mc host=...") takes the value of the machine's row in the column of that name.
+Terms: label   = first line of a block: "# hospital, as root" in a shell, "-- hospital and insurer, as analyst" in psql;
+                 with ", at the same time" the block runs at the same time as the one before;
+       answer  = a block of plain text after a labelled one: the output of that one.
+The first table of the document has a row per machine. Column "what" is its name in labels. An assignment in a shell block
+("party=erasmus_mc host=...") takes its value from the row of the machine, in the column of that name.
 """
 import re
 
@@ -15,7 +15,7 @@ LANGUAGES = ("sh", "sql")
 
 
 class DocumentError(Exception):
-    """The document does not say what to do."""
+    """The document is not complete."""
 
 
 class Block:
@@ -82,7 +82,7 @@ def adapted(block, machine, major):
 
 
 def same(answer, printed):
-    """Whether both say the same, apart from blanks at the ends of lines and empty lines at the end."""
+    """Whether both are equal, apart from blanks at the ends of lines and empty lines at the end."""
     return _lines(answer) == _lines(printed)
 
 

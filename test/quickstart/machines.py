@@ -1,11 +1,11 @@
-"""Machines of a test: each has directories, processes and a network of its own, everything else is this machine's (root only).
+"""Machines of a test: each has its own directories, processes and network, and shares everything else (root only).
 
-A machine is a process in namespaces of its own. What a command may write lies below DIR and is mounted over the real
-directory in this machine's mount namespace only: a copy, or nothing where the machine must begin empty. The network is that of
-namespaces.py. Everything of a machine ends when this process does, whatever ends it.
+A machine is a process in namespaces of its own. The directories that a command may write are below DIR. They are mounted
+over the real ones in the mount namespace of the machine: as a copy, or empty where the machine must begin empty. The network
+is that of namespaces.py. A machine ends when this process ends, for whatever reason.
 
-Terms: keeper = process 1 of a machine; it lives as long as its standard input is open, and buries orphans.
-Invariants: nothing outside DIR changes: not the real /etc, not a cluster of PostgreSQL, not the packages.
+Terms: keeper = process 1 of a machine. It runs as long as its standard input is open, and reaps orphans.
+Invariants: nothing outside DIR changes: not the real /etc, no cluster of PostgreSQL, no packages.
 """
 import os
 import shutil
@@ -19,8 +19,8 @@ EMPTY = {"/run": ("lock",), "/home": (), "/var/log": ("postgresql",), "/var/lib/
 OF_POSTGRES = ("/var/log/postgresql", "/var/lib/postgresql")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# The first line printed is the number of this shell outside its namespace. Where / is no mount point, as in a chroot, its mount
-# can only be made private from the root of the mount namespace.
+# The first line printed is the process id of this shell outside its namespace. Where / is not a mount point, as in a chroot,
+# its mount can only be made private from the root of the mount namespace.
 KEEPER = r"""
 set -eu
 sed -n 's/^PPid:[[:space:]]*//p' /proc/self/status
@@ -42,13 +42,13 @@ def _below(path, directory):
 
 
 class Machine:
-    """inside: the words before a command line that run it in the machine's network; kept: a directory that commands need as
-    it is, wherever it lies; hosts: {name: address}."""
+    """inside: the prefix of a command line that runs it in the network of the machine; kept: a directory that commands need
+    unchanged; hosts: {name: address}."""
 
     def __init__(self, directory, inside, kept, hosts):
         self.directory, self._kept = directory, kept
         mounts = [*self._kept_below(), *((self.path(path), path) for path in (*self._copies(), *self._empty_ones()))]
-        # What hides DIR itself is mounted when nothing else has to be found there.
+        # Mounts that hide DIR itself are made last.
         mounts.sort(key=lambda mount: _below(directory, mount[1]))
         self._add_hosts(hosts)
         words = [path for mount in mounts for path in mount]
@@ -60,14 +60,14 @@ class Machine:
             raise CommandError(f"no machine of its own: {self._keeper.stderr.read().strip()}")
 
     def path(self, path):
-        """Where a file of the machine lies outside it."""
+        """The path of a file of the machine outside it."""
         return self.directory + path
 
     def _copies(self):
         for path in COPIED:
             os.makedirs(os.path.dirname(self.path(path)), exist_ok=True)
             run(["cp", "-a", path, self.path(path)])
-        # What the real machine's clusters are called and where they are is not this machine's.
+        # The machine has its own list of clusters.
         for path in (self.path("/etc/postgresql"), self.path("/etc/pg_mpc")):
             shutil.rmtree(path, ignore_errors=True)
         os.mkdir(self.path("/etc/postgresql"))
@@ -82,7 +82,7 @@ class Machine:
         return EMPTY
 
     def _kept_below(self):
-        """The kept directory once more, inside what hides it."""
+        """The kept directory inside the mount that hides it."""
         if not any(_below(self._kept, path) for path in EMPTY):
             return ()
         os.makedirs(self.path(self._kept))
@@ -93,7 +93,7 @@ class Machine:
             out.writelines(f"{address}\t{name}\n" for name, address in hosts.items())
 
     def run(self, command, text, cwd="/"):
-        """Runs a command in the machine with the text as its input; returns (status, output, complaints)."""
+        """Runs a command in the machine with the text as its input; returns (status, output, errors)."""
         done = subprocess.run(
             ["nsenter", f"--target={self._process}", "--mount", "--pid", "--net", "--root", "--",
              "env", "-i", f"--chdir={cwd}", f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive",

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A walk through docs/quickstart.md: its own blocks, word for word, on three machines with an ordinary Debian cluster each.
+"""Runs the blocks of docs/quickstart.md, word for word, on three machines with an ordinary Debian cluster each.
 
-A block is typed on the machines and as the user that its first line names; it fails if a command fails or if it prints
-something else than the answer that the document shows. What the document leaves to people is done here: an empty cluster
-"main" made by pg_createcluster, as Debian's package does; names of hosts; certificates that are sent to the others; waiting
-until a message to another party has arrived, and asking again until what is shown is there.
+A block runs on the machines and as the user that its first line names. It fails if a command fails or if its output differs
+from the answer in the document. The test does what the document leaves to people: an empty cluster "main", made by
+pg_createcluster as Debian's package does; host names; sending certificates to the others; and repeating a query until
+messages and results have arrived.
 Usage: quickstart.py DIR SOURCES MAJOR   (as root; the extension is built in SOURCES for PostgreSQL MAJOR)
 """
 import os
@@ -24,7 +24,7 @@ from namespaces import Namespaces  # noqa: E402
 from processes import CommandError  # noqa: E402
 from verdicts import exit_status, verdict  # noqa: E402
 
-DEADLINE = 60  # of what comes by itself: a message, the result at another node
+DEADLINE = 60  # for a message, or for the result at another node
 PAUSE = 0.2
 CERTIFICATE = "/etc/pg_mpc/{}.crt"
 
@@ -49,7 +49,7 @@ class Walk:
             machine.end()
         self.network.remove()
 
-    # --- what the document takes for granted ---
+    # --- preconditions of the document ---
 
     def make_clusters(self):
         def make(what):
@@ -63,7 +63,7 @@ class Walk:
         return complaint(what, self.machines[what].run(["bash", "-eu"], text))
 
     def send_certificates(self, block, what):
-        """The certificates that the block reads, from the machines of their owners."""
+        """Copies the certificates that the block reads from the machines of their owners."""
         for row in self.rows:
             path = CERTIFICATE.format(row["party"])
             if row["what"] != what and path in block.text:
@@ -77,7 +77,7 @@ class Walk:
         return on_all(self.machines, arrive)
 
     def again_until(self, what, command, text, answer, role="postgres"):
-        """Asks until the answer is the one that the document shows, as somebody who waits for it does."""
+        """Repeats the query until the answer is the one in the document."""
         deadline = time.monotonic() + DEADLINE
         while True:
             told = self.machines[what].run(["runuser", "-u", role, "--", *command], text)
@@ -111,7 +111,7 @@ class Walk:
         return complaint(what, self.machines[what].run(["runuser", "-u", block.role, "--", *command], text))
 
     def type_into_shell(self, what, text):
-        # One build at a time in one checkout (tools/private_pg); servers that are started do not keep the lock.
+        # One build at a time in one checkout (tools/private_pg). Started servers do not keep the lock.
         lock = ["flock", "--close", os.path.join(self.sources, ".build.lock")]
         return complaint(what, self.machines[what].run([*lock, "bash", "-eu"], text, cwd=self.sources))
 
@@ -122,12 +122,12 @@ def complaint(what, told):
 
 
 def lines(text):
-    """The text as verdict() prints it: a comment on each line."""
+    """The text in the form of verdict(): a comment on each line."""
     return text.rstrip().replace("\n", "\n#     ")
 
 
 def on_all(items, work):
-    """Work on all items at the same time; what was wrong."""
+    """Works on all items at the same time; returns the errors."""
     bad = []
     threads = [threading.Thread(target=lambda item=item: bad.extend(work(item))) for item in items]
     for thread in threads:
@@ -138,7 +138,7 @@ def on_all(items, work):
 
 
 def packages_are_named(groups, sources):
-    """The document names what tools/check installs before it builds."""
+    """Checks that the document names the packages that tools/check installs before it builds."""
     script = '. "$1/tools/lib/common.sh"; printf "%s\\n" "${build_packages[@]}"'
     wanted = subprocess.run(["bash", "-euc", script, "packages", sources], capture_output=True, text=True, check=True)
     installs = [block.text for group in groups for block in group if re.search(r"^apt-get install", block.text, re.M)]

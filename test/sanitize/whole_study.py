@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Whole studies between three servers whose module was built with sanitizers: one by hand, one by itself, one cancelled in
-the middle. A report of any process of any server fails the test, as do wrong coefficients. Controls: an engine that does
-what the sanitizers look for (reads behind a block of its heap, overflows a number; has a data race) is reported.
+"""Whole studies between three servers whose module was built with sanitizers: one step by step, one automatic, one
+cancelled. A report of any process of any server fails the test, as do wrong coefficients. Controls: an engine that reads
+behind a heap block, overflows an integer or has a data race is reported.
 
-The sanitizers' runtime is loaded before the server's program, which knows nothing of it. Leaks are not looked for: a
-server gives back most of its memory by ending. In these builds the C++ heap is the sanitizer's (base/cleansing_heap.h).
+The runtime of the sanitizers is preloaded, because the server is built without them. Leaks are not checked: a server frees
+most of its memory by ending. In these builds the C++ heap is that of the sanitizer (base/cleansing_heap.h).
 Usage: whole_study.py DIR BINDIR KIND RUNTIME...   (KIND: a key of KINDS; RUNTIME: the libraries to load first)
 """
 import os
@@ -38,7 +38,7 @@ KINDS = {
                                 "UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1"),
                     re.compile(r"AddressSanitizer|runtime error:"),
                     {"reads_past_block": "heap-buffer-overflow", "overflows": "signed integer overflow"}),
-    # The postmaster of PostgreSQL 15 forks within a signal handler: to ThreadSanitizer all its children are still in it.
+    # The postmaster of PostgreSQL 15 forks within a signal handler, so ThreadSanitizer takes all its children for signal handlers.
     "thread": Kind("libtsan", ("TSAN_OPTIONS=second_deadlock_stack=1:report_signal_unsafe=0",),
                    re.compile(r"ThreadSanitizer"), {"races": "data race"}),
 }
@@ -68,14 +68,14 @@ class Reports:
 
 
 def under_sanitizers(kind, runtime, mutant=""):
-    """The words before the command that starts a server."""
+    """The prefix of the command that starts a server."""
     return ["env", "LD_PRELOAD=" + ":".join(runtime), *kind.options, f"PG_MPC_MUTANT={mutant}"]
 
 
 def studies(playground):
     spec = playground.spec(HOSPITAL, INSURER)
     playground.approve("by_hand", spec)
-    verdict("a study by hand: right coefficients", playground.wrong_after("by_hand", spec, 1))
+    verdict("a study step by step: right coefficients", playground.wrong_after("by_hand", spec, 1))
     playground.approve("automatic", spec)
     verdict("an automatic study: right coefficients", playground.wrong_run(THIRD_PARTY, "automatic", spec))
     playground.approve("given_up", spec)
@@ -87,7 +87,7 @@ def studies(playground):
 
 
 def control(playground, reports, kind, runtime, mutant):
-    """The third party's engine does in every step what the mutant says."""
+    """The engine of the third party runs the mutant in every step."""
     playground.nodes.places[THIRD_PARTY].inside = under_sanitizers(kind, runtime, mutant)
     playground.nodes.stop()
     reports.take()
@@ -97,7 +97,7 @@ def control(playground, reports, kind, runtime, mutant):
     try:
         playground.ask(HOSPITAL, f"SELECT FROM mpc.run_study('{mutant}')")
     except CommandError:
-        pass  # the engine ends where it is reported
+        pass  # the engine ends at the report
     playground.until_engines_end()
     found = reports.take()
     right = found and kind.controls[mutant] in found[0] and "do_what_sanitizers_find" in found[0]
@@ -123,7 +123,7 @@ def main():
         verdict("control: every process of every server runs with the sanitizers", without)
         playground.load_all()
         studies(playground)
-        playground.nodes.stop()  # what ends with the server is looked at too
+        playground.nodes.stop()  # includes reports at the end of the server
         verdict("no sanitizer has anything to report", reports.take())
         for mutant in kind.controls:
             control(playground, reports, kind, runtime, mutant)

@@ -1,12 +1,12 @@
-"""PostgreSQL nodes on one machine, normally three: made, started, introduced to each other, stopped and removed.
+"""Creates, starts, connects, stops and removes PostgreSQL nodes on one machine, normally three.
 
-Terms: place = where a node's server runs: its address, and the words before its command lines (`nsenter --net=FILE`).
+Terms: place = where the server of a node runs: its address, and a prefix of its command lines (`nsenter --net=FILE`).
 
 Layout of DIR:  pg/ private copy of PostgreSQL with the extension (tools/private_pg)
                 nodes/<party>/{data,certificates,log}   nodes.json   s/<n> socket directories (0700)
-Invariants: nothing outside DIR is written, except a socket directory below the system's temporary directory when the
-path of DIR is too long for a Unix socket; PostgreSQL listens on Unix sockets only; HTTPS on the
-address of the place only, which is localhost unless the caller names places.
+Invariants: nothing outside DIR is written, except a socket directory below the temporary directory of the system when
+the path of DIR is too long for a Unix socket. PostgreSQL listens on Unix sockets only. HTTPS listens on the address of
+the place only, by default localhost.
 """
 import json
 import os
@@ -17,7 +17,7 @@ import tempfile
 from processes import CommandError, Psql, as_owner, free_ports, owner, port_is_free, quote, run
 
 PARTIES = (("erasmus_mc", "controller"), ("zilveren_kruis", "controller"), ("zorgttp", "third_party"))
-DATABASE = "postgres"  # the default of pg_mpc.database: it is there before the server starts
+DATABASE = "postgres"  # the default of pg_mpc.database, which exists before the server starts
 ANALYST = "analyst"
 LONGEST_SOCKET_PATH = 107
 TOOLS = os.path.dirname(os.path.abspath(__file__))
@@ -107,7 +107,7 @@ class Nodes:
                       "-E", "UTF8", "--locale=C.UTF-8", "-N"]), cwd=self.directory)
         certificates = os.path.join(home, "certificates")
         with open(os.path.join(TOOLS, "make_certificate"), encoding="utf-8") as script:
-            # Without a host it is one for localhost.
+            # Without a host it is a certificate for localhost.
             hosts = [place.address] if place.inside else []
             run(as_owner(["bash", "-s", node["party"], certificates, *hosts]), stdin=script, cwd=self.directory)
         settings = {
@@ -178,7 +178,7 @@ class Nodes:
         run(command)
 
     def end_of_logs(self, lines=15):
-        """The last lines of each server's log, for a failed run."""
+        """Returns the last lines of each server log, for a failed run."""
         parts = []
         for node in self.nodes:
             try:

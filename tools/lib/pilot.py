@@ -36,7 +36,7 @@ def main():
 
 
 def _end(number, _):
-    # Only the first signal ends the run: the clean-up that follows must not be interrupted by the next one.
+    # Only the first signal ends the run, so that a second one does not interrupt the clean-up.
     for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(each, signal.SIG_IGN)
     sys.exit(128 + number)
@@ -79,7 +79,7 @@ def stop(arguments):
 
 
 def lasting_directory():
-    """Where nodes live that are left running and have no --dir."""
+    """The directory of nodes that keep running, without --dir."""
     return os.path.join(tempfile.gettempdir(), f"pg_mpc_pilot.{os.geteuid()}")
 
 
@@ -132,7 +132,7 @@ def pilot(arguments):
         keep = arguments.keep and nodes is not None and cluster.running(directory)
         raise
     finally:
-        # A second Ctrl-C must not leave servers behind.
+        # A second Ctrl-C must not leave servers running.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         if not keep:
             if nodes:
@@ -160,7 +160,7 @@ def run_study(nodes, arguments):
         if arguments.automatic:
             study.run_automatic()
         else:
-            study.run_by_hand()
+            study.run_step_by_step()
     except CommandError as error:
         failure = error
     seconds = time.monotonic() - started
@@ -205,14 +205,14 @@ def print_step(row):
 
 
 def distance_of_statistical(plain, columns, outcome):
-    """How far the statistical release would be from the exact one, in standard errors; worked out in the clear."""
+    """The distance of the statistical release from the exact one, in standard errors, computed in the clear."""
     exact = [plain.intercept, *plain.coefficients, plain.r_squared]
     released = plain_lasso.statistical(plain, columns, outcome)
     return max(abs(value - number) / error for (value, error), number in zip(released, exact) if error)
 
 
 def compare(nodes, data, penalty, study, report):
-    """Fills the report with the study's result beside the clear-text one, and prints both."""
+    """Adds the result of the study and the clear-text one to the report, and prints both."""
     coefficients, fit = study.results()
     columns, outcome = datasets.joined_rows(nodes, data)
     plain = plain_lasso.solve(columns, outcome, penalty)

@@ -1,8 +1,8 @@
 """The clear-text solution that the pilot compares with: cyclic coordinate descent on the joined rows.
 
 Minimises 1/(2n) ||y - b0 - Xb||^2 + lambda * sum_j s_j |b_j|, s_j the population standard deviation of column j.
-Standard library only; it shares no code with the extension. The Karush-Kuhn-Tucker residual says how good the
-solution is, whoever computed it.
+Standard library only; it shares no code with the extension. The Karush-Kuhn-Tucker residual measures
+the error of any solution.
 """
 import json
 import math
@@ -75,7 +75,7 @@ def statistical(solution, columns, outcome, part=8):
 
 
 def _descend(gram, target, penalty, sds):
-    """Cyclic descent on the gradient until nothing moves any more."""
+    """Cyclic coordinate descent until convergence."""
     d = len(target)
     beta = [0.0] * d
     gradient = list(target)  # target - gram * beta

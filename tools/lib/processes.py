@@ -1,4 +1,4 @@
-"""Running programs for the pilot: as the unprivileged user, in psql sessions, on free ports.
+"""Runs programs for the pilot: as the unprivileged user, in psql sessions, on free ports.
 
 Terms: owner = the user that runs PostgreSQL: the caller, or postgres when the caller is root.
 Standard library only.
@@ -12,7 +12,7 @@ import threading
 
 
 class CommandError(Exception):
-    """A program failed; the text is what it said."""
+    """A program failed; the text is its output."""
 
 
 def owner():
@@ -31,7 +31,7 @@ def as_owner(command):
 
 
 def run(command, **options):
-    """Runs a program and returns its standard output; CommandError with what it said if it fails."""
+    """Runs a program and returns its standard output; CommandError with its output if it fails."""
     done = subprocess.run(command, stdin=options.pop("stdin", subprocess.DEVNULL), capture_output=True, text=True,
                           **options)
     if done.returncode != 0:
@@ -40,7 +40,7 @@ def run(command, **options):
 
 
 def free_ports(count):
-    """`count` different TCP ports that nobody listens on now."""
+    """`count` different TCP ports on which no process listens."""
     held = [socket.socket() for _ in range(count)]
     try:
         for each in held:
@@ -95,13 +95,13 @@ class Psql:
         with self._lock:
             self._complaints = []
             self._answered = threading.Event()
-            # The end marks tell both streams apart from the next answer; :ERROR is psql's own verdict.
+            # End marks in both streams separate the answer from the next one; :ERROR tells whether the statement failed.
             self._write(f"{sql.rstrip().rstrip(';')}\n;\n\\echo {self.END} :SQLSTATE :ERROR\n\\warn {self.END}\n")
             lines = []
             for line in self._process.stdout:
                 line = line.rstrip("\n")
                 if line.startswith(self.END):
-                    # Standard error is another pipe: wait for its own mark.
+                    # Standard error is another pipe, with a mark of its own.
                     self._answered.wait(timeout=10)
                     if line.endswith(" true"):
                         state = line.removeprefix(self.END).split()[0]

@@ -1,5 +1,5 @@
-"""Writes docs/sql_reference.md from the extension's SQL, every public object with its signature and its COMMENT, and
-docs/privileges.md from the expected output of the test that holds the privilege matrix against the catalog.
+"""Writes docs/sql_reference.md from the SQL of the extension: every public object with its signature and its COMMENT.
+Writes docs/privileges.md from the expected output of the test that compares the privilege matrix with the catalog.
 
 Usage: python3 tools/lib/sql_reference.py [--check]   (--check: only compares, exit 1 when a document is out of date)
 """

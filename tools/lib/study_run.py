@@ -1,7 +1,7 @@
 """Runs one study on three nodes from SQL: proposal, approvals, the eight steps, the result.
 
-By hand: every node's own psql session calls its step functions in their order, all three at the same time.
-Automatic: one node calls mpc.run_study, the peers' engines join by themselves.
+Step by step: a psql session of each node calls its step functions in order, all three at the same time.
+Automatic: one node calls mpc.run_study, and the engines of the peers join.
 """
 import json
 import threading
@@ -46,8 +46,8 @@ class StudyRun:
         with self._nodes.session(starter, notice=self._say) as session:
             session.query(f"SELECT FROM mpc.run_study({self._study})")
 
-    def run_by_hand(self):
-        """Each node's steps in a session of its own; the first error cancels the study and is raised."""
+    def run_step_by_step(self):
+        """Runs the steps of each node in a session of its own; the first error cancels the study and is raised."""
         failures = []
         sessions = [self._nodes.session(node) for node in self._nodes.nodes]
         threads = [threading.Thread(target=self._steps_of, args=(session, sessions, failures), daemon=True)
@@ -88,7 +88,7 @@ class StudyRun:
         try:
             session.query(f"SELECT mpc.cancel_study({self._study})")
         except CommandError:
-            pass  # the study may have ended already: the first failure is what counts
+            pass  # the study may have ended already; the first failure is reported
 
     def _say(self, line):
         with self._print_lock:
@@ -115,14 +115,14 @@ class StudyRun:
         return rows
 
     def state(self):
-        """(state, n_matched) as the first node sees it."""
+        """(state, n_matched) at the first node."""
         with self._nodes.session(self._nodes.nodes[0]) as session:
             lines = session.query("SELECT row_to_json(s) FROM (SELECT state, n_matched, sqlstate, last_error FROM "
                                   f"mpc.studies WHERE study = {self._study} ORDER BY version DESC LIMIT 1) AS s")
         return json.loads(lines[0])
 
     def results(self):
-        """(coefficients, fit) as the first node holds them."""
+        """(coefficients, fit) at the first node."""
         with self._nodes.session(self._nodes.nodes[0]) as session:
             coefficients = session.query(f"SELECT row_to_json(c) FROM mpc.coefficients({self._study}) AS c")
             fit = session.query(f"SELECT row_to_json(f) FROM mpc.fit({self._study}) AS f")

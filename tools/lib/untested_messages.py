@@ -1,8 +1,8 @@
-"""Lists the error messages of src and extension that no test mentions: expected output, TAP, isolation or unit test.
+"""Lists the error messages of src and extension that appear in no expected output, TAP, isolation or unit test.
 
-Usage: python3 tools/lib/untested_messages.py [--all]   (--all: internal errors, XX000, too; they need broken memory or code)
-A message counts as mentioned when three of its words in a row, or all if it has fewer, stand in a test. A list to read,
-not a check: some causes (no memory, a broken random number generator) have no test that could provoke them.
+Usage: python3 tools/lib/untested_messages.py [--all]   (--all: also internal errors, XX000, which no test can cause)
+A message counts as tested when three of its words in a row, or all if it has fewer, appear in a test. The list is for
+reading, not a check: no test can cause some errors (no memory, a broken random number generator).
 """
 import glob
 import os

@@ -1,14 +1,15 @@
-"""Writes the upgrade script of the extension: what leads from one install script to another.
+"""Writes the upgrade script of the extension from one install script to another.
 
 Usage: python3 tools/lib/upgrade_script.py OLD NEW HAND >pg_mpc--A--B.sql
   OLD   install script of the released version (extension/released/pg_mpc--A.sql)
-  NEW   install script of the version in the making (pg_mpc--B.sql)
+  NEW   install script of the version under development (pg_mpc--B.sql)
   HAND  what cannot be derived (extension/upgrade/next.sql): changed tables, removed objects; below the line "-- data"
         what is written into new tables
 
-Comes out, in this order: no study may run; HAND up to its data; every statement of NEW that OLD does not have, changed functions and views
-as CREATE OR REPLACE, in the order of NEW; the data. Exit 1 when something of OLD is gone or a table has changed and HAND does not name
-it. Whether the result is right is decided by t/013_upgrade.pl, which compares catalogs.
+The script refuses to run while a study runs. It has HAND up to its data, then every statement of NEW that OLD does not
+have, in the order of NEW, with changed functions and views as CREATE OR REPLACE, then the data. Exit 1 when HAND does not
+name an object of OLD that is missing in NEW, or a table that has changed. t/013_upgrade.pl tests the result by comparing
+catalogs.
 """
 import os
 import re
@@ -96,7 +97,7 @@ def upgrade(old_text, new_text, hand):
     dropped = set(DROPPED.findall(hand))
     old = [s for s in map(Statement, statements_of(old_text))]
     new = [s for s in map(Statement, statements_of(new_text))]
-    # With an object go its comments, rights and triggers: they are made again.
+    # Dropping an object drops its comments, privileges and triggers too, so they are made again.
     kept = {s.text for s in old if not s.mentions(dropped)}
     new_keys = {s.key for s in new}
     lacking = []
@@ -110,7 +111,7 @@ def upgrade(old_text, new_text, hand):
     old_keys = {s.key for s in old if s.name not in dropped}
     lines = []
     for statement in new:
-        if statement.kind == "REVOKE":  # new functions are meant by ON ALL FUNCTIONS; harmless for the others
+        if statement.kind == "REVOKE":  # ON ALL FUNCTIONS covers new functions; it changes nothing for the others
             lines.append(statement.text)
         elif statement.text in kept or (statement.kind == "TABLE" and statement.key in old_keys):
             continue

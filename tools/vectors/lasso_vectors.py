@@ -7,15 +7,15 @@ Convention: minimise 1/(2n) ||y - b0 - X b||^2 + lambda * (alpha * sum_j s_j |b_
 with s_j = population standard deviation of column j when standardize, else 1; coefficients in original units. alpha = 1
 is the lasso, 0 ridge. scikit-learn finds the support (ridge needs none); the system of its active columns is then solved
 with 50 digits, and the optimality conditions are checked with 50 digits for every column, so the stored doubles are the
-exact solution rounded once. What scikit-learn and glmnet themselves answer is stored as a difference (largest absolute
-one over the largest coefficient).
+exact solution rounded once. The results of scikit-learn and glmnet are stored as differences (the largest absolute one
+over the largest coefficient).
 
 The packages: ElasticNet(alpha=lambda, l1_ratio=alpha) and Ridge(alpha=n*lambda) on the columns over s_j. glmnet divides
 the outcome by its deviation sd_y and takes lambda in units of the outcome for both parts, so its quadratic part is
 1/sd_y of ours: with l1 = lambda*alpha and l2 = lambda*(1-alpha)*sd_y, glmnet's lambda is l1 + l2, its alpha l1/(l1 + l2).
 
-Synthetic data comes from integers only, so that every language makes the same bits (see generate); all values are
-integers over 65536. test/unit/support/lasso_vectors.h holds the same generator in C++; "checksum" ties the two.
+Synthetic data is computed with integers only, so that every language makes the same bits (see generate). All values are
+integers over 65536. test/unit/support/lasso_vectors.h has the same generator in C++; "checksum" compares the two.
 """
 import csv
 import json

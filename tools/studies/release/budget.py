@@ -1,7 +1,7 @@
-"""Attacks that stay within frozen columns: many studies on subsets of them, and lambdas that differ by little.
+"""Attacks that use the same columns: many studies on subsets of them, and lambdas that differ little.
 
-Everything that linear models tell about memberships is in the second moments of the own columns. The budget of released
-numbers decides how many of them are told.
+All that linear models reveal about memberships is in the second moments of the own columns. The budget of released numbers
+limits how many of them are revealed.
 """
 import numpy as np
 
@@ -12,7 +12,7 @@ from posterior import Observation, memberships
 
 
 def _embedded(release, subset, columns):
-    """The release of a subset of columns as one of all columns."""
+    """Converts the release of a subset of columns to one of all columns."""
     for name, fill in (("b", 0.0), ("grid", 1.0)):
         full = np.full(columns, fill)
         full[subset] = getattr(release, name)
@@ -51,8 +51,8 @@ def subsets(m, columns, studies, own, rng, group=None):
 
 
 def combined(m, columns, rng):
-    """All ways at once about one group: the free models of both outcomes, then half of the budget for subsets with an own outcome
-    and R², half for own columns in turn as the outcome. Returns right, guess, charged numbers, refusals."""
+    """All attacks at once on one group: the free models of both outcomes, then half of the budget for subsets with an own
+    outcome and R², half for own columns in turn as the outcome. Returns right, guess, charged numbers, refusals."""
     size = 2 * smallest_group(m, columns)
     table = Table(m, size, columns, rng)
     V, joined = table.V, table.matched
@@ -73,7 +73,7 @@ def combined(m, columns, rng):
             break
         observations.append(Observation(Release(V[joined][:, others], V[joined][:, k]), V[:size][:, others], V[:size, k]))
         models.append(by_column)
-    # Models of own columns have one column fewer: the sums of the other party's outcome are no part of them.
+    # Models of own columns have one column fewer, without the sums of the other party's outcome.
     spread = 2 * m * theirs[joined].std() * np.sqrt((V[joined] ** 2).mean())
     w = memberships(observations, size, columns + 1, spread)
     refusals = rules.joint(V[joined], y[joined], rng) + rules.union(np.column_stack([V, y])) + rules.budget(models, m)
@@ -92,7 +92,7 @@ def most_subsets(m, columns, limit=None):
 
 
 def dithering(m, lambdas, rng, on_grid=True):
-    """One column, many lambdas within one standard error: how exactly is the coefficient known, in standard errors?
+    """One column, many lambdas within one standard error: the error of the coefficient, in standard errors.
 
     on_grid: lambdas lie on the public grid, so that only few of them differ. Returns error, numbers, refusals."""
     x = rng.standard_normal(m)

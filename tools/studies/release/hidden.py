@@ -1,7 +1,7 @@
-"""What the difference between own rows and joined rows can hide.
+"""Attacks that use the difference between own rows and joined rows.
 
-The union rule sees all own complete rows, the joint rule only the joined ones, and only the columns of one study. A
-controller may own records of which it is sure that they do not match; values there cost nothing and make a column look
+The union rule checks all own complete rows, the joint rule only the joined ones, and only the columns of one study. A
+controller may have records that certainly do not match. Their values have no effect on the model and make a column look
 ordinary. Two figures: a column that few joined rows carry, and several versions of the data about the same persons.
 """
 import numpy as np

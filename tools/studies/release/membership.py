@@ -1,7 +1,7 @@
-"""Which of a controller's own records matched? Attacks by a controller that chooses its columns, outcome and penalties.
+"""Attacks of a controller that chooses its columns, outcome and penalties to find which of its own records matched.
 
-The own table has 2m records, m of them matched. A group of them has columns of values about -1 and 1, everybody else 0.
-right = share of the group named rightly, guess = the larger of the two shares.
+The own table has 2m records, m of them matched. A group of them has columns of values about -1 and 1, all others have 0.
+right = share of the group that is classified correctly, guess = the larger of the two shares.
 """
 import functools
 

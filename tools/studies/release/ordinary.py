@@ -1,4 +1,4 @@
-"""How often ordinary data are refused, and by which rule."""
+"""Measures how often ordinary data are refused, and by which rule."""
 import collections
 
 import numpy as np

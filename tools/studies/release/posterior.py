@@ -86,7 +86,7 @@ def memberships(observations, persons, sums=0, spread=1.0, steps=4):
         slope = np.vstack([np.hstack([part[1], part[2]]) for part in parts])
         noise = np.concatenate([part[3] for part in parts])
         offset = np.append(w - 0.5, c)
-        innovation = residual + slope @ offset  # as if linear, seen from the prior mean
+        innovation = residual + slope @ offset  # linearised at the prior mean
         S = (slope * prior) @ slope.T + np.diag(noise)
         scale = 1 / np.sqrt(np.diag(S))
         S = S * scale[:, None] * scale + 1e-10 * np.eye(len(S))

@@ -1,8 +1,8 @@
 """The disclosure rules of the product at their defaults, in the clear: what src/disclosure/{precheck,dominance,joint_design,own_design}.cpp,
 src/study/disclosure.cpp and extension/{47_disclosure,48_data_versions}.sql decide.
 
-Each function returns the list of rules that refuse; an empty list means that the study goes through. docs/design/release_rules.md
-gives the formulas and where each one comes from.
+Each function returns the list of rules that refuse. An empty list means that the study passes.
+docs/design/release_rules.md has the formulas and their sources.
 """
 import math
 
@@ -160,7 +160,7 @@ def charged(models, free=FREE):
 
 
 def default_numbers(m):
-    """released_numbers of a spec that says nothing of it."""
+    """The default of released_numbers."""
     return min(m // RECORDS_PER_NUMBER, MOST_NUMBERS)
 
 

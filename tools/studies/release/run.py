@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints what attacks on released models gain under the disclosure rules at their defaults, and what ordinary data cost.
+"""Prints the gain of attacks on released models under the default disclosure rules, and how often ordinary data are refused.
 
 Usage: python3 tools/studies/release/run.py [--full] [attacks] [remains] [hidden] [ordinary]
 Without names: all four tables, one seed, a few minutes. --full: three seeds and more trials. Needs numpy (python3-numpy).
@@ -28,7 +28,7 @@ def repeat(function, seeds, trials):
 
 
 def verdict(refusals):
-    """Of how many trials the rules let through, and which refused the others."""
+    """How many trials the rules passed, and which rules refused the others."""
     passed = sum(not one for one in refusals)
     causes = collections.Counter(cause for one in refusals for cause in one)
     text = ", ".join(cause for cause, _ in causes.most_common(4))
@@ -50,7 +50,7 @@ HEAD = ("attack", "m", "gain (guess)", "numbers", "rules")
 
 
 def attacks(seeds, trials):
-    """Attacks of the review and new ones as they would be without the rule that stops them."""
+    """Attacks of the review and new ones without the rule that stops them."""
     yield HEAD
     for m, columns, models in ((1000, 28, 28), (1000, 50, 30), (300, 14, 14), (100, 8, 8)):
         few = 1 if columns == 50 else trials

@@ -1,7 +1,7 @@
 """Values of chosen persons of the other party, and of one person between two studies.
 
-error = root mean square error of the estimate in standard deviations of the value; right = share of values named rightly as
-above or below the median (guess 0.50).
+error = root mean square error of the estimate in standard deviations of the value; right = share of values that are
+correctly classified as above or below the median (guess 0.50).
 """
 import numpy as np
 
@@ -86,7 +86,7 @@ def attribute(m, size, rng):
 
 
 def hot_person(m, columns, rng, ordinary_rows):
-    """One person's values as large as the rules allow, everybody else ordinary: the outcome of that person."""
+    """One person with values as large as the rules allow, all others ordinary: the outcome of that person."""
     X = rng.standard_normal((m, columns))
     direction = rng.standard_normal(columns)
     best = None
@@ -104,7 +104,7 @@ def hot_person(m, columns, rng, ordinary_rows):
     for _ in range(400):
         y = rng.standard_normal(m)
         release = Release(best, y)
-        # The best combination of the coefficients for person 0: its own prediction; the others are noise around it.
+        # The best combination of the coefficients for person 0 is its own prediction; the others add noise.
         predicted = Z[0] @ release.b
         known.append((predicted > 0) == (y[0] > y.mean()))
     return leverage, np.mean(known)
@@ -138,7 +138,7 @@ def group_less_one(m, size, rng, fraction=8):
 
 
 def exchanged_cohorts(m, groups, size, exchanged, rng):
-    """Match counts of own tables of the same size, in each of which other persons of a chosen group take part: who matched?
+    """Match counts of own tables of the same size with different persons of a chosen group: which of them matched.
 
     Returns right, guess, refusals. exchanged: persons of the group in each table."""
     bits = (rng.random(size) < 0.5) * 1.0
