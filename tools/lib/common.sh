@@ -1,17 +1,20 @@
-# What: what tools/pilot, tools/check and bench/run share: packages, the build, the unprivileged user.
-# Terms: unprivileged user = who runs PostgreSQL (it refuses root): the caller, or postgres when the caller is root;
-#        private tree = a copy of the PostgreSQL installation plus the extension (tools/private_pg), so that nothing
-#        is written to /usr and the machine's own clusters are never touched.
-# Sourced by bash scripts that have set -euo pipefail; every function prints what went wrong and exits 1.
+# Functions of tools/pilot, tools/check and bench/run: packages, the build, the unprivileged user.
+#
+# Terms
+# The unprivileged user runs PostgreSQL, which refuses root: the caller, or postgres when the caller is root. The private
+# tree is a copy of the PostgreSQL installation with the extension (tools/private_pg), so that nothing is written to /usr
+# and existing clusters are not modified.
+#
+# Bash scripts with set -euo pipefail source this file. On an error a function prints it and exits with 1.
 # shellcheck shell=bash
 
 pg_mpc_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
-# Beside the server, whose version is chosen late: need_build_packages.
+# Packages besides the server, whose version need_build_packages chooses.
 build_packages=(build-essential cmake ninja-build pkg-config libssl-dev libgmp-dev libcurl4-openssl-dev nlohmann-json3-dev
   python3 openssl)
 test_packages=(libgtest-dev libipc-run-perl perl curl valgrind)
-# The compiler with the runtime and headers of its sanitizers and fuzzer, which come apart.
+# The compiler, and the runtime and headers of its sanitizers and fuzzer, which are separate packages.
 clang_packages=(clang libclang-rt-dev)
 
 say() { printf '%s\n' "$*" >&2; }
@@ -21,7 +24,7 @@ die() {
   exit 1
 }
 
-# as_root COMMAND...: runs it with the rights that apt-get needs.
+# as_root COMMAND...: runs it as root.
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then
     "$@"
@@ -40,7 +43,7 @@ apt_update() {
   as_root apt-get update -qq >&2 || die "apt-get update failed"
 }
 
-# apt_install PACKAGE...: what apt-get and the packages' scripts say is shown only when it fails.
+# apt_install PACKAGE...: installs packages and shows the output only when that fails.
 apt_install() {
   local said status=0
   said=$(mktemp)
@@ -52,7 +55,7 @@ apt_install() {
 }
 
 # install_postgresql PACKAGE...: installs server packages without letting them create the cluster "main".
-# The administrator's createcluster.conf is put back whatever happens.
+# The createcluster.conf of the administrator is always restored.
 install_postgresql() {
   local conf=/etc/postgresql-common/createcluster.conf saved status=0
   package_installed postgresql-common || apt_install postgresql-common
@@ -69,7 +72,7 @@ install_postgresql() {
   return "$status"
 }
 
-# need_packages NAME...: installs what is missing of the named Debian packages.
+# need_packages NAME...: installs those of the Debian packages that are missing.
 need_packages() {
   command -v dpkg-query >/dev/null || die "this command installs its packages with apt-get and needs Debian"
   local name missing=() server=()
@@ -83,13 +86,13 @@ need_packages() {
   [ $((${#missing[@]} + ${#server[@]})) -eq 0 ] && return 0
   say "installing: ${missing[*]} ${server[*]}"
   apt_update
-  # Server packages first: what follows may pull them in, and must then find them configured.
+  # Server packages are installed first, because other packages may depend on them and need them configured.
   [ ${#server[@]} -eq 0 ] || install_postgresql "${server[@]}" || die "could not install ${server[*]}"
   [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
 }
 
-# pg_major: the major version of PostgreSQL: PG_MAJOR, else the newest whose headers are installed, else the one that
-# apt's package "postgresql" stands for.
+# pg_major: prints the major version of PostgreSQL: PG_MAJOR, else the newest whose headers are installed, else the one that
+# the apt package "postgresql" depends on.
 pg_major() {
   local major=${PG_MAJOR:-}
   [ -n "$major" ] || major=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' 'postgresql-server-dev-*' 2>/dev/null |
@@ -103,13 +106,13 @@ pg_major() {
   echo "$major"
 }
 
-# apt_major: the major version of apt's package "postgresql", or nothing.
+# apt_major: prints the major version of the apt package "postgresql", or nothing.
 apt_major() {
   LC_ALL=C.UTF-8 apt-cache depends postgresql 2>/dev/null |
     sed -n 's/^ *Depends: postgresql-\([0-9][0-9]*\)$/\1/p' | head -n 1
 }
 
-# need_build_packages NAME...: what the build needs, with the server and its headers, and the named packages.
+# need_build_packages NAME...: installs the packages for the build, the server with its headers, and the named packages.
 need_build_packages() {
   local major
   major=$(pg_major) || exit 1
@@ -126,7 +129,7 @@ pg_config_path() {
   fi
 }
 
-# unprivileged_user: the name of the user that runs PostgreSQL.
+# unprivileged_user: prints the name of the user that runs PostgreSQL.
 unprivileged_user() {
   if [ "$(id -u)" -eq 0 ]; then
     id postgres >/dev/null 2>&1 || die "user postgres does not exist"
@@ -145,7 +148,7 @@ as_unprivileged() {
   fi
 }
 
-# jobs: parallel compilers; a compiler of this code needs up to 1.5 GB.
+# jobs: prints the number of parallel compilers. A compiler needs up to 1.5 GB for this code.
 jobs() {
   local cores memory
   cores=$(nproc)
@@ -154,7 +157,7 @@ jobs() {
   echo $((cores < memory ? cores : memory))
 }
 
-# logged LOG COMMAND...: output into LOG; on failure the end of the log and exit 1.
+# logged LOG COMMAND...: runs a command with its output in LOG; on failure prints the end of the log and exits with 1.
 logged() {
   local log=$1
   shift

@@ -1,4 +1,4 @@
-# What: a node whose disk is full (test/disk). Needs root: it mounts a small file system. Sourced by tools/check.
+# Tests a node whose disk is full (test/disk). Needs root, because it mounts a small file system. Sourced by tools/check.
 # shellcheck shell=bash
 
 check_disk() {

@@ -1,14 +1,14 @@
-# What: destroyed means destroyed: the real secrets of a study are looked for in all files and in all memory of three
-#       nodes after every step (test/erasure). Needs root: engines are not dumpable. Sourced by tools/check.
+# Searches all files and all memory of three nodes for the secrets of a study after every step (test/erasure). Needs root,
+# because engines are not dumpable. Sourced by tools/check.
 # shellcheck shell=bash
 
-# witness_tree: a second private tree, whose module writes its secrets into files for the test.
+# witness_tree: makes a second private tree, whose module writes its secrets into files for the test.
 witness_tree() {
   tree || return 1
   witness_dir=$scratch/pg_witness
   local log=$scratch/witness.log
   mkdir -p build-witness
-  # Only the core differs; the lock is the one of tools/private_pg.
+  # Only the core differs. The lock is the one of tools/private_pg.
   flock .build.lock make -s -j"$(jobs)" PG_CONFIG="$private_dir/pg_config" CORE_BUILD=build-core-witness \
     CORE_OPTIONS=-DPG_MPC_WITNESS=ON MODULE_big=build-witness/pg_mpc build-witness/pg_mpc.so >"$log" 2>&1 || {
     tail -n 40 "$log" >&2
@@ -22,13 +22,13 @@ witness_tree() {
   cp build-witness/pg_mpc.so "$("$witness_bin/pg_config" --pkglibdir)/pg_mpc.so"
 }
 
-# no_witness_in_production: the module that users get cannot write secrets into files.
+# no_witness_in_production: checks that the production module cannot write secrets into files.
 no_witness_in_production() {
   ! grep -q PG_MPC_WITNESS "$("$private_bin/pg_config" --pkglibdir)/pg_mpc.so" &&
     grep -q PG_MPC_WITNESS "$("$witness_bin/pg_config" --pkglibdir)/pg_mpc.so"
 }
 
-# no_shared_memory: the module calls nothing that makes or joins shared memory, named or dynamic.
+# no_shared_memory: checks that the module calls no function for named or dynamic shared memory.
 no_shared_memory() {
   local called
   called=$(nm -D --undefined-only "$("$private_bin/pg_config" --pkglibdir)/pg_mpc.so") || return 1

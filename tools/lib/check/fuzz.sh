@@ -1,5 +1,4 @@
-# What: every libFuzzer target of test/fuzz for a bounded time on its corpus, under ASan and UBSan.
-# Sourced by tools/check.
+# Runs every libFuzzer target of test/fuzz for a bounded time on its corpus, under ASan and UBSan. Sourced by tools/check.
 # shellcheck shell=bash
 
 check_fuzz() {

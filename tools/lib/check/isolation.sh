@@ -1,5 +1,4 @@
-# What: the isolation specs (concurrent sessions on one node) in a temporary, preloaded instance.
-# Sourced by tools/check.
+# Runs the isolation specs (concurrent sessions on one node) in a temporary, preloaded instance. Sourced by tools/check.
 # shellcheck shell=bash
 . tools/lib/check/regress.sh
 
@@ -17,7 +16,7 @@ check_isolation() {
   program=$(dirname "$(dirname "$tests")")/test/isolation/pg_isolation_regress
   run=$scratch/isolation
   cp -r test/isolation "$run"
-  # Studies live in the database that pg_isolation_regress makes.
+  # Studies are in the database that pg_isolation_regress makes.
   sed "s/^pg_mpc.database.*/pg_mpc.database = 'isolation_regression'/" test/regress/preload.conf >"$run/preload.conf"
   [ "$(id -u)" -ne 0 ] || chown -R "$(unprivileged_user)" "$run"
   (cd "$run" && as_unprivileged env PATH="$private_bin:$PATH" "$program" --bindir="$private_bin" --inputdir=. \

@@ -1,14 +1,14 @@
-# What: rules that are checked on the text of the project. Sourced by tools/check.
+# Checks rules on the text of the project. Sourced by tools/check.
 # shellcheck shell=bash
 
-# project_files PATH...: what belongs to the project, also where git is missing or the tree was unpacked from an archive.
+# project_files PATH...: the files of the project, also without git or in a tree from an archive.
 project_files() {
   if git -c safe.directory="$PWD" rev-parse --git-dir >/dev/null 2>&1; then
     git -c safe.directory="$PWD" ls-files --cached --others --exclude-standard -- "$@" | while read -r file; do
       [ ! -f "$file" ] || echo "$file"
     done
   else
-    # The rest of the line is what .gitignore says.
+    # These patterns repeat .gitignore.
     find "$@" \( -name .git -o -name 'build*' -o -name __pycache__ -o -name results -o -name tmp_check \) -prune -o \
       -type f ! -name '*.o' ! -name '*.d' ! -name '*.so' ! -name '*.pyc' ! -name '*.bc' ! -name 'pg_mpc--*.sql' \
       ! -name 'regression.*' ! -name .build.lock ! -name .server_version -print | sed 's,^\./,,'
@@ -19,7 +19,7 @@ cpp_files() {
   project_files src test bench | grep -E '\.(cpp|h)$'
 }
 
-# shell_files: scripts with a shell's first line, and the sourced parts.
+# shell_files: scripts whose first line names a shell, and the sourced parts.
 shell_files() {
   project_files tools bench docker .ci | while read -r file; do
     case $(head -n 1 "$file") in
@@ -74,8 +74,8 @@ lint_words() {
   return $status
 }
 
-# lint_ascii: what the libraries and the control file say is ASCII, whatever the encoding of the database and the client.
-# The SQL of the extension: tools/check_sql.
+# lint_ascii: strings of the libraries and the control file are ASCII, because encodings of databases and clients differ.
+# tools/check_sql checks the SQL of the extension.
 lint_ascii() {
   ! {
     LC_ALL=C grep -nP '[^\x00-\x7F]' pg_mpc.control
@@ -144,7 +144,7 @@ lint_reference() {
   python3 tools/lib/sql_reference.py --check
 }
 
-# lint_version: pg_mpc.control is the one place of the version; what repeats it agrees, and the released one is older.
+# lint_version: pg_mpc.control has the version. Other files repeat it, and the released one is older.
 lint_version() {
   local version released status=0
   version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" pg_mpc.control)
@@ -166,7 +166,7 @@ sys.exit({meta["version"], meta["provides"]["pg_mpc"]["version"]} != {sys.argv[1
   return $status
 }
 
-# lint_release: tools/release makes this version final and opens another one, in a copy.
+# lint_release: in a copy, tools/release makes this version final and opens another one.
 lint_release() {
   local copy=$scratch/release file version
   version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" pg_mpc.control)

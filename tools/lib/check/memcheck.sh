@@ -1,14 +1,14 @@
-# What: a whole server under valgrind's memcheck (postmaster, workers and backends) while regression tests run: the
-#       functions of cryptography, peers, proposals, explain_study and check_source. Anything that memcheck reports fails,
-#       except what test/memcheck/postgresql.supp lists. Normally the Paillier functions run once (test/memcheck/sql); the
-#       full run has their regression tests. Sourced by tools/lib/check/sanitize.sh.
+# Runs a whole server under valgrind's memcheck (postmaster, workers and backends) with regression tests: the functions of
+# cryptography, peers, proposals, explain_study and check_source. Any report of memcheck fails, except those listed in
+# test/memcheck/postgresql.supp. Normally the Paillier functions run once (test/memcheck/sql); the full run has their
+# regression tests. Sourced by tools/lib/check/sanitize.sh.
 # shellcheck shell=bash
 
 memcheck_tests=(install keyed_hash shamir paillier parties study_state study_explain check_source)
 memcheck_tests_full=(install keyed_hash shamir paillier_type paillier_agg errors parties study_state study_errors
   study_explain check_source disclosure)
 
-# start_under_memcheck DIR: the server of DIR/data; its processes log to DIR/report.PID.
+# start_under_memcheck DIR: starts the server of DIR/data, whose processes log to DIR/report.PID.
 # valgrind cannot run AVX-512, so the kernel is the one for AVX2, or the portable one where the processor has no AVX2.
 start_under_memcheck() {
   local dir=$1 kernel=1

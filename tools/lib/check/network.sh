@@ -1,4 +1,4 @@
-# What: nodes in network namespaces of their own: partitions and healing (test/network). Needs root. Sourced by tools/check.
+# Tests network partitions between nodes in network namespaces (test/network). Needs root. Sourced by tools/check.
 # shellcheck shell=bash
 
 check_network() {

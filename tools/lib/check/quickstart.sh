@@ -1,4 +1,4 @@
-# What: the blocks of docs/quickstart.md on three machines with Debian clusters (test/quickstart). Needs root. Sourced by
+# Runs the blocks of docs/quickstart.md on three machines with Debian clusters (test/quickstart). Needs root. Sourced by
 # tools/check.
 # shellcheck shell=bash
 

@@ -1,7 +1,7 @@
-# What: the SQL regression tests in a temporary, preloaded instance. Sourced by tools/check.
+# Runs the SQL regression tests in a temporary, preloaded instance. Sourced by tools/check.
 # shellcheck shell=bash
 
-# count_pg_regress LOG STATUS WHAT: reads pg_regress's verdicts: lines of TAP from PostgreSQL 16 on.
+# count_pg_regress LOG STATUS WHAT: counts the results in the output of pg_regress, which is TAP from PostgreSQL 16 on.
 count_pg_regress() {
   local log=$1 status=$2 what=$3 ok bad
   ok=$(grep -cE '^(test )?.*\.\.\. +ok( |$)|^ok [0-9]+' "$log" || true)

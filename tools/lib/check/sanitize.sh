@@ -1,17 +1,19 @@
-# What: the unit tests and whole studies between three servers under AddressSanitizer with UndefinedBehaviorSanitizer, the
-#       parts with threads (thread pool, network, task groups) under ThreadSanitizer (the full run takes every unit test
-#       and whole studies through both), the constant-time test of the IFMA kernel under MemorySanitizer, and a server under memcheck.
-#       Sourced by tools/check.
+# Runs tests under sanitizers. Sourced by tools/check.
+#
+# The unit tests and whole studies between three servers run under AddressSanitizer with UndefinedBehaviorSanitizer. The
+# parts with threads (thread pool, network, task groups) run under ThreadSanitizer. The full run takes every unit test and
+# whole studies through both. The constant-time test of the IFMA kernel runs under MemorySanitizer, and a server under
+# memcheck.
 # shellcheck shell=bash
 . tools/lib/check/unit.sh
 . tools/lib/check/regress.sh
 . tools/lib/check/memcheck.sh
 
-# The programs with threads or fibers, with the tests of each that have them: the others would only repeat the first half.
+# The programs with threads or fibers, with their tests that use them. The other tests would only repeat the first part.
 thread_tests=('base *' 'net *' 'mpc TaskGroup.*')
 
 check_sanitize() {
-  # -O1 and line tables only: half the time to compile, and the same findings.
+  # -O1 and line tables only halve the compile time without losing findings.
   local options=(-DPG_MPC_TESTING=ON -DCMAKE_BUILD_TYPE=Sanitize '-DCMAKE_CXX_FLAGS_SANITIZE=-O1 -g1')
   export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
   export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
@@ -34,8 +36,8 @@ check_sanitize() {
   unset ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
 }
 
-# check_whole_study BUILD KIND RUNTIME...: studies between three servers whose module is the one of that build, in a tree of
-# their own; kind and libraries as test/sanitize/whole_study.py takes them. The first library must come first of all.
+# check_whole_study BUILD KIND RUNTIME...: runs studies between three servers with the module of that build, in a private
+# tree; kind and libraries are arguments of test/sanitize/whole_study.py. The first library must be loaded first.
 check_whole_study() {
   local build=$1 kind=$2 dir=$scratch/pg_$2 library runtime=() bin libraries
   shift 2
@@ -50,7 +52,7 @@ check_whole_study() {
   run_python_test sanitize whole_study "$bin" "$kind" "${runtime[0]}" "$libraries/start_early.so" "${runtime[@]:1}"
 }
 
-# run_thread_tests OPTION...: each program of thread_tests, a process of its own.
+# run_thread_tests OPTION...: runs each program of thread_tests in a process of its own.
 run_thread_tests() {
   local each name filter core_targets=()
   for each in "${thread_tests[@]}"; do
@@ -63,14 +65,14 @@ run_thread_tests() {
   done
 }
 
-# thread_test PROGRAM FILTER: fails too when the filter no longer names a test.
+# thread_test PROGRAM FILTER: also fails when the filter selects no test.
 thread_test() {
   "$1" --gtest_brief=1 --gtest_filter="$2" | tee "$scratch/thread_test.log" &&
     grep -qE '^\[  PASSED  \] [1-9]' "$scratch/thread_test.log"
 }
 
-# run_constant_time_test: the IFMA kernel under MemorySanitizer, because valgrind cannot run AVX-512 (the portable kernel
-# runs under valgrind with the unit tests). Where the processor lacks the instructions there is nothing to test.
+# run_constant_time_test: tests the IFMA kernel under MemorySanitizer, because valgrind cannot run AVX-512 (the portable
+# kernel runs under valgrind with the unit tests). Does nothing on a processor without the instructions.
 run_constant_time_test() {
   local core_targets=(ctime_paillier)
   if ! grep -qw avx512ifma /proc/cpuinfo; then

@@ -1,5 +1,5 @@
-# What: the tests with three real servers, t/*.pl. Sourced by tools/check.
-# They run in a copy, as the unprivileged user, with the private PostgreSQL tree first on the path.
+# Runs the tests with three real servers, t/*.pl. Sourced by tools/check.
+# They run in a copy, as the unprivileged user, with the private PostgreSQL tree first in PATH.
 # shellcheck shell=bash
 
 # tap_environment COMMAND...: runs it in the copy.
@@ -39,7 +39,7 @@ check_tap() {
   done
 }
 
-# show_tap_failure NAME: what the test said, and the end of each server's log.
+# show_tap_failure NAME: prints the output of the test and the end of each server log.
 show_tap_failure() {
   local log
   grep -vE '^ok [0-9]+' "$scratch/$1.log" | tail -n 60 >&2

@@ -1,4 +1,4 @@
-# What: the unit tests of the core, in the testing flavour. Sourced by tools/check.
+# Runs the unit tests of the core, in a build with test hooks. Sourced by tools/check.
 # shellcheck shell=bash
 
 # run_ctest DIR OPTION...: runs the tests of a build directory and counts each of them.
