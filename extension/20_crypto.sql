@@ -87,10 +87,10 @@ COMMENT ON OPERATOR mpc.+ (mpc.paillier_ciphertext, mpc.paillier_ciphertext) IS
 COMMENT ON OPERATOR mpc.- (mpc.paillier_ciphertext, mpc.paillier_ciphertext) IS
   'Ciphertext of the difference. Different keys or scales are 22023 naming both. Deterministic: see paillier_rerandomize.';
 COMMENT ON OPERATOR mpc.* (mpc.paillier_ciphertext, bigint) IS
-  'Ciphertext of the value times a public integer. Deterministic: it shows the factor to whoever has the operand; see '
+  'Ciphertext of the value times a public integer. Deterministic: it reveals the factor to anyone who has the operand; see '
   'paillier_rerandomize.';
 COMMENT ON OPERATOR mpc.* (bigint, mpc.paillier_ciphertext) IS
-  'Ciphertext of the value times a public integer. Deterministic: it shows the factor to whoever has the operand; see '
+  'Ciphertext of the value times a public integer. Deterministic: it reveals the factor to anyone who has the operand; see '
   'paillier_rerandomize.';
 
 CREATE FUNCTION mpc_internal.paillier_sum_transition(state bytea, ciphertext mpc.paillier_ciphertext) RETURNS bytea

@@ -119,9 +119,9 @@ BEGIN
       MESSAGE = CASE seen.about WHEN 'rows' THEN format('source %s: %s', source::regclass, seen.problem)
                 ELSE format('%s "%s": %s', seen.about, seen.column_name, seen.problem) END,
       DETAIL = CASE seen.about
-        WHEN 'rows' THEN 'A run uses the rows without a NULL in a column that it reads, whose identifier its form keeps.'
-        WHEN 'identifier' THEN 'Records that are refused are left out of the run, like those with a NULL; others are not found when the other controller writes them differently.'
-        ELSE 'The column was read as a run reads it. The approval stands.' END,
+        WHEN 'rows' THEN 'A run uses the rows without a NULL in the columns that it reads, whose identifier its form accepts.'
+        WHEN 'identifier' THEN 'A run drops refused records, like those with a NULL. Other records are not matched when the other controller writes them differently.'
+        ELSE 'The column was read as in a run. The approval is valid.' END,
       HINT = format('mpc.check_source(%L, ...) shows what it looks like.%s', study, CASE seen.about
         WHEN 'identifier' THEN ' A form of identifier.parts that both controllers agree on, such as bsn or number, brings both to the same bytes.'
         ELSE ' To change it, bind a view, or propose the study with other columns or rules.' END);

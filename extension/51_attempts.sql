@@ -151,7 +151,7 @@ BEGIN
      SET run_state = CASE WHEN attempt_failed.cancelled THEN 'cancelled' ELSE 'failed' END,
          finished_at = clock_timestamp(), sqlstate = attempt_failed.sqlstate, last_error = attempt_failed.message,
          error_detail = nullif(attempt_failed.detail, ''),
-         error_hint = CASE WHEN result.in_doubt THEN 'Another recipient may have the result. This node asks for it, for 30 days: look at the state again later.'
+         error_hint = CASE WHEN result.in_doubt THEN 'Another recipient may have the result. This node asks for it for 30 days: check the state later.'
                       ELSE nullif(attempt_failed.hint, '') END
    WHERE s.study = attempt_failed.study AND s.attempt = attempt_failed.attempt AND s.run_state = 'running'
   RETURNING s.version INTO number;

@@ -106,7 +106,7 @@ BEGIN
      ORDER BY s.version;
   ELSIF refused.id IS NOT NULL THEN
     PERFORM mpc_internal.record_refusal(refused.party, refused.message, '54000',
-                                        format('party %s misses versions before this one', refused.party));
+                                        format('party %s lacks versions before this one', refused.party));
   END IF;
 END
 $$;

@@ -100,7 +100,7 @@ DECLARE
 BEGIN
   status := CASE WHEN used < slots THEN 'ok' ELSE 'problem' END;
   detail := format('%s of max_worker_processes %s in use', used, slots);
-  hint := CASE WHEN used >= slots THEN 'Raise max_worker_processes and restart the server: every running study needs one, beside two of pg_mpc and one of PostgreSQL itself.' END;
+  hint := CASE WHEN used >= slots THEN 'Raise max_worker_processes and restart the server: every running study needs one, besides two of pg_mpc and one of PostgreSQL itself.' END;
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.slots_check() IS 'row "worker slots" of mpc.node_status';

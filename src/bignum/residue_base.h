@@ -1,5 +1,5 @@
 // Draws bases of the group that ciphertexts are randomised in.
-// With a base of its own, a party does not depend on one that somebody else chose (rule B8).
+// With a base of its own, a party does not depend on one that another party chose (rule B8).
 //
 // Terms
 // square N-th residue: (x^2)^N mod N^2 for an x coprime to N; the random factor of a ciphertext.

@@ -98,8 +98,9 @@ class PaillierOwnEncryptor {
   std::unique_ptr<Tables> tables_;
 };
 
-// Encrypts under somebody else's key: (1 + mN) * h^r with r of bits+128 random bits and a fixed-base table of h. This
-// object draws h, because the owner of the key chose its h_s (rule B8). encrypt() is used as that of the own encryptor.
+// Encrypts under the key of another party: (1 + mN) * h^r with r of bits+128 random bits and a fixed-base table of h.
+// This object draws h, because the owner of the key chose its h_s (rule B8). encrypt() is used as that of the own
+// encryptor.
 class PaillierMaskEncryptor {
  public:
   PaillierMaskEncryptor(const PaillierPublicKey& key, Rng& rng, EncryptorSize size = {});
@@ -114,8 +115,8 @@ class PaillierMaskEncryptor {
   std::unique_ptr<Tables> tables_;
 };
 
-// Multiplies fresh randomness h^r into ciphertexts under somebody else's key, as the mask encryptor does, with a base
-// of its own. What the key owner recovers as the randomness of a result then tells nothing about the records in it.
+// Multiplies fresh randomness h^r into ciphertexts under the key of another party, as the mask encryptor does, with a
+// base of its own. The randomness of a result, which the key owner can recover, then reveals nothing about its records.
 class PaillierRerandomizer {
  public:
   PaillierRerandomizer(const PaillierPublicKey& key, Rng& rng, EncryptorSize size = {});

@@ -1,4 +1,4 @@
-// Encrypts under somebody else's key, and gives ciphertexts under it fresh randomness (crypto/paillier.h).
+// Encrypts under the key of another party, and gives ciphertexts under it fresh randomness (crypto/paillier.h).
 // The random factor is h^r mod N^2 for a base h drawn here and r of bits+128 random bits.
 //
 // Security

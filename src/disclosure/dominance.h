@@ -3,7 +3,7 @@
 //
 // Terms
 // z is the distance of a value from the joined mean. A group is a stretch of the joined rows. Their order is the third
-// party's secret uniform draw, so nobody can choose which rows share a group.
+// party's secret uniform draw, so no party can choose which rows share a group.
 // Q_g is the sum of z^2 over group g, S the sum of z^2 over all rows, theta is disclosure.max_dominance.
 //
 // Test

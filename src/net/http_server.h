@@ -55,7 +55,7 @@ struct Request {
 class HttpConnection;
 
 // A copyable handle of one answer. Only the first respond() counts, and it has no effect when the connection is gone.
-// When the last copy dies unused, the client gets status 500.
+// When the last copy is destroyed unused, the client gets status 500.
 class Responder {
  public:
   explicit Responder(std::weak_ptr<HttpConnection> connection);

@@ -104,7 +104,7 @@ class ThirdParty : public Run {
   }
 
   // Tells both controllers at the same time, which counts from the first push (pace.h). A controller with too many
-  // records is told last, because it ends its run at once.
+  // records is informed last, because it ends its run at once.
   void announce(bool refused, std::size_t found, PaceClock::duration matching) {
     const auto first = std::min(sides_[0].began, sides_[1].began);
     channel().await(0, 4,

@@ -112,7 +112,7 @@ std::string SourceProfile::json(std::int64_t duplicates) const {
 }  // namespace pgmpc
 
 // Arguments: spec, party, source, columns of the identifier, columns to read. Returns JSON as text. Reads as the
-// current user: members of mpc_study may call it, and nobody reads what only another role can.
+// current user: members of mpc_study may call it, and read only what they could read anyway.
 Datum pg_mpc_source_profile(PG_FUNCTION_ARGS) {
   using namespace pgmpc;
   text* spec_text = PG_GETARG_TEXT_PP(0);

@@ -160,7 +160,7 @@ void AttemptRegistry::released(Attempt& attempt, const Json& result) {
              [study, id, result] { tables::attempt_released(study, id, result); });
 }
 
-// The count of the rehearsal is recorded already. Its end is recorded before anyone is told.
+// The count of the rehearsal is recorded already. Its end is recorded before peers are informed.
 void AttemptRegistry::rehearsed(Attempt& attempt) {
   if (!attempt.kind.rehearsal || !attempt.matched)
     throw Error(ErrorCode::protocol_violation, "an engine reported a rehearsal that it did not run");

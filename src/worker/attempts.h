@@ -15,8 +15,8 @@
 // ignored. Records of an attempt are written in order. A record that the tables do not take now (a lock, a full disk)
 // is written again, and the engine waits for it. After pg_mpc.step_timeout the attempt then ends, unless its result is
 // opened or it runs in step-by-step mode; an opened result is kept until it is stored. A successful end is in the
-// tables before its waiters are told. The last attempt of each study is kept, up to the 32 that ended last, so that a
-// late waiter still receives its rows. Outcomes of older attempts are in the tables.
+// tables before its waiters get an answer. The last attempt of each study is kept, up to the 32 that ended last, so that
+// a late waiter still receives its rows. Outcomes of older attempts are in the tables.
 #pragma once
 #include <chrono>
 #include <ctime>

@@ -101,7 +101,7 @@ void Coordinator::load_tables() {
 }
 
 // Tells the parties of studies that can run which of their attempts this node lost in a crash, so that they do not wait
-// for step_timeout. Also tells its incarnation id: attempt ids that it received or gave out before, without having
+// for step_timeout. Also sends its incarnation id: attempt ids that it received or assigned before, without having
 // recorded them, are lost too.
 void Coordinator::tell_of_restart(const std::vector<std::pair<std::string, std::vector<std::string>>>& parties) {
   for (const auto& [party, lost] : parties)
@@ -123,7 +123,7 @@ void Coordinator::reload() {
 }
 
 void Coordinator::push_peers() {
-  // Without the tables there is no list, and the listener accepts nobody until it has one.
+  // Without the tables there is no list, and the listener accepts no connection until it has one.
   if (!listener_ || !loaded_) return;
   Json list = Json::array();
   for (const auto& [party, peer] : peers_.peers()) {

@@ -84,7 +84,7 @@ TransportConfig transport_of(const Json& job, const std::string& attempt, bool m
   config.private_key_file = guc::private_key_file();
   config.ca_file = guc::ca_file();
   config.crl_file = guc::crl_file();
-  // In step-by-step mode people pace the steps: nobody can say how long a peer may take.
+  // In step-by-step mode users pace the steps, so there is no limit on the time of a peer.
   config.step_timeout = std::chrono::milliseconds(manual ? 0 : guc::step_timeout_ms());
   return config;
 }

@@ -130,8 +130,8 @@ void Starter::begin(const std::string& study, RunKind kind, Done done) {
   operation->kind = kind;
   operation->take(tables::start_job(study));
   operation->deadline = Clock::now() + kReadyPatience;
-  // In step-by-step mode, a controller needs the third party, which gives out the attempt; the third party needs
-  // nobody.
+  // In step-by-step mode, a controller needs the third party, which assigns the attempt id; the third party needs no
+  // peer.
   for (const Json& peer : operation->job.at("peers"))
     if (!kind.manual || (!operation->third_party() && peer.at("index") == 2))
       operation->ready[text_member(peer, "party")] = false;
