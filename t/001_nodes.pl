@@ -78,7 +78,7 @@ pass('a node refuses a party that it does not know');
 my ($out, $err) = ('', '');
 my $url = "https://localhost:$hospital->{pg_mpc_port}/v1/ping";
 ok(!IPC::Run::run(['curl', '-ksS', '--max-time', '20', $url], '>', \$out, '2>', \$err), 'no certificate: refused');
-unlike($out, qr/erasmus_mc/, 'and not told who it is');
+unlike($out, qr/erasmus_mc/, 'and the answer does not name the node');
 my @identity = ('--cert', $third->basedir . '/zorgttp.crt', '--key', $third->basedir . '/zorgttp.key');
 ok(!IPC::Run::run(['curl', '-ksS', '--max-time', '20', '--tls-max', '1.2', @identity, $url], '>', \$out, '2>', \$err),
 	'TLS 1.2: refused');

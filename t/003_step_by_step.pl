@@ -92,7 +92,7 @@ for (@prepared) { my ($code, undef, $err) = $mpc->finish($_); is($code, 0, 'prep
 $_->safe_psql('postgres', "ALTER SYSTEM SET pg_mpc.step_timeout = '1s'") for $hospital;
 $hospital->reload;
 $mpc->refuses($hospital, $agree, 'MP001', qr/zilveren_kruis has not done its part of step agree_key within 1 s/,
-	'nobody at the other console: MP001 names the peer');
+	'the peer does not call its step: MP001 names the peer');
 $hospital->safe_psql('postgres', 'ALTER SYSTEM RESET pg_mpc.step_timeout');
 $hospital->reload;
 my @agreed = map { $mpc->start_sql($_, $agree) } $hospital, $insurer;
@@ -101,7 +101,7 @@ for (@agreed) { my ($code, undef, $err) = $mpc->finish($_); is($code, 0, 'agree_
 $mpc->refuses($insurer, "SELECT * FROM mpc.run_study('patience')", '55000', qr/study "patience" is being run step by step/, 'run_study of a study that runs step by step');
 $mpc->ask($hospital, "SELECT mpc.cancel_study('patience')");
 $mpc->become($_, "SELECT state = 'cancelled' FROM mpc.studies WHERE study = 'patience'") for ($hospital);
-pass('cancelled by hand');
+pass('cancelled in step-by-step mode');
 
 $mpc->prepare_study('by_itself', $mpc->small_spec, 'small_a', 'small_b');
 my $held = $mpc->hold($insurer, 'small_b');
@@ -109,7 +109,7 @@ my $job = $mpc->start_sql($hospital, "SELECT count(*) FROM mpc.run_study('by_its
 $mpc->become($_, "SELECT count(*) = 1 FROM mpc.stat_study_progress") for $mpc->nodes;
 $mpc->refuses($insurer, "SELECT * FROM mpc.prepare('by_itself')", '55000', qr/study "by_itself" runs automatically/, 'a single step of a study that runs automatically');
 $mpc->release($held);
-is(($mpc->finish($job))[0], 0, 'which runs on');
+is(($mpc->finish($job))[0], 0, 'which continues');
 
 # A peer that cannot be reached: the detail has the cause.
 $mpc->prepare_study('unreachable', $mpc->small_spec, 'small_a', 'small_b');

@@ -148,7 +148,7 @@ run_fails($spec, 'small_a', table($insurer, 'bad_outcome', "UPDATE bad_outcome S
 
 # A peer learns that a party stopped, but not why: only the node of that party names the column.
 is($mpc->ask($hospital, "SELECT count(*) FROM mpc.studies WHERE last_error ~ '\\my\\M' AND study = 'bad_$number'"), '0',
-	'the hospital is not told about the column of the insurer');
+	'the hospital does not learn the column of the insurer');
 
 # A column that is constant after the join: coefficient 0.
 table($hospital, 'constant', 'UPDATE constant SET x2 = 4');
@@ -203,7 +203,7 @@ for my $relation ('few', 'none') {
 	# Only the third party knows the count, so its session is checked too.
 	my ($study, $said) = run_fails($mpc->small_spec, $relation, 'small_b', 'MP005', qr/fewer|matched|refused/,
 		"matches: $relation", $third);
-	unlike($said, qr/(?<![\d.])\b37\b(?!\.)/, "$relation: the session is not told the count");
+	unlike($said, qr/(?<![\d.])\b37\b(?!\.)/, "$relation: the session does not show the count");
 	my @said;
 	for my $node ($mpc->nodes) {
 		push @said, $mpc->ask($node, "SELECT sqlstate, last_error FROM mpc.studies WHERE study = '$study'");

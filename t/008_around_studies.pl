@@ -126,7 +126,7 @@ is($hospital->safe_psql('restored', 'SELECT intact, head, entries = sealed FROM 
 	'the restored ledger is the same chain');
 $hospital->safe_psql('restored', "SELECT mpc_internal.record_event(NULL, NULL, 'peer_added', 'x', '{}')");
 is($hospital->safe_psql('restored', "SELECT intact, head <> '$chain', entries = sealed FROM mpc.verify_ledger()"), 't|t|t',
-	'and goes on');
+	'and continues');
 my $key = unpack('H*', slurp_file($hospital->data_dir . '/pg_mpc/pgsql_tmp.source_key'));
 my ($listing) = run_command(['pg_restore', '-f', '-', $dump]);
 unlike($listing, qr/$key/i, 'the key of the source digests is not in the dump');

@@ -57,7 +57,7 @@ $mpc->ask($hospital, "SELECT mpc.alter_peer('zilveren_kruis', certificate => '$o
 my $known = $mpc->ask($hospital, "SELECT fingerprint FROM mpc.parties WHERE party = 'zilveren_kruis'");
 $mpc->become($insurer, "SELECT cause LIKE 'peer erasmus_mc refused our certificate: it does not know the fingerprint %' "
 	  . "FROM mpc.ping_peer('erasmus_mc')");
-pass('the refused party is told');
+pass('the refused party gets the reason');
 like(ThreeParties::slurp($hospital->logfile), qr/refused connection from \S+ port \d+: certificate fingerprint \w+ is not known/,
 	'the log of the node that refused says why');
 like($mpc->ask($hospital, "SELECT cause FROM mpc.ping_peer('zilveren_kruis')"),

@@ -60,8 +60,8 @@ is($mpc->ask($hospital, "SELECT count(*) FROM mpc.ledger WHERE event = 'step' AN
 $notified->{in} .= "SELECT 1;\n\\q\n";
 $notified->{run}->finish;
 my @told = $notified->{out} =~ /"pg_mpc_study" with payload "(\{.*?\})"/g;
-is($told[-1] // '', '{"study" : "first", "state" : "released"}', 'the release is told last') or diag($notified->{out});
-is(scalar(grep { !/^\{"study" : "\w+", "state" : "\w+"\}$/ } @told), 0, 'and nothing but names and states is told');
+is($told[-1] // '', '{"study" : "first", "state" : "released"}', 'the release is notified last') or diag($notified->{out});
+is(scalar(grep { !/^\{"study" : "\w+", "state" : "\w+"\}$/ } @told), 0, 'and notifications have names and states only');
 
 # --- mpc.explain_study counts the own records of this node after its approval, never those of others (rule F5) ---
 $mpc->ask($hospital, 'CREATE VIEW fewer_a AS SELECT * FROM small_a WHERE id <= 137');
@@ -87,7 +87,7 @@ for my $node ($mpc->nodes) {
 	my $party = $mpc->party($node);
 	$mpc->become($node, "SELECT state = 'approved' FROM mpc.studies WHERE study = 'seen'");
 	is($mpc->ask($node, "SELECT string_agg(DISTINCT party || ' ' || records, ', ') FROM mpc.explain_study('seen')"),
-		$records{$party} ? "$party $records{$party}" : '', "approved by all: the records of $party, of nobody else");
+		$records{$party} ? "$party $records{$party}" : '', "approved by all: the records of $party only");
 }
 
 # --- an auditor without a server ---
@@ -122,14 +122,14 @@ is($mpc->ended($hospital, 'late'), 'released', 'it runs: the third party was ask
 my $relied = "SELECT detail ->> 'said', detail -> 'approvals' ?& '{erasmus_mc,zilveren_kruis}', detail -> 'approvals' ? 'zorgttp',
 	id < (SELECT min(s.id) FROM mpc.ledger AS s WHERE s.study = 'late' AND s.event = 'started') FROM mpc.ledger WHERE study = 'late' AND event = 'relied_on'";
 is($mpc->ask($hospital, $relied), '{"zorgttp": "ready", "zilveren_kruis": "ready"}|t|f|t', 'what the starter relied on');
-is($mpc->ask($insurer, $relied), '{"erasmus_mc": "start"}|t|f|t', 'and what a party relied on that was told to start');
+is($mpc->ask($insurer, $relied), '{"erasmus_mc": "start"}|t|f|t', 'and what a party relied on that received the start');
 $third->safe_psql('postgres', "UPDATE mpc_internal.outbox SET held_until = NULL; SELECT mpc_internal.wake_coordinator('outbox')");
 $mpc->become($hospital, "SELECT count(*) = 3 FROM mpc.approvals WHERE study = 'late'");
 is($mpc->ask($hospital, "SELECT a.decided_at < l.at, a.received_at > l.at FROM mpc.approvals AS a, mpc.ledger AS l
-	WHERE a.study = 'late' AND a.party = 'zorgttp' AND l.study = 'late' AND l.event = 'started'"), 't|t', 'when it was decided, and when heard');
+	WHERE a.study = 'late' AND a.party = 'zorgttp' AND l.study = 'late' AND l.event = 'started'"), 't|t', 'when it was decided, and when it was received');
 is($mpc->ask($hospital, "SELECT decided_at FROM mpc.approvals WHERE study = 'late' AND party = 'zorgttp'"),
 	$mpc->ask($third, "SELECT decided_at FROM mpc.approvals WHERE study = 'late' AND party = 'zorgttp'"), 'by the clock of the party');
-is($mpc->ask($_, "SELECT received_at IS NULL FROM mpc.approvals WHERE study = 'late' AND party = '" . $mpc->party($_) . "'"), 't', 'own decisions are not heard')
+is($mpc->ask($_, "SELECT received_at IS NULL FROM mpc.approvals WHERE study = 'late' AND party = '" . $mpc->party($_) . "'"), 't', 'own decisions have no time of receipt')
 	for $mpc->nodes;
 is($mpc->ask($_, "SELECT bool_and(detail ?& '{place,head,decided_at}') FROM mpc.ledger WHERE study = 'late' AND event = 'approved' AND party <> '"
 	. $mpc->party($_) . "'"), 't', 'with the head of the ledger of the party, at ' . $mpc->party($_)) for $mpc->nodes;
@@ -215,7 +215,7 @@ $insurer->safe_psql('postgres', q{
 	ALTER TABLE mpc_internal.ledger_seals DISABLE TRIGGER append_only;
 	DELETE FROM mpc_internal.ledger_seals;
 	DELETE FROM mpc_internal.ledger WHERE id = (SELECT id FROM mpc_internal.ledger WHERE event = 'approved' AND study = 'first' ORDER BY id LIMIT 1);});
-is($mpc->ask($insurer, 'SELECT intact FROM mpc.verify_ledger()'), 't', 'a chain made anew is whole in itself');
+is($mpc->ask($insurer, 'SELECT intact FROM mpc.verify_ledger()'), 't', 'a rewritten chain is consistent in itself');
 for my $node ($hospital, $third) {
 	like(verdicts($node, $insurer, exported($insurer, 'entries => false')), qr/differs/, 'and differs from what ' . $mpc->party($node) . ' has');
 }

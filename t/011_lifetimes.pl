@@ -55,7 +55,7 @@ my $said = $mpc->refuses($insurer, "SELECT * FROM mpc.run_study('slots')", '5400
 	qr/no background worker slot is free for the engine at this node, party zilveren_kruis/, 'run without a free worker slot');
 like($said, qr/HINT:  Raise max_worker_processes/, 'the hint names the setting');
 $said = $mpc->refuses($hospital, "SELECT * FROM mpc.run_study('slots')", '54000',
-	qr/party zilveren_kruis has reached a limit and cannot start study 'slots' now/, 'a peer hears whose server it is');
+	qr/party zilveren_kruis has reached a limit and cannot start study 'slots' now/, 'a peer learns whose server it is');
 unlike($said, qr/max_worker_processes/, 'and no hint about its own');
 for my $node ($hospital, $third) {
 	$mpc->become($node, "SELECT count(*) = 0 FROM mpc.stat_study_progress");
@@ -105,7 +105,7 @@ is(($third->psql('template1', $database, stderr => \$said, extra_params => ['-v'
 like($said, qr/55006.*being accessed by other users/s, 'because this node is connected to it');
 $third->safe_psql('template1', "$database WITH (FORCE)");
 ($code, $out, $err) = $mpc->finish($job);
-like($err, qr/MP00[123].*zorgttp/s, 'forced: the peers are told who has left') or diag($err);
+like($err, qr/MP00[123].*zorgttp/s, 'forced: the peers learn who has left') or diag($err);
 $mpc->release($held);
 for my $node ($hospital, $insurer) {
 	$mpc->become($node, "SELECT state ~ 'failed|cancelled' FROM mpc.studies WHERE study = 'database'");

@@ -78,7 +78,7 @@ $mpc->refuses($hospital, $mpc->approval('changed', $changed, 'hospital', 'small_
 	'three persons more than in an earlier study');
 for my $node ($insurer, $third) {
 	$mpc->become($node, "SELECT count(*) = 1 FROM mpc.studies WHERE study = 'changed'");
-	is($mpc->ask($node, "SELECT count(*) FROM mpc.approvals WHERE study = 'changed'"), '0', $mpc->party($node) . ' hears nothing of it');
+	is($mpc->ask($node, "SELECT count(*) FROM mpc.approvals WHERE study = 'changed'"), '0', $mpc->party($node) . ' learns nothing of it');
 }
 # Three persons replaced by others are detected although the number of records is the same.
 $mpc->ask($hospital, 'DELETE FROM small_a WHERE id IN (21, 22, 23)');

@@ -129,11 +129,11 @@ is($mpc->ask($insurer, "SELECT string_agg(study || ' ' || outcome, ', ' ORDER BY
 # --- only the node of the source names its budget ---
 my $budget = $mpc->small_spec(disclosure => {model_budget => 2});
 $mpc->prepare_study('budget', $budget, 'small_a', 'small_b');
-$mpc->refuses($insurer, "SELECT * FROM mpc.run_study('budget')", 'MP005', qr/model budget.*2 released models/s, 'the owner of the source is told');
+$mpc->refuses($insurer, "SELECT * FROM mpc.run_study('budget')", 'MP005', qr/model budget.*2 released models/s, 'the owner of the source gets the reason');
 for my $node ($hospital, $third) {
 	my ($text, $state) = $mpc->refused($node, "SELECT * FROM mpc.run_study('budget')");
 	like($text, qr/55000: .*zilveren_kruis cannot start study 'budget'.*DETAIL: .*Only the node of that party has the reason.*HINT: /s,
-		$mpc->party($node) . ' hears that the insurer cannot start it');
+		$mpc->party($node) . ' learns that the insurer cannot start it');
 	unlike($text, qr/small_b|MP005|model|released/, '… and not why');
 }
 like(slurp_file($insurer->logfile), qr/study budget cannot start here: model budget/, 'the log of the insurer has the reason');
@@ -144,10 +144,10 @@ my $early = "INSERT INTO mpc_internal.early_attempts (attempt, study, parties, c
 	FROM generate_series(1, 100) AS i";
 $insurer->safe_psql('postgres', $early);
 $mpc->refuses($insurer, "SELECT * FROM mpc.run_study('early')", '53400', qr/party "erasmus_mc" started or ended too many attempts.*There were 100/s,
-	'the own user is told which limit');
+	'a user of the node learns which limit');
 for my $node ($hospital, $third) {
 	my $text = $mpc->refuses($node, "SELECT * FROM mpc.run_study('early')", '53400', qr/zilveren_kruis has reached a limit and cannot start study 'early' now/,
-		$mpc->party($node) . ' hears of a limit');
+		$mpc->party($node) . ' learns of a limit');
 	unlike($text, qr/erasmus_mc|amphia|west|started or ended|There were/, '… and neither parties nor counts');
 }
 $insurer->safe_psql('postgres', 'DELETE FROM mpc_internal.early_attempts');

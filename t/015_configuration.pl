@@ -48,7 +48,7 @@ $mpc->become($hospital, "SELECT status = 'warning' AND detail ~ 'no-such-host.in
 	FROM mpc.node_status() WHERE \"check\" = 'workers'");
 pass('node_status names it');
 is($mpc->ask($hospital, "SELECT count(*) FROM mpc.node_status() WHERE \"check\" LIKE 'peer %' AND status = 'ok'"), '2',
-	'and goes on to the peers');
+	'and then connects to the peers');
 with('pg_mpc.listen_addresses' => 'localhost, 127.0.0.1');
 $mpc->become($hospital, "SELECT bool_and(status = 'ok') FROM mpc.node_status()");
 pass('an address that is named twice is none too many');

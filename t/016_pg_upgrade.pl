@@ -104,7 +104,7 @@ $mpc->ask($next, $mpc->approval('approved', $digest, 'hospital', 'small_a'));
 $mpc->approve_again('approved', $digest, 'small_a', 'small_b');
 $mpc->ask($next, "SELECT * FROM mpc.run_study('approved')");
 is($mpc->ended($_, 'approved'), 'released', 'then the study runs: ' . $mpc->party($_)) for $mpc->nodes;
-is($mpc->ask($next, "SELECT intact, head <> '$chain', entries = sealed FROM mpc.verify_ledger()"), 't|t|t', 'and the ledger goes on');
+is($mpc->ask($next, "SELECT intact, head <> '$chain', entries = sealed FROM mpc.verify_ledger()"), 't|t|t', 'and the ledger continues');
 
 $mpc->stop;
 done_testing();

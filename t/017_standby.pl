@@ -63,7 +63,7 @@ $mpc->{hospital} = $standby;
 $mpc->become($_, "SELECT bool_and(status = 'ok') FROM mpc.node_status()") for $mpc->nodes;
 my $said = $mpc->refuses($standby, "SELECT * FROM mpc.run_study('kept')", '55000', qr/the source key of this node is new/,
 	'an approval under the key before');
-unlike($said, qr/has changed/, 'nobody says that the source has changed');
+unlike($said, qr/has changed/, 'the error does not say that the source has changed');
 $mpc->become($_, "SELECT state <> 'running' FROM mpc.studies WHERE study = 'kept'") for $mpc->nodes;
 $mpc->ask($standby, "SELECT mpc.keep_records('released', 'small_a', 'id')");
 $mpc->ask($standby, $mpc->approval('kept', $digest, 'hospital', 'small_a'));

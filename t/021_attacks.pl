@@ -138,7 +138,7 @@ my %join = (type => 'join', protocol => 3, study => 'bothered', attempt => '0' x
 	digest => $mpc->ask($hospital, "SELECT digest FROM mpc.studies WHERE study = 'bothered'"),
 	data => $hospital->safe_psql('postgres', "SELECT mpc_internal.committed_data('bothered', 1)"));
 like(told($third, encode_json({%join, data => 'zilveren_kruis ' . 'a' x 64})), qr/another commitment to the data.*not ready/,
-	'a start on other data than this node has heard of');
+	'a start on other data than this node knows');
 like(told($third, encode_json(\%join)), qr/study \\"bothered\\" is already running/, 'a join in step-by-step mode of a study that runs automatically');
 like(told($hospital, encode_json(\%join)), qr/only the third party assigns attempt ids/, 'a join at a node that assigns none');
 my $frame = pack('C', 1) . ("\0" x 32) . pack('H32', $attempt) . pack('CCCC', 1, 0, 4, 0) . pack('NN', 0, 0) . 'x' x 100;

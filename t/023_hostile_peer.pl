@@ -84,7 +84,7 @@ is($_->safe_psql('postgres', "SELECT parties, charged FROM mpc_internal.early_at
 $mpc->release($held);
 $mpc->become($hospital, "SELECT bool_and(status = 'ok') FROM mpc.node_status()");
 is($mpc->ask($lab, "SELECT last_seen IS NULL FROM mpc.parties WHERE party = 'erasmus_mc'"), 't',
-	'a peer without a common study hears nothing of a restart');
+	'a peer without a common study learns nothing of a restart');
 
 # --- answers ---
 $mpc->prepare_study('answers', $mpc->small_spec, 'small_a', 'small_b');
@@ -152,7 +152,7 @@ for ([600_000, 'warning', qr/its clock is (?:599|60[01]) s ahead of this one/], 
 	is($said, $status, "a clock that is $ahead ms ahead");
 	like($text, $detail, '… is named');
 }
-is($mpc->ask($hospital, "SELECT status FROM mpc.node_status() WHERE \"check\" = 'workers'"), 'ok', 'the node lives on');
+is($mpc->ask($hospital, "SELECT status FROM mpc.node_status() WHERE \"check\" = 'workers'"), 'ok', 'the node keeps working');
 close $in;
 waitpid $pid, 0;
 

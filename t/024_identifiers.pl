@@ -38,7 +38,7 @@ sub finds {
 }
 
 # --- values that are not identifiers match no person ---
-finds(199, 'empty identifiers match nobody', 'empty',
+finds(199, 'empty identifiers match no person', 'empty',
 	"CASE WHEN i = 150 THEN '' ELSE (1000 + i)::text END", "CASE WHEN i = 399 THEN '' ELSE (1000 + i)::text END");
 finds(199, 'nor what is empty after normalisation', 'words',
 	"CASE WHEN i = 150 THEN 'onbekend' ELSE (1000 + i)::text END", "CASE WHEN i = 399 THEN 'n.v.t.' ELSE (1000 + i)::text END",
@@ -50,7 +50,7 @@ finds(200, 'numeric with decimal places', 'scale', 'i::numeric(12, 2)', 'i');
 finds(200, 'their digits', 'digits', 'i::numeric(12, 2)', 'i::text', identifier => {normalise => ['digits']});
 finds(200, 'float8', 'float', '(i * 1e15)::float8', "i::text || '000000000000000'");
 my $text = finds('MP005', 'leading zeros at one side', 'zeros', "lpad(i::text, 9, '0')", 'i::bigint');
-like($text, qr/^HINT: .*identifiers.*mpc\.check_source/m, 'the refusal says what to look at');
+like($text, qr/^HINT: .*identifiers.*mpc\.check_source/m, 'the hint says what to check');
 is($mpc->ask($hospital, "SELECT problem, type, seen ~ 'shapes: 999999999 \\(300\\)' FROM mpc.check_source('zeros', 'zeros_a', 'id') WHERE column_name = 'id'"),
 	'leading zeros: 300|text|t', 'check_source sees them');
 finds(200, 'a form brings both to the same', 'formed', "lpad(i::text, 9, '0')", 'i::bigint', identifier => {parts => ['number']});

@@ -36,7 +36,7 @@ tries('step prepare of study steps', $from);
 is($mpc->state($hospital, 'steps'), 'running', 'the others wait');
 $mpc->release($held);
 my ($code, $out, $err) = $mpc->finish($job);
-is($code, 0, 'the study goes on when the tables take the rows') or diag($err);
+is($code, 0, 'the study continues when the rows can be written') or diag($err);
 is($mpc->ended($insurer, 'steps'), 'released', 'released');
 is($mpc->ask($insurer, "$rows 'steps'"), $all, 'every step has its row');
 is($mpc->ask($insurer, "$ledger 'steps'"), $entries, 'and its entry in the ledger');

@@ -94,7 +94,7 @@ for my $node ($mpc->nodes) {
 }
 $mpc->release($held);
 my ($code, $out, $err) = $mpc->finish($job);
-is($code, 0, 'the rehearsal goes on') or diag($err);
+is($code, 0, 'the rehearsal continues') or diag($err);
 like($err, qr/NOTICE: .*step 4 push/, 'it tells its steps');
 everywhere('mixed', 'rehearsed');
 $held = $mpc->hold($insurer, 'small_b');

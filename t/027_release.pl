@@ -49,7 +49,7 @@ sub outcome {
 		. "jsonb_build_object('study', study, 'version', version, 'digest', digest, 'attempt', attempt)) ? 'result') "
 		. "FROM mpc_internal.studies WHERE study = '$study'");
 }
-is(outcome($hospital, 'lost', 'zilveren_kruis'), '{"state": "released", "numbers": true}', 'a recipient is told the numbers');
+is(outcome($hospital, 'lost', 'zilveren_kruis'), '{"state": "released", "numbers": true}', 'a recipient gets the numbers');
 is(outcome($hospital, 'lost', 'someone_else'), '{"state": "ended", "numbers": false}', 'others not even that there is such a study');
 $hospital->safe_psql('postgres', "UPDATE mpc_internal.studies SET finished_at = finished_at - interval '31 days' WHERE study = 'lost'");
 is(outcome($hospital, 'lost', 'zilveren_kruis'), '{"state": "released", "numbers": false}', 'after 30 days only that it was released');
@@ -68,7 +68,7 @@ is($code, 0, 'released') or diag($err);
 is($mpc->ended($_, 'alone'), 'released', 'at ' . $mpc->party($_)) for $mpc->nodes;
 is($mpc->ask($_, "SELECT count(*) FROM mpc.models WHERE study = 'alone' AND coefficient <> '{}'"), '0', 'no numbers at ' . $mpc->party($_))
 	for $insurer, $third;
-is(outcome($hospital, 'alone', 'zilveren_kruis'), '{"state": "released", "numbers": false}', 'who is no recipient is told no numbers');
+is(outcome($hospital, 'alone', 'zilveren_kruis'), '{"state": "released", "numbers": false}', 'a party that is not a recipient gets no numbers');
 
 # The only recipient loses the result: all agree that the study has failed, and the budget counts the attempt.
 $from = -s $hospital->logfile;
@@ -81,8 +81,8 @@ $mpc->release($held);
 $hospital->start;
 is($mpc->ended($_, 'gone'), 'failed', 'failed at ' . $mpc->party($_)) for $mpc->nodes;
 $mpc->become($_, "SELECT count(*) = 0 FROM mpc_internal.awaited_results") for $mpc->nodes;
-is(budget($hospital, 'gone'), 'ended|1', 'counted at the hospital, which had promised nobody else a result');
-is(budget($insurer, 'gone'), 'released|1', 'counted as released at the insurer: it has only the word of the recipient');
+is(budget($hospital, 'gone'), 'ended|1', 'counted at the hospital, the only one that could have stored the result');
+is(budget($insurer, 'gone'), 'released|1', 'counted as released at the insurer, which cannot verify what the recipient says');
 $mpc->ask($hospital, "SELECT count(*) FROM mpc.run_study('gone')");
 is($mpc->ended($_, 'gone'), 'released', 'the same study runs afterwards') for $mpc->nodes;
 
@@ -105,7 +105,7 @@ is(budget($_, 'full'), 'released|1', 'counted as released at ' . $mpc->party($_)
 ($job, $held) = begin('slow', $alone, [[$hospital, 'relations']]);
 $mpc->become($_, "SELECT state = 'failed' FROM mpc.studies WHERE study = 'slow'") for $insurer, $third;
 my ($text) = $mpc->refused($insurer, "SELECT mpc.start_study('slow')");
-like($text, qr/erasmus_mc cannot start study .slow./, 'the recipient does not begin anew');
+like($text, qr/erasmus_mc cannot start study .slow./, 'the recipient does not start again');
 $mpc->release($held);
 ($code, $out, $err) = $mpc->finish($job);
 is($code, 0, 'it has its result') or diag($err);

@@ -75,7 +75,7 @@ run('both', {erasmus_mc => {attributes => ['x1', 'x2']}, zilveren_kruis => {attr
 is($mpc->ask($_, "SELECT count(*) FROM mpc.results('both')"), '4', 'released at ' . $mpc->party($_)) for $mpc->nodes;
 is($mpc->ask($insurer, "SELECT string_agg(attribute, ' ' ORDER BY place) FROM (SELECT attribute, row_number() OVER () AS place FROM mpc.coefficients('both', 'second')) AS c"),
 	'x2 (intercept)', 'its own attributes');
-is($mpc->ask($insurer, "SELECT string_agg(column_name, ' ') FROM mpc.check_source('both', 'small_b', 'id') WHERE column_name IN ('y', 'x3')"), 'y x3', 'check_source looks at both outcomes');
+is($mpc->ask($insurer, "SELECT string_agg(column_name, ' ') FROM mpc.check_source('both', 'small_b', 'id') WHERE column_name IN ('y', 'x3')"), 'y x3', 'check_source checks both outcomes');
 my $text = $mpc->ask($third, "SELECT text FROM mpc.explain_text('both') WHERE party = 'zorgttp'");
 like($text, qr/first: lasso: .*outcome zilveren_kruis\.y; attributes erasmus_mc\.x1, erasmus_mc\.x2/, 'explain_text: what is computed');
 like($text, qr/second: ridge: .*outcome zilveren_kruis\.x3; attributes erasmus_mc\.x2/, '… of each');

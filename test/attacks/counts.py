@@ -51,7 +51,7 @@ def swapped_source(stage, seed):
         said = str(error)
         bad = [] if "SQLSTATE 55000" in said and OTHER in said else [said]
     verdict(f"{name}: commitments alone: the start ends with 55000, which names {OTHER}", bad)
-    verdict(f"{name}: commitments alone: no count is told",
+    verdict(f"{name}: commitments alone: no count is announced",
             [f"{party} was told {stage.matched(party, study)}" for party in (OTHER, CURIOUS, THIRD_PARTY)
              if stage.matched(party, study) is not None])
 

@@ -40,7 +40,7 @@ def floors(stage, seed):
         bad += [f"{key}, start at the attacker: {each}" for each in stage.refusal(("run", "55000"), lambda: stage.run_at(ATTACKER, study))]
         set_floor(stage, key, off[key])
     told = [party for party in (ATTACKER, VICTIM, THIRD_PARTY) if stage.matched(party, study) is not None]
-    verdict(f"floors, seed {seed}: each setting made after the approval refuses the start, and no count is told", bad + told)
+    verdict(f"floors, seed {seed}: each setting made after the approval refuses the start, and no count is announced", bad + told)
 
     stage.run_at(ATTACKER, study)
     stage.until_over(study)

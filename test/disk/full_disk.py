@@ -113,7 +113,7 @@ def main():
                 playground.ask(INSURER, "SELECT sqlstate FROM mpc.studies WHERE study = 'long'"))
             verdict("full for long: the attempt ends for that reason", [] if "53100" in cause else [cause])
             models = [playground.ask(party, "SELECT count(*) FROM mpc.models WHERE study = 'long'")[0] for party in PARTIES]
-            verdict("full for long: nobody has a result", [] if set(models) == {"0"} else [str(models)])
+            verdict("full for long: no party has a result", [] if set(models) == {"0"} else [str(models)])
             playground.ask(HOSPITAL, "SELECT FROM mpc.run_study('long')")
             states = [playground.state_at_end(party, "long") for party in PARTIES]
             verdict("full for long: the same study runs afterwards", [] if set(states) == {"released"} else [str(states)])

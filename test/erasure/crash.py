@@ -159,7 +159,7 @@ def check_ends(playground, name):
         except (Failure, CommandError) as error:
             bad.append(f"{error}; it is {playground.state(party, STUDY)}")
     verdict(f"{name}: every party reaches an end state", bad)
-    verdict(f"{name}: nothing is left that must be gone", playground.violations(playground.scan(), 8))
+    verdict(f"{name}: every secret is destroyed", playground.violations(playground.scan(), 8))
     playground.set_witness_aside()
 
 
@@ -190,7 +190,7 @@ def third_party_forgets(playground):
         playground.ask(party, f"SELECT FROM mpc.prepare('{STUDY}')")
     playground.read_witness()
     kill(playground, THIRD_PARTY, playground.pid_of(THIRD_PARTY, PROCESSES["coordinator"]))
-    verdict("coordinator of the third party before its step 1: both controllers are told",
+    verdict("coordinator of the third party before its step 1: both controllers are informed",
             [] if all_ended(playground, TOLD) else [str(attempts(playground))])
     check_ends(playground, "coordinator of the third party before its step 1")
 

@@ -54,12 +54,12 @@ def study(playground):
         playground.replica.catch_up()
         logs = write_ahead_logs(playground, "wal", since)
         finds = playground.scan([*copies, logs, *playground.wire()])
-        verdict(f"after step {number} nothing is left that must be gone", playground.violations(finds, number))
+        verdict(f"after step {number} every secret is destroyed that must be", playground.violations(finds, number))
         read_as_text(playground, logs, number)
         shutil.rmtree(logs)
         for name in [name for name, step in ALIVE if step == number]:
             there = [find for find in finds if str(find.secret) == name and find.place.startswith("pid:")]
-            verdict(f"control: {name} is found while it lives (step {number})", [] if there else ["not found"])
+            verdict(f"control: {name} is found before its destruction (step {number})", [] if there else ["not found"])
         places = listeners(playground)
         held = [str(find) for find in finds if find.place in places and find.kind != "shared" and
                 find.secret.name != "TLS private key"]
@@ -129,7 +129,7 @@ def compact(playground):
 def all_listed(playground):
     witnessed = {secret.name for secret in playground.read_witness()}
     listed = set(playground.rules) - set(SOURCE_SECRETS) - {"TLS private key"}
-    verdict("docs/secrets.md lists exactly the secrets that the scan looks for",
+    verdict("docs/secrets.md lists exactly the secrets that the scan searches for",
             [f"only in one of the two: {name}" for name in witnessed ^ listed])
 
 
