@@ -1,8 +1,12 @@
--- What: the relations of describe: Table 1, cross-tables, correlations, and tests that follow from them.
--- Terms: level = of a two-valued attribute: '0' is its lower value, '1' its higher one.
---        group = a level of the attribute `by` of the spec.
---        withheld = not released, because a disclosure rule forbids it; the other tables of the study are not affected.
--- Invariants: mpc.test computes with what was released and with nothing else.
+-- The relations of describe: Table 1, cross-tables, correlations, and tests that follow from them.
+--
+-- Terms
+-- The levels of a two-valued attribute are '0', its lower value, and '1', its higher value.
+-- A group is a level of the attribute `by` of the spec.
+-- A withheld table is not released because a disclosure rule forbids it. The other tables of the study are not affected.
+--
+-- Invariants
+-- mpc.test computes with released numbers only.
 
 -- private functions
 

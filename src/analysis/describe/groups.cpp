@@ -52,9 +52,9 @@ class Groups {
     const FpVector part = {fixed_.one() - moments_.mean[by_], moments_.mean[by_]};
     InverseRoots roots = inverse_roots(fixed_, kRootsOfParts, part);
     FpVector squares;
-    for (const Fp& root : roots.root) squares.push_back(root * root);
+    for (const Fp& root : roots.inverse_root) squares.push_back(root * root);
     reciprocal_ = product(squares, 10, fixed_.bits, reciprocal_bound(fixed_.bits));
-    root_ = std::move(roots.root);
+    root_ = std::move(roots.inverse_root);
     too_small_ = std::move(roots.between);
   }
 
@@ -109,7 +109,7 @@ class Groups {
       values.push_back(shifted(mean_square_[u], fixed_.bits) - mean_[u] * mean_[u]);
     const FpVector variance = product(values, 14, fixed_.bits, group_square_bound(fixed_.bits));
     const InverseRoots roots = inverse_roots(fixed_, kRootsOfVariances, variance);
-    for (std::size_t u = 0; u < units; ++u) values[u] = variance[u] * roots.root[u];
+    for (std::size_t u = 0; u < units; ++u) values[u] = variance[u] * roots.inverse_root[u];
     out_.sd = product(values, 15, fixed_.bits, kCompareBound);
     // A group without variance has the deviation of one with variance 1, so that the grid does not show it.
     for (std::size_t u = 0; u < units; ++u)
