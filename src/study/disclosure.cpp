@@ -1,8 +1,11 @@
 // Implements the texts of the disclosure rules and the limit of released numbers.
 #include "study/disclosure.h"
 
+#include <map>
+
 #include "disclosure/row_rules.h"
 #include "json/canonical_json.h"
+#include "study/columns.h"
 
 namespace pgmpc {
 
@@ -142,6 +145,22 @@ RowRules row_rules(const Spec& spec) {
   rules.refusal_detail = refusal.detail();
   rules.refusal_hint = refusal.hint();
   return rules;
+}
+
+std::int64_t fewest_charged_numbers(const Spec& spec) {
+  constexpr std::int64_t kExactCounts = 4;
+  std::int64_t total = 0;
+  std::map<std::string, std::int64_t> free;  // by the owner of the outcome, or by kind where there is none
+  for (const AnalysisEntry& entry : spec.analyses) {
+    const Analysis& analysis = *entry.analysis;
+    total += analysis.models() * analysis.numbers_of_model(entry.columns);
+    const std::string first = entry.columns.outcome
+                                  ? spec.party_name(joined_columns(spec)[*entry.columns.outcome].party)
+                                  : std::string("(") + analysis.kind() + ")";
+    free[first] = std::max(free[first], analysis.free_numbers(entry.columns));
+  }
+  for (const auto& [first, numbers] : free) total -= numbers;
+  return std::max<std::int64_t>(total, 0) * (spec.precision == Precision::exact ? kExactCounts : 1);
 }
 
 void check_released_numbers(const Spec& spec, std::int64_t matched, const ReleasedNumbers& numbers) {

@@ -49,6 +49,9 @@ constexpr std::int64_t default_released_numbers(std::int64_t matched) {
   return std::min(matched / kRecordsPerNumber, kMost);
 }
 
+// Returns the fewest numbers that this study may count: as if none of its first analyses had been released before.
+std::int64_t fewest_charged_numbers(const Spec& spec);
+
 // Checks the limit at the controller that owns the source, as soon as the number of matched records is known. Throws
 // disclosure_refusal(spec).
 void check_released_numbers(const Spec& spec, std::int64_t matched, const ReleasedNumbers& numbers);

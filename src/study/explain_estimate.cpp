@@ -153,9 +153,26 @@ StepEstimate estimate_analyses(const Spec& spec, const Count& records) {
 
 double planned_exposure_log2(const Spec& spec) { return std::log2(cost_of(spec).exposure); }
 
+namespace {
+void require_few_numbers(const Spec& spec) {
+  const std::int64_t numbers = fewest_charged_numbers(spec);
+  const std::int64_t limit =
+      spec.disclosure.released_numbers.value_or(default_released_numbers(static_cast<std::int64_t>(kMostRecords)));
+  if (numbers <= limit) return;
+  throw Error(
+      ErrorCode::limit_exceeded, "the study would release more numbers than disclosure.released_numbers allows",
+      "It counts " + std::to_string(numbers) + " numbers, and the limit is " +
+          (spec.disclosure.released_numbers ? std::to_string(limit)
+                                            : "a tenth of the matched records, at most " + std::to_string(limit)) +
+          ".",
+      "Agree on fewer analyses, attributes or lambdas, on release.precision statistical, or on a larger "
+      "disclosure.released_numbers.");
+}
+}  // namespace
+
 void require_feasible(const Spec& spec) {
   const double planned = planned_exposure_log2(spec);
-  if (planned <= std::log2(kMostExposure)) return;
+  if (planned <= std::log2(kMostExposure)) return require_few_numbers(spec);
   char text[32];
   std::snprintf(text, sizeof text, "2^%.1f", planned);
   throw Error(ErrorCode::limit_exceeded, "the study may open more than the allowed statistical distance",

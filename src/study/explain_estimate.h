@@ -39,8 +39,9 @@ StepEstimate estimate_analyses(const Spec& spec, const Count& records);
 // nullopt without expected_records.
 std::optional<double> join_exposure_log2(const Spec& spec);
 
-// Throws Error(limit_exceeded) when the statistical distance of what the study may open is above the limit of the
-// engine (kMostExposure). Such a study would fail after the match, whatever the data are.
+// Throws Error(limit_exceeded) for a study that would fail after the match whatever the data are: when the statistical
+// distance of what it may open is above the limit of the engine (kMostExposure), or when it releases more numbers than
+// disclosure.released_numbers ever allows.
 void require_feasible(const Spec& spec);
 
 }  // namespace pgmpc

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "study/explain.h"
+#include "study/explain_estimate.h"
 #include "support/study_harness.h"
 
 namespace pgmpc {
@@ -129,6 +130,31 @@ TEST(ReleasedNumbers, BeyondTheFirstModelATenthOfTheMatchedRecords) {
   const Spec agreed = parse_spec(spec_text(R"("released_numbers": 500)"));
   EXPECT_NO_THROW(check_released_numbers(agreed, 1000, {300, 200}));
   EXPECT_THROW(check_released_numbers(agreed, 100000, {300, 201}), Error);
+}
+
+// A study that counts too many numbers whatever the match is refused when it is proposed.
+TEST(ReleasedNumbers, WhatNeverFitsIsRefusedAtTheProposal) {
+  const auto with_lambdas = [](int count, const std::string& rest) {
+    std::string lambdas;
+    for (int i = 1; i <= count; ++i) lambdas += (i == 1 ? "" : ", ") + std::to_string(i);
+    return parse_spec(
+        R"({"controllers": {"a": {"attributes": ["x"]}, "b": {"attributes": ["z"], "outcome": "y"}},
+            "third_party": "t", "analysis": {"lambda": [)" +
+        lambdas + "]}" + rest + "}");
+  };
+  // A model has four numbers, and the first one is free.
+  EXPECT_EQ(fewest_charged_numbers(with_lambdas(26, "")), 100);
+  EXPECT_NO_THROW(require_feasible(with_lambdas(26, "")));
+  EXPECT_THROW(require_feasible(with_lambdas(27, "")), Error);
+  EXPECT_NO_THROW(require_feasible(with_lambdas(27, R"(, "disclosure": {"released_numbers": 104})")));
+  EXPECT_THROW(require_feasible(with_lambdas(8, R"(, "release": {"precision": "exact"})")), Error);
+}
+
+TEST(ReleasedNumbers, OfAFirstDescribeTwoPerAttributeAreFree) {
+  const Spec spec = parse_spec(
+      R"({"controllers": {"a": {"attributes": ["x", "f"]}, "b": {"attributes": ["g"]}}, "third_party": "t",
+          "analysis": {"kind": "describe", "correlation": true, "tables": [["f", "g"]]}})");
+  EXPECT_EQ(fewest_charged_numbers(spec), 2 + 4);  // correlations of x and f with g, and four cells
 }
 
 }  // namespace

@@ -237,7 +237,7 @@ TEST(Study, OtherCommitmentsEndAtTheHandshake) {
     StudyHarness h(kTinySpec, tiny("x", 60), tiny("y", 60), true);
     h.commitments = {"known", "known", "known"};
     h.commitments[static_cast<std::size_t>(other)] = "others";
-    EXPECT_EQ(test::message_of([&] { h.run(); }), "a peer runs another study digest") << other;
+    EXPECT_EQ(test::message_of([&] { h.run(); }), "a peer runs a study with another digest") << other;
     for (const RecordedMessage& m : h.network().recording()) EXPECT_LT(m.step, 2) << other;
     StudyHarness same(kTinySpec, tiny("x", 60), tiny("y", 60));
     same.commitments = {"known", "known", "known"};
