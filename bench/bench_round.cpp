@@ -23,7 +23,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "../test/unit/net/test_node.h"
+#include "../test/unit/transport/test_node.h"
 #include "report.h"
 
 namespace {

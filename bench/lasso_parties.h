@@ -21,7 +21,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "../test/unit/net/test_node.h"
+#include "../test/unit/transport/test_node.h"
 #include "crypto/sealed_channel.h"
 #include "lasso_data.h"
 #include "report.h"
