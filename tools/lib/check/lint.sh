@@ -29,6 +29,15 @@ shell_files() {
   done
 }
 
+# lint_benchmarks: no test builds the benchmarks.
+lint_benchmarks() {
+  local source status=0
+  for source in bench/*.cpp; do
+    c++ -std=gnu++20 -fsyntax-only -Isrc -Itest/unit "$source" || status=1
+  done
+  return $status
+}
+
 format_version=14
 lint_format() {
   local file status=0
@@ -209,5 +218,6 @@ check_lint() {
   done
   if tree; then
     check "exported symbols" tools/check_exports
+    check "benchmarks compile" lint_benchmarks
   fi
 }
