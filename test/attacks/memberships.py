@@ -12,6 +12,7 @@ from verdicts import verdict
 RECORDS, JOINED, COLUMNS = 200, 128, 24
 # On the public grid of lambdas, so that exact and rounded models have the same ones.
 PENALTIES = [float(f"{2.0 ** (-k / 16):.6g}") for k in range(32, 92)]
+NUMBERS = 4 * (len(PENALTIES) - 1) * (COLUMNS + 1 + 2)  # exact numbers of the path without its first model
 GUESSING = max(JOINED, RECORDS - JOINED) / RECORDS
 MOST = GUESSING + 3 * np.sqrt(GUESSING * (1 - GUESSING) / RECORDS)
 OWN = [f"x{j}" for j in range(COLUMNS)]
@@ -44,8 +45,10 @@ def memberships(stage, seed):
                 [] if right <= MOST else [f"{right:.3f}, more than {MOST:.3f}"])
     except Refused as refused:
         verdict(f"memberships, seed {seed}: precision alone", [f"no models: {refused}"])
-    verdict(f"memberships, seed {seed}: released_numbers alone refuses the path",
-            stage.refusal(("run", "MP005"), lambda: models("path_budget", released_numbers=None)))
+    verdict(f"memberships, seed {seed}: released_numbers alone refuses the path when it is proposed",
+            stage.refusal(("proposal", "54000"), lambda: models("path_budget", released_numbers=None)))
+    verdict(f"memberships, seed {seed}: where it allows one path, it refuses another one after the match",
+            stage.refusal(("run", "MP005"), lambda: models("path_again", released_numbers=NUMBERS)))
     verdict(f"memberships, seed {seed}: model_budget alone refuses the path",
             stage.refusal(("run", "MP005"), lambda: models("path_models", model_budget=len(PENALTIES) - 1)))
     verdict(f"memberships, seed {seed}: max_columns alone refuses {COLUMNS} columns of {RECORDS} records at the approval",

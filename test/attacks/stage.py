@@ -55,7 +55,10 @@ class Stage(StudyPlayground):
                 "disclosure": {**RELAXED, **rules}}
 
     def propose(self, study, spec):
-        digest = self.ask(ATTACKER, f"SELECT mpc.propose_study('{study}', {quote(json.dumps(spec))})")[0]
+        try:
+            digest = self.ask(ATTACKER, f"SELECT mpc.propose_study('{study}', {quote(json.dumps(spec))})")[0]
+        except CommandError as error:
+            raise Refused("proposal", error) from error
         for party in (VICTIM, THIRD_PARTY):
             self.wait(lambda: self.ask(party, f"SELECT 1 FROM mpc.studies WHERE digest = '{digest}'"), f"{study} at {party}")
         return digest
