@@ -80,6 +80,15 @@ $mpc->refuses($insurer, "SELECT * FROM mpc.describe('both', 'model')", '22023', 
 is($mpc->ask($hospital, "SELECT sum(models) FROM mpc.source_uses WHERE study = 'both'"), '2', 'the budget counts both');
 like($mpc->ask($third, "SELECT text FROM mpc.explain_text('both') WHERE party = 'zorgttp'"), qr/recipients learn which tables a disclosure rule withholds/, 'who signs reads what is withheld');
 
+# One recipient: the others learn neither the numbers nor what is withheld.
+$controllers = {erasmus_mc => {attributes => ['age', 'sex', 'rare']}, zilveren_kruis => {attributes => ['urban']}};
+run('private', recipients => ['zilveren_kruis'], analysis => {kind => 'describe', tables => [['sex', 'urban']]});
+is($mpc->ask($insurer, "SELECT count(*) || ' ' || count(*) FILTER (WHERE withheld) FROM mpc.describe('private')"), '7 2', 'the recipient reads it');
+for my $node ($hospital, $third) {
+	is($mpc->ask($node, "SELECT count(*) FROM mpc.describe('private')"), '0', 'no recipient: ' . $mpc->party($node));
+	is($node->safe_psql('postgres', "SELECT count(*) FROM mpc_internal.relations WHERE study = 'private' AND jsonb_array_length(rows) > 0"), '0', '… and nothing is stored there');
+}
+
 # A small cell refuses where the spec says so.
 $controllers = {erasmus_mc => {attributes => ['age', 'rare']}, zilveren_kruis => {attributes => ['urban']}};
 $mpc->prepare_study('strict', $mpc->small_spec(controllers => $controllers, analysis => {kind => 'describe', on_small_cell => 'refuse'}), 'persons', 'claims');

@@ -58,7 +58,7 @@ class Description final : public Computed {
       shares.insert(shares.end(), part->begin(), part->end());
     const std::vector<Fp> opened =
         open(fixed_.session, static_cast<std::uint16_t>(Phase::release), shares, run_.recipients);
-    if (opened.empty()) return {};
+    if (opened.empty()) return empty_descriptions();
     return describe_relations(settings_, run_.columns, layout_, numbers_of(opened),
                               static_cast<std::int64_t>(run_.shared.rows()));
   }

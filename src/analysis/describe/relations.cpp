@@ -197,6 +197,12 @@ Relations describe_relations(const DescribeSettings& settings, const AnalysisCol
   return RelationWriter(settings, columns, layout, numbers, rows).write();
 }
 
+Relations empty_descriptions() {
+  Relations out;
+  for (const Kind& kind : kKinds) out.push_back({kind.relation});
+  return out;
+}
+
 bool are_descriptions(const Relations& relations, const DescribeSettings& settings, const AnalysisColumns& columns,
                       std::int64_t rows) {
   if (relations.size() != std::size(kKinds)) return false;

@@ -24,6 +24,9 @@ struct DescribeNumbers {
 Relations describe_relations(const DescribeSettings& settings, const AnalysisColumns& columns,
                              const DescribeLayout& layout, const DescribeNumbers& numbers, std::int64_t rows);
 
+// The same relations without rows, for a party that is not a recipient.
+Relations empty_descriptions();
+
 // Tells whether relations from a peer have the form of describe_relations() for some choice of two-valued attributes.
 bool are_descriptions(const Relations& relations, const DescribeSettings& settings, const AnalysisColumns& columns,
                       std::int64_t rows);
