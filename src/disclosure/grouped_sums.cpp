@@ -12,22 +12,27 @@ namespace {
 constexpr std::size_t kBlock = std::size_t{1} << 18;  // values per round
 constexpr int kGate = 3;
 
-// Returns x^2 of every row, degree 1, 48 fractional bits. block: the number of the first round, which is advanced.
-FpVector squares_of(const Fixed& fixed, const FpVector& column, std::uint32_t& block, const CancelToken& cancel) {
+// Returns x^2 of every row of some columns, one column after the other: degree 1, 48 fractional bits. block: the number
+// of the first round, which is advanced.
+FpVector squares_of(const Fixed& fixed, std::span<const FpVector> columns, std::span<const std::size_t> batch,
+                    std::uint32_t& block, const CancelToken& cancel) {
+  const std::size_t rows = columns[batch[0]].size(), total = rows * batch.size();
   FpVector out;
-  for (std::size_t first = 0; first < column.size(); first += kBlock) {
+  for (std::size_t first = 0; first < total; first += kBlock) {
     cancel.check();
-    const std::size_t count = std::min(kBlock, column.size() - first);
-    FpVector values(count);
-    for (std::size_t i = 0; i < count; ++i) values[i] = column[first + i] * column[first + i];
+    FpVector values(std::min(kBlock, total - first));
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const Fp& x = columns[batch[(first + i) / rows]][(first + i) % rows];
+      values[i] = x * x;
+    }
     const FpVector part = truncate(fixed.session, fixed.label(Phase::moments, block++, kGate), values, 0, kSquareBound);
     out.insert(out.end(), part.begin(), part.end());
   }
   return out;
 }
 
-// Adds the sums of one pair.
-LevelSums sums_of(const FpVector& group, const FpVector& column, const FpVector& squares,
+// Adds up one pair. squares: of the column.
+LevelSums sums_of(const FpVector& group, const FpVector& column, std::span<const Fp> squares,
                   const std::vector<std::size_t>& sizes) {
   const Fp one = inverse(shifted(Fp::from_int(1), kDataBits));  // a level enters as 0 or 2^24
   LevelSums out;
@@ -48,14 +53,20 @@ LevelSums sums_of(const FpVector& group, const FpVector& column, const FpVector&
 
 GroupedSums grouped_sums(const Fixed& fixed, std::span<const FpVector> columns, const std::set<GroupedColumn>& pairs,
                          const std::vector<std::size_t>& sizes, const CancelToken& cancel) {
-  std::set<std::size_t> numeric;
-  for (const GroupedColumn& pair : pairs) numeric.insert(pair.column);
+  std::set<std::size_t> distinct;
+  for (const GroupedColumn& pair : pairs) distinct.insert(pair.column);
+  const std::vector<std::size_t> numeric(distinct.begin(), distinct.end());
   GroupedSums out;
+  if (numeric.empty()) return out;
+  const std::size_t rows = columns[0].size(), at_once = std::max<std::size_t>(1, kBlock / rows);
   std::uint32_t block = 0;
-  for (const std::size_t column : numeric) {
-    const FpVector squares = squares_of(fixed, columns[column], block, cancel);
-    for (const GroupedColumn& pair : pairs)
-      if (pair.column == column) out[pair] = sums_of(columns[pair.group], columns[column], squares, sizes);
+  for (std::size_t first = 0; first < numeric.size(); first += at_once) {
+    const std::span<const std::size_t> batch(&numeric[first], std::min(at_once, numeric.size() - first));
+    const FpVector squares = squares_of(fixed, columns, batch, block, cancel);
+    for (std::size_t k = 0; k < batch.size(); ++k)
+      for (const GroupedColumn& pair : pairs)
+        if (pair.column == batch[k])
+          out[pair] = sums_of(columns[pair.group], columns[batch[k]], {squares.data() + k * rows, rows}, sizes);
   }
   return out;
 }

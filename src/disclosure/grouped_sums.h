@@ -30,7 +30,7 @@ struct LevelSums {
 // Sums of level 1 of each pair of columns. Those of level 0 are what remains of all rows.
 using GroupedSums = std::map<GroupedColumn, LevelSums>;
 
-// Computes them while the rows still exist. sizes: rows of each stretch. One round per 2^18 values of the numeric columns.
+// Computes them while the rows still exist. sizes: rows of each stretch. One round per 2^18 values.
 GroupedSums grouped_sums(const Fixed& fixed, std::span<const FpVector> columns, const std::set<GroupedColumn>& pairs,
                          const std::vector<std::size_t>& sizes, const CancelToken& cancel);
 

@@ -375,19 +375,26 @@ TEST(Describe, MessagesDoNotDependOnWhatIsWithheld) {
 
 TEST(Describe, PlannedExposureCoversIt) {
   const std::vector<ClearColumn> columns = hospital_and_insurer();
-  DescribeSettings settings = everything();
-  settings.own_moments = true;
-  for (const Precision precision : {Precision::exact, Precision::statistical}) {
-    PlannedStudy study;
-    study.attributes = columns.size();
-    study.rows = kRecords;
-    study.precision = precision;
-    const Cost own = describe_cost(study, columns.size(), settings), shared = shared_cost(study);
-    const DescribeOutcome outcome = test::describe_columns(columns, settings, precision);
-    EXPECT_LE(outcome.transcripts[0].exposure, own.exposure + shared.exposure);
-    EXPECT_LE(own.exposure + shared.exposure, kMostExposure);
-    EXPECT_NEAR(static_cast<double>(outcome.transcripts[0].rounds), static_cast<double>(own.rounds + shared.rounds), 5);
-  }
+  for (const Precision precision : {Precision::exact, Precision::statistical})
+    for (const bool by : {false, true})
+      for (const bool design : {false, true}) {
+        SCOPED_TRACE(std::string(precision_name(precision)) + (by ? ", by group" : "") + (design ? ", design" : ""));
+        DescribeSettings settings = everything();
+        settings.own_moments = true;
+        if (!by) settings.by.reset();
+        PlannedStudy study;
+        study.attributes = columns.size();
+        study.rows = kRecords;
+        study.precision = precision;
+        if (design) study.rules.max_leverage = 0.4, study.rules.max_vif = 200;
+        const Cost own = describe_cost(study, columns.size(), settings), shared = shared_cost(study);
+        const DescribeOutcome outcome = test::describe_columns(columns, settings, precision, study.rules);
+        ASSERT_EQ(outcome.error, nullptr);
+        EXPECT_LE(outcome.transcripts[0].exposure, own.exposure + shared.exposure);
+        EXPECT_LE(own.exposure + shared.exposure, kMostExposure);
+        EXPECT_NEAR(static_cast<double>(outcome.transcripts[0].rounds), static_cast<double>(own.rounds + shared.rounds),
+                    6);
+      }
 }
 
 TEST(Describe, RefusesATableOfANumericAttribute) {
