@@ -83,20 +83,27 @@ class Description final : public Computed {
   void count() {
     FpVector wide, checked;
     std::vector<std::size_t> unit_of_checked;
-    const std::int64_t least = run_.shared.row_rules().min_level_count;
+    const auto check = [&](std::size_t unit, Fp cell) {
+      if (!layout_.units[unit].small_cells) return;
+      checked.push_back(std::move(cell));
+      unit_of_checked.push_back(unit);
+    };
     for (const DescribeCell& cell : layout_.cells) {
       wide.push_back(cell_count(cell));
-      if (!layout_.units[cell.unit].small_cells || least <= 1) continue;
-      checked.push_back(wide.back());
-      unit_of_checked.push_back(cell.unit);
+      check(cell.unit, wide.back());
     }
-    small_cells_.resize(layout_.units.size());
+    // With the levels, a correlation of two two-valued attributes tells their cross-table.
+    for (const DescribeCorrelation& pair : layout_.correlations)
+      for (const bool level : {false, true})
+        for (const bool other : {false, true}) check(pair.unit, cell_count({pair.unit, pair.a, level, pair.b, other}));
+    withholding_.resize(layout_.units.size());
     if (wide.empty()) return;
     const auto reducing = run_.tasks.spawn(
         [&] { counts_ = truncate(fixed_.session, fixed_.label(Phase::fit, 0, 1), wide, 0, kCountBits); });
-    if (!checked.empty() && !mutant(Mutant::no_cell_rule)) {
+    const std::int64_t least = run_.shared.row_rules().min_level_count;
+    if (!checked.empty() && least > 1 && !mutant(Mutant::no_cell_rule)) {
       const FpVector bits = forbidden_counts(fixed_, fixed_.label(Phase::validity, 0, 1), checked, least);
-      for (std::size_t k = 0; k < bits.size(); ++k) small_cells_[unit_of_checked[k]] += bits[k];
+      for (std::size_t k = 0; k < bits.size(); ++k) withholding_[unit_of_checked[k]] += bits[k];
     }
     run_.tasks.join(reducing);
   }
@@ -112,19 +119,23 @@ class Description final : public Computed {
   // of one record; so all of them have one bit together.
   void judge() {
     const FpVector& withheld = run_.shared.withheld();
-    Fp of_groups, small;
+    const Standardised& standard = run_.shared.standardised();
+    // A two-valued attribute with a level of too few records for a reciprocal root has no correlations.
+    for (const DescribeCorrelation& pair : layout_.correlations)
+      for (const std::size_t j : {pair.a, pair.b})
+        if (two_valued_[j]) withholding_[pair.unit] += standard.variance_violations[joined(j)];
+    Fp of_groups, of_units;
     for (const Fp& found : groups_.violations) of_groups += found;
     FpVector negated;
     for (std::size_t u = 0; u < layout_.units.size(); ++u) {
       const DescribeUnit& unit = layout_.units[u];
-      Fp found = small_cells_[u];
-      small += small_cells_[u];
+      Fp found = withholding_[u];
+      of_units += found;
       for (const std::size_t j : unit.attributes) found += withheld[joined(j)];
       if (unit.groups_of_numbers) found += of_groups;
       negated.push_back(-found);
     }
-    if (settings_.refuse) violations_ += small + of_groups;
-    const Standardised& standard = run_.shared.standardised();
+    if (settings_.refuse) violations_ += of_units + of_groups;
     for (std::size_t j = 0; j < two_valued_.size(); ++j)
       if (!two_valued_[j]) violations_ += standard.variance_violations[joined(j)];
     const std::vector<i128> zero = {0};
@@ -142,7 +153,7 @@ class Description final : public Computed {
       cells_ = truncate(fixed_.session, fixed_.label(Phase::fit, 0, 2), values, 0, kCountBits);
       return;
     }
-    // The nearest multiple of the step. The error of the reciprocal is below 2^-9 steps, and a count is 1/10 of a step or
+    // The nearest multiple of the step. The error of the reciprocal is below 2^-9 steps, and a count is 1/20 of a step or
     // more away from where the rounding changes, or is there (20; upwards).
     const Fp reciprocal = Fp::from_int((std::int64_t{1} << kReciprocalBits) / step + 1);
     for (Fp& value : values) value *= reciprocal;
@@ -277,7 +288,7 @@ class Description final : public Computed {
   std::vector<bool> two_valued_;
   DescribeLayout layout_;
   FpVector counts_;       // of cells: degree 1, whole rows
-  FpVector small_cells_;  // of units: number of cells that are too small
+  FpVector withholding_;  // of units: number of cells that are too small, and of missing roots
   GroupFigures groups_;
   FpVector passes_;  // of units: 1 if released
   Fp violations_;    // those that refuse the study

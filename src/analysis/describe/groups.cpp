@@ -47,7 +47,8 @@ class Groups {
     return truncate(fixed_.session, label(gate), values, shift, bound);
   }
 
-  // 1/p and 1/sqrt(p) of both groups. A group with p below 2^-12 that is not empty is a violation.
+  // 1/p and 1/sqrt(p) of both groups. A group with p below 2^-12 is a violation. That an empty one is keeps the mean that
+  // the owner added from being opened by itself.
   void reciprocals() {
     const FpVector part = {fixed_.one() - moments_.mean[by_], moments_.mean[by_]};
     InverseRoots roots = inverse_roots(fixed_, kRootsOfParts, part);
@@ -55,7 +56,7 @@ class Groups {
     for (const Fp& root : roots.inverse_root) squares.push_back(root * root);
     reciprocal_ = product(squares, 10, fixed_.bits, reciprocal_bound(fixed_.bits));
     root_ = std::move(roots.inverse_root);
-    too_small_ = std::move(roots.between);
+    for (const Fp& varies : roots.varies) too_small_.push_back(Fp::from_int(1) - varies);
   }
 
   // E[g x] and E[g x^2] of both groups, F bits.

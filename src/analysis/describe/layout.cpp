@@ -53,7 +53,7 @@ class Builder {
   void correlations() {
     for (std::size_t a = 0; a < two_valued_.size(); ++a)
       for (std::size_t b = a + 1; b < two_valued_.size(); ++b)
-        if (allowed(a, b)) out_.correlations.push_back({unit({a, b}, true, false), a, b});
+        if (allowed(a, b)) out_.correlations.push_back({unit({a, b}, true, two_valued_[a] && two_valued_[b]), a, b});
   }
 
   const DescribeSettings& settings_;

@@ -28,7 +28,7 @@ struct Sizes {
   double attributes, tables, groups, pairs;  // groups: attributes by group; pairs: correlations
 
   double cells() const { return 2 * attributes + 4 * tables + 4 * groups; }
-  double small_cells() const { return 4 * tables + 4 * groups; }
+  double small_cells() const { return 4 * (tables + groups + pairs); }
   double units() const { return attributes + tables + groups + pairs; }
   double statistics() const { return attributes + 2 * groups; }
 };

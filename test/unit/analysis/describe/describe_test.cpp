@@ -237,6 +237,54 @@ TEST(Describe, ATableWithASmallCellIsWithheld) {
   EXPECT_FALSE(table_withheld(test::describe_columns(columns, everything()), 1));
 }
 
+// With its levels, a correlation of two flags tells their cross-table. So it is withheld where that is.
+TEST(Describe, ACorrelationOfFlagsIsWithheldLikeTheirTable) {
+  std::vector<ClearColumn> columns = hospital_and_insurer();
+  const auto pair = [](const char* a, const char* b) {
+    return [=](const json& row) { return row.at("attribute_a") == a && row.at("attribute_b") == b; };
+  };
+  set_flag(columns[2], columns[4], 100, 9);
+  const DescribeOutcome small = test::describe_columns(columns, everything());
+  EXPECT_TRUE(withheld(small, "correlation", pair("sex", "died")));
+  EXPECT_FALSE(withheld(small, "correlation", pair("sex", "costs")));
+  EXPECT_FALSE(withheld(small, "correlation", pair("age", "died")));
+  set_flag(columns[2], columns[4], 100, 10);
+  EXPECT_FALSE(withheld(test::describe_columns(columns, everything()), "correlation", pair("sex", "died")));
+}
+
+// A flag of less than 1/4096 of the records has no reciprocal root, and thus no correlations: they are not shown as 0.
+TEST(Describe, AFlagOfVeryFewRecordsHasNoCorrelations) {
+  constexpr std::size_t kMany = 50000;
+  std::vector<ClearColumn> columns = {{"a", "x", {}, false}, {"b", "few", {}, true}, {"b", "some", {}, true}};
+  for (std::size_t i = 0; i < kMany; ++i) {
+    const double few = i < 11 ? 1 : 0;
+    columns[0].values.push_back(static_cast<double>(i * 7919 % 1000) / 300 + 3 * few);
+    columns[1].values.push_back(few);
+    columns[2].values.push_back(i % 1000 == 7 ? 1 : 0);
+  }
+  DescribeSettings settings;
+  settings.correlation = true;
+  const DescribeOutcome outcome = test::describe_columns(columns, settings);
+  EXPECT_FALSE(withheld(outcome, "few", false));
+  for (const json& row : outcome.rows("correlation"))
+    EXPECT_EQ(row.at("withheld").get<bool>(), row.at("attribute_b") == "few") << row.dump();
+}
+
+// The mean of an empty group would be opened as the mean that the owner added, which is that of all its records.
+TEST(Describe, AnEmptyGroupIsAViolation) {
+  std::vector<ClearColumn> columns = hospital_and_insurer();
+  columns[4].values.assign(kRecords, 1);  // died
+  RowRules rules;
+  rules.min_level_count = 0;
+  const DescribeOutcome outcome = test::describe_columns(columns, everything(), Precision::exact, rules);
+  ASSERT_EQ(outcome.error, nullptr);
+  EXPECT_TRUE(withheld(outcome, "age", true));
+  EXPECT_FALSE(withheld(outcome, "sex", true));
+  DescribeSettings settings = everything();
+  settings.refuse = true;
+  EXPECT_NE(test::describe_columns(columns, settings).error, nullptr);
+}
+
 TEST(Describe, TwoFlagsThatDifferInFewRecordsAreBothWithheld) {
   std::vector<ClearColumn> columns = hospital_and_insurer();
   columns[2].values = columns[4].values;
