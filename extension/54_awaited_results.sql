@@ -40,7 +40,7 @@ COMMENT ON FUNCTION mpc_internal.is_recipient(jsonb, text) IS 'whether the party
 
 CREATE FUNCTION mpc_internal.result_bytes(spec jsonb) RETURNS integer
 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
-AS $$ SELECT (mpc_internal.models_in(spec) * (mpc_internal.numbers_of_model(spec) + 2) * 160)::integer $$;
+AS $$ SELECT (sum(r.models * (r.numbers + 2)) * 160)::integer FROM mpc_internal.releases_of($1::text) AS r $$;
 COMMENT ON FUNCTION mpc_internal.result_bytes(jsonb) IS 'most bytes of the rows of a result and their index entries, for names of usual length';
 
 CREATE FUNCTION mpc_internal.attempt_promised(study text, attempt text) RETURNS void

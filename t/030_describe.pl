@@ -89,6 +89,10 @@ for my $node ($hospital, $third) {
 	is($node->safe_psql('postgres', "SELECT count(*) FROM mpc_internal.relations WHERE study = 'private' AND jsonb_array_length(rows) > 0"), '0', '… and nothing is stored there');
 }
 
+# Room for the result, before it is opened: at least what its rows take.
+is($hospital->safe_psql('postgres', "SELECT bool_and(mpc_internal.result_bytes(s.spec::jsonb) >= r.bytes) FROM mpc_internal.study_versions AS s JOIN (
+	SELECT study, version, sum(pg_column_size(rows)) AS bytes FROM mpc_internal.relations GROUP BY study, version) AS r USING (study, version)"), 't', 'room for the result');
+
 # A small cell refuses where the spec says so.
 $controllers = {erasmus_mc => {attributes => ['age', 'rare']}, zilveren_kruis => {attributes => ['urban']}};
 $mpc->prepare_study('strict', $mpc->small_spec(controllers => $controllers, analysis => {kind => 'describe', on_small_cell => 'refuse'}), 'persons', 'claims');
