@@ -222,7 +222,7 @@ RETURNS TABLE (attribute_a text, party_a text, attribute_b text, party_b text, r
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.correlation(text) IS
-'Pearson correlations of a released study, a row per pair of attributes: those of different controllers, and with disclosure.own_moments also those of one. r is NULL where it is withheld. Errors: as mpc.describe';
+'Pearson correlations of a released study, a row per pair of attributes: those of different controllers, and with disclosure.own_moments also those of one. Of two two-valued attributes it follows from the rounded cells of their table. r is NULL where it is withheld. Errors: as mpc.describe';
 
 CREATE FUNCTION mpc.correlation(study text, analysis text)
 RETURNS TABLE (attribute_a text, party_a text, attribute_b text, party_b text, r float8, withheld boolean, version integer)

@@ -61,11 +61,10 @@ bool no_violations(const Fixed& fixed, Phase phase, std::uint32_t iteration, int
   return open_bit(fixed.session, static_cast<std::uint16_t>(phase), bit);
 }
 
-FpVector forbidden_counts(const Fixed& fixed, const GateLabel& label, const FpVector& counts, std::int64_t least) {
-  const std::vector<i128> levels = {1, least};
-  const FpVector bits = at_least(fixed.session, label, counts, levels);
-  FpVector out;
-  for (std::size_t i = 0; i < counts.size(); ++i) out.push_back(bits[2 * i] - bits[2 * i + 1]);
+FpVector small_counts(const Fixed& fixed, const GateLabel& label, const FpVector& counts, std::int64_t least) {
+  const std::vector<i128> limit = {least};
+  FpVector out = at_least(fixed.session, label, counts, limit);
+  for (Fp& bit : out) bit = Fp::from_int(1) - bit;
   return out;
 }
 

@@ -37,8 +37,8 @@ RowViolations row_violations(const Fixed& fixed, const Moments& moments, const G
 
 // Returns in how many rows two two-valued columns are both 1 (i = j: in how many one is). Degree 2, whole rows.
 Fp joint_count(const Moments& moments, std::size_t i, std::size_t j);
-// Returns secret bits: 1 for a count from 1 to least - 1. counts: degree <= 2, whole rows. least is above 1.
-FpVector forbidden_counts(const Fixed& fixed, const GateLabel& label, const FpVector& counts, std::int64_t least);
+// Returns secret bits: 1 for a count below least, 0 included. counts: degree <= 2, whole rows.
+FpVector small_counts(const Fixed& fixed, const GateLabel& label, const FpVector& counts, std::int64_t least);
 
 // Opens the one bit. Error(refused) when there is a violation.
 void precheck(const Fixed& fixed, const FpVector& violations, const RowRules& rules);

@@ -83,26 +83,19 @@ class Description final : public Computed {
   void count() {
     FpVector wide, checked;
     std::vector<std::size_t> unit_of_checked;
-    const auto check = [&](std::size_t unit, Fp cell) {
-      if (!layout_.units[unit].small_cells) return;
-      checked.push_back(std::move(cell));
-      unit_of_checked.push_back(unit);
-    };
     for (const DescribeCell& cell : layout_.cells) {
       wide.push_back(cell_count(cell));
-      check(cell.unit, wide.back());
+      if (!layout_.units[cell.unit].small_cells) continue;
+      checked.push_back(wide.back());
+      unit_of_checked.push_back(cell.unit);
     }
-    // With the levels, a correlation of two two-valued attributes tells their cross-table.
-    for (const DescribeCorrelation& pair : layout_.correlations)
-      for (const bool level : {false, true})
-        for (const bool other : {false, true}) check(pair.unit, cell_count({pair.unit, pair.a, level, pair.b, other}));
     withholding_.resize(layout_.units.size());
     if (wide.empty()) return;
     const auto reducing = run_.tasks.spawn(
         [&] { counts_ = truncate(fixed_.session, fixed_.label(Phase::fit, 0, 1), wide, 0, kCountBits); });
     const std::int64_t least = run_.shared.row_rules().min_level_count;
     if (!checked.empty() && least > 1 && !mutant(Mutant::no_cell_rule)) {
-      const FpVector bits = forbidden_counts(fixed_, fixed_.label(Phase::validity, 0, 1), checked, least);
+      const FpVector bits = small_counts(fixed_, fixed_.label(Phase::validity, 0, 1), checked, least);
       for (std::size_t k = 0; k < bits.size(); ++k) withholding_[unit_of_checked[k]] += bits[k];
     }
     run_.tasks.join(reducing);
@@ -164,14 +157,16 @@ class Description final : public Computed {
   void round_correlations() {
     const int exponent =
         run_.precision == Precision::exact ? -kReleaseBits : r_squared_exponent(run_.precision, run_.shared.rows());
-    correlations_.resize(layout_.correlations.size());
+    std::vector<const DescribeCorrelation*> measured;
+    for (const DescribeCorrelation& pair : layout_.correlations)
+      if (!pair.first_cell) measured.push_back(&pair);
+    correlations_.resize(measured.size());
     Rounding rounding(fixed_, run_.tasks, 100, fixed_.bits, fixed_.bits + 2);
     const Matrix& correlation = run_.shared.standardised().correlation;
-    for (std::size_t k = 0; k < correlations_.size(); ++k) {
-      const DescribeCorrelation& pair = layout_.correlations[k];
+    for (std::size_t k = 0; k < measured.size(); ++k)
       correlation_exponent_ =
-          rounding.add(correlation(joined(pair.a), joined(pair.b)) * passes_[pair.unit], exponent, &correlations_[k]);
-    }
+          rounding.add(correlation(joined(measured[k]->a), joined(measured[k]->b)) * passes_[measured[k]->unit],
+                       exponent, &correlations_[k]);
     finish(rounding);
   }
 
@@ -274,8 +269,8 @@ class Description final : public Computed {
       out.means.push_back(rounded(mean_exponent_[k], exponent_of(k)));
     for (std::size_t k = 0; k < layout_.statistics.size(); ++k)
       out.sds.push_back(rounded(sd_exponent_[k], exponent_of(k)));
-    for (std::size_t k = 0; k < layout_.correlations.size(); ++k)
-      out.correlations.push_back(rounded(correlation_exponent_, 0));
+    for (const DescribeCorrelation& pair : layout_.correlations)
+      out.correlations.push_back(pair.first_cell ? Rounded() : rounded(correlation_exponent_, 0));
     return out;
   }
 

@@ -2,7 +2,7 @@
 // cross-tables; correlations.
 //
 // Invariants
-// A table whose columns violate a disclosure rule, or that has a cell of 1 to min_level_count - 1 records, is withheld as a
+// A table whose columns violate a disclosure rule, or that has a cell below min_level_count, is withheld as a
 // whole: a single missing cell follows from the margins. What is withheld is opened as zeros, so that no message depends on
 // it; only the recipients learn which tables are withheld.
 //

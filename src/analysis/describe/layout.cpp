@@ -45,15 +45,27 @@ class Builder {
     for (const bool group : {false, true}) out_.statistics.push_back({of, j, group});
   }
 
-  void four_cells(std::size_t of, std::size_t row, std::size_t column, std::optional<std::size_t> table) {
+  void four_cells(std::size_t of, std::size_t row, std::size_t column, std::optional<std::size_t> table,
+                  bool of_correlation = false) {
     for (const bool level : {false, true})
-      for (const bool other : {false, true}) out_.cells.push_back({of, row, level, column, other, table});
+      for (const bool other : {false, true})
+        out_.cells.push_back({of, row, level, column, other, table, of_correlation});
   }
 
   void correlations() {
     for (std::size_t a = 0; a < two_valued_.size(); ++a)
       for (std::size_t b = a + 1; b < two_valued_.size(); ++b)
-        if (allowed(a, b)) out_.correlations.push_back({unit({a, b}, true, two_valued_[a] && two_valued_[b]), a, b});
+        if (allowed(a, b)) correlation(a, b);
+  }
+
+  void correlation(std::size_t a, std::size_t b) {
+    const bool counted = two_valued_[a] && two_valued_[b];
+    DescribeCorrelation pair{unit({a, b}, true, counted), a, b};
+    if (counted) {
+      pair.first_cell = out_.cells.size();
+      four_cells(pair.unit, a, b, std::nullopt, true);
+    }
+    out_.correlations.push_back(pair);
   }
 
   const DescribeSettings& settings_;

@@ -19,7 +19,7 @@ namespace pgmpc {
 struct DescribeUnit {
   std::vector<std::size_t> attributes;  // one of them that is withheld withholds the unit
   bool pair = false;                    // it holds sums of products of two columns
-  bool small_cells = false;             // a cell of its cross-table below disclosure.min_level_count withholds it
+  bool small_cells = false;             // a cell below disclosure.min_level_count withholds it
   bool groups_of_numbers = false;       // a numeric attribute by group
 };
 
@@ -29,6 +29,7 @@ struct DescribeCell {
   std::optional<std::size_t> other{};  // cross-table: the column attribute, or the groups
   bool other_level = false;
   std::optional<std::size_t> table{};  // which of the spec's tables; none: the attribute, or the attribute by group
+  bool of_correlation = false;         // one of four that a correlation follows from
 };
 
 // Mean and standard deviation of a numeric attribute.
@@ -37,8 +38,11 @@ struct DescribeStatistic {
   std::optional<bool> group{};  // over the records of this level only
 };
 
+// The correlation of two two-valued attributes follows from their cross-table, and is computed from its rounded cells:
+// with the levels it would tell the cells before rounding.
 struct DescribeCorrelation {
   std::size_t unit, a, b;
+  std::optional<std::size_t> first_cell{};  // of four
 };
 
 struct DescribeLayout {

@@ -27,7 +27,8 @@ constexpr int kCountBits = 33, kMeanWidth = 61;
 struct Sizes {
   double attributes, tables, groups, pairs;  // groups: attributes by group; pairs: correlations
 
-  double cells() const { return 2 * attributes + 4 * tables + 4 * groups; }
+  double cells() const { return 2 * attributes + 4 * (tables + groups); }
+  double most_cells() const { return cells() + 4 * pairs; }  // if all attributes are two-valued
   double small_cells() const { return 4 * (tables + groups + pairs); }
   double units() const { return attributes + tables + groups + pairs; }
   double statistics() const { return attributes + 2 * groups; }
@@ -82,8 +83,8 @@ Cost describe_cost(const PlannedStudy& study, std::size_t attributes, const Desc
   Openings o;
   o.add(sizes.attributes, kCompareBound);  // which columns are withheld, and left out of the joint design
   o.add(sizes.attributes, bits + 7);
-  o.add(2 * sizes.cells(), kCountBits);
-  o.add(sizes.cells(), kCompareBound);  // rounded counts
+  o.add(2 * sizes.most_cells(), kCountBits);
+  o.add(sizes.most_cells(), kCompareBound);  // rounded counts
   o.add(sizes.small_cells() + sizes.units(), kCompareBound);
   o.add(sizes.pairs, bits + 2);
   o.add(sizes.statistics(), kMeanWidth);

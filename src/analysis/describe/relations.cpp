@@ -30,7 +30,8 @@ class RelationWriter {
     std::size_t cell = 0, statistic = 0;
     for (std::size_t unit = 0; unit < layout_.units.size(); ++unit) {
       for (; cell < layout_.cells.size() && layout_.cells[cell].unit == unit; ++cell)
-        (layout_.cells[cell].table ? crosstab : describe).rows.push_back(row_of_cell(cell));
+        if (!layout_.cells[cell].of_correlation)
+          (layout_.cells[cell].table ? crosstab : describe).rows.push_back(row_of_cell(cell));
       for (; statistic < layout_.statistics.size() && layout_.statistics[statistic].unit == unit; ++statistic)
         describe.rows.push_back(row_of_statistic(statistic));
     }
@@ -61,7 +62,7 @@ class RelationWriter {
     json row =
         row_of(cell.attribute, level_name(cell.level), cell.other ? level_name(cell.other_level) : json(), released);
     row["n"] = records;
-    const std::int64_t of = cell.other ? records_of_group(cell.other_level) : rows_;
+    const std::int64_t of = cell.other ? records_of_cells(cell) : rows_;
     if (released && of > 0) row["share"] = static_cast<double>(numbers_.cells[k]) / static_cast<double>(of);
     return row;
   }
@@ -84,13 +85,37 @@ class RelationWriter {
   json row_of_correlation(std::size_t k) const {
     const DescribeCorrelation& pair = layout_.correlations[k];
     const bool released = numbers_.released[pair.unit];
+    json r, grid;
+    if (pair.first_cell) {
+      if (released) r = correlation_of_cells(&numbers_.cells[*pair.first_cell]);
+    } else {
+      if (released) r = numbers_.correlations[k].value;
+      grid = numbers_.correlations[k].grid;
+    }
     return {{"attribute_a", columns_.names[pair.a].name},
             {"party_a", columns_.names[pair.a].party},
             {"attribute_b", columns_.names[pair.b].name},
             {"party_b", columns_.names[pair.b].party},
-            {"r", released ? json(numbers_.correlations[k].value) : json()},
-            {"grid", numbers_.correlations[k].grid},
+            {"r", std::move(r)},
+            {"grid", std::move(grid)},
             {"withheld", !released}};
+  }
+
+  // The cells are those of levels 0 0, 0 1, 1 0, 1 1. Null where an attribute has one level only.
+  static json correlation_of_cells(const std::int64_t* cells) {
+    const auto a = static_cast<double>(cells[0]), b = static_cast<double>(cells[1]), c = static_cast<double>(cells[2]),
+               d = static_cast<double>(cells[3]);
+    const double margins = (a + b) * (c + d) * (a + c) * (b + d);
+    return margins > 0 ? json((a * d - b * c) / std::sqrt(margins)) : json();
+  }
+
+  // The records of the group of a cell, as the sum of its cells: so the shares of all levels add up to 1.
+  std::int64_t records_of_cells(const DescribeCell& cell) const {
+    std::int64_t sum = 0;
+    for (std::size_t k = 0; k < layout_.cells.size(); ++k)
+      if (layout_.cells[k].unit == cell.unit && layout_.cells[k].other_level == cell.other_level)
+        sum += numbers_.cells[k];
+    return sum;
   }
 
   json row_of(std::size_t attribute, const json& level, const json& group, bool released) const {
@@ -158,7 +183,7 @@ std::string tabulated(const json& row, std::int64_t rows) {
 }
 
 std::string correlated(const json& row, std::int64_t) {
-  if (!row.is_object() || row.size() != 7 || !is_within(row.at("r"), kMostCorrelation) || !row.at("grid").is_number() ||
+  if (!row.is_object() || row.size() != 7 || !is_within(row.at("r"), kMostCorrelation) || !is_number(row.at("grid")) ||
       !row.at("withheld").is_boolean())
     return "";
   return row.at("party_a").get<std::string>() + "." + row.at("attribute_a").get<std::string>() + " " +
