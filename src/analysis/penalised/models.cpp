@@ -18,7 +18,7 @@ Relations model_relations(const std::vector<Model>& models, const AnalysisColumn
     // A coefficient that rounds to zero is not selected. The exact release without an l1 part selects every column.
     const bool penalised = model.lambda * alpha != 0, all = !penalised && precision == Precision::exact;
     nlohmann::json row = {
-        {"lambda", model.lambda},         {"n", rows},         {"parameters", d + 1},  {"nonzero", nullptr},
+        {"lambda", model.lambda},         {"n", rows},         {"parameters", d + 1},  {"nonzero", 0},
         {"iterations", model.iterations}, {"converged", true}, {"r_squared", nullptr}, {"adjusted_r_squared", nullptr},
         {"r_squared_grid", nullptr}};
     if (model.received) {
