@@ -7,7 +7,7 @@ tap_environment() {
   local tests
   tests=$(dirname "$(dirname "$("$private_dir/pg_config" --pgxs)")")/test
   (cd "$scratch/tap" && as_unprivileged env PATH="$private_bin:$PATH" PG_REGRESS="$tests/regress/pg_regress" \
-    ${PG_MPC_FROM:+"PG_MPC_FROM=$PG_MPC_FROM"} PG_MPC_FULL="${PG_MPC_FULL:-}" PGPORT=65432 LC_ALL=C.UTF-8 PERL5LIB="$tests/perl:$scratch/tap/t/lib" "$@")
+    ${PG_MPC_FROM:+"PG_MPC_FROM=$PG_MPC_FROM"} PG_MPC_FULL="${PG_MPC_FULL:-}" PGPORT=65432 LANG=C.UTF-8 LC_ALL=C.UTF-8 PERL5LIB="$tests/perl:$scratch/tap/t/lib" "$@")
 }
 
 prepare_tap() {
