@@ -5,6 +5,7 @@
 // product. Symmetric results are stored and sent as upper triangles. The two kernels of product, chosen as in
 // base/cpu.h, return the same canonical elements.
 #pragma once
+#include <algorithm>
 #include <span>
 
 #include "base/cpu.h"
@@ -28,6 +29,11 @@ struct Matrix {
 };
 
 inline std::size_t triangle_size(std::size_t n) { return n * (n + 1) / 2; }
+// Returns where the upper triangle of a symmetric n x n matrix has the entry (i, j), in either order.
+inline std::size_t triangle_index(std::size_t i, std::size_t j, std::size_t n) {
+  const auto [low, high] = std::minmax(i, j);
+  return low * n - low * (low + 1) / 2 + high;
+}
 
 // Returns the sum of products, reduced once at the end. Degree 2 for degree-1 operands.
 Fp inner_product(std::span<const Fp> a, std::span<const Fp> b);

@@ -16,8 +16,6 @@ constexpr int kConstant = -26;
 constexpr double kLine0 = 1.26411422, kLine1 = -0.2863736;
 constexpr int kCorrections = 2;  // Goldschmidt: 2.3e-2 -> 8e-4 -> 9e-7; a Newton step then reaches 1.3e-12
 
-std::size_t diagonal(std::size_t i, std::size_t size) { return i * size - i * (i - 1) / 2; }
-
 FpVector product(std::span<const Fp> a, std::span<const Fp> b) {
   FpVector out(a.size());
   for (std::size_t i = 0; i < a.size(); ++i) out[i] = a[i] * b[i];
@@ -144,7 +142,7 @@ ApproximateCorrelation approximate_correlation(const Fixed& fixed, const FpVecto
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = i; j < d; ++j) {
       products.push_back(reciprocal_sd[i] * reciprocal_sd[j]);
-      values.push_back(covariance[diagonal(i, columns) + j - i]);
+      values.push_back(covariance[triangle_index(i, j, columns)]);
     }
   const Opened opened = masked_open(s, fixed.label(Phase::correlation, 0, 6), products, root_product_bound(fixed));
   products = truncated(s, opened, fixed.bits);
@@ -165,8 +163,7 @@ Standardised selected(const Standardised& all, std::span<const std::size_t> colu
     out.varies.push_back(all.varies[from]);
     out.variance_violations.push_back(all.variance_violations[from]);
     for (std::size_t j = i; j < columns.size(); ++j) {
-      const auto [low, high] = std::minmax(from, columns[j]);
-      out.covariance.push_back(all.covariance[diagonal(low, d) + high - low]);
+      out.covariance.push_back(all.covariance[triangle_index(from, columns[j], d)]);
     }
   }
   return out;
@@ -241,7 +238,7 @@ Standardised standardise(const Fixed& fixed, const Moments& moments, const TwoVa
   const PairSteps scaled_pairs =
       pair_steps(two_valued, truncated(s, covariance_and_steps, kStepBits, pairs, steps_squared.size()), d);
   FpVector variance(d);
-  for (std::size_t i = 0; i < d; ++i) variance[i] = out.covariance[diagonal(i, d)];
+  for (std::size_t i = 0; i < d; ++i) variance[i] = out.covariance[triangle_index(i, i, d)];
   InverseRoots roots = spline(fixed, 0, variance);
   if (approximate_roots) approximate_roots(out.covariance, roots.inverse_root);
   correct(fixed, 0, variance, roots.inverse_root);

@@ -1,8 +1,6 @@
 // Implements the rules over single rows and the opening of the one bit.
 #include "disclosure/precheck.h"
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "base/mutants.h"
 #include "mpc/comparison.h"
@@ -11,8 +9,6 @@ namespace pgmpc {
 
 namespace {
 constexpr int kMomentLimit = 10;  // log2 of the limit of a second moment in local units
-
-std::size_t index_of(std::size_t i, std::size_t j, std::size_t size) { return i * size - i * (i + 1) / 2 + j; }
 
 // Secret counts that must be 0 or at least min_level_count: degree 2, in whole rows. about: as in RowViolations.
 struct LevelCounts {
@@ -50,8 +46,7 @@ void require_none(const Fixed& fixed, std::uint32_t iteration, Fp violation_sum,
 Fp joint_count(const Moments& moments, std::size_t i, std::size_t j) {
   // A 0/1 column has x_int = x * 2^24, so the moments are counts * 2^48. The field divides them exactly.
   static const Fp per_row = inverse(shifted(Fp::from_int(1), 2 * kDataBits));
-  const auto [low, high] = std::minmax(i, j);
-  return moments.counts[index_of(low, high, moments.mean.size())] * per_row;
+  return moments.counts[triangle_index(i, j, moments.mean.size())] * per_row;
 }
 
 bool no_violations(const Fixed& fixed, Phase phase, std::uint32_t iteration, int gate, Fp violation_sum) {
@@ -82,7 +77,7 @@ RowViolations row_violations(const Fixed& fixed, const Moments& moments, const G
     for (const std::size_t outcome : rules.must_vary) about(outcome);
   }
   for (std::size_t i = 0; i < d; ++i) {
-    room.push_back(fixed.constant(std::ldexp(1.0, kMomentLimit)) - moments.second[index_of(i, i, d)]);
+    room.push_back(fixed.constant(std::ldexp(1.0, kMomentLimit)) - moments.second[triangle_index(i, i, d)]);
     about(i);
   }
   const std::vector<i128> zero = {0};

@@ -29,4 +29,10 @@ void Rounding::start(std::vector<TaskGroup::Handle>& running) {
     }));
 }
 
+void round_together(TaskGroup& tasks, std::initializer_list<Rounding*> roundings) {
+  std::vector<TaskGroup::Handle> running;
+  for (Rounding* each : roundings) each->start(running);
+  for (const auto& task : running) tasks.join(task);
+}
+
 }  // namespace pgmpc

@@ -4,6 +4,7 @@
 // The rounding is an exact truncation: a zero stays zero, and what is opened is a function of the rounded number only
 // (rule F16).
 #pragma once
+#include <initializer_list>
 #include <map>
 #include <vector>
 
@@ -20,13 +21,13 @@ class Rounding {
   Rounding(const Fixed& fixed, TaskGroup& tasks, int first_gate, int bits, int bound)
       : fixed_(fixed), tasks_(tasks), first_gate_(first_gate), bits_(bits), bound_(bound) {}
 
-  // Adds a value of degree <= 2, to be rounded to 2^exponent. *out gets the result with kReleaseBits once the tasks of
-  // start() have ended. Returns the exponent in use, which is clamped to what can be rounded.
+  // Adds a value of degree <= 2, to be rounded to 2^exponent. *out gets the result with kReleaseBits from
+  // round_together(). Returns the exponent in use, which is clamped to what can be rounded.
   int add(const Fp& value, int exponent, Fp* out);
-  // Starts the gates and appends their tasks to running. The object must live until they have ended.
-  void start(std::vector<TaskGroup::Handle>& running);
 
  private:
+  friend void round_together(TaskGroup& tasks, std::initializer_list<Rounding*> roundings);
+  void start(std::vector<TaskGroup::Handle>& running);
   struct Group {
     FpVector values;
     std::vector<Fp*> out;
@@ -36,5 +37,8 @@ class Rounding {
   int first_gate_, bits_, bound_;
   std::map<int, Group> groups_;
 };
+
+// Rounds the numbers of all of them in the same rounds, and waits for that.
+void round_together(TaskGroup& tasks, std::initializer_list<Rounding*> roundings);
 
 }  // namespace pgmpc

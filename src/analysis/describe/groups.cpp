@@ -14,11 +14,6 @@ namespace {
 constexpr std::size_t kLevels = 2;
 constexpr std::uint32_t kRootsOfParts = 1, kRootsOfVariances = 2;
 
-std::size_t index_of(std::size_t i, std::size_t j, std::size_t size) {
-  const auto [low, high] = std::minmax(i, j);
-  return low * size - low * (low + 1) / 2 + high;
-}
-
 class Groups {
  public:
   Groups(const AnalysisRun& run, std::size_t by, const std::vector<std::size_t>& columns)
@@ -73,9 +68,9 @@ class Groups {
         product(sums, 11, 2 * kDataBits + moments_.log_rows - fixed_.bits, moment_bits(moments_.rows));
     FpVector values;
     for (std::size_t k = 0; k < columns_.size(); ++k) {
-      values.push_back(moments_.second[index_of(by_, columns_[k], d)] * factor);
+      values.push_back(moments_.second[triangle_index(by_, columns_[k], d)] * factor);
       values.push_back(squares[k] * factor);
-      values.push_back(moments_.second[index_of(columns_[k], columns_[k], d)] * factor);
+      values.push_back(moments_.second[triangle_index(columns_[k], columns_[k], d)] * factor);
     }
     const FpVector means = product(values, 12, fixed_.bits, group_square_bound(fixed_.bits));
     for (std::size_t k = 0; k < columns_.size(); ++k) {

@@ -14,7 +14,6 @@ namespace {
 constexpr double kMostStandardised = 0x1p30, kMostOriginal = 0x1p40;
 constexpr int kMostPart = 6;  // log2 of the largest quadratic part on the scale of the roots
 
-std::size_t pair_index(std::size_t i, std::size_t j, std::size_t size) { return i * size - i * (i + 1) / 2 + j; }
 
 // Returns the l1 part on the scale of u: min(factor_j * scale_j, kMostThreshold). factor: public. scale: F bits.
 FpVector saturated(const Fixed& fixed, std::uint32_t problem, const FpVector& scale, std::vector<double> factor) {
@@ -123,7 +122,7 @@ class ProblemMaker {
   FpVector penalised_variances(const std::vector<double>& part) {
     FpVector values(d_), out(d_);
     for (std::size_t j = 0; j < d_; ++j)
-      values[j] = standard_.varies[j] * standard_.covariance[pair_index(j, j, d_ + 1)];
+      values[j] = standard_.varies[j] * standard_.covariance[triangle_index(j, j, d_ + 1)];
     const Opened opened = masked_open(s_, fixed_.label(Phase::penalty, p_.index, 2), values, fixed_.bits + 13);
     for (std::size_t j = 0; j < d_; ++j)
       out[j] = truncated(s_, opened, 2 * coarse_[j], j, 1)[0] + standard_.varies[j] * fixed_.constant(part[j]);
@@ -143,7 +142,7 @@ class ProblemMaker {
     std::size_t at = 0;
     for (std::size_t i = 0; i < d_; ++i)
       for (std::size_t j = i; j <= d_; ++j, ++at)
-        values[at] = roots[at] * (i == j ? fixed_.constant(part[i]) : standard_.covariance[pair_index(i, j, d_ + 1)]);
+        values[at] = roots[at] * (i == j ? fixed_.constant(part[i]) : standard_.covariance[triangle_index(i, j, d_ + 1)]);
     const Opened opened = masked_open(s_, fixed_.label(Phase::penalty, p_.index, 4), values, 2 * fixed_.bits + 7);
     auto own = std::make_shared<Matrix>(d_);
     p_.b.resize(d_);
