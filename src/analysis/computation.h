@@ -23,6 +23,14 @@ struct AnalysisRun {
   std::function<void(const char* phase, std::uint64_t done, std::uint64_t total)> progress;  // may be empty
 };
 
+// Tells of every attribute of an analysis whether it is two-valued. described: of the joined columns.
+inline std::vector<bool> two_valued_attributes(const AnalysisColumns& columns,
+                                               const std::vector<ColumnDescription>& described) {
+  std::vector<bool> out;
+  for (const std::size_t attribute : columns.attributes) out.push_back(described.at(attribute).binary);
+  return out;
+}
+
 // A computed analysis whose result is not opened yet.
 class Computed {
  public:

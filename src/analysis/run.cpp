@@ -12,12 +12,6 @@
 namespace pgmpc {
 namespace {
 
-void check_two_valued(const AnalysisTask& task, const std::vector<ColumnDescription>& described) {
-  std::vector<bool> two_valued;
-  for (const std::size_t attribute : task.columns.attributes) two_valued.push_back(described.at(attribute).binary);
-  task.analysis->check_two_valued(task.columns, two_valued);
-}
-
 // Returns the outcome columns of all analyses, sorted and without duplicates.
 std::vector<std::size_t> outcomes_of(const std::vector<AnalysisTask>& tasks) {
   std::vector<std::size_t> out;
@@ -75,7 +69,7 @@ std::vector<AnalysisResult> run_analyses(Session& session, AnalysesRequest reque
   const std::size_t count = request.tasks.size();
   std::size_t problems = 0;
   for (const AnalysisTask& task : request.tasks) {
-    check_two_valued(task, request.records.described);
+    task.analysis->check_two_valued(task.columns, two_valued_attributes(task.columns, request.records.described));
     problems += task.analysis->problems();
   }
   session.set_comparison(request.tasks.at(0).analysis->comparison());

@@ -46,8 +46,6 @@ RowSums sums_of_rows(const Fixed& fixed, JoinedRecords& records, const RowRules&
   return out;
 }
 
-}  // namespace
-
 // Which columns may be withheld: two-valued ones of which no analysis needs a refusal.
 std::vector<bool> withholdable_columns(const std::vector<ColumnDescription>& described,
                                        const std::vector<bool>& refusing) {
@@ -85,6 +83,8 @@ FpVector withheld_columns(const Fixed& fixed, const RowViolations& of_rows, cons
     if (withholdable[j]) out[j] = Fp::from_int(1) - passes[at++];
   return out;
 }
+
+}  // namespace
 
 // Computes the one bit of all disclosure rules, beside the standardisation and the first iterations. Nothing else is
 // opened before it: stop bits, exponents, the validity bit and the release wait for it. Until then a party sends only
@@ -131,8 +131,8 @@ class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
     design_ = tasks_.spawn([self = shared_from_this(), ready = std::move(ready), approximate = std::move(approximate)] {
       if (self->centring_) self->tasks_.join(self->centring_);
       self->tasks_.join(ready);
-      self->of_design_ = pgmpc::design_violations(self->fixed_, self->sums_.moments, self->sums_.stretches,
-                                                  self->central_, *approximate, self->rules_, self->cancel_);
+      self->of_design_ = design_violations(self->fixed_, self->sums_.moments, self->sums_.stretches, self->central_,
+                                           *approximate, self->rules_, self->cancel_);
     });
   }
 

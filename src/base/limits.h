@@ -20,6 +20,7 @@ inline constexpr std::size_t kHashBytes = 32;
 // Fixed point of joined columns, fractional bits: values, owners' means, steps of two-valued columns.
 inline constexpr int kDataBits = 24;
 inline constexpr int kMeanBits = 36;
+inline constexpr int kMeanBound = 60;  // bits of a mean over the joined records, kMeanBits of them fractional
 inline constexpr int kStepBits = 30;
 // Of |e|, where a column has the scale 2^e.
 inline constexpr int kMaxExponent = 256;

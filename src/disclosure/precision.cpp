@@ -1,6 +1,7 @@
 // Implements the grids of released numbers and their exponents.
 #include "disclosure/precision.h"
 
+#include "base/error.h"
 #include "mpc/comparison.h"
 
 namespace pgmpc {
@@ -19,6 +20,19 @@ int r_squared_exponent(Precision precision, std::size_t rows) { return std::ilog
 ExponentRange grid_exponents(Precision precision, std::size_t rows) {
   const int lowest = std::ilogb(error_part(precision, rows)) + kLowest;
   return {lowest - 2, lowest + kOctaves};
+}
+
+std::vector<int> open_exponents(const Fixed& fixed, std::span<const Fp> shares, int lowest,
+                                const ExponentRange& range) {
+  std::vector<int> out;
+  for (const Fp& share : open(fixed.session, static_cast<std::uint16_t>(Phase::grid), shares)) {
+    const i128 exponent = share.to_signed() + lowest;
+    if (exponent < range.lowest || exponent > range.highest)
+      throw Error(ErrorCode::inconsistent_shares, "an exponent of a release grid is out of range", {},
+                  "memory or software failed at one of the parties; start the study again");
+    out.push_back(static_cast<int>(exponent));
+  }
+  return out;
 }
 
 ReleaseGrid release_grid(const Fixed& fixed, const Standardised& standard, std::size_t rows, Precision precision) {

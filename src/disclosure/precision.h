@@ -24,6 +24,7 @@
 // docs/design/release.md and docs/design/release_rules.md, "Rounding".
 #pragma once
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "algebra/column.h"
@@ -49,6 +50,10 @@ struct ExponentRange {
   int lowest, highest;
 };
 ExponentRange grid_exponents(Precision precision, std::size_t rows);
+
+// Opens exponents of grids to all parties. Each is its share plus lowest. Throws Error(inconsistent_shares) when one is
+// out of range. One round.
+std::vector<int> open_exponents(const Fixed& fixed, std::span<const Fp> shares, int lowest, const ExponentRange& range);
 
 // Returns the part of a standard error to round to, over the square root of the number of rows.
 double error_part(Precision precision, std::size_t rows);

@@ -10,7 +10,7 @@ namespace pgmpc {
 namespace {
 
 constexpr double kSpreadOverUnit = 64;          // an outlier may lie this many units from the mean
-constexpr double kMeanBound = 1024;             // |mu| * 2^-e
+constexpr double kMostMean = 1024;             // |mu| * 2^-e
 constexpr double kSmallestSpread = 1.0 / 4096;  // sd * 2^-e of a column with a fixed exponent
 constexpr std::int64_t kOneStep = std::int64_t{1} << kStepBits;
 
@@ -33,7 +33,7 @@ ColumnProblem place(ColumnScale& scale, int exponent, long double mean) {
   scale.exponent = exponent;
   if (exponent < -kMaxExponent || exponent > kMaxExponent) return ColumnProblem::magnitude;
   const long double scaled = std::ldexp(mean, -exponent);
-  if (!(std::fabs(scaled) <= static_cast<long double>(kMeanBound))) return ColumnProblem::mean_too_large;
+  if (!(std::fabs(scaled) <= static_cast<long double>(kMostMean))) return ColumnProblem::mean_too_large;
   scale.scaled_mean = std::llround(std::ldexp(scaled, kMeanBits));
   return ColumnProblem::none;
 }

@@ -5,7 +5,6 @@
 #include "analysis/describe/groups.h"
 #include "analysis/describe/layout.h"
 #include "analysis/describe/relations.h"
-#include "base/error.h"
 #include "base/mutants.h"
 #include "disclosure/precheck.h"
 #include "disclosure/precision.h"
@@ -21,19 +20,13 @@ constexpr int kReciprocalBits = 40;  // fractional bits of 1 / count_step
 // Powers of two from a standard error to its grid: deviations are in [2^-6, 2^11] (groups.h, algebra/standardise.h).
 constexpr int kLowest = -7, kOctaves = 19;
 
-std::vector<bool> two_valued_attributes(const AnalysisRun& run) {
-  std::vector<bool> out;
-  for (const std::size_t column : run.columns.attributes) out.push_back(run.shared.described()[column].binary);
-  return out;
-}
-
 class Description final : public Computed {
  public:
   Description(const AnalysisRun& run, const DescribeSettings& settings)
       : run_(run),
         fixed_(run.fixed),
         settings_(settings),
-        two_valued_(two_valued_attributes(run)),
+        two_valued_(two_valued_attributes(run.columns, run.shared.described())),
         layout_(layout_of(settings, run.columns, two_valued_)) {}
 
   void compute() {
@@ -167,13 +160,7 @@ class Description final : public Computed {
       correlation_exponent_ =
           rounding.add(correlation(joined(measured[k]->a), joined(measured[k]->b)) * passes_[measured[k]->unit],
                        exponent, &correlations_[k]);
-    finish(rounding);
-  }
-
-  void finish(Rounding& rounding) {
-    std::vector<TaskGroup::Handle> running;
-    rounding.start(running);
-    for (const auto& task : running) run_.tasks.join(task);
+    round_together(run_.tasks, {&rounding});
   }
 
   // Everything about the statistics that does not need the exponents of their grids.
@@ -226,30 +213,17 @@ class Description final : public Computed {
     sds_.resize(count);
     if (count == 0) return;
     std::vector<int> exponents(2 * count, -kReleaseBits);
-    if (!exponents_.empty()) exponents = open_exponents();
-    Rounding means(fixed_, run_.tasks, 200, kMeanBits, kMeanWidth),
+    if (!exponents_.empty()) {
+      const int lowest = std::ilogb(error_part(run_.precision, run_.shared.rows())) + kLowest;
+      exponents = open_exponents(fixed_, exponents_, lowest, {lowest, lowest + kOctaves});
+    }
+    Rounding means(fixed_, run_.tasks, 200, kMeanBits, kMeanBound),
         sds(fixed_, run_.tasks, 300, fixed_.bits, fixed_.bits + 8);
     for (std::size_t k = 0; k < count; ++k) {
       mean_exponent_.push_back(means.add(wide_means_[k], exponents[k], &means_[k]));
       sd_exponent_.push_back(sds.add(wide_sds_[k], exponents[count + k], &sds_[k]));
     }
-    std::vector<TaskGroup::Handle> running;
-    means.start(running);
-    sds.start(running);
-    for (const auto& task : running) run_.tasks.join(task);
-  }
-
-  std::vector<int> open_exponents() const {
-    std::vector<int> out;
-    const int lowest = std::ilogb(error_part(run_.precision, run_.shared.rows())) + kLowest;
-    for (const Fp& share : open(fixed_.session, static_cast<std::uint16_t>(Phase::grid), exponents_)) {
-      const i128 count = share.to_signed();
-      if (count < 0 || count > kOctaves)
-        throw Error(ErrorCode::inconsistent_shares, "an exponent of a release grid is out of range", {},
-                    "start the study again; if it happens again, check memory and software of the three parties");
-      out.push_back(lowest + static_cast<int>(count));
-    }
-    return out;
+    round_together(run_.tasks, {&means, &sds});
   }
 
   DescribeNumbers numbers_of(const std::vector<Fp>& opened) const {
@@ -273,9 +247,6 @@ class Description final : public Computed {
       out.correlations.push_back(pair.first_cell ? Rounded() : rounded(correlation_exponent_, 0));
     return out;
   }
-
-  static constexpr int kCountBits = 33;
-  static constexpr int kMeanWidth = 61;
 
   const AnalysisRun& run_;
   const Fixed& fixed_;

@@ -75,10 +75,10 @@ class Describe final : public Analysis {
 
   std::set<GroupedColumn> grouped_columns(const AnalysisColumns& columns) const override {
     std::set<GroupedColumn> out;
-    for (const DescribeStatistic& statistic :
-         layout_of(settings_, columns, std::vector<bool>(columns.names.size())).statistics)
-      if (statistic.group)
-        out.insert({columns.attributes[*columns_of(settings_, columns).by], columns.attributes[statistic.attribute]});
+    const std::optional<std::size_t> by = columns_of(settings_, columns).by;
+    const DescribeLayout layout = layout_of(settings_, columns, std::vector<bool>(columns.names.size()));
+    for (const DescribeStatistic& statistic : layout.statistics)
+      if (statistic.group) out.insert({columns.attributes[*by], columns.attributes[statistic.attribute]});
     return out;
   }
 

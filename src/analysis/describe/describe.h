@@ -28,6 +28,8 @@ std::unique_ptr<Computed> compute_describe(const AnalysisRun& run, const Describ
 // Returns the cost of one analysis of so many attributes.
 Cost describe_cost(const PlannedStudy& study, std::size_t attributes, const DescribeSettings& settings);
 
+inline constexpr int kCountBits = 33;  // of an opened number of records
+
 // Number of records that a released count is a multiple of.
 std::int64_t count_step(Precision precision);
 

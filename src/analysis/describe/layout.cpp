@@ -16,22 +16,22 @@ class Builder {
       for (std::size_t j = 0; j < two_valued_.size(); ++j) by_group(j);
     for (std::size_t t = 0; t < named_.tables.size(); ++t) {
       const auto [row, column] = named_.tables[t];
-      four_cells(unit({row, column}, true, true), row, column, t);
+      four_cells(unit({row, column}, true), row, column, t);
     }
     if (settings_.correlation) correlations();
     return std::move(out_);
   }
 
  private:
-  std::size_t unit(std::vector<std::size_t> attributes, bool pair, bool small_cells) {
-    out_.units.push_back({std::move(attributes), pair, small_cells});
+  std::size_t unit(std::vector<std::size_t> attributes, bool small_cells) {
+    out_.units.push_back({std::move(attributes), small_cells});
     return out_.units.size() - 1;
   }
 
   bool allowed(std::size_t a, std::size_t b) const { return settings_.own_moments || !of_one_party(columns_, a, b); }
 
   void attribute(std::size_t j) {
-    const std::size_t of = unit({j}, false, false);
+    const std::size_t of = unit({j}, false);
     if (!two_valued_[j]) return out_.statistics.push_back({of, j});
     for (const bool level : {false, true}) out_.cells.push_back({of, j, level});
   }
@@ -39,7 +39,7 @@ class Builder {
   void by_group(std::size_t j) {
     const std::size_t by = *named_.by;
     if (j == by || !allowed(j, by)) return;
-    const std::size_t of = unit({by, j}, true, two_valued_[j]);
+    const std::size_t of = unit({by, j}, two_valued_[j]);
     if (two_valued_[j]) return four_cells(of, j, by, std::nullopt);
     out_.units[of].groups_of_numbers = true;
     for (const bool group : {false, true}) out_.statistics.push_back({of, j, group});
@@ -60,7 +60,7 @@ class Builder {
 
   void correlation(std::size_t a, std::size_t b) {
     const bool counted = two_valued_[a] && two_valued_[b];
-    DescribeCorrelation pair{unit({a, b}, true, counted), a, b};
+    DescribeCorrelation pair{unit({a, b}, counted), a, b};
     if (counted) {
       pair.first_cell = out_.cells.size();
       four_cells(pair.unit, a, b, std::nullopt, true);
@@ -77,8 +77,8 @@ class Builder {
 
 std::int64_t size(std::size_t count) { return static_cast<std::int64_t>(count); }
 
-// The layout as if only the attributes that the spec uses as such were two-valued. An attribute by group then has the
-// four numbers that it has as cells, too.
+// The layout as if every attribute were numeric. An attribute has as many numbers then as if it were two-valued: two, and
+// four by group. A correlation has one.
 DescribeLayout numeric_layout(const DescribeSettings& settings, const AnalysisColumns& columns) {
   return layout_of(settings, columns, std::vector<bool>(columns.attributes.size()));
 }
@@ -120,8 +120,8 @@ std::int64_t numbers_of(const DescribeSettings& settings, const AnalysisColumns&
 std::int64_t own_moments_of(const DescribeSettings& settings, const AnalysisColumns& columns) {
   const DescribeLayout layout = numeric_layout(settings, columns);
   const auto own = [&](std::size_t unit) {
-    const DescribeUnit& of = layout.units[unit];
-    return of.pair && of_one_party(columns, of.attributes[0], of.attributes[1]);
+    const std::vector<std::size_t>& of = layout.units[unit].attributes;
+    return of.size() == 2 && of_one_party(columns, of[0], of[1]);
   };
   std::int64_t out = 0;
   for (const DescribeCell& cell : layout.cells) out += own(cell.unit);

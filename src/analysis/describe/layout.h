@@ -18,7 +18,6 @@ namespace pgmpc {
 
 struct DescribeUnit {
   std::vector<std::size_t> attributes;  // one of them that is withheld withholds the unit
-  bool pair = false;                    // it holds sums of products of two columns
   bool small_cells = false;             // a cell below disclosure.min_level_count withholds it
   bool groups_of_numbers = false;       // a numeric attribute by group
 };

@@ -21,7 +21,6 @@ constexpr int kGridRounds = 2, kGroupRounds = 16;
 // their iterations.
 constexpr int kDesignRounds = 18, kGroupRoundsBesideDesign = 1;
 constexpr int kRootOpenings = 17;  // of one value: spline and its corrections
-constexpr int kCountBits = 33, kMeanWidth = 61;
 
 // What is computed, as numbers of values. Every attribute counts as numeric and as two-valued.
 struct Sizes {
@@ -87,7 +86,7 @@ Cost describe_cost(const PlannedStudy& study, std::size_t attributes, const Desc
   o.add(sizes.most_cells(), kCompareBound);  // rounded counts
   o.add(sizes.small_cells() + sizes.units(), kCompareBound);
   o.add(sizes.pairs, bits + 2);
-  o.add(sizes.statistics(), kMeanWidth);
+  o.add(sizes.statistics(), kMeanBound);
   o.add(sizes.statistics(), bits + 8);
   const bool grids = study.precision != Precision::exact;
   if (grids) {

@@ -21,7 +21,7 @@ class RelationWriter {
       : columns_(columns), layout_(layout), numbers_(numbers), rows_(rows), by_(columns_of(settings, columns).by) {
     for (std::size_t k = 0; by_ && k < layout_.cells.size(); ++k) {
       const DescribeCell& cell = layout_.cells[k];
-      if (cell.attribute == *by_ && !cell.other) groups_.push_back({numbers_.released[cell.unit], numbers_.cells[k]});
+      if (cell.attribute == *by_ && !cell.other) records_of_group_.push_back(numbers_.cells[k]);
     }
   }
 
@@ -40,11 +40,6 @@ class RelationWriter {
   }
 
  private:
-  struct Group {
-    bool released;
-    std::int64_t records;
-  };
-
   json row_of_cell(std::size_t k) const {
     const DescribeCell& cell = layout_.cells[k];
     const bool released = numbers_.released[cell.unit];
@@ -71,7 +66,7 @@ class RelationWriter {
     const DescribeStatistic& statistic = layout_.statistics[k];
     const bool released = numbers_.released[statistic.unit];
     json row = row_of(statistic.attribute, nullptr, statistic.group ? level_name(*statistic.group) : json(), released);
-    const std::int64_t records = statistic.group ? records_of_group(*statistic.group) : rows_;
+    const std::int64_t records = statistic.group ? records_of_group_.at(*statistic.group) : rows_;
     if (!released) return row;
     row["n"] = records;
     if (records == 0) return row;
@@ -133,23 +128,17 @@ class RelationWriter {
             {"sd_grid", nullptr}};
   }
 
-  std::int64_t records_of_group(bool level) const { return groups_.at(level ? 1 : 0).records; }
-
   const AnalysisColumns& columns_;
   const DescribeLayout& layout_;
   const DescribeNumbers& numbers_;
   std::int64_t rows_;
   std::optional<std::size_t> by_;
-  std::vector<Group> groups_;  // of level 0, then of level 1
+  std::vector<std::int64_t> records_of_group_;  // of level 0, then of level 1
 };
 
 bool is_level(const json& value) { return value.is_null() || value == "0" || value == "1"; }
 
-bool is_count(const json& value, std::int64_t most) {
-  return value.is_null() || (value.is_number_integer() && value.get<std::int64_t>() >= 0 && value <= most);
-}
-
-bool is_number(const json& value) { return value.is_null() || value.is_number(); }
+bool is_count_or_null(const json& value, std::int64_t most) { return value.is_null() || is_count(value, most); }
 
 bool is_within(const json& value, double most) {
   return value.is_null() || (value.is_number() && std::fabs(value.get<double>()) <= most);
@@ -162,11 +151,11 @@ constexpr double kMostShare = 1e9, kMostCorrelation = 1.5;
 // What identifies a row: its labels. Returns "" for a row that is none.
 std::string described(const json& row, std::int64_t rows) {
   if (!row.is_object() || row.size() != 12 || !is_level(row.at("level")) || !is_level(row.at("by_level")) ||
-      !is_count(row.at("n"), rows + kMostRounding) || !row.at("withheld").is_boolean() ||
+      !is_count_or_null(row.at("n"), rows + kMostRounding) || !row.at("withheld").is_boolean() ||
       !is_within(row.at("share"), kMostShare))
     return "";
   for (const char* key : {"mean", "sd", "mean_grid", "sd_grid"})
-    if (!is_number(row.at(key))) return "";
+    if (!is_number_or_null(row.at(key))) return "";
   return row.at("party").get<std::string>() + "." + row.at("attribute").get<std::string>() + " " +
          row.at("level").dump() + row.at("by_attribute").dump() + row.at("by_level").dump();
 }
@@ -174,7 +163,7 @@ std::string described(const json& row, std::int64_t rows) {
 std::string tabulated(const json& row, std::int64_t rows) {
   if (!row.is_object() || row.size() != 9 || !row.at("tab").is_number_integer() || row.at("row_level").is_null() ||
       row.at("column_level").is_null() || !is_level(row.at("row_level")) || !is_level(row.at("column_level")) ||
-      !is_count(row.at("n"), rows + kMostRounding) || !row.at("withheld").is_boolean())
+      !is_count_or_null(row.at("n"), rows + kMostRounding) || !row.at("withheld").is_boolean())
     return "";
   return row.at("tab").dump() + row.at("row_party").get<std::string>() + "." +
          row.at("row_attribute").get<std::string>() + row.at("row_level").dump() +
@@ -183,8 +172,8 @@ std::string tabulated(const json& row, std::int64_t rows) {
 }
 
 std::string correlated(const json& row, std::int64_t) {
-  if (!row.is_object() || row.size() != 7 || !is_within(row.at("r"), kMostCorrelation) || !is_number(row.at("grid")) ||
-      !row.at("withheld").is_boolean())
+  if (!row.is_object() || row.size() != 7 || !is_within(row.at("r"), kMostCorrelation) ||
+      !is_number_or_null(row.at("grid")) || !row.at("withheld").is_boolean())
     return "";
   return row.at("party_a").get<std::string>() + "." + row.at("attribute_a").get<std::string>() + " " +
          row.at("party_b").get<std::string>() + "." + row.at("attribute_b").get<std::string>();

@@ -56,13 +56,7 @@ using nlohmann::json;
 
 constexpr std::int64_t kMostIterations = 1'000'000;
 
-bool is_number_or_null(const json& value) { return value.is_null() || value.is_number(); }
-
 bool is_exactly(const json& value, std::int64_t number) { return value.is_number_integer() && value == number; }
-
-bool is_count(const json& value, std::int64_t most) {
-  return value.is_number_integer() && value.get<std::int64_t>() >= 0 && value.get<std::int64_t>() <= most;
-}
 
 // A grid of a model that version 0.1.0 released is null.
 bool is_grid(const json& value) { return value.is_null() || (value.is_number() && value.get<double>() > 0); }

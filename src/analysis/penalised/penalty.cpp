@@ -14,7 +14,6 @@ namespace {
 constexpr double kMostStandardised = 0x1p30, kMostOriginal = 0x1p40;
 constexpr int kMostPart = 6;  // log2 of the largest quadratic part on the scale of the roots
 
-
 // Returns the l1 part on the scale of u: min(factor_j * scale_j, kMostThreshold). factor: public. scale: F bits.
 FpVector saturated(const Fixed& fixed, std::uint32_t problem, const FpVector& scale, std::vector<double> factor) {
   // The factor is rounded to 31 significant bits, with at most 40 fractional ones. Coordinates with the same number of
@@ -142,7 +141,8 @@ class ProblemMaker {
     std::size_t at = 0;
     for (std::size_t i = 0; i < d_; ++i)
       for (std::size_t j = i; j <= d_; ++j, ++at)
-        values[at] = roots[at] * (i == j ? fixed_.constant(part[i]) : standard_.covariance[triangle_index(i, j, d_ + 1)]);
+        values[at] =
+            roots[at] * (i == j ? fixed_.constant(part[i]) : standard_.covariance[triangle_index(i, j, d_ + 1)]);
     const Opened opened = masked_open(s_, fixed_.label(Phase::penalty, p_.index, 4), values, 2 * fixed_.bits + 7);
     auto own = std::make_shared<Matrix>(d_);
     p_.b.resize(d_);

@@ -2,7 +2,6 @@
 #include "analysis/penalised/release.h"
 
 #include "analysis/penalised/convergence.h"
-#include "base/error.h"
 #include "base/mutants.h"
 #include "disclosure/rounding.h"
 #include "mpc/comparison.h"
@@ -89,28 +88,12 @@ void round_exactly(const Fixed& fixed, TaskGroup& tasks, const Problem& p, const
 
 bool rounds_to_grid(Precision precision) { return precision != Precision::exact && !mutant(Mutant::unrounded_release); }
 
-namespace {
-std::vector<int> open_exponents(const Fixed& fixed, const ReleaseGrid& grid, std::size_t rows, Precision precision,
-                                const std::vector<RoundedModel>& models) {
+void round_to_grid(const Fixed& fixed, TaskGroup& tasks, const ReleaseGrid& grid, std::size_t rows, Precision precision,
+                   const std::vector<RoundedModel>& models) {
   FpVector shares;
   for (const RoundedModel& each : models)
     shares.insert(shares.end(), each.model->exponents.begin(), each.model->exponents.end());
-  const ExponentRange range = grid_exponents(precision, rows);
-  std::vector<int> out;
-  for (const Fp& share : open(fixed.session, static_cast<std::uint16_t>(Phase::grid), shares)) {
-    const i128 exponent = share.to_signed() + grid.lowest;
-    if (exponent < range.lowest || exponent > range.highest)
-      throw Error(ErrorCode::inconsistent_shares, "an exponent of a release grid is out of range", {},
-                  "memory or software failed at one of the parties; start the study again");
-    out.push_back(static_cast<int>(exponent));
-  }
-  return out;
-}
-}  // namespace
-
-void round_to_grid(const Fixed& fixed, TaskGroup& tasks, const ReleaseGrid& grid, std::size_t rows, Precision precision,
-                   const std::vector<RoundedModel>& models) {
-  const std::vector<int> exponents = open_exponents(fixed, grid, rows, precision, models);
+  const std::vector<int> exponents = open_exponents(fixed, shares, grid.lowest, grid_exponents(precision, rows));
   Rounding numbers(fixed, tasks, 100, 2 * fixed.bits, 82), intercepts(fixed, tasks, 200, 2 * kProductBits, 84);
   std::size_t at = 0;
   for (const RoundedModel& each : models) {
@@ -125,10 +108,7 @@ void round_to_grid(const Fixed& fixed, TaskGroup& tasks, const ReleaseGrid& grid
     model.grid[d] = numbers.add(model.wide[d], r_squared_exponent(precision, rows), &model.values[d]);
     model.grid[d + 1] = intercepts.add(model.wide_intercept, exponents[at++], &model.values[d + 1]);
   }
-  std::vector<TaskGroup::Handle> running;
-  numbers.start(running);
-  intercepts.start(running);
-  for (const auto& task : running) tasks.join(task);
+  round_together(tasks, {&numbers, &intercepts});
 }
 
 }  // namespace pgmpc

@@ -22,7 +22,6 @@
 namespace pgmpc {
 
 inline constexpr int kLengthLimit = 14;  // log2 of the largest |z|^2 of a valid model
-inline constexpr int kMeanBound = 60;    // bits of an owner's mean, kMeanBits of them fractional
 
 struct Scaled {
   FpVector coefficient;  // degree 2, 2F bits: u_j inverse_root_j sd_y 2^amplify_j
