@@ -10,7 +10,7 @@ namespace pgmpc {
 namespace {
 
 constexpr double kSpreadOverUnit = 64;          // an outlier may lie this many units from the mean
-constexpr double kMostMean = 1024;             // |mu| * 2^-e
+constexpr double kMostMean = 1024;              // |mu| * 2^-e
 constexpr double kSmallestSpread = 1.0 / 4096;  // sd * 2^-e of a column with a fixed exponent
 constexpr std::int64_t kOneStep = std::int64_t{1} << kStepBits;
 
