@@ -112,12 +112,12 @@ class Playground(StudyPlayground):
     # --- studies ---
 
     def prepare_study(self, study, min_matched=30, **analysis):
-        """Proposes and approves a study; returns the digest. analysis: further members of its analysis."""
+        """Proposes and approves a study. analysis: further members of its analysis."""
         spec = {"controllers": {CONTROLLERS[0]: {"attributes": ["x1", "x2"]},
                                 CONTROLLERS[1]: {"attributes": ["x3"], "outcome": "y"}},
                 "third_party": THIRD_PARTY, "key_bits": 2048, "analysis": {"kind": "lasso", "lambda": 0.01, **analysis},
                 "release": {"precision": "exact"}, "disclosure": {"min_matched": min_matched, "released_numbers": 1000000}}
-        return self.approve(study, spec)
+        self.approve(study, spec)
 
     # --- secrets ---
 
