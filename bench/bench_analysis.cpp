@@ -9,10 +9,8 @@
 
 #include "analysis/describe/describe.h"
 #include "analysis/run.h"
-#include "base/rng.h"
-#include "linkage/encoding.h"
 #include "report.h"
-#include "sharing/shamir.h"
+#include "shared_records.h"
 #include "support/loopback_channel.h"
 
 namespace {
@@ -29,38 +27,15 @@ std::string name_of(std::size_t attribute) { return "x" + std::to_string(attribu
 std::array<JoinedRecords, kParties> make_records() {
   std::mt19937_64 generator(1);
   std::normal_distribution<double> normal;
-  std::array<JoinedRecords, kParties> records;
+  std::vector<EncodedColumn> columns;
   for (std::size_t j = 0; j < kAttributes; ++j) {
     std::vector<double> values;
     for (std::size_t r = 0; r < kRows; ++r)
       values.push_back(two_valued(j) ? (normal(generator) > 0.1 * static_cast<double>(j) - 1 ? 1 : 0)
                                      : normal(generator));
-    const EncodedColumn column = two_valued(j) ? encode_two_valued("x", values) : encode_column("x", values, false);
-    for (JoinedRecords& of : records) {
-      of.columns.emplace_back(kRows);
-      of.described.push_back({column.exponent, column.binary});
-      of.attributes = kAttributes;
-    }
-    const auto share = [&](i128 value, auto place) {
-      const FpVector shares = shamir_split(Fp::from_signed(value), 2, kParties, system_rng());
-      for (std::size_t party = 0; party < kParties; ++party) place(records[party], shares[party]);
-    };
-    for (std::size_t r = 0; r < kRows; ++r)
-      share(column.values[r], [&](JoinedRecords& of, const Fp& x) { of.columns.back()[r] = x; });
-    share(column.scaled_mean, [](JoinedRecords& of, const Fp& x) { of.inputs.means.push_back(x); });
-    share(column.step, [](JoinedRecords& of, const Fp& x) { of.inputs.steps.push_back(x); });
-    share(column.inverse_step, [](JoinedRecords& of, const Fp& x) { of.inputs.inverse_steps.push_back(x); });
+    columns.push_back(two_valued(j) ? encode_two_valued("x", values) : encode_column("x", values, false));
   }
-  return records;
-}
-
-JoinedRecords copy_of(const JoinedRecords& records) {
-  JoinedRecords out;
-  for (const FpVector& column : records.columns) out.columns.push_back(column.clone());
-  out.inputs = {records.inputs.means.clone(), records.inputs.steps.clone(), records.inputs.inverse_steps.clone()};
-  out.described = records.described;
-  out.attributes = records.attributes;
-  return out;
+  return bench::share_records(columns);
 }
 
 AnalysisColumns columns_of_two_parties() {
@@ -101,7 +76,8 @@ void measure_describe(const bench::Selection& selection, const std::array<Joined
         for (int peer = 0; peer < kParties; ++peer) keys.pair[peer].data()[0] = static_cast<std::uint8_t>(party + peer);
         Session session(channel, 8, std::move(keys), system_rng(), cancel);
         AnalysesRequest request;
-        request.records = copy_of(records[static_cast<std::size_t>(party)]);
+        const JoinedRecords& own = records[static_cast<std::size_t>(party)];
+        request.records = {bench::copy_of(own.columns), bench::copy_of(own.inputs), own.described, own.attributes};
         request.tasks.push_back({"table1", analysis, columns_of_two_parties()});
         request.rules.max_leverage = 0.4;
         request.rules.max_vif = 200;

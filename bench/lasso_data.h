@@ -7,9 +7,7 @@
 #include <random>
 #include <vector>
 
-#include "base/rng.h"
-#include "linkage/encoding.h"
-#include "sharing/shamir.h"
+#include "shared_records.h"
 #include "support/penalised_request.h"
 
 namespace pgmpc::bench {
@@ -54,24 +52,14 @@ using LassoRequests = std::array<AnalysisRequest, kParties>;
 
 // Shares the columns, the outcome last.
 inline LassoRequests share_columns(const std::vector<std::vector<double>>& columns) {
+  std::vector<EncodedColumn> encoded;
+  for (const auto& values : columns) encoded.push_back(encode_column("x", values, false));
   LassoRequests requests;
-  for (const auto& values : columns) {
-    const EncodedColumn column = encode_column("x", values, false);
-    for (auto& request : requests) {
-      request.columns.emplace_back(values.size());
-      request.described.push_back({column.exponent, column.binary});
-    }
-    for (std::size_t r = 0; r < values.size(); ++r) {
-      const FpVector shares = shamir_split(Fp::from_int(column.values[r]), 2, kParties, system_rng());
-      for (std::size_t party = 0; party < kParties; ++party) requests[party].columns.back()[r] = shares[party];
-    }
-    const auto share = [&](std::int64_t value, FpVector ColumnInputs::*input) {
-      const FpVector shares = shamir_split(Fp::from_int(value), 2, kParties, system_rng());
-      for (std::size_t party = 0; party < kParties; ++party) (requests[party].inputs.*input).push_back(shares[party]);
-    };
-    share(column.scaled_mean, &ColumnInputs::means);
-    share(column.step, &ColumnInputs::steps);
-    share(column.inverse_step, &ColumnInputs::inverse_steps);
+  auto records = share_records(encoded);
+  for (std::size_t party = 0; party < kParties; ++party) {
+    requests[party].columns = std::move(records[party].columns);
+    requests[party].inputs = std::move(records[party].inputs);
+    requests[party].described = std::move(records[party].described);
   }
   return requests;
 }
@@ -97,9 +85,8 @@ inline LassoRequests make_default_requests() {
 // Returns a copy, because analyse() consumes its request.
 inline AnalysisRequest copy_of(const AnalysisRequest& request) {
   AnalysisRequest out;
-  for (const FpVector& column : request.columns) out.columns.push_back(column.clone());
-  const ColumnInputs& inputs = request.inputs;
-  out.inputs = {inputs.means.clone(), inputs.steps.clone(), inputs.inverse_steps.clone()};
+  out.columns = copy_of(request.columns);
+  out.inputs = copy_of(request.inputs);
   out.described = request.described;
   out.lambdas = request.lambdas;
   out.alpha = request.alpha;
