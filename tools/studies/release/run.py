@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Prints the gain of attacks on released models under the default disclosure rules, and how often ordinary data are refused.
 
-Usage: python3 tools/studies/release/run.py [--full] [attacks] [remains] [hidden] [ordinary]
-Without names: all four tables, one seed, a few minutes. --full: three seeds and more trials. Needs numpy (python3-numpy).
+Usage: python3 tools/studies/release/run.py [--full] [attacks] [remains] [describe] [hidden] [ordinary]
+Without names: all five tables, one seed, a few minutes. --full: three seeds and more trials. Needs numpy (python3-numpy).
 """
 import collections
 import os
@@ -15,6 +15,7 @@ except ImportError:
     sys.exit("run.py: numpy is missing; apt-get install python3-numpy, and run it with that python3 (/usr/bin/python3)")
 
 import budget
+import descriptions
 import hidden
 import membership
 import ordinary
@@ -128,6 +129,15 @@ def remains(seeds, trials):
     yield rights([(one[0], one[1], 3, one[2]) for one in results], ("match counts of 3 tables with 12 of 24 persons", 1000))
 
 
+def describes(seeds, trials):
+    """One describe of all own columns, of the smallest group; and of 800 of 2000 own records with own second moments."""
+    for m, columns in ((1000, 60), (1000, 28), (1000, 10), (300, 10), (100, 5)):
+        yield rights(repeat(lambda rng: descriptions.memberships(m, columns, rng), seeds, 2 * trials),
+                     (f"membership: describe of {columns} own columns", m))
+    yield rights(repeat(lambda rng: descriptions.memberships(1000, 28, rng, 800, True), seeds, 2 * trials),
+                 ("membership: describe of 28 own columns with own_moments", 1000))
+
+
 def hidden_rows(seeds, trials):
     """Own rows against joined rows."""
     yield ("few joined rows carry a column", "m", "columns", "carriers", "error (sd)", "right", "union refuses, own rows",
@@ -156,6 +166,7 @@ def main():
     full = "--full" in sys.argv
     seeds, trials = (3, 4) if full else (1, 3)
     tables = {"attacks": lambda: attacks(seeds, trials), "remains": lambda: remains(seeds, trials),
+              "describe": lambda: describes(seeds, trials),
               "hidden": lambda: hidden_rows(seeds, trials), "ordinary": lambda: ordinary.table(100 if full else 40, 0)}
     for name, make in tables.items():
         if names and name not in names:
