@@ -249,7 +249,7 @@ CREATE FUNCTION mpc.analyse(study text)
 RETURNS SETOF mpc.step_row
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_step_entry';
-COMMENT ON FUNCTION mpc.analyse(text) IS 'step 8 by hand, on each node, of a study with other analyses than penalised models: the analyses on shares; returns when the result is stored';
+COMMENT ON FUNCTION mpc.analyse(text) IS 'step 8 in step-by-step mode, on each node, in place of mpc.lasso where a study has an analysis that is not a penalised model: the analyses on shares; returns when the result is stored';
 
 -- the node and its peers
 

@@ -124,27 +124,13 @@ END
 $$;
 COMMENT ON FUNCTION mpc_internal.describe(oid, text, text) IS 'implements mpc.describe; NULL: the only analysis';
 
-CREATE FUNCTION mpc_internal.describe(caller oid, study text)
-RETURNS TABLE (attribute text, party text, level text, by_level text, n bigint, mean float8, sd float8, share float8,
-               withheld boolean, version integer)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT * FROM mpc_internal.describe($1, $2, NULL) $$;
-COMMENT ON FUNCTION mpc_internal.describe(oid, text) IS 'implements mpc.describe';
-
-CREATE FUNCTION mpc.describe(study text)
+CREATE FUNCTION mpc.describe(study text, analysis text DEFAULT NULL)
 RETURNS TABLE (attribute text, party text, level text, by_level text, n bigint, mean float8, sd float8, share float8,
                withheld boolean, version integer)
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
-COMMENT ON FUNCTION mpc.describe(text) IS
-'Table 1 of a released study: numeric attributes have a row with mean and sd (which divides by n), two-valued ones a row per level (0: the lower value, 1: the higher one) with n and share. Rows with by_level are about the records of that level of the attribute by. withheld: a disclosure rule forbids the table; its numbers are NULL. Unless release.precision is exact, n of levels is rounded to a multiple of 5 (coarse: 20). A study of several such analyses needs the name of one: error 22023 lists them. Errors: as mpc.coefficients';
-
-CREATE FUNCTION mpc.describe(study text, analysis text)
-RETURNS TABLE (attribute text, party text, level text, by_level text, n bigint, mean float8, sd float8, share float8,
-               withheld boolean, version integer)
-LANGUAGE c STABLE
-AS 'MODULE_PATHNAME', 'pg_mpc_entry';
-COMMENT ON FUNCTION mpc.describe(text, text) IS 'the same of one analysis of a study; mpc.results lists them';
+COMMENT ON FUNCTION mpc.describe(text, text) IS
+'Table 1 of a released study: numeric attributes have a row with mean and sd (which divides by n), two-valued ones a row per level (0: the lower value, 1: the higher one) with n and share. Rows with by_level are about the records of that level of the attribute by. withheld: a disclosure rule forbids the table; its numbers are NULL. Unless release.precision is exact, n of levels is rounded to a multiple of 5 (coarse: 20). analysis: the name of one, needed where a study has several of them (error 22023 lists them; mpc.results lists all). Errors: as mpc.coefficients';
 
 CREATE FUNCTION mpc_internal.crosstab(caller oid, study text, analysis text)
 RETURNS TABLE (tab integer, row_attribute text, row_level text, column_attribute text, column_level text, n bigint,
@@ -166,27 +152,13 @@ END
 $$;
 COMMENT ON FUNCTION mpc_internal.crosstab(oid, text, text) IS 'implements mpc.crosstab; NULL: the only analysis';
 
-CREATE FUNCTION mpc_internal.crosstab(caller oid, study text)
-RETURNS TABLE (tab integer, row_attribute text, row_level text, column_attribute text, column_level text, n bigint,
-               withheld boolean, row_party text, column_party text, version integer)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT * FROM mpc_internal.crosstab($1, $2, NULL) $$;
-COMMENT ON FUNCTION mpc_internal.crosstab(oid, text) IS 'implements mpc.crosstab';
-
-CREATE FUNCTION mpc.crosstab(study text)
+CREATE FUNCTION mpc.crosstab(study text, analysis text DEFAULT NULL)
 RETURNS TABLE (tab integer, row_attribute text, row_level text, column_attribute text, column_level text, n bigint,
                withheld boolean, row_party text, column_party text, version integer)
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
-COMMENT ON FUNCTION mpc.crosstab(text) IS
+COMMENT ON FUNCTION mpc.crosstab(text, text) IS
 'cross-tables of a released study, a row per cell; tab is the number of the table in the spec, from 1. n is the number of records, rounded as in mpc.describe, or NULL where the table is withheld. Errors: as mpc.describe';
-
-CREATE FUNCTION mpc.crosstab(study text, analysis text)
-RETURNS TABLE (tab integer, row_attribute text, row_level text, column_attribute text, column_level text, n bigint,
-               withheld boolean, row_party text, column_party text, version integer)
-LANGUAGE c STABLE
-AS 'MODULE_PATHNAME', 'pg_mpc_entry';
-COMMENT ON FUNCTION mpc.crosstab(text, text) IS 'the same of one analysis of a study; mpc.results lists them';
 
 CREATE FUNCTION mpc_internal.correlation(caller oid, study text, analysis text)
 RETURNS TABLE (attribute_a text, party_a text, attribute_b text, party_b text, r float8, withheld boolean, version integer)
@@ -211,24 +183,12 @@ END
 $$;
 COMMENT ON FUNCTION mpc_internal.correlation(oid, text, text) IS 'implements mpc.correlation; NULL: the only analysis';
 
-CREATE FUNCTION mpc_internal.correlation(caller oid, study text)
-RETURNS TABLE (attribute_a text, party_a text, attribute_b text, party_b text, r float8, withheld boolean, version integer)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT * FROM mpc_internal.correlation($1, $2, NULL) $$;
-COMMENT ON FUNCTION mpc_internal.correlation(oid, text) IS 'implements mpc.correlation';
-
-CREATE FUNCTION mpc.correlation(study text)
+CREATE FUNCTION mpc.correlation(study text, analysis text DEFAULT NULL)
 RETURNS TABLE (attribute_a text, party_a text, attribute_b text, party_b text, r float8, withheld boolean, version integer)
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
-COMMENT ON FUNCTION mpc.correlation(text) IS
+COMMENT ON FUNCTION mpc.correlation(text, text) IS
 'Pearson correlations of a released study, a row per pair of attributes: those of different controllers, and with disclosure.own_moments also those of one. Of two two-valued attributes it follows from the rounded cells of their table. r is NULL where it is withheld. Errors: as mpc.describe';
-
-CREATE FUNCTION mpc.correlation(study text, analysis text)
-RETURNS TABLE (attribute_a text, party_a text, attribute_b text, party_b text, r float8, withheld boolean, version integer)
-LANGUAGE c STABLE
-AS 'MODULE_PATHNAME', 'pg_mpc_entry';
-COMMENT ON FUNCTION mpc.correlation(text, text) IS 'the same of one analysis of a study; mpc.results lists them';
 
 CREATE FUNCTION mpc_internal.test(caller oid, study text, analysis text)
 RETURNS TABLE (test text, attribute text, by_attribute text, statistic float8, df float8, p_value float8, party text, version integer)
@@ -247,26 +207,14 @@ END
 $$;
 COMMENT ON FUNCTION mpc_internal.test(oid, text, text) IS 'implements mpc.test; NULL: the only analysis';
 
-CREATE FUNCTION mpc_internal.test(caller oid, study text)
-RETURNS TABLE (test text, attribute text, by_attribute text, statistic float8, df float8, p_value float8, party text, version integer)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT * FROM mpc_internal.test($1, $2, NULL) $$;
-COMMENT ON FUNCTION mpc_internal.test(oid, text) IS 'implements mpc.test';
-
-CREATE FUNCTION mpc.test(study text)
+CREATE FUNCTION mpc.test(study text, analysis text DEFAULT NULL)
 RETURNS TABLE (test text, attribute text, by_attribute text, statistic float8, df float8, p_value float8, party text, version integer)
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
-COMMENT ON FUNCTION mpc.test(text) IS
+COMMENT ON FUNCTION mpc.test(text, text) IS
 'tests that follow from the released tables of a study and reveal nothing more: of numeric attributes by group welch t, of two-valued ones and of cross-tables chi-square (Pearson, without continuity correction), and for both the standardised difference of group 1 and group 0 (no p value). Rounded inputs make the statistics approximate. Withheld tables have no row. Errors: as mpc.describe';
-
-CREATE FUNCTION mpc.test(study text, analysis text)
-RETURNS TABLE (test text, attribute text, by_attribute text, statistic float8, df float8, p_value float8, party text, version integer)
-LANGUAGE c STABLE
-AS 'MODULE_PATHNAME', 'pg_mpc_entry';
-COMMENT ON FUNCTION mpc.test(text, text) IS 'the same of one analysis of a study; mpc.results lists them';
 
 -- privileges
 
-GRANT EXECUTE ON FUNCTION mpc.describe(text), mpc.describe(text, text), mpc.crosstab(text), mpc.crosstab(text, text),
-  mpc.correlation(text), mpc.correlation(text, text), mpc.test(text), mpc.test(text, text) TO mpc_reader, mpc_study, mpc_admin;
+GRANT EXECUTE ON FUNCTION mpc.describe(text, text), mpc.crosstab(text, text), mpc.correlation(text, text), mpc.test(text, text)
+  TO mpc_reader, mpc_study, mpc_admin;

@@ -192,12 +192,13 @@ void note_exposure(Rows& rows, const Spec& spec) {
 // What the times before the announcement tell (study/pace.h).
 void note_times(Rows& rows, const Spec& spec) {
   std::string statement =
-      "all parties learn the binary order of magnitude of how long a controller reads and pushes: up to the match "
-      "count "
-      "messages wait for powers of two of seconds";
+      "all parties learn the binary order of magnitude of how long a controller reads and pushes, because messages "
+      "before the match count wait until a power of two of seconds has passed";
   if (const auto agreed = estimate_match(spec).seconds)
-    statement += "; the count is told " + canonical_number(*agreed) +
-                 " s after the first push, which follows from expected_records, unless that takes longer";
+    statement +=
+        "; the match count is announced " + canonical_number(*agreed) +
+        " s after the first push, a time that follows from expected_records, or later if the match takes longer";
+
   note(rows, "public: times", std::move(statement));
 }
 

@@ -155,7 +155,7 @@ double planned_exposure_log2(const Spec& spec) { return std::log2(cost_of(spec).
 
 namespace {
 void require_few_numbers(const Spec& spec) {
-  const std::int64_t numbers = fewest_charged_numbers(spec);
+  const std::int64_t numbers = charged_numbers(spec, {});
   const std::int64_t limit =
       spec.disclosure.released_numbers.value_or(default_released_numbers(static_cast<std::int64_t>(kMostRecords)));
   if (numbers <= limit) return;

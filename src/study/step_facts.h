@@ -1,5 +1,5 @@
-// The steps of each role, and what each of them does to the data: the data status during the step, and what the step destroys. explain() shows it
-// before the study and the step rows show it afterwards, in the same words.
+// Lists the steps of each role, and says what each of them does to the data: the data status during the step, and what
+// the step destroys. explain() shows it before the study and the step rows show it afterwards, in the same words.
 //
 // Invariants
 // A running step takes its list only after everything in it has been destroyed (Run::destroyed).

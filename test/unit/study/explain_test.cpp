@@ -197,10 +197,11 @@ TEST(Explain, KnowsTheWaitsBeforeTheMatchCount) {
   EXPECT_EQ(row_of(rows, "push", "a").seconds, agreed);
   const double begins = *row_of(rows, "prepare", "b").seconds + *row_of(rows, "agree_key", "b").seconds;
   EXPECT_NEAR(begins, std::chrono::duration<double>(kSmallestStart).count(), 1e-6);
-  EXPECT_NE(statement(rows, "public: times").find("the count is told 5 s after the first push"), std::string::npos);
+  EXPECT_NE(statement(rows, "public: times").find("the match count is announced 5 s after the first push"),
+            std::string::npos);
   const auto unknown = explain(spec_of(15, 15), 0);
   EXPECT_FALSE(row_of(unknown, "match", "t").seconds);
-  EXPECT_EQ(statement(unknown, "public: times").find("the count is told"), std::string::npos);
+  EXPECT_EQ(statement(unknown, "public: times").find("the match count is announced"), std::string::npos);
 }
 
 // The third party multiplies randomness of its own into every sum, at the cost of a mask (rule B8).
