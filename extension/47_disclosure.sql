@@ -155,22 +155,19 @@ LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$ SELECT string_agg(DISTINCT coalesce(r.outcome, '(' || r.kind || ')'), ',') FROM mpc_internal.releases_of($1::text) AS r $$;
 COMMENT ON FUNCTION mpc_internal.outcome_of(jsonb) IS 'the outcomes of the analyses as party.column, or (kind) of those without one, separated by commas';
 
+CREATE FUNCTION mpc_internal.charged_numbers(spec text, before text[]) RETURNS bigint
+LANGUAGE c IMMUTABLE STRICT
+AS 'MODULE_PATHNAME', 'pg_mpc_charged_numbers';
+COMMENT ON FUNCTION mpc_internal.charged_numbers(text, text[]) IS
+'released numbers that a study counts, when analyses of these have been released before: controllers with an outcome, (kind) where there is none';
+
 CREATE FUNCTION mpc_internal.charged_numbers(spec jsonb, counterpart text, study text) RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  WITH released AS (
-    SELECT r.models, r.numbers, r.free, coalesce(split_part(r.outcome, '.', 1), '(' || r.kind || ')') AS first_of
-      FROM mpc_internal.releases_of($1::text) AS r
-  ), free AS (
-    SELECT max(r.free) AS numbers FROM released AS r
-     WHERE NOT EXISTS (
-             SELECT FROM mpc_internal.source_uses AS u, unnest(string_to_array(u.modelled, ',')) AS o (outcome)
-              WHERE u.counterpart = $2 AND (u.outcome = 'released' OR u.outcome = 'running' AND u.study <> $3)
-                AND split_part(o.outcome, '.', 1) = r.first_of)
-     GROUP BY r.first_of
-  )
-  SELECT (((SELECT sum(r.models * r.numbers) FROM released AS r) - coalesce((SELECT sum(f.numbers) FROM free AS f), 0))
-          * CASE $1 -> 'release' ->> 'precision' WHEN 'exact' THEN 4 ELSE 1 END)::bigint
+  SELECT mpc_internal.charged_numbers($1::text, ARRAY(
+    SELECT DISTINCT split_part(o.outcome, '.', 1)
+      FROM mpc_internal.source_uses AS u, unnest(string_to_array(u.modelled, ',')) AS o (outcome)
+     WHERE u.counterpart = $2 AND (u.outcome = 'released' OR u.outcome = 'running' AND u.study <> $3)))
 $$;
 COMMENT ON FUNCTION mpc_internal.charged_numbers(jsonb, text, text) IS
 'released numbers that a study counts against disclosure.released_numbers: all of its models except, per controller, the largest first one of an outcome of that controller. Models with each column of a controller in turn as the outcome would reveal all second moments of its matched records. Of a kind without outcomes the first analysis has free numbers, too (describe: two per attribute). Numbers with exact precision count four times';

@@ -68,11 +68,11 @@ $$;
 COMMENT ON FUNCTION mpc_internal.store_result(text, integer, jsonb) IS 'stores what the engine of this node got released';
 
 CREATE FUNCTION mpc_internal.releases_of(spec text)
-RETURNS TABLE (analysis text, kind text, outcome text, models integer, numbers bigint, free bigint, opened text[])
+RETURNS TABLE (analysis text, kind text, outcome text, models integer, numbers bigint, opened text[])
 LANGUAGE c IMMUTABLE STRICT
 AS 'MODULE_PATHNAME', 'pg_mpc_releases_of';
 COMMENT ON FUNCTION mpc_internal.releases_of(text) IS
-'what the analyses of a spec release: models against model_budget, numbers of each of them and how many of these are free the first time, the outcome as party.column (NULL: none), and what is opened';
+'what the analyses of a spec release: models against model_budget, numbers of each of them, the outcome as party.column (NULL: none), and what is opened';
 
 CREATE FUNCTION mpc_internal.accepts_result(spec text, matched bigint, result text) RETURNS boolean
 LANGUAGE c IMMUTABLE

@@ -147,20 +147,20 @@ RowRules row_rules(const Spec& spec) {
   return rules;
 }
 
-std::int64_t fewest_charged_numbers(const Spec& spec) {
+std::int64_t charged_numbers(const Spec& spec, const std::set<std::string>& before) {
   constexpr std::int64_t kExactCounts = 4;
+  const std::vector<JoinedColumn> columns = joined_columns(spec);
   std::int64_t total = 0;
-  std::map<std::string, std::int64_t> free;  // by the owner of the outcome, or by kind where there is none
+  std::map<std::string, std::int64_t> free;
   for (const AnalysisEntry& entry : spec.analyses) {
     const Analysis& analysis = *entry.analysis;
     total += analysis.models() * analysis.numbers_of_model(entry.columns);
-    const std::string first = entry.columns.outcome
-                                  ? spec.party_name(joined_columns(spec)[*entry.columns.outcome].party)
-                                  : std::string("(") + analysis.kind() + ")";
-    free[first] = std::max(free[first], analysis.free_numbers(entry.columns));
+    const std::string first = entry.columns.outcome ? spec.party_name(columns[*entry.columns.outcome].party)
+                                                    : std::string("(") + analysis.kind() + ")";
+    if (!before.contains(first)) free[first] = std::max(free[first], analysis.free_numbers(entry.columns));
   }
   for (const auto& [first, numbers] : free) total -= numbers;
-  return std::max<std::int64_t>(total, 0) * (spec.precision == Precision::exact ? kExactCounts : 1);
+  return total * (spec.precision == Precision::exact ? kExactCounts : 1);
 }
 
 void check_released_numbers(const Spec& spec, std::int64_t matched, const ReleasedNumbers& numbers) {

@@ -9,6 +9,7 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,8 +50,9 @@ constexpr std::int64_t default_released_numbers(std::int64_t matched) {
   return std::min(matched / kRecordsPerNumber, kMost);
 }
 
-// Returns the fewest numbers that this study may count: as if none of its first analyses had been released before.
-std::int64_t fewest_charged_numbers(const Spec& spec);
+// Returns the numbers that this study counts. before: of which analyses some have been released to the counterpart, as the
+// controller that has their outcome, or "(kind)" where there is none. The largest first one of each is free.
+std::int64_t charged_numbers(const Spec& spec, const std::set<std::string>& before);
 
 // Checks the limit at the controller that owns the source, as soon as the number of matched records is known. Throws
 // disclosure_refusal(spec).

@@ -2,16 +2,20 @@
 //
 // Security
 // These functions see specs and results to be checked, never source data or tables.
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "json/depth.h"
+#include "pg/arrays.h"
 #include "pg/encoding.h"
 #include "pg/guard.h"
 #include "pg/version.h"
 #include "study/columns.h"
+#include "study/disclosure.h"
 #include "study/explain.h"
 #include "study/explain_estimate.h"
 #include "study/explain_text.h"
@@ -35,11 +39,12 @@ PG_FUNCTION_INFO_V1(pg_mpc_spec_difference);
 PG_FUNCTION_INFO_V1(pg_mpc_explain_spec);
 PG_FUNCTION_INFO_V1(pg_mpc_explain_spec_text);
 PG_FUNCTION_INFO_V1(pg_mpc_check_two_valued);
+PG_FUNCTION_INFO_V1(pg_mpc_charged_numbers);
 }
 
 namespace {
 
-constexpr int kExplainColumns = 12, kTextColumns = 2, kReleaseColumns = 7;
+constexpr int kExplainColumns = 12, kTextColumns = 2, kReleaseColumns = 6;
 
 // Rows of an answer in plain memory, for use after C++ has been left. NULL is nullptr.
 struct CellTable {
@@ -139,8 +144,7 @@ CellTable release_table(std::string_view spec_text) {
     }
     cells[3] = pg::make_cstring(std::to_string(entry.analysis->models()));
     cells[4] = pg::make_cstring(std::to_string(entry.analysis->numbers_of_model(entry.columns)));
-    cells[5] = pg::make_cstring(std::to_string(entry.analysis->free_numbers(entry.columns)));
-    cells[6] = pg::make_cstring(array_literal(entry.analysis->opened()));
+    cells[5] = pg::make_cstring(array_literal(entry.analysis->opened()));
     cells += kReleaseColumns;
   }
   return table;
@@ -213,6 +217,15 @@ Datum pg_mpc_check_two_valued(PG_FUNCTION_ARGS) {
       if (!names.is_null()) two_valued[party] = names.get<std::set<std::string>>();
     check_two_valued(read_spec(pg::text_of(spec)), two_valued);
     return Datum(0);
+  });
+}
+
+Datum pg_mpc_charged_numbers(PG_FUNCTION_ARGS) {
+  text* spec = PG_GETARG_TEXT_PP(0);
+  ArrayType* before = PG_GETARG_ARRAYTYPE_P(1);
+  return pg::udf(fcinfo, [&] {
+    const std::vector<std::string> names = pg::texts_of(before);
+    return Int64GetDatum(charged_numbers(read_spec(pg::text_of(spec)), {names.begin(), names.end()}));
   });
 }
 

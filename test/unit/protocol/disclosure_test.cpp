@@ -143,7 +143,9 @@ TEST(ReleasedNumbers, WhatNeverFitsIsRefusedAtTheProposal) {
         lambdas + "]}" + rest + "}");
   };
   // A model has four numbers, and the first one is free.
-  EXPECT_EQ(fewest_charged_numbers(with_lambdas(26, "")), 100);
+  EXPECT_EQ(charged_numbers(with_lambdas(26, ""), {}), 100);
+  EXPECT_EQ(charged_numbers(with_lambdas(26, ""), {"b"}), 104);
+  EXPECT_EQ(charged_numbers(with_lambdas(26, ""), {"a", "(describe)"}), 100);
   EXPECT_NO_THROW(require_feasible(with_lambdas(26, "")));
   EXPECT_THROW(require_feasible(with_lambdas(27, "")), Error);
   EXPECT_NO_THROW(require_feasible(with_lambdas(27, R"(, "disclosure": {"released_numbers": 104})")));
@@ -154,7 +156,8 @@ TEST(ReleasedNumbers, OfAFirstDescribeTwoPerAttributeAreFree) {
   const Spec spec = parse_spec(
       R"({"controllers": {"a": {"attributes": ["x", "f"]}, "b": {"attributes": ["g"]}}, "third_party": "t",
           "analysis": {"kind": "describe", "correlation": true, "tables": [["f", "g"]]}})");
-  EXPECT_EQ(fewest_charged_numbers(spec), 2 + 4);  // correlations of x and f with g, and four cells
+  EXPECT_EQ(charged_numbers(spec, {"(describe)"}), 6 + 2 + 4);
+  EXPECT_EQ(charged_numbers(spec, {}), 2 + 4);  // correlations of x and f with g, and four cells
 }
 
 }  // namespace
