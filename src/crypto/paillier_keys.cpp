@@ -11,7 +11,7 @@ namespace pgmpc {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kKeyVersion = 1;
 constexpr unsigned long kSmallFactors = 1ul << 16;
 constexpr int kPrimeRounds = 16;  // of Miller-Rabin with random bases
 
@@ -84,7 +84,7 @@ void check_distance(const Integer& p, const Integer& q, std::size_t bits) {
 }
 
 std::size_t read_header(Reader& in, const char* which) {
-  if (in.u8() != kVersion) invalid(which, "the version is not known.");
+  if (in.u8() != kKeyVersion) invalid(which, "the version is not known.");
   const std::size_t bits = in.u16();
   if (!valid_bits(bits)) invalid(which, "the number of bits is not 2048, 3072 or 4096.");
   return bits;
@@ -113,7 +113,7 @@ PaillierPublicKey PaillierPublicKey::decode(ByteView encoded) {
 
 Bytes PaillierPublicKey::encode() const {
   Bytes out;
-  Writer(out).u8(kVersion).u16(static_cast<std::uint16_t>(bits())).raw(n_).raw(h_s_);
+  Writer(out).u8(kKeyVersion).u16(static_cast<std::uint16_t>(bits())).raw(n_).raw(h_s_);
   return out;
 }
 
@@ -143,7 +143,7 @@ SecretBytes PaillierPrivateKey::encode() const {
   const auto bits = static_cast<std::uint16_t>(public_key_.bits());
   SecretBytes out;
   out.reserve(3 + p_.size() + q_.size() + public_key_.h_s().size());
-  out.push_back(kVersion);
+  out.push_back(kKeyVersion);
   out.push_back(static_cast<std::uint8_t>(bits >> 8));
   out.push_back(static_cast<std::uint8_t>(bits));
   out.insert(out.end(), p_.begin(), p_.end());

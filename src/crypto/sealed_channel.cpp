@@ -20,11 +20,11 @@ namespace pgmpc {
 
 namespace {
 
-constexpr std::uint16_t kVersion = 1;
+constexpr std::uint16_t kHandshakeVersion = 1;
 constexpr int kHandshakeStep = 0;
 
 struct Hello {
-  std::uint16_t version = kVersion;
+  std::uint16_t version = kHandshakeVersion;
   Hash digest{};
   Hash nonce{};
   AgreementPublic public_key{};
@@ -42,9 +42,9 @@ Hello decode(ByteView message, const Hash& digest) {
     Reader in(message);
     Hello hello;
     hello.version = in.u16();
-    if (hello.version != kVersion)
+    if (hello.version != kHandshakeVersion)
       throw Error(ErrorCode::protocol_violation, "a peer uses another protocol version",
-                  "This node uses version " + std::to_string(kVersion) + ", the peer uses version " +
+                  "This node uses version " + std::to_string(kHandshakeVersion) + ", the peer uses version " +
                       std::to_string(hello.version) + ".",
                   "Install the same version of pg_mpc on all nodes.");
     const auto take = [&in](std::array<std::uint8_t, 32>& to) {

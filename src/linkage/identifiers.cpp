@@ -49,7 +49,9 @@ Refusal normalise_part(SecretBytes& part, PartType type, std::span<const Normali
   // With a sign or a fraction, the digits alone would be the number of another person. NaN and Infinity belong to no
   // person.
   const bool digits = std::find(rules.begin(), rules.end(), Normalisation::digits) != rules.end();
-  if (type == PartType::number && digits && !std::all_of(part.begin(), part.end(), is_digit)) return Refusal::shape;
+  if (type == PartType::number && digits &&
+      !std::all_of(part.begin(), part.end(), [](std::uint8_t c) { return is_digit(c); }))
+    return Refusal::shape;
   if (type == PartType::number && !part.empty() && !is_digit(part.back())) return Refusal::stands_for_none;
   for (Normalisation rule : rules) {
     switch (rule) {

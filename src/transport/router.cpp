@@ -14,7 +14,7 @@ namespace pgmpc {
 namespace {
 // How long the listener busy-polls after a data message. The engine decides about the message in less time, and often
 // has its answer to the peer ready.
-constexpr std::chrono::microseconds kBusyPoll{100};
+constexpr std::chrono::microseconds kListenerBusyPoll{100};
 using Json = nlohmann::json;
 constexpr std::string_view kDataPath = "/v1/data/";
 constexpr std::size_t kMaxControl = 1u << 20;
@@ -119,7 +119,7 @@ void Router::handle_data(const std::string& attempt, Request request, Responder 
   std::uint64_t id = ++last_id_;
   engine->waiting.emplace(id, responder);
   engine->client->send(forward_head(id, request.party), request.body, std::move(request.hold));
-  loop_.busy_poll_for(kBusyPoll);
+  loop_.busy_poll_for(kListenerBusyPoll);
 }
 
 Router::Engine* Router::engine_of(const std::string& attempt) {

@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds kHandover{2}, kMaxHandover{10}, kPoll{100}, 
 constexpr std::chrono::milliseconds kMinAlivePause{10}, kMaxAlivePause{5000}, kAliveTime{20000};
 constexpr std::chrono::milliseconds kNoticeable{200};
 // How long the protocol thread busy-polls after it enters a call, and after each event.
-constexpr std::chrono::microseconds kBusyPoll{100};
+constexpr std::chrono::microseconds kEngineBusyPoll{100};
 constexpr int kMaxPartyName = 63;
 // Two connections remain for alive and abort when all those for data wait for a busy peer.
 constexpr int kConnections = SendQueue::kInFlight + 2;
@@ -35,7 +35,7 @@ class TransportChannel::Driving {
     ++channel_.entries_;
     if (channel_.io_driving_) channel_.loop_.wake();
     channel_.mutex_.lock();
-    channel_.loop_.busy_poll_for(kBusyPoll);
+    channel_.loop_.busy_poll_for(kEngineBusyPoll);
   }
   ~Driving() {
     channel_.mutex_.unlock();
@@ -170,7 +170,7 @@ TransportChannel::PeerState& TransportChannel::peer(int index) {
 // Runs one round of the loop. Returns soon enough to notice a token that another thread sets.
 void TransportChannel::drive(std::chrono::milliseconds most) {
   send_verdicts();
-  if (loop_.step(static_cast<int>(std::min(most, kPoll).count()))) loop_.busy_poll_for(kBusyPoll);
+  if (loop_.step(static_cast<int>(std::min(most, kPoll).count()))) loop_.busy_poll_for(kEngineBusyPoll);
 }
 
 void TransportChannel::send_verdicts() {

@@ -9,9 +9,9 @@
 namespace pgmpc {
 
 namespace {
-// Relative step, 2^-step_bits, below which iteration k counts as converged. It is stricter than for the lasso, because
-// with a small eigenvalue the error is many times the step.
-int step_bits(int k) { return k < 80 ? 28 : k < 160 ? 26 : 24; }
+// Relative step, 2^-ridge_step_bits, below which iteration k counts as converged. It is stricter than for the lasso,
+// because with a small eigenvalue the error is many times the step.
+int ridge_step_bits(int k) { return k < 80 ? 28 : k < 160 ? 26 : 24; }
 
 struct Preconditioned {
   Matrix gram;  // M gram
@@ -60,7 +60,7 @@ Solution solve_ridge(const Fixed& fixed, TaskGroup& tasks, const Problem& proble
     std::swap(u, next);
     solution.iterations = k;
     if (progress) progress(k);
-    solution.converged = stop.after(k, k == max_iterations, u, u, next, step_bits(k));
+    solution.converged = stop.after(k, k == max_iterations, u, u, next, ridge_step_bits(k));
   }
   if (!solution.converged) solution.converged = stop.wait();
   return solution;

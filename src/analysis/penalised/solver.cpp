@@ -14,10 +14,10 @@ constexpr int kThresholdResolution = 27;  // fractional bits at which a soft thr
 constexpr int kRatioBits = 10;            // of Metric::ratio
 constexpr std::uint32_t kInversesPerProblem = 64;
 
-// Relative step, 2^-step_bits, below which iteration k counts as converged: 2^-24, less strict in long runs. With equal
-// columns the split between them drifts for ever at the rounding of the correlations, about 2^-24 per step. Steps of
-// 2^-20 still mean errors below 5e-7 (measured in fixed point on real and synthetic data).
-int step_bits(int k) { return k < 80 ? 24 : k < 120 ? 22 : 20; }
+// Relative step, 2^-admm_step_bits, below which iteration k counts as converged: 2^-24, less strict in long runs. With
+// equal columns the split between them drifts for ever at the rounding of the correlations, about 2^-24 per step. Steps
+// of 2^-20 still mean errors below 5e-7 (measured in fixed point on real and synthetic data).
+int admm_step_bits(int k) { return k < 80 ? 24 : k < 120 ? 22 : 20; }
 
 class SamAdmm {
  public:
@@ -46,7 +46,7 @@ class SamAdmm {
       if (progress) progress(k);
       if (start_refresh) begin_refresh();
       if (refresh_ && tasks_.done(refresh_)) install();
-      solution.converged = stop_.after(k, k == max_iterations, z_, w_, previous_w_, step_bits(k));
+      solution.converged = stop_.after(k, k == max_iterations, z_, w_, previous_w_, admm_step_bits(k));
     }
     if (!solution.converged) solution.converged = stop_.wait();
     solution.z = std::move(z_);

@@ -89,8 +89,8 @@ INSTANTIATE_TEST_SUITE_P(Each, Kernel, ::testing::ValuesIn(kKinds),
                          [](const auto& kind) { return name_of(kind.param); });
 
 // A batch of 8 numbers modulo root^2, kept beside a kernel's batch.
-struct Lanes {
-  explicit Lanes(const PairKernel& of) : kernel(of), batch(of.batch_size()), work(of.work()) {}
+struct KernelLanes {
+  explicit KernelLanes(const PairKernel& of) : kernel(of), batch(of.batch_size()), work(of.work()) {}
 
   void set(std::size_t lane, const Integer& low, const Integer& high) {
     Limbs pair(2 * kernel.limbs());
@@ -150,7 +150,7 @@ void for_each_kernel(KernelKind kind, Body body) {
 TEST_P(Kernel, ProductsAndSquaresAgreeWithGmp) {
   for_each_kernel(GetParam(), [&](const Root& root, const PairKernel& kernel, const Integer& square) {
     const std::vector<Integer> values = parts(root, rng_);
-    Lanes x(kernel), y(kernel), product(kernel), squared(kernel);
+    KernelLanes x(kernel), y(kernel), product(kernel), squared(kernel);
     for (std::size_t round = 0; round < values.size(); ++round) {
       std::vector<Integer> a(kKernelLanes), b(kKernelLanes);
       for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
@@ -182,7 +182,7 @@ TEST_P(Kernel, LongChainsStayInRange) {
     Integer square, largest = root.value;
     mpz_mul(square, root.value, root.value);
     mpz_sub_ui(largest, largest, 1);
-    Lanes x(*kernel), y(*kernel), base(*kernel);
+    KernelLanes x(*kernel), y(*kernel), base(*kernel);
     std::vector<Integer> value(kKernelLanes), factor(kKernelLanes);
     for (std::size_t lane = 0; lane < kKernelLanes; ++lane) {
       const Integer low = lane == 0 ? largest : random_below(root.value, rng_);
@@ -213,7 +213,7 @@ void load_number(const PairKernel& kernel, KernelWord* part, std::size_t lane, c
 TEST_P(Kernel, ProductsWithResiduesAndPartsAgreeWithGmp) {
   for_each_kernel(GetParam(), [&](const Root& root, const PairKernel& kernel, const Integer& square) {
     const std::vector<Integer> values = parts(root, rng_);
-    Lanes x(kernel), product(kernel);
+    KernelLanes x(kernel), product(kernel);
     const std::size_t part = kernel.part_size();
     KernelWords y(part), made(part), sum(part);
     for (std::size_t round = 0; round < values.size(); ++round) {
@@ -227,7 +227,7 @@ TEST_P(Kernel, ProductsWithResiduesAndPartsAgreeWithGmp) {
         a[lane] = number(low, high[lane], root.value);
       }
       kernel.multiply_residue(product.batch.data(), x.batch.data(), y.data(), x.work);
-      Lanes four(kernel), whole(kernel);
+      KernelLanes four(kernel), whole(kernel);
       std::copy_n(product.batch.data(), kernel.batch_size(), four.batch.data());
       for (int i = 1; i < 4; ++i) kernel.add(four.batch.data(), product.batch.data(), x.work);
       kernel.multiply(whole.batch.data(), four.batch.data(), x.batch.data(), x.work);
@@ -236,7 +236,7 @@ TEST_P(Kernel, ProductsWithResiduesAndPartsAgreeWithGmp) {
       std::copy_n(sum.data(), part, made.data());
       for (int i = 1; i < 16; ++i) kernel.add_part(sum.data(), made.data(), x.work);
       kernel.multiply_part(made.data(), sum.data(), y.data(), x.work);
-      Lanes more(kernel);
+      KernelLanes more(kernel);
       std::copy_n(product.batch.data(), kernel.batch_size(), more.batch.data());
       kernel.add_part(more.batch.data() + part, made.data(), x.work);
       KernelWords out(kernel.batch_size());
@@ -301,7 +301,7 @@ TEST_P(Kernel, ProductsWithEntriesAgreeWithGmp) {
     EntrySet first(*kernel), second(*kernel);
     KernelWords sums(kKernelLanes * kernel->sum_size() / kKernelLanes);
     auto* sum = reinterpret_cast<std::uint64_t*>(sums.data());
-    Lanes x(*kernel);
+    KernelLanes x(*kernel);
     KernelWords product(kernel->batch_size());
     std::vector<Integer> expected(lanes), tails(lanes);
     for (std::size_t lane = 0; lane < lanes; ++lane) {
@@ -397,7 +397,7 @@ TEST_P(Kernel, PowersAdvanceAsDefined) {
         EXPECT_EQ(*place, 0u) << "an entry for a lane that has none";
         // R times the residue times 1, over R^2.
         KernelWords sums(kernel->sum_size()), product(kernel->batch_size());
-        Lanes x_lanes(*kernel);
+        KernelLanes x_lanes(*kernel);
         Integer low, high;
         mpz_mod(low, r, square);
         mpz_tdiv_qr(high, low, low, root.value);

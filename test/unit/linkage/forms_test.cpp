@@ -5,16 +5,16 @@
 #include "base/error.h"
 #include "linkage/latin_letters.h"
 #include "linkage/names.h"
+#include "support/secret_text.h"
 
 namespace pgmpc {
 namespace {
 
-SecretBytes bytes_of(std::string_view text) { return SecretBytes(text.begin(), text.end()); }
 std::string text_of(const SecretBytes& part) { return {part.begin(), part.end()}; }
 
 // Returns the form of a part, or in brackets why it is refused.
 std::string formed(const IdentifierForm& form, std::string_view text, PartType type = PartType::text) {
-  SecretBytes part = bytes_of(text);
+  SecretBytes part = test::secret_text(text);
   const Refusal refusal = apply_form(form, type, part);
   if (refusal != Refusal::kept) {
     EXPECT_EQ(text_of(part), text) << "a refused part is left as it is";
@@ -126,7 +126,7 @@ TEST(Forms, SurnamesWithoutPrefixesAndSecondParts) {
 // Published examples of the code (Postel 1969), as German reference works give them.
 TEST(Forms, TheColognePhoneticCode) {
   const auto sound = [](std::string_view name) {
-    SecretBytes letters = bytes_of(name);
+    SecretBytes letters = test::secret_text(name);
     cologne_sound(letters);
     return text_of(letters);
   };

@@ -6,14 +6,13 @@
 #include <string>
 
 #include "base/error.h"
+#include "support/secret_text.h"
 
 namespace pgmpc {
 namespace {
 
-SecretBytes bytes_of(std::string_view text) { return SecretBytes(text.begin(), text.end()); }
-
 std::string normalised(std::string_view text, std::vector<std::string> rules) {
-  SecretBytes part = bytes_of(text);
+  SecretBytes part = test::secret_text(text);
   normalise_part(part, PartType::text, parse_normalisations(rules));
   return std::string(part.begin(), part.end());
 }

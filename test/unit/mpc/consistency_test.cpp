@@ -11,9 +11,9 @@
 namespace pgmpc {
 namespace {
 
-constexpr GateLabel kLabel{9, 0, 1};
+constexpr GateLabel kChecked{9, 0, 1};
 constexpr std::size_t kValues = 12;
-const std::vector<i128> kZero = {0};
+const std::vector<i128> kThreshold = {0};
 
 std::string name_of_phase(std::uint16_t) { return "rehearsal"; }
 
@@ -44,7 +44,7 @@ Outcome run(const Fault* fault, std::uint64_t seed) {
   try {
     h.run([&](Session& s) {
       s.name_phases(name_of_phase);
-      const FpVector bits = at_least(s, kLabel, shares[s.self()], kZero);
+      const FpVector bits = at_least(s, kChecked, shares[s.self()], kThreshold);
       for (std::size_t i = 0; i < kValues; ++i) seen[s.self()].push_back(open_bit(s, 9, {&bits[i], 1}));
       return 0;
     });
@@ -98,7 +98,7 @@ TEST(Consistency, ASmallErrorInAMaskedValueIsNotNoticed) {
     if (m.from == 0 && m.bytes.size() >= kFpBytes) store(load(m.bytes.data()) + Fp::from_int(1000), m.bytes.data());
   });
   const auto shares = h.deal({64000});
-  const auto y = MpcHarness::reveal(h.run([&](Session& s) { return truncate(s, kLabel, shares[s.self()], 0, 40); }));
+  const auto y = MpcHarness::reveal(h.run([&](Session& s) { return truncate(s, kChecked, shares[s.self()], 0, 40); }));
   EXPECT_TRUE(y[0] == 65000);
 }
 
@@ -109,7 +109,7 @@ TEST(Traffic, IsCountedByPhase) {
   h.run([&](Session& s) {
     const FpVector y = truncate(s, {3, 0, 1}, shares[s.self()], 0, 40);
     truncate(s, {3, 0, 2}, y, 0, 40);
-    const FpVector bits = at_least(s, {4, 0, 1}, y, kZero);
+    const FpVector bits = at_least(s, {4, 0, 1}, y, kThreshold);
     open(s, 5, bits);
     return 0;
   });

@@ -16,8 +16,6 @@
 namespace pgmpc {
 namespace {
 
-i128 power_of_two(int bits) { return static_cast<i128>(1) << bits; }
-
 // Every integer of [-2^bits, 2^bits], three times in a row: once with each dealer.
 std::vector<i128> every_value(int bits) {
   std::vector<i128> out;

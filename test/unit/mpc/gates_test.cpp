@@ -14,8 +14,6 @@
 namespace pgmpc {
 namespace {
 
-i128 power_of_two(int bits) { return static_cast<i128>(1) << bits; }
-
 std::vector<i128> test_values(TestRng& rng, int bits, int count) {
   std::vector<i128> out = {0, 1, -1, power_of_two(bits) - 1, -power_of_two(bits) + 1};
   while (static_cast<int>(out.size()) < count) {

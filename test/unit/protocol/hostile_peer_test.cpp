@@ -28,7 +28,7 @@ test::Records side(int which) {
   return out;
 }
 
-constexpr const char* kSpec = R"({
+constexpr const char* kHostileSpec = R"({
   "controllers": {"erasmus_mc": {"attributes": ["x1", "x2"]},
                   "zilveren_kruis": {"attributes": ["x3"], "outcome": "y"}},
   "third_party": "zorgttp", "key_bits": 2048, "analysis": {"kind": "lasso", "lambda": 0.01}})";
@@ -119,7 +119,7 @@ class HostilePeer : public ::testing::Test {
 };
 
 TEST_F(HostilePeer, IsNamedAndNobodyHasAResult) {
-  const Spec spec = parse_spec(kSpec);
+  const Spec spec = parse_spec(kHostileSpec);
   for (const Deviation& deviation : deviations()) {
     SCOPED_TRACE(deviation.name);
     std::mutex mutex;
@@ -137,7 +137,7 @@ TEST_F(HostilePeer, IsNamedAndNobodyHasAResult) {
       const int owner = step == 5 ? 1 - from : step == 6 ? to : std::min(from, 1);
       deviation.change(message, moduli[owner]);
     };
-    test::StudyHarness harness(kSpec, side(0), side(1));
+    test::StudyHarness harness(kHostileSpec, side(0), side(1));
     EXPECT_THROW(harness.run(), Error);
     ASSERT_TRUE(done);
     for (int party = 0; party < kParties; ++party) {
@@ -170,7 +170,7 @@ TEST_F(HostilePeer, GarbageSharesEndTheStudyForAllAlike) {
       if (from != 0 || to != 1 || at != step || message.size() < 16 || ++changed > 3) return;
       rng.fill(message);
     };
-    test::StudyHarness harness(kSpec, side(0), side(1));
+    test::StudyHarness harness(kHostileSpec, side(0), side(1));
     try {
       harness.run();
     } catch (const Error&) {
@@ -188,7 +188,7 @@ TEST_F(HostilePeer, GarbageSharesEndTheStudyForAllAlike) {
 
 // Without a deviation the study is released, so the failures above are due to the deviations.
 TEST_F(HostilePeer, WithoutAnyTheStudyIsReleased) {
-  test::StudyHarness harness(kSpec, side(0), side(1));
+  test::StudyHarness harness(kHostileSpec, side(0), side(1));
   harness.run();
   for (const auto& result : harness.results) EXPECT_EQ(result.coefficients.size(), 4u);
 }

@@ -35,7 +35,7 @@ TEST(Pace, AnAgreedNumberOfRecordsFixesTheTime) {
   EXPECT_EQ(announcement_delay(milliseconds(300), std::nullopt, 3072), milliseconds(500));
 }
 
-constexpr const char* kSpec =
+constexpr const char* kPaceSpec =
     R"({"controllers": {"a": {"attributes": ["x"]}, "b": {"attributes": [], "outcome": "y"}},
   "third_party": "t", "key_bits": 2048, "analysis": {"lambda": 0.1}, "disclosure": {"min_matched": 2}})";
 
@@ -50,7 +50,7 @@ Records records(const std::string& column, int count) {
 
 // Returns the milliseconds from the first message of step 4 to the announcement at A, or -1.
 double announced_after(int b_records) {
-  StudyHarness h(kSpec, records("x", 60), records("y", b_records), true);
+  StudyHarness h(kPaceSpec, records("x", 60), records("y", b_records), true);
   h.run();
   std::optional<PaceClock::time_point> first;
   for (const RecordedMessage& m : h.network().recording()) {
@@ -89,7 +89,7 @@ TEST(Pace, MutantThatAnnouncesAtOnceIsCaught) {
 // Tells whether the third party receives everything that B pushes before A begins to push.
 bool takes_b_before_a() {
   constexpr std::size_t kPushed = 2;  // the number of records, a block of hashes
-  StudyHarness h(kSpec, records("x", 60), records("y", 60), true);
+  StudyHarness h(kPaceSpec, records("x", 60), records("y", 60), true);
   bool taken = false;
   h.observers[0].on_step = [&](const StepRow& row) {
     if (row.name != "scramble") return;
@@ -120,7 +120,7 @@ struct View {
 constexpr std::uint64_t kMemory = 2 * 64 * 1000;
 
 View view_of_a(int a_records, int b_records) {
-  StudyHarness h(kSpec, records("x", a_records), records("y", b_records), true);
+  StudyHarness h(kPaceSpec, records("x", a_records), records("y", b_records), true);
   h.third_party_memory = kMemory;
   try {
     h.run();

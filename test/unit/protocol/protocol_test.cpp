@@ -285,9 +285,10 @@ TEST(Study, NothingIsOpenedBeforeAllCanStoreIt) {
       active_mutant = Mutant::none;
       ASSERT_TRUE(h.failures[full]);
       EXPECT_EQ(h.failures[full]->code(), ErrorCode::limit_exceeded);
-      for (int party = 0; party < kParties; ++party)
-        if (party != full)
-          EXPECT_EQ(h.results[party].coefficients.empty(), mutation == Mutant::none) << party << " of " << full;
+      for (int party = 0; party < kParties; ++party) {
+        if (party == full) continue;
+        EXPECT_EQ(h.results[party].coefficients.empty(), mutation == Mutant::none) << party << " of " << full;
+      }
     }
 }
 

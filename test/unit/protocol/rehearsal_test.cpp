@@ -15,7 +15,8 @@ namespace {
 using test::Records;
 using test::StudyHarness;
 
-constexpr const char* kSpec = R"({"controllers": {"a": {"attributes": ["x"]}, "b": {"attributes": [], "outcome": "y"}},
+constexpr const char* kRehearsedSpec =
+    R"({"controllers": {"a": {"attributes": ["x"]}, "b": {"attributes": [], "outcome": "y"}},
   "third_party": "t", "key_bits": 2048, "analysis": {"lambda": 0.1}})";
 constexpr int kRecords = 200, kCommon = 150;
 
@@ -37,7 +38,7 @@ Records side(const std::string& column, int first) {
 
 struct RehearsalHarness : StudyHarness {
   explicit RehearsalHarness(int common = kCommon)
-      : StudyHarness(kSpec, side("x", 0), side("y", kRecords - common), true) {
+      : StudyHarness(kRehearsedSpec, side("x", 0), side("y", kRecords - common), true) {
     rehearsal.fill(true);
   }
 };
@@ -72,7 +73,7 @@ TEST(Rehearsal, TellsTheCountAndNothingElse) {
 // Up to the announcement each party gets messages of the same sizes as in a study. After it there are none.
 TEST(Rehearsal, ItsMessagesAreThoseOfTheStudyUpToTheCount) {
   RehearsalHarness rehearsed;
-  StudyHarness studied(kSpec, side("x", 0), side("y", kRecords - kCommon), true);
+  StudyHarness studied(kRehearsedSpec, side("x", 0), side("y", kRecords - kCommon), true);
   rehearsed.run();
   studied.run();
   const auto few = messages(rehearsed);
@@ -127,7 +128,7 @@ TEST(Rehearsal, IsNoPartOfAStudy) {
   for (int odd = 0; odd < kParties; ++odd)
     for (const bool rehearses : {false, true}) {
       SCOPED_TRACE(odd);
-      StudyHarness h(kSpec, side("x", 0), side("y", 50), true);
+      StudyHarness h(kRehearsedSpec, side("x", 0), side("y", 50), true);
       h.rehearsal.fill(!rehearses);
       h.rehearsal[static_cast<std::size_t>(odd)] = rehearses;
       EXPECT_THROW(h.run(), Error);
@@ -160,7 +161,7 @@ TEST(Rehearsal, BelowTheMinimumEverybodyLearnsOnlyTheRefusal) {
 TEST(Rehearsal, ChecksTheValues) {
   Records a = side("x", 0);
   a.columns[0][3] = HUGE_VAL;
-  StudyHarness h(kSpec, a, side("y", 50), true);
+  StudyHarness h(kRehearsedSpec, a, side("y", 50), true);
   h.rehearsal.fill(true);
   EXPECT_THROW(h.run(), Error);
   EXPECT_EQ(h.failures[0]->message(), "column \"x\" holds NaN or infinity");

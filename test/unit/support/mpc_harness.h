@@ -12,6 +12,8 @@
 
 namespace pgmpc {
 
+inline i128 power_of_two(int bits) { return static_cast<i128>(1) << bits; }
+
 // Switches a mutant on for one scope.
 class WithMutant {
  public:

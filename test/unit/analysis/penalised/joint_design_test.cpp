@@ -86,7 +86,7 @@ ClearDesign clear_design(const PlainTable& table) {
   return out;
 }
 
-std::string outcome_of(const EncodedRows& rows, const RowRules& rules) {
+std::string outcome_with(const EncodedRows& rows, const RowRules& rules) {
   const auto outcome = test::attempt_rows(rows, {{1000.0}, true, 400, rules, 7});
   PlannedAnalysis plan{rows.columns.size(), rows.columns[0].size(), {1000.0}, 1, true, 400, rules.max_dominance};
   plan.max_leverage = rules.max_leverage;
@@ -163,8 +163,8 @@ std::vector<Design> attack_designs() {
 TEST(Design, AttackDesignsAreRefused) {
   for (const Design& design : attack_designs()) {
     SCOPED_TRACE(design.name);
-    EXPECT_EQ(outcome_of(test::encode_rows(design.table), only_design(0.4, 200)), kRulesRefused);
-    EXPECT_EQ(outcome_of(test::encode_rows(design.table), only_design(1, 0)), "released");
+    EXPECT_EQ(outcome_with(test::encode_rows(design.table), only_design(0.4, 200)), kRulesRefused);
+    EXPECT_EQ(outcome_with(test::encode_rows(design.table), only_design(1, 0)), "released");
   }
 }
 
@@ -174,12 +174,12 @@ TEST(Design, OrdinaryDesignsPass) {
   rules.max_vif = 200;
   for (const auto& [n, d] :
        std::vector<std::pair<std::size_t, std::size_t>>{{1000, 30}, {300, 29}, {100, 9}, {350, 30}, {120, 1}})
-    EXPECT_EQ(outcome_of(test::encode_rows(normal_table(n, n, d)), rules), "released") << n;
+    EXPECT_EQ(outcome_with(test::encode_rows(normal_table(n, n, d)), rules), "released") << n;
   for (const std::string& name : test::lasso_vector_names()) {
     // These have equal columns, a VIF above 200, or more columns than a tenth of the rows.
     if (name == "duplicate" || name == "ar1_99" || name == "wide") continue;
     const test::LassoVector vector = test::load_lasso_vector(name);
-    EXPECT_EQ(outcome_of(test::encode_rows(vector.table), rules), "released") << name;
+    EXPECT_EQ(outcome_with(test::encode_rows(vector.table), rules), "released") << name;
   }
   PlainTable flags = normal_table(5, 1000, 12);
   std::vector<std::size_t> binary;
@@ -188,28 +188,28 @@ TEST(Design, OrdinaryDesignsPass) {
     binary.push_back(j);
     for (double& x : flags.columns[j]) x = rng.below(20) == 0 ? 1 : 0;
   }
-  EXPECT_EQ(outcome_of(test::encode_rows(flags, binary), rules), "released");
+  EXPECT_EQ(outcome_with(test::encode_rows(flags, binary), rules), "released");
 }
 
 // A column that is constant over the joined rows violates no rule.
 TEST(Design, ConstantColumnsPass) {
   PlainTable table = normal_table(9, 400, 4);
   for (double& x : table.columns[2]) x = 3;
-  EXPECT_EQ(outcome_of(test::encode_rows(table), only_design(0.4, 200)), "released");
+  EXPECT_EQ(outcome_with(test::encode_rows(table), only_design(0.4, 200)), "released");
 }
 
 TEST(Design, WithoutItsRuleEachAttackGoesThrough) {
   const auto designs = attack_designs();
   const auto attempt = [&](std::size_t which, Mutant mutant) {
     const WithMutant without(mutant);
-    return outcome_of(test::encode_rows(designs[which].table), only_design(0.4, 200));
+    return outcome_with(test::encode_rows(designs[which].table), only_design(0.4, 200));
   };
   EXPECT_EQ(attempt(1, Mutant::no_leverage_rule), kRulesRefused) << "one record is also a high mean leverage";
   {
     // Ten columns differ from the first by a thousandth at one person each. The inverse is too coarse for that
     // leverage.
     const WithMutant without(Mutant::no_vif_rule);
-    EXPECT_EQ(outcome_of(test::encode_rows(designs[4].table), only_design(0.4, 2)), "released");
+    EXPECT_EQ(outcome_with(test::encode_rows(designs[4].table), only_design(0.4, 2)), "released");
   }
   EXPECT_EQ(attempt(7, Mutant::no_mean_leverage_rule), "released");
 }
@@ -220,14 +220,14 @@ void expect_thresholds(const PlainTable& table) {
   const ClearDesign clear = clear_design(table);
   const auto d = static_cast<double>(table.columns.size());
   if (clear.vif < 900 && clear.vif > 2) {
-    EXPECT_EQ(outcome_of(rows, only_design(1, clear.vif * 1.05)), "released") << "VIF " << clear.vif;
-    EXPECT_EQ(outcome_of(rows, only_design(1, clear.vif * 0.96)), kRulesRefused) << "VIF " << clear.vif;
+    EXPECT_EQ(outcome_with(rows, only_design(1, clear.vif * 1.05)), "released") << "VIF " << clear.vif;
+    EXPECT_EQ(outcome_with(rows, only_design(1, clear.vif * 0.96)), kRulesRefused) << "VIF " << clear.vif;
   }
   const double limit = clear.largest_trace - d / static_cast<double>(clear.stretches) - 0.05;
   if (limit < 0.02 || limit > 0.9 || clear.vif > 190) return;
   const WithMutant alone(Mutant::no_mean_leverage_rule);
-  EXPECT_EQ(outcome_of(rows, only_design(limit + 0.01, 200)), "released") << "largest T " << clear.largest_trace;
-  EXPECT_EQ(outcome_of(rows, only_design(limit - 0.01, 200)), kRulesRefused) << "largest T " << clear.largest_trace;
+  EXPECT_EQ(outcome_with(rows, only_design(limit + 0.01, 200)), "released") << "largest T " << clear.largest_trace;
+  EXPECT_EQ(outcome_with(rows, only_design(limit - 0.01, 200)), kRulesRefused) << "largest T " << clear.largest_trace;
 }
 
 TEST(Design, TheThresholdsAreThoseOfTheClearText) {
@@ -261,7 +261,7 @@ TEST(Design, TheMeanLeverageIsThatOfTheClearText) {
     const double limit = 10 * 0.05 + 0.3;
     if (std::fabs(clear.estimate - limit) < 0.01) continue;
     EXPECT_NEAR(clear.estimate, clear.mean_leverage, 0.3) << persons;
-    EXPECT_EQ(outcome_of(test::encode_rows(table), only_design(0.999, 0)),
+    EXPECT_EQ(outcome_with(test::encode_rows(table), only_design(0.999, 0)),
               clear.estimate > limit ? kRulesRefused : "released")
         << persons << " persons: " << clear.estimate << ", exactly " << clear.mean_leverage;
   }
