@@ -96,6 +96,11 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 AS $$ SELECT name OPERATOR(pg_catalog.~) '\A[a-z][a-z0-9_]{0,62}\Z' $$;
 COMMENT ON FUNCTION mpc_internal.valid_name(text) IS 'names of parties, studies and attributes: [a-z][a-z0-9_]{0,62}';
 
+CREATE FUNCTION mpc_internal.valid_column(name text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT name OPERATOR(pg_catalog.~) '\A[a-z][a-z0-9_]{0,62}(:[ -~]{1,63})?\Z' $$;
+COMMENT ON FUNCTION mpc_internal.valid_column(text) IS 'names of columns: that of an attribute or outcome, or "attribute:level"';
+
 -- tables
 
 CREATE TABLE mpc_internal.peers (

@@ -2,7 +2,9 @@
 --
 -- Terms
 -- The source is the table or view of one controller. The identifier is the columns whose values identify the same
--- person at the other controller. The columns of a controller are its attributes, then its outcomes.
+-- person at the other controller. The columns of a controller are its attributes, then its outcomes, then its references.
+-- An attribute with levels has a column "attribute:level" per level, made of one column of the source. The one of the
+-- first level, its reference, is no column of a model (src/study/levels.h).
 --
 -- Invariants
 -- A source is bound as an oid, together with the role that approved. It is read with the privileges of that role only.
@@ -12,11 +14,22 @@
 CREATE FUNCTION mpc_internal.columns_of(spec jsonb, party text) RETURNS text[]
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT ARRAY(SELECT jsonb_array_elements_text(c -> 'attributes'))
+  SELECT ARRAY(SELECT CASE WHEN l.level IS NULL THEN a.value #>> '{}' ELSE format('%s:%s', a.value ->> 'name', l.level) END
+                 FROM jsonb_array_elements(c -> 'attributes') WITH ORDINALITY AS a (value, place)
+                 LEFT JOIN LATERAL jsonb_array_elements_text(a.value -> 'levels') WITH ORDINALITY AS l (level, place) ON true
+                WHERE l.place IS DISTINCT FROM 1 ORDER BY a.place, l.place)
          || ARRAY(SELECT o #>> '{}' FROM jsonb_path_query(c, 'lax $.outcome[*]') AS o WHERE o <> 'null')
+         || ARRAY(SELECT format('%s:%s', a.value ->> 'name', a.value -> 'levels' ->> 0)
+                    FROM jsonb_array_elements(c -> 'attributes') WITH ORDINALITY AS a (value, place)
+                   WHERE a.value ? 'levels' AND jsonb_typeof(a.value) = 'object' ORDER BY a.place)
     FROM (SELECT spec -> 'controllers' -> party AS c) AS own WHERE c IS NOT NULL
 $$;
 COMMENT ON FUNCTION mpc_internal.columns_of(jsonb, text) IS 'columns that a controller brings; NULL for the third party';
+
+CREATE FUNCTION mpc_internal.source_column(name text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT split_part($1, ':', 1) $$;
+COMMENT ON FUNCTION mpc_internal.source_column(text) IS 'column of the source that a column of columns_of is made of';
 
 CREATE FUNCTION mpc_internal.base_type(source oid, name text) RETURNS oid
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
@@ -51,6 +64,19 @@ END
 $$;
 COMMENT ON FUNCTION mpc_internal.column_problem(oid, text, oid) IS
 'why a column cannot be an attribute: SQLSTATE 42703 unknown, 42501 not readable by the role, 42804 neither numeric nor boolean; NULL when it can';
+
+CREATE FUNCTION mpc_internal.attribute_problem(source oid, name text, role oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE
+    WHEN mpc_internal.source_column($2) = $2 OR p.problem IS DISTINCT FROM '42804' AND p.problem IS NOT NULL THEN p.problem
+    WHEN NOT EXISTS (SELECT FROM pg_type AS t WHERE t.oid = mpc_internal.base_type($1, mpc_internal.source_column($2))
+                        AND (t.typcategory IN ('S', 'E') OR t.oid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)))
+    THEN '42804' END
+    FROM (SELECT mpc_internal.column_problem($1, mpc_internal.source_column($2), $3) AS problem) AS p
+$$;
+COMMENT ON FUNCTION mpc_internal.attribute_problem(oid, text, oid) IS
+'column_problem of a column of columns_of: one of levels is made of text, an enumeration or whole numbers';
 
 CREATE FUNCTION mpc_internal.identifier_column(source oid, named text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -148,31 +174,38 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   name text;
+  named text;
   problem text;
   columns text[] := mpc_internal.columns_of(spec, party);
 BEGIN
   PERFORM mpc_internal.require_source(source, role);
   FOREACH name IN ARRAY identifier || columns LOOP
-    problem := mpc_internal.column_problem(source, name, role);
+    problem := CASE WHEN name = ANY (columns) THEN mpc_internal.attribute_problem(source, name, role)
+                    ELSE mpc_internal.column_problem(source, name, role) END;
+    named := CASE WHEN name = ANY (columns) THEN mpc_internal.source_column(name) ELSE name END;
     IF problem = '42703' THEN
       RAISE EXCEPTION USING ERRCODE = problem,
-        MESSAGE = format('column "%s" of source %s does not exist', name, source::regclass),
+        MESSAGE = format('column "%s" of source %s does not exist', named, source::regclass),
         DETAIL = CASE WHEN name = ANY (identifier) THEN 'It was named as identifier.'
                       ELSE 'The spec names it as a column of this controller.' END,
         HINT = CASE WHEN name = ANY (identifier) THEN 'Name the columns of the identifier as they are in the source.'
                     ELSE 'Bind a view that has all columns of this controller: '
-                         || array_to_string(columns, ', ') || '.' END;
+                         || (SELECT string_agg(c, ', ' ORDER BY place)
+                               FROM (SELECT mpc_internal.source_column(u.name) AS c, min(u.place) AS place
+                                       FROM unnest(columns) WITH ORDINALITY AS u (name, place) GROUP BY 1) AS s) || '.' END;
     ELSIF problem = '42501' THEN
       RAISE EXCEPTION USING ERRCODE = problem,
-        MESSAGE = format('permission denied for column "%s" of source %s', name, source::regclass),
+        MESSAGE = format('permission denied for column "%s" of source %s', named, source::regclass),
         DETAIL = format('The source is read as role %s, which approves.', mpc_internal.role_text(role)),
         HINT = 'Grant SELECT on the columns used, or bind a view.';
     ELSIF problem = '42804' AND name = ANY (columns) THEN
       RAISE EXCEPTION USING ERRCODE = problem,
-        MESSAGE = format('column "%s" of source %s is neither numeric nor boolean', name, source::regclass),
+        MESSAGE = format(CASE WHEN named = name THEN 'column "%s" of source %s is neither numeric nor boolean'
+                              ELSE 'column "%s" of source %s is neither text nor a whole number' END, named, source::regclass),
         DETAIL = format('Its type is %s.', (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a
-                                             WHERE a.attrelid = source AND a.attname = name)),
-        HINT = 'Bind a view that turns it into numbers, for example one 0/1 column per category.';
+                                             WHERE a.attrelid = source AND a.attname = named)),
+        HINT = CASE WHEN named = name THEN 'Bind a view that turns it into numbers, or propose the study with the levels of this attribute.'
+                    ELSE 'Bind a view that turns its values into the levels of the spec.' END;
     END IF;
   END LOOP;
 END
@@ -296,7 +329,8 @@ BEGIN
   IF brought IS NOT NULL THEN
     UPDATE mpc_internal.approvals AS a
        SET source = approve_study.source, identifier = names, approver = caller,
-           source_schema = mpc_internal.source_schema(approve_study.source, names || brought),
+           source_schema = mpc_internal.source_schema(
+             approve_study.source, names || ARRAY(SELECT mpc_internal.source_column(b) FROM unnest(brought) AS b)),
            source_digest = pin.digest, source_records = pin.records, data_version = pin.data_version, columns = brought,
            commitments = pin.commitments, two_valued = pin.two_valued,
            commitment = mpc_internal.commitment(mpc_internal.commitment_text(counterpart, approve_study.source, brought,

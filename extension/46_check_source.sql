@@ -96,10 +96,10 @@ BEGIN
     mean := figures ->> 'mean';
     sd := figures ->> 'sd';
     problem := CASE WHEN figures IS NOT NULL THEN figures ->> 'problem'
-                    ELSE CASE mpc_internal.column_problem(source, column_name, caller)
+                    ELSE CASE mpc_internal.attribute_problem(source, column_name, caller)
                          WHEN '42703' THEN 'does not exist'
                          WHEN '42501' THEN 'permission denied'
-                         ELSE 'neither numeric nor boolean' END END;
+                         ELSE CASE WHEN mpc_internal.source_column(column_name) <> column_name THEN 'neither text nor a whole number' ELSE 'neither numeric nor boolean' END END END;
     RETURN NEXT;
   END LOOP;
 END
@@ -148,7 +148,7 @@ BEGIN
   PERFORM mpc_internal.require_binding(jsonb_build_object('controllers', '{}'::jsonb), held.party, source, keys,
                                        caller);
   readable := ARRAY(SELECT c FROM unnest(mpc_internal.columns_of(held.spec, held.party)) WITH ORDINALITY AS u (c, place)
-                     WHERE mpc_internal.column_problem(source, c, caller) IS NULL ORDER BY place);
+                     WHERE mpc_internal.attribute_problem(source, c, caller) IS NULL ORDER BY place);
   profile := mpc_internal.source_profile(held.spec::text, held.party, source, keys, readable);
   RETURN QUERY SELECT r.column_name, r.rows, r.nulls, r.duplicates, r.minimum, r.maximum, r.mean, r.sd, r.problem, r.type, r.refused, r.seen
                  FROM mpc_internal.source_rows(held.spec, held.party, source, keys, caller, profile) AS r;

@@ -147,7 +147,11 @@ COMMENT ON FUNCTION mpc_internal.models_in(jsonb) IS 'models that a study releas
 
 CREATE FUNCTION mpc_internal.numbers_of_model(spec jsonb) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
-AS $$ SELECT 2 + sum(jsonb_array_length(c.value -> 'attributes')) FROM jsonb_each(spec -> 'controllers') AS c $$;
+AS $$
+  SELECT 2 + sum((SELECT sum(CASE jsonb_typeof(a) WHEN 'object' THEN jsonb_array_length(a -> 'levels') - 1 ELSE 1 END)
+                    FROM jsonb_array_elements(c.value -> 'attributes') AS a))::bigint
+    FROM jsonb_each(spec -> 'controllers') AS c
+$$;
 COMMENT ON FUNCTION mpc_internal.numbers_of_model(jsonb) IS 'numbers of one model of all attributes: coefficients, intercept, R squared; a refused attempt is charged as many';
 
 CREATE FUNCTION mpc_internal.outcome_of(spec jsonb) RETURNS text

@@ -117,11 +117,15 @@ DECLARE
   places integer[] := '{}';
   same integer;
 BEGIN
-  FOR term IN SELECT d.id, c.name, c.commitment, c.place::integer AS place FROM unnest(ids) WITH ORDINALITY AS i (id, number)
+  -- The columns of all levels of an attribute add up to 1, so one of them follows from the others.
+  FOR term IN SELECT d.id, c.name, c.commitment, c.place::integer AS place,
+                     mpc_internal.source_column(c.name) <> c.name
+                     AND c.name = min(c.name COLLATE "C") OVER (PARTITION BY d.id, mpc_internal.source_column(c.name)) AS follows
+                FROM unnest(ids) WITH ORDINALITY AS i (id, number)
                 JOIN mpc_internal.data_versions AS d ON d.id = i.id,
                 LATERAL unnest(d.columns, d.commitments) WITH ORDINALITY AS c (name, commitment, place)
                ORDER BY i.number, c.place LOOP
-    CONTINUE WHEN term.commitment = ANY (known);
+    CONTINUE WHEN term.follows OR term.commitment = ANY (known);
     known := known || term.commitment;
     SELECT max(g.i) INTO same FROM generate_subscripts(names, 1) AS g (i)
      WHERE names[g.i] = term.name AND versions[g.i] <> term.id

@@ -15,7 +15,7 @@ CREATE FUNCTION mpc_internal.commitment_text(
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT jsonb_build_object('counterpart', $1, 'columns', to_jsonb($3), 'two_valued', to_jsonb($5),
-           'types', (mpc_internal.source_schema($2, $3) -> 'columns'),
+           'types', (mpc_internal.source_schema($2, ARRAY(SELECT mpc_internal.source_column(c) FROM unnest($3) AS c)) -> 'columns'),
            'commitments', (SELECT jsonb_agg(encode(k, 'hex') ORDER BY place) FROM unnest($4) WITH ORDINALITY AS c (k, place)),
            'views', (SELECT coalesce(jsonb_agg(v.definition ORDER BY v.definition COLLATE "C"), '[]')
                        FROM (SELECT pg_get_viewdef(r) AS definition FROM unnest(mpc_internal.relations_of($2)) AS r
@@ -47,7 +47,7 @@ BEGIN
   IF lists AND jsonb_array_length(data -> 'columns') <= 1000 AND jsonb_array_length(data -> 'two_valued') <= 1000
      AND jsonb_array_length(data -> 'commitments') = jsonb_array_length(data -> 'columns')
      AND NOT EXISTS (SELECT FROM jsonb_array_elements((data -> 'columns') || (data -> 'two_valued')) AS e (name)
-                      WHERE jsonb_typeof(e.name) <> 'string' OR NOT mpc_internal.valid_name(e.name #>> '{}'))
+                      WHERE jsonb_typeof(e.name) <> 'string' OR NOT mpc_internal.valid_column(e.name #>> '{}'))
      AND NOT EXISTS (SELECT FROM jsonb_array_elements((data -> 'commitments') || jsonb_build_array(data -> 'commitment')) AS e (hash)
                       WHERE coalesce(e.hash #>> '{}', '') !~ '\A[0-9a-f]{64}\Z') THEN
     columns := ARRAY(SELECT jsonb_array_elements_text(data -> 'columns'));

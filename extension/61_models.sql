@@ -148,6 +148,28 @@ END
 $$;
 COMMENT ON FUNCTION mpc_internal.predictor_value(text, text, jsonb) IS 'number of a JSON value; true is 1, false is 0';
 
+CREATE FUNCTION mpc_internal.level_value(study text, version integer, party text, column_name text, value jsonb) RETURNS float8
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  attribute text := mpc_internal.source_column(column_name);
+  levels text[] := ARRAY(SELECT l FROM mpc_internal.studies AS s,
+                           LATERAL jsonb_array_elements(s.spec::jsonb -> 'controllers' -> level_value.party -> 'attributes') AS a,
+                           LATERAL jsonb_array_elements_text(a -> 'levels') AS l
+                          WHERE s.study = level_value.study AND s.version = level_value.version AND jsonb_typeof(a) = 'object'
+                            AND a ->> 'name' = attribute);
+BEGIN
+  IF jsonb_typeof(value) <> 'string' OR value #>> '{}' <> ALL (levels) THEN
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('value of attribute "%s" is none of its levels', attribute),
+      DETAIL = format('The value is %s. The levels are %s.', left(value::text, 100), array_to_string(levels, ', ')),
+      HINT = 'Write one of them, in quotes.';
+  END IF;
+  RETURN (attribute || ':' || (value #>> '{}') = column_name)::integer;
+END
+$$;
+COMMENT ON FUNCTION mpc_internal.level_value(text, integer, text, text, jsonb) IS
+'1 when the value of an attribute with levels is that of the column, otherwise 0; error 22023 for a value that is no level';
+
 CREATE FUNCTION mpc_internal.predict(caller oid, study text, attributes jsonb, lambda float8, analysis text) RETURNS float8
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -172,9 +194,11 @@ BEGIN
       DETAIL = format('The JSON type given is %s.', jsonb_typeof(attributes)),
       HINT = 'For example ''{"age": 71, "sbp": 140}''.';
   END IF;
-  FOR term IN SELECT c.attribute, c.party, c.coefficient, count(*) OVER (PARTITION BY c.attribute) > 1 AS shared
+  FOR term IN SELECT c.attribute AS column_name, mpc_internal.source_column(c.attribute) AS attribute, c.party, c.coefficient,
+                     min(c.party) OVER of_name <> max(c.party) OVER of_name AS shared
                 FROM mpc_internal.coefficient_rows AS c
-               WHERE c.study = predict.study AND c.version = number AND c.analysis = name AND c.lambda = chosen ORDER BY c.place LOOP
+               WHERE c.study = predict.study AND c.version = number AND c.analysis = name AND c.lambda = chosen
+              WINDOW of_name AS (PARTITION BY mpc_internal.source_column(c.attribute)) ORDER BY c.place LOOP
     IF term.party IS NULL THEN
       total := total + term.coefficient;
       CONTINUE;
@@ -183,9 +207,15 @@ BEGIN
     IF NOT term.shared AND NOT attributes ? key THEN
       key := term.attribute;
     END IF;
-    used := used || key;
+    IF key <> ALL (used) THEN
+      used := used || key;
+    END IF;
     IF coalesce(attributes -> key, 'null') = 'null' THEN
-      missing := missing || key;
+      IF key <> ALL (missing) THEN
+        missing := missing || key;
+      END IF;
+    ELSIF term.column_name <> term.attribute THEN
+      total := total + term.coefficient * mpc_internal.level_value(study, number, term.party, term.column_name, attributes -> key);
     ELSE
       total := total + term.coefficient * mpc_internal.predictor_value(study, key, attributes -> key);
     END IF;

@@ -1,7 +1,8 @@
 -- The relations of describe: Table 1, cross-tables, correlations, and tests that follow from them.
 --
 -- Terms
--- The levels of a two-valued attribute are '0', its lower value, and '1', its higher value.
+-- The levels of a two-valued attribute are '0', its lower value, and '1', its higher value. A categorical attribute has
+-- the levels of the spec.
 -- A group is a level of the attribute `by` of the spec.
 -- A withheld table is not released because a disclosure rule forbids it. The other tables of the study are not affected.
 --
@@ -30,18 +31,24 @@ SELECT r.study, r.version, r.analysis, c.ordinality AS place, c.tab, c.row_attri
  WHERE r.relation = 'crosstab';
 COMMENT ON VIEW mpc_internal.crosstab_rows IS 'a row per cell of a cross-table, as released';
 
-CREATE FUNCTION mpc_internal.chi_square_test(cells bigint[], OUT statistic float8, OUT df float8, OUT p_value float8)
+CREATE FUNCTION mpc_internal.chi_square_test(cells bigint[], columns bigint, OUT statistic float8, OUT df float8, OUT p_value float8)
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-  WITH t AS (
-    SELECT cells[1]::float8 AS a, cells[2]::float8 AS b, cells[3]::float8 AS c, cells[4]::float8 AS d
+  WITH c AS (
+    SELECT u.n, sum(u.n) OVER () AS total, sum(u.n) OVER (PARTITION BY (u.place - 1) / columns) AS of_row,
+           sum(u.n) OVER (PARTITION BY (u.place - 1) % columns) AS of_column
+      FROM (SELECT e.n::float8 AS n, e.place FROM unnest(cells) WITH ORDINALITY AS e (n, place)) AS u
   ), s AS (
-    SELECT (a + b + c + d) * (a * d - b * c) ^ 2 / nullif((a + b) * (c + d) * (a + c) * (b + d), 0) AS value FROM t
+    SELECT CASE WHEN bool_and(c.of_row > 0 AND c.of_column > 0)
+                THEN sum((c.n - c.of_row * c.of_column / nullif(c.total, 0)) ^ 2 / nullif(c.of_row * c.of_column / nullif(c.total, 0), 0))
+           END AS value,
+           ((cardinality(cells) / columns - 1) * (columns - 1))::float8 AS freedom
+      FROM c
   )
-  SELECT s.value, CASE WHEN s.value IS NOT NULL THEN 1 END, mpc_internal.chi_square_tail(s.value, 1) FROM s
+  SELECT s.value, CASE WHEN s.value IS NOT NULL THEN s.freedom END, mpc_internal.chi_square_tail(s.value, s.freedom) FROM s
 $$;
-COMMENT ON FUNCTION mpc_internal.chi_square_test(bigint[]) IS
-'Pearson''s test of a table of two rows and two columns, row by row, without continuity correction; NULL where a margin is 0';
+COMMENT ON FUNCTION mpc_internal.chi_square_test(bigint[], bigint) IS
+'Pearson''s test of a table with so many columns, row by row, without continuity correction; NULL where a margin is 0';
 
 CREATE FUNCTION mpc_internal.welch_test(
   n bigint[], mean float8[], sd float8[], OUT statistic float8, OUT df float8, OUT p_value float8)
@@ -69,14 +76,14 @@ AS $$
      WHERE d.study = $1 AND d.version = $2 AND d.analysis = $3 AND d.by_level IS NOT NULL AND d.level IS NULL
      GROUP BY d.attribute, d.party, d.by_attribute HAVING NOT bool_or(d.withheld OR d.mean IS NULL)
   ), cell_rows AS (
-    SELECT min(d.place) AS place, d.attribute, d.party, d.by_attribute, array_agg(d.n ORDER BY d.level, d.by_level) AS n,
-           array_agg(d.share ORDER BY d.by_level) FILTER (WHERE d.level = '1') AS share
+    SELECT min(d.place) AS place, d.attribute, d.party, d.by_attribute, array_agg(d.n ORDER BY d.place) AS n,
+           CASE count(*) WHEN 4 THEN (array_agg(d.share ORDER BY d.place))[3:4] END AS share
       FROM mpc_internal.describe_rows AS d
      WHERE d.study = $1 AND d.version = $2 AND d.analysis = $3 AND d.by_level IS NOT NULL AND d.level IS NOT NULL
      GROUP BY d.attribute, d.party, d.by_attribute HAVING NOT bool_or(d.withheld OR d.share IS NULL)
   ), tables AS (
     SELECT min(c.place) AS place, c.row_attribute, c.row_party, c.column_attribute,
-           array_agg(c.n ORDER BY c.row_level, c.column_level) AS n
+           array_agg(c.n ORDER BY c.place) AS n, count(DISTINCT c.column_level) AS columns
       FROM mpc_internal.crosstab_rows AS c
      WHERE c.study = $1 AND c.version = $2 AND c.analysis = $3
      GROUP BY c.tab, c.row_attribute, c.row_party, c.column_attribute HAVING NOT bool_or(c.withheld)
@@ -88,15 +95,15 @@ AS $$
            (w.mean[2] - w.mean[1]) / nullif(sqrt((w.sd[1] ^ 2 + w.sd[2] ^ 2) / 2), 0), NULL, NULL FROM numeric_rows AS w
     UNION ALL
     SELECT 1, c.place, 1, 'chi-square', c.attribute, c.party, c.by_attribute, t.statistic, t.df, t.p_value
-      FROM cell_rows AS c, mpc_internal.chi_square_test(c.n) AS t
+      FROM cell_rows AS c, mpc_internal.chi_square_test(c.n, 2) AS t
     UNION ALL
     SELECT 1, c.place, 2, 'standardised difference', c.attribute, c.party, c.by_attribute,
            (c.share[2] - c.share[1])
            / nullif(sqrt(greatest(c.share[1] * (1 - c.share[1]) + c.share[2] * (1 - c.share[2]), 0) / 2), 0), NULL, NULL
-      FROM cell_rows AS c
+      FROM cell_rows AS c WHERE c.share IS NOT NULL
     UNION ALL
     SELECT 2, t.place, 1, 'chi-square', t.row_attribute, t.row_party, t.column_attribute, s.statistic, s.df, s.p_value
-      FROM tables AS t, mpc_internal.chi_square_test(t.n) AS s
+      FROM tables AS t, mpc_internal.chi_square_test(t.n, t.columns) AS s
   )
   SELECT t.test, t.attribute, t.party, t.by_attribute, t.statistic, t.df, t.p_value FROM tests AS t ORDER BY t.part, t.place, t.kind
 $$;
@@ -130,7 +137,7 @@ RETURNS TABLE (attribute text, party text, level text, by_level text, n bigint, 
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.describe(text, text) IS
-'Table 1 of a released study: numeric attributes have a row with mean and sd (which divides by n), two-valued ones a row per level (0: the lower value, 1: the higher one) with n and share. Rows with by_level are about the records of that level of the attribute by. withheld: a disclosure rule forbids the table; its numbers are NULL. Unless release.precision is exact, n of levels is rounded to a multiple of 5 (coarse: 20). analysis: the name of one, needed where a study has several of them (error 22023 lists them; mpc.results lists all). Errors: as mpc.coefficients';
+'Table 1 of a released study: numeric attributes have a row with mean and sd (which divides by n), two-valued ones a row per level (0: the lower value, 1: the higher one) with n and share, categorical ones a row per level of the spec. Rows with by_level are about the records of that level of the attribute by. withheld: a disclosure rule forbids the table; its numbers are NULL. Unless release.precision is exact, n of levels is rounded to a multiple of 5 (coarse: 20). analysis: the name of one, needed where a study has several of them (error 22023 lists them; mpc.results lists all). Errors: as mpc.coefficients';
 
 CREATE FUNCTION mpc_internal.crosstab(caller oid, study text, analysis text)
 RETURNS TABLE (tab integer, row_attribute text, row_level text, column_attribute text, column_level text, n bigint,
@@ -188,7 +195,7 @@ RETURNS TABLE (attribute_a text, party_a text, attribute_b text, party_b text, r
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.correlation(text, text) IS
-'Pearson correlations of a released study, a row per pair of attributes: those of different controllers, and with disclosure.own_moments also those of one. Of two two-valued attributes it follows from the rounded cells of their table. r is NULL where it is withheld. Errors: as mpc.describe';
+'Pearson correlations of a released study, a row per pair of attributes without levels: those of different controllers, and with disclosure.own_moments also those of one. Of two two-valued attributes it follows from the rounded cells of their table. r is NULL where it is withheld. Errors: as mpc.describe';
 
 CREATE FUNCTION mpc_internal.test(caller oid, study text, analysis text)
 RETURNS TABLE (test text, attribute text, by_attribute text, statistic float8, df float8, p_value float8, party text, version integer)
@@ -212,7 +219,7 @@ RETURNS TABLE (test text, attribute text, by_attribute text, statistic float8, d
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.test(text, text) IS
-'tests that follow from the released tables of a study and reveal nothing more: of numeric attributes by group welch t, of two-valued ones and of cross-tables chi-square (Pearson, without continuity correction), and for both the standardised difference of group 1 and group 0 (no p value). Rounded inputs make the statistics approximate. Withheld tables have no row. Errors: as mpc.describe';
+'tests that follow from the released tables of a study and reveal nothing more: of numeric attributes by group welch t, of the others and of cross-tables chi-square (Pearson, without continuity correction), and of attributes with at most two levels the standardised difference of group 1 and group 0 (no p value). Rounded inputs make the statistics approximate. Withheld tables have no row. Errors: as mpc.describe';
 
 -- privileges
 

@@ -40,6 +40,8 @@ struct SpecContext {
 
 struct NamedColumn {
   std::string party, name;
+  // Of the columns of a categorical attribute that the analysis has as a whole; empty for others.
+  std::string attribute{}, level{};
 };
 
 // The columns of one analysis, as indexes into the joined columns.
@@ -47,6 +49,9 @@ struct AnalysisColumns {
   std::vector<std::size_t> attributes;
   std::optional<std::size_t> outcome;
   std::vector<NamedColumn> names;  // of the attributes, in the same order
+  // References of categorical attributes (study/levels.h) that the analysis does not have: what it releases is about them
+  // too.
+  std::vector<std::size_t> left_out{};
 };
 
 // A sentence of explain_study about the study as a whole.
@@ -73,6 +78,9 @@ class Analysis {
   // Returns the keys of its kind with defaults written out, including "kind".
   virtual nlohmann::json filled() const = 0;
   virtual bool needs_outcome() const = 0;
+  // true: the analysis has the columns of all levels of a categorical attribute, in their order. false: of all but the
+  // first, so that columns do not add up.
+  virtual bool uses_all_levels() const { return false; }
   virtual ComparisonKind comparison() const = 0;
   virtual std::size_t problems() const { return 1; }          // number of problems that are solved in the same rounds
   virtual bool needs_approximation() const { return false; }  // SharedFigures::approximation()
@@ -102,7 +110,7 @@ class Analysis {
   virtual std::int64_t free_numbers(const AnalysisColumns& columns) const { return numbers_of_model(columns); }
 
   // Returns the cost of this analysis alone. Its rounds come after those of shared_cost().
-  virtual Cost cost(const PlannedStudy& study, std::size_t attributes) const = 0;
+  virtual Cost cost(const PlannedStudy& study, const AnalysisColumns& columns) const = 0;
   virtual AnalysisDescription words() const = 0;
   // Returns what is opened, in the words of the ledger.
   virtual std::vector<std::string> opened() const = 0;

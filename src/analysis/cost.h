@@ -19,14 +19,14 @@ namespace pgmpc {
 
 // The public numbers that all analyses of a study have in common.
 struct PlannedStudy {
-  std::size_t attributes = 0, outcomes = 0;
-  std::size_t rows = 0;      // joined records, or an upper bound
-  std::size_t problems = 1;  // of all analyses together: one per lambda
+  std::size_t attributes = 0, others = 0;  // joined columns: attributes of models, all others
+  std::size_t rows = 0;                    // joined records, or an upper bound
+  std::size_t problems = 1;                // of all analyses together: one per lambda
   RowRules rules{};
   ComparisonKind comparison = ComparisonKind::fast;
   Precision precision = Precision::exact;
 
-  std::size_t columns() const { return attributes + outcomes; }
+  std::size_t columns() const { return attributes + others; }
   int fixed_bits() const;  // F (algebra/fixed.h)
 };
 

@@ -30,7 +30,8 @@ FigureNeeds needs_of(const std::vector<AnalysisTask>& tasks, const std::vector<C
     for (const GroupedColumn& pair : task.analysis->grouped_columns(task.columns))
       if (columns[pair.group].binary && !columns[pair.column].binary) needs.grouped.insert(pair);
     if (!task.analysis->refuses_columns()) continue;
-    for (const std::size_t attribute : task.columns.attributes) needs.refusing[attribute] = true;
+    for (const std::vector<std::size_t>* of : {&task.columns.attributes, &task.columns.left_out})
+      for (const std::size_t column : *of) needs.refusing[column] = true;
     if (task.columns.outcome) needs.refusing[*task.columns.outcome] = true;
   }
   return needs;

@@ -40,9 +40,10 @@ inline constexpr int kProtocolVersion = 3;
 
 struct SourceColumn {
   std::string name;
-  bool binary = false;          // SQL boolean: holds only 0 and 1
+  bool binary = false;          // SQL boolean, or the column of a level: holds only 0 and 1
   SecretVector<double> values;  // one per complete record
   std::int64_t nulls = 0;       // among all rows
+  std::int64_t undeclared = 0;  // column of a level: rows whose value is none of the declared levels
 };
 
 // One controller's complete records. The reader drops and counts records with a missing value.

@@ -15,6 +15,7 @@
 #include "mpc/session.h"
 #include "study/disclosure.h"
 #include "study/explain_estimate.h"
+#include "study/levels.h"
 #include "study/step_facts.h"
 
 namespace pgmpc {
@@ -154,7 +155,13 @@ std::vector<ColumnDescription> Run::exchange_descriptions(std::vector<ColumnDesc
                          ? std::move(own)
                          : decode_descriptions(channel().receive(controller, 7), column_count(spec_, controller));
   std::vector<ColumnDescription> joined;
-  for (const JoinedColumn& column : joined_columns(spec_)) joined.push_back(of[column.party][column.local]);
+  for (const JoinedColumn& column : joined_columns(spec_)) {
+    joined.push_back(of[column.party][column.local]);
+    // The rules for levels are about two-valued columns only.
+    if (level_of(column.name) && !joined.back().binary)
+      throw Error(ErrorCode::protocol_violation, "a peer's column of a level is not two-valued",
+                  "column " + column.name + " of party " + spec_.party_name(column.party));
+  }
   return joined;
 }
 

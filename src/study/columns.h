@@ -2,7 +2,8 @@
 //
 // Terms
 // The joined columns are the attributes of controller 0, the attributes of controller 1, the outcomes of controller 0
-// and the outcomes of controller 1, in this order. A controller's own columns are its attributes, then its outcomes.
+// and those of controller 1, the references (study/levels.h) of controller 0 and those of controller 1, in this order. A
+// controller's own columns are its attributes, its outcomes, then its references.
 #pragma once
 #include <map>
 #include <set>
@@ -13,11 +14,13 @@
 
 namespace pgmpc {
 
+enum class ColumnRole { attribute, outcome, reference };
+
 struct JoinedColumn {
   int party = 0;          // its controller
   std::size_t local = 0;  // index among that controller's columns
   std::string name;
-  bool outcome = false;
+  ColumnRole role = ColumnRole::attribute;
 };
 
 // Returns the joined columns in their order.

@@ -34,7 +34,7 @@ constexpr std::int64_t kMostRows = 1000000;  // where the spec has no expected_r
 PlannedStudy plan_of(const Spec& spec) {
   PlannedStudy plan;
   plan.attributes = spec.attribute_count();
-  plan.outcomes = spec.outcome_count();
+  plan.others = spec.column_count() - spec.attribute_count();
   plan.rows = static_cast<std::size_t>(spec.expected_records.value_or(kMostRows));
   plan.problems = 0;
   for (const AnalysisEntry& entry : spec.analyses) plan.problems += entry.analysis->problems();
@@ -50,7 +50,7 @@ Cost cost_of(const Spec& spec) {
   Cost total = shared_cost(plan);
   std::int64_t longest = 0;
   for (const AnalysisEntry& entry : spec.analyses) {
-    const Cost own = entry.analysis->cost(plan, entry.columns.attributes.size());
+    const Cost own = entry.analysis->cost(plan, entry.columns);
     total.exposure += own.exposure;
     total.bytes += own.bytes;
     longest = std::max(longest, own.rounds);

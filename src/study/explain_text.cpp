@@ -61,9 +61,12 @@ class PartyWriter {
     if (party == 2) return name + " is the third party. It brings no data";
     const ControllerSpec& controller = spec_.controllers[static_cast<std::size_t>(party)];
     std::string brings;
-    if (!controller.attributes.empty())
-      brings =
-          (controller.attributes.size() == 1 ? "the attribute " : "the attributes ") + listed(controller.attributes);
+    std::vector<std::string> attributes;
+    for (const DeclaredAttribute& attribute : controller.declared)
+      attributes.push_back(attribute.name +
+                           (attribute.levels.empty() ? "" : " (levels " + listed(attribute.levels) + ")"));
+    if (!attributes.empty())
+      brings = (attributes.size() == 1 ? "the attribute " : "the attributes ") + listed(attributes);
     const std::vector<std::string>& outcomes = controller.outcomes;
     if (!outcomes.empty())
       brings += std::string(brings.empty() ? "" : ", and ") +

@@ -14,6 +14,7 @@
 #include "crypto/keyed_hash.h"
 #include "json/canonical_json.h"
 #include "json/spec_reader.h"
+#include "study/levels.h"
 #include "study/spec_analyses.h"
 #include "study/spec_fill.h"
 #include "study/spec_identifier.h"
@@ -29,6 +30,7 @@ constexpr double kMaxParameterRatio = 1000;
 constexpr double kMaxVif = 1000;  // precision limit of an inverse on shares
 constexpr std::int64_t kMaxVersions = 1000;
 constexpr std::int64_t kRecordsPerColumn = 10;
+constexpr std::size_t kFewestLevels = 2, kMaxLevels = 50;
 constexpr const char* kDocument = "study spec";
 
 // Reads an array of distinct names with low to high entries.
@@ -57,16 +59,54 @@ void read_outcomes(ControllerSpec& controller, const SpecReader& reader) {
     refuse_spec_type(value, reader.at("outcome"), "a string or an array");
 }
 
-void read_controller(ControllerSpec& controller, const json& value, const std::string& pointer) {
+// Returns the levels of an attribute, in their order.
+std::vector<std::string> read_levels(const json& value, const std::string& pointer) {
+  std::vector<std::string> levels;
+  for (const json& element : spec_array(value, pointer, kFewestLevels, kMaxLevels)) {
+    const std::string at = pointer_to(pointer, std::to_string(levels.size()));
+    std::string level = spec_string(element, at);
+    if (!valid_level(level))
+      refuse_spec("invalid level in study spec", at, element.dump(-1, ' ', true),
+                  "a level is 1 to 63 printable ASCII characters, without a blank at either end; a view can turn other "
+                  "texts into such ones");
+    if (std::find(levels.begin(), levels.end(), level) != levels.end())
+      refuse_spec("duplicate level in study spec", at, element.dump());
+    levels.push_back(std::move(level));
+  }
+  return levels;
+}
+
+void read_attributes(ControllerSpec& controller, const json& value, const std::string& pointer, bool with_levels) {
+  const std::size_t fewest = controller.outcomes.empty() ? 1 : 0;
+  for (const json& element : spec_array(value, pointer, fewest, kMaxAttributes)) {
+    const std::string at = pointer_to(pointer, std::to_string(controller.declared.size()));
+    DeclaredAttribute attribute;
+    if (element.is_object() && with_levels) {
+      const SpecReader reader(element, at, {"name", "levels"});
+      attribute.name = spec_name(reader.required("name"), reader.at("name"), "column");
+      attribute.levels = read_levels(reader.required("levels"), reader.at("levels"));
+      for (const std::string& level : attribute.levels)
+        (&level == &attribute.levels.front() ? controller.references : controller.attributes)
+            .push_back(level_column(attribute.name, level));
+    } else {
+      attribute.name = spec_name(element, at, "column");
+      controller.attributes.push_back(attribute.name);
+    }
+    for (const DeclaredAttribute& before : controller.declared)
+      if (before.name == attribute.name)
+        refuse_spec("duplicate column in study spec", at, "\"" + attribute.name + "\"");
+    controller.declared.push_back(std::move(attribute));
+  }
+}
+
+void read_controller(ControllerSpec& controller, const json& value, const std::string& pointer, bool with_levels) {
   const SpecReader reader(value, pointer, {"attributes", "outcome"});
   read_outcomes(controller, reader);
-  const std::size_t fewest = controller.outcomes.empty() ? 1 : 0;
-  controller.attributes =
-      read_names(reader.required("attributes"), reader.at("attributes"), fewest, kMaxAttributes, "column");
-  const auto& attributes = controller.attributes;
+  read_attributes(controller, reader.required("attributes"), reader.at("attributes"), with_levels);
   for (const std::string& outcome : controller.outcomes)
-    if (std::count(attributes.begin(), attributes.end(), outcome) > 0)
-      refuse_spec("outcome is also an attribute in study spec", reader.at("outcome"), "\"" + outcome + "\"");
+    for (const DeclaredAttribute& attribute : controller.declared)
+      if (attribute.name == outcome)
+        refuse_spec("outcome is also an attribute in study spec", reader.at("outcome"), "\"" + outcome + "\"");
 }
 
 // The JSON library sorts the keys of an object in byte order, which is the order of the parties.
@@ -80,12 +120,13 @@ void read_controllers(Spec& spec, const SpecReader& root) {
   for (const auto& item : reader.object().items()) {
     ControllerSpec& controller = spec.controllers[index++];
     controller.party = spec_name(json(item.key()), reader.at(item.key()), "party");
-    read_controller(controller, item.value(), reader.at(item.key()));
+    read_controller(controller, item.value(), reader.at(item.key()), spec.format > 1);
   }
-  const std::size_t attributes = spec.attribute_count();
+  const std::size_t attributes = spec.attribute_count() + spec.reference_count();
   if (attributes < 1 || attributes > kMaxAttributes) {
     refuse_spec("wrong number of attributes in study spec", root.at("controllers"), std::to_string(attributes),
-                "at least 1, at most " + std::to_string(kMaxAttributes) + " for both controllers together");
+                "at least 1, at most " + std::to_string(kMaxAttributes) +
+                    " for both controllers together; each level of a categorical attribute counts");
   }
 }
 
@@ -149,7 +190,7 @@ void read_exponents(ControllerSpec& controller, const json& value, const std::st
   const std::vector<std::string> columns = controller.columns();
   for (const auto& item : reader.object().items()) {
     const std::string at = reader.at(item.key());
-    if (std::count(columns.begin(), columns.end(), item.key()) == 0) {
+    if (std::count(columns.begin(), columns.end(), item.key()) == 0 || level_of(item.key())) {
       refuse_spec("scale exponent for a column that the controller does not use", at, "no such column");
     }
     controller.scale_exponents[item.key()] =
@@ -261,6 +302,7 @@ Spec parse(const json& document, bool stored) {
 std::vector<std::string> ControllerSpec::columns() const {
   std::vector<std::string> result = attributes;
   result.insert(result.end(), outcomes.begin(), outcomes.end());
+  result.insert(result.end(), references.begin(), references.end());
   return result;
 }
 

@@ -12,7 +12,7 @@
 //
 // Errors
 // Unknown keys, duplicate keys, wrong types and values out of range throw Error(invalid_parameter) with the JSON
-// pointer in the detail. Limits are 200 attributes and names [a-z][a-z0-9_]{0,62}. Text that is not JSON throws
+// pointer in the detail. Limits are 200 columns of attributes and names [a-z][a-z0-9_]{0,62}. Text that is not JSON throws
 // Error(invalid_text), and more than 64 kB Error(limit_exceeded).
 #pragma once
 #include <array>
@@ -34,12 +34,20 @@ namespace pgmpc {
 
 inline constexpr int kSpecFormat = 2;
 
+// An attribute as the spec declares it: a number, or with levels (study/levels.h) a text.
+struct DeclaredAttribute {
+  std::string name;
+  std::vector<std::string> levels;  // empty: a number
+};
+
 struct ControllerSpec {
   std::string party;
-  std::vector<std::string> attributes;
+  std::vector<DeclaredAttribute> declared;
+  std::vector<std::string> attributes;  // columns of the attributes: their names, or those of all levels but the first
   std::vector<std::string> outcomes;
+  std::vector<std::string> references;         // columns of the first levels
   std::map<std::string, int> scale_exponents;  // column name -> fixed exponent; others follow from the data
-  // Returns attributes, then outcomes: the order of a controller's columns everywhere.
+  // Returns attributes, outcomes, references: the order of a controller's columns everywhere.
   std::vector<std::string> columns() const;
 };
 
@@ -100,7 +108,8 @@ struct Spec {
 
   std::size_t attribute_count() const { return controllers[0].attributes.size() + controllers[1].attributes.size(); }
   std::size_t outcome_count() const { return controllers[0].outcomes.size() + controllers[1].outcomes.size(); }
-  std::size_t column_count() const { return attribute_count() + outcome_count(); }
+  std::size_t reference_count() const { return controllers[0].references.size() + controllers[1].references.size(); }
+  std::size_t column_count() const { return attribute_count() + outcome_count() + reference_count(); }
   int party_count() const { return static_cast<int>(controllers.size()) + 1; }
   // Returns 0, 1, 2, or -1 when the party does not take part.
   int party_index(std::string_view party) const;

@@ -7,31 +7,38 @@
 #include "base/error.h"
 #include "json/canonical_json.h"
 #include "study/columns.h"
+#include "study/levels.h"
 
 namespace pgmpc {
 namespace {
 
 using nlohmann::json;
 
-// Returns the index of a column that the spec names: "name", or "party.name" where both controllers use the name.
-std::size_t place_of(const std::vector<JoinedColumn>& columns, const Spec& spec, const json& value,
-                     const std::string& pointer, bool outcome) {
+// Returns the indexes of the columns that the spec names: those of "name", or of "party.name" where both controllers use
+// the name. The name of a categorical attribute stands for all levels but the reference.
+std::vector<std::size_t> places_of(const std::vector<JoinedColumn>& columns, const Spec& spec, const json& value,
+                                   const std::string& pointer, ColumnRole role) {
   const std::string wanted = spec_string(value, pointer);
   std::vector<std::size_t> found;
   for (std::size_t k = 0; k < columns.size(); ++k) {
     const JoinedColumn& column = columns[k];
-    if (column.outcome != outcome) continue;
-    if (wanted == column.name || wanted == spec.party_name(column.party) + "." + column.name) found.push_back(k);
+    if (column.role != role) continue;
+    const std::optional<Level> level = level_of(column.name);
+    const std::string party = spec.party_name(column.party) + ".";
+    if (wanted == column.name || wanted == party + column.name ||
+        (level && (wanted == level->attribute || wanted == party + level->attribute)))
+      found.push_back(k);
   }
-  const std::string what = outcome ? "outcome" : "attribute";
+  const std::string what = role == ColumnRole::outcome ? "outcome" : "attribute";
   const std::string quoted = "\"" + pointer_to("", wanted).substr(1) + "\"";
   if (found.empty())
     refuse_spec("analysis names an " + what + " that no controller has", pointer, quoted,
-                "declare it at its controller, or correct the name");
-  if (found.size() > 1)
-    refuse_spec("name of an " + what + " is not unique in study spec", pointer, quoted,
-                "write party.name: both controllers use the name");
-  return found[0];
+                "declare it at its controller, or correct the name; a model has no column of the first level");
+  for (const std::size_t k : found)
+    if (columns[k].party != columns[found[0]].party)
+      refuse_spec("name of an " + what + " is not unique in study spec", pointer, quoted,
+                  "write party.name: both controllers use the name");
+  return found;
 }
 
 class EntryReader {
@@ -61,17 +68,59 @@ class EntryReader {
       const std::string at = reader_.at("attributes");
       for (const json& element : spec_array(reader_.required("attributes"), at, 1, kMaxAttributes)) {
         const std::string here = pointer_to(at, std::to_string(entry_.attributes->size()));
-        const std::size_t place = place_of(columns_, spec_, element, here, false);
-        if (used[place]) refuse_spec("duplicate attribute in study spec", here, element.dump());
-        used[place] = true;
+        for (const std::size_t place : places_of(columns_, spec_, element, here, ColumnRole::attribute)) {
+          if (used[place]) refuse_spec("duplicate attribute in study spec", here, element.dump());
+          used[place] = true;
+        }
         entry_.attributes->push_back(element.get<std::string>());
       }
     }
-    for (std::size_t k = 0; k < columns_.size(); ++k) {
-      if (!used[k] || columns_[k].outcome) continue;
-      entry_.columns.attributes.push_back(k);
-      entry_.columns.names.push_back({spec_.party_name(columns_[k].party), columns_[k].name});
+    for (std::size_t k = 0; k < columns_.size(); ++k)
+      if (used[k] && columns_[k].role == ColumnRole::attribute) add_attribute(k, used);
+  }
+
+  // The reference of a categorical attribute comes before its other levels.
+  void add_attribute(std::size_t k, const std::vector<bool>& used) {
+    const JoinedColumn& column = columns_[k];
+    NamedColumn named{spec_.party_name(column.party), column.name};
+    if (const std::optional<Level> level = level_of(column.name)) {
+      const std::vector<std::size_t> others = levels_beside_reference(k);
+      const std::size_t reference = reference_of(k);
+      const bool first = k == *std::find_if(others.begin(), others.end(), [&](std::size_t i) { return used[i]; });
+      const bool whole = entry_.analysis->uses_all_levels() &&
+                         std::all_of(others.begin(), others.end(), [&](std::size_t i) { return used[i]; });
+      if (whole) {
+        named.attribute = level->attribute;
+        named.level = level->level;
+      }
+      if (first && whole) {
+        entry_.columns.attributes.push_back(reference);
+        entry_.columns.names.push_back(
+            {named.party, columns_[reference].name, level->attribute, level_of(columns_[reference].name)->level});
+      } else if (first) {
+        entry_.columns.left_out.push_back(reference);
+      }
     }
+    entry_.columns.attributes.push_back(k);
+    entry_.columns.names.push_back(std::move(named));
+  }
+
+  bool of_same_attribute(std::size_t a, std::size_t b) const {
+    return columns_[a].party == columns_[b].party &&
+           level_of(columns_[b].name).value_or(Level()).attribute == level_of(columns_[a].name)->attribute;
+  }
+
+  std::vector<std::size_t> levels_beside_reference(std::size_t k) const {
+    std::vector<std::size_t> out;
+    for (std::size_t i = 0; i < columns_.size(); ++i)
+      if (columns_[i].role == ColumnRole::attribute && of_same_attribute(k, i)) out.push_back(i);
+    return out;
+  }
+
+  std::size_t reference_of(std::size_t k) const {
+    std::size_t i = 0;
+    while (columns_[i].role != ColumnRole::reference || !of_same_attribute(k, i)) ++i;
+    return i;
   }
 
   void read_outcome(bool named) {
@@ -80,13 +129,14 @@ class EntryReader {
       return;
     }
     if (named) {
-      entry_.columns.outcome = place_of(columns_, spec_, reader_.required("outcome"), reader_.at("outcome"), true);
+      entry_.columns.outcome =
+          places_of(columns_, spec_, reader_.required("outcome"), reader_.at("outcome"), ColumnRole::outcome)[0];
       entry_.outcome = reader_.required("outcome").get<std::string>();
       return;
     }
     std::string outcomes;
     for (std::size_t k = 0; k < columns_.size(); ++k) {
-      if (!columns_[k].outcome) continue;
+      if (columns_[k].role != ColumnRole::outcome) continue;
       entry_.columns.outcome = k;
       outcomes += (outcomes.empty() ? "" : ", ") + spec_.party_name(columns_[k].party) + "." + columns_[k].name;
     }
@@ -111,7 +161,8 @@ void require_uses(const Spec& spec, const std::string& pointer) {
   const std::vector<JoinedColumn> columns = joined_columns(spec);
   std::vector<bool> used(columns.size());
   for (const AnalysisEntry& entry : spec.analyses) {
-    for (const std::size_t k : entry.columns.attributes) used[k] = true;
+    for (const std::vector<std::size_t>* of : {&entry.columns.attributes, &entry.columns.left_out})
+      for (const std::size_t k : *of) used[k] = true;
     if (entry.columns.outcome) used[*entry.columns.outcome] = true;
   }
   for (std::size_t k = 0; k < columns.size(); ++k)

@@ -17,6 +17,16 @@ json or_null(const std::optional<T>& value) {
   return value ? json(*value) : json();
 }
 
+json filled_attributes(const ControllerSpec& controller) {
+  json out = json::array();
+  for (const DeclaredAttribute& attribute : controller.declared) {
+    json entry = attribute.name;
+    if (!attribute.levels.empty()) entry = {{"name", attribute.name}, {"levels", attribute.levels}};
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
 json filled_outcome(const ControllerSpec& controller) {
   return controller.outcomes.size() == 1 ? json(controller.outcomes.front()) : json(controller.outcomes);
 }
@@ -43,7 +53,7 @@ std::string filled_spec(const Spec& spec) {
   json controllers = json::object();
   json exponents = json::object();
   for (const ControllerSpec& controller : spec.controllers) {
-    json& entry = controllers[controller.party] = {{"attributes", controller.attributes}};
+    json& entry = controllers[controller.party] = {{"attributes", filled_attributes(controller)}};
     if (!controller.outcomes.empty()) entry["outcome"] = filled_outcome(controller);
     if (!controller.scale_exponents.empty()) exponents[controller.party] = controller.scale_exponents;
   }

@@ -177,7 +177,7 @@ Datum pg_mpc_pin_source(PG_FUNCTION_ARGS) {
     KeptRecords kept;
     SourceProfile profile(spec, controller, columns);
     scan_source(
-        given.bound, spec.identifier, columns,
+        given.bound, spec, controller, columns,
         [&](const Source& part) {
           digest.add(part);
           contents.add(part, [&](ByteView person, std::span<const double> values) { kept.put(person, values); });
@@ -222,8 +222,8 @@ Datum pg_mpc_source_digest(PG_FUNCTION_ARGS) {
     const PinArguments given = arguments_of(fcinfo, spec_text, party, identifier);
     const Spec spec = read_spec(pg::text_of(spec_text));
     SourceDigest digest;
-    const auto controller = static_cast<std::size_t>(spec.party_index(pg::text_of(party)));
-    scan_source(given.bound, spec.identifier, spec.controllers.at(controller).columns(),
+    const int controller = spec.party_index(pg::text_of(party));
+    scan_source(given.bound, spec, controller, spec.controllers.at(static_cast<std::size_t>(controller)).columns(),
                 [&](const Source& part) { digest.add(part); });
     return PointerGetDatum(pg::make_varlena(digest.finish()));
   });

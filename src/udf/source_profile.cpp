@@ -123,9 +123,10 @@ Datum pg_mpc_source_profile(PG_FUNCTION_ARGS) {
   return pg::udf(fcinfo, [&] {
     const Spec spec = read_spec(pg::text_of(spec_text));
     const std::vector<std::string> columns = pg::texts_of(names);
-    SourceProfile profile(spec, controller_of(spec, pg::text_of(party)), columns);
+    const int controller = controller_of(spec, pg::text_of(party));
+    SourceProfile profile(spec, controller, columns);
     scan_source(
-        {source, pg::texts_of(identifier), role}, spec.identifier, columns,
+        {source, pg::texts_of(identifier), role}, spec, controller, columns,
         [&](const Source& part) { profile.add(part); }, profile.see());
     return PointerGetDatum(pg::make_varlena(view_of(profile.json(profile.duplicates()))));
   });

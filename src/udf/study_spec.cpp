@@ -152,9 +152,12 @@ CellTable release_table(std::string_view spec_text) {
 
 // Refuses a study whose result the SQL of version 0.2.0 and before cannot store.
 void require_old_result(const Spec& spec) {
-  if (spec.analyses.size() == 1 && !spec.analyses[0].attributes && spec.outcome_count() == 1) return;
+  if (spec.analyses.size() == 1 && !spec.analyses[0].attributes && spec.outcome_count() == 1 &&
+      spec.reference_count() == 0)
+    return;
   throw Error(ErrorCode::not_supported, "the extension in this database is too old for this study",
-              "It has several analyses or outcomes, or an analysis of some attributes.", pg::kVersionHint);
+              "It has several analyses or outcomes, an analysis of some attributes, or attributes with levels.",
+              pg::kVersionHint);
 }
 
 void require_encodable(const std::string& canonical) {

@@ -9,12 +9,14 @@
 #include "worker/engine_source.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "base/cleansing_heap.h"
 #include "pg/error_context.h"
 #include "pg/guard.h"
 #include "pg/guarded_role.h"
+#include "study/levels.h"
 #include "study/spec_identifier.h"
 #include "worker/source_query.h"
 
@@ -165,7 +167,34 @@ std::optional<SecretBytes> identifier_of(Source& source, const Batch& batch, std
   return bytes;
 }
 
+// The query gives infinity for a value that is none of the levels.
+void count_undeclared(Source& source, const Batch& batch) {
+  const std::size_t columns = source.columns.size();
+  for (std::size_t c = 0; c < columns; c++) {
+    if (!level_of(source.columns[c].name)) continue;
+    for (std::size_t r = 0; r < batch.rows; r++)
+      source.columns[c].undeclared += std::isinf(batch.numbers[r * columns + c]);
+  }
+}
+
+// Refuses values that are none of the declared levels.
+void require_levels(const Source& source, const ControllerSpec& own) {
+  for (const SourceColumn& column : source.columns) {
+    if (column.undeclared == 0) continue;
+    const std::string name = level_of(column.name)->attribute;
+    std::string levels;
+    for (const DeclaredAttribute& attribute : own.declared)
+      for (const std::string& level : attribute.levels)
+        if (attribute.name == name) levels += (levels.empty() ? "" : ", ") + level;
+    throw Error(ErrorCode::invalid_parameter,
+                "attribute \"" + name + "\" of the source has values that are not among its levels",
+                "Rows with such a value: " + std::to_string(column.undeclared) + ". The levels are " + levels + ".",
+                "Bind a view that turns other values into levels or NULL, or propose the study with all levels.");
+  }
+}
+
 void count_rows(Source& source, const Batch& batch) {
+  count_undeclared(source, batch);
   source.rows += static_cast<std::int64_t>(batch.rows);
   source.with_null += std::count(batch.complete, batch.complete + batch.rows, false);
   for (std::size_t c = 0; c < source.columns.size(); c++) source.columns[c].nulls += batch.nulls[c];
@@ -219,9 +248,10 @@ void forget_records(Source& source) {
 
 // Appends every complete record to the source. With keep_incomplete, also appends others that have an identifier.
 // after_batch may remove the records.
-void fill(Source& source, const BoundSource& bound, const IdentifierSpec& identifier,
+void fill(Source& source, const BoundSource& bound, const Spec& spec, const ControllerSpec& own,
           const std::vector<std::string>& columns, bool keep_incomplete, const std::function<void()>& after_batch,
           const SeePart& see) {
+  const IdentifierSpec& identifier = spec.identifier;
   for (const std::string& name : columns) {
     source.columns.emplace_back();
     source.columns.back().name = name;
@@ -231,7 +261,7 @@ void fill(Source& source, const BoundSource& bound, const IdentifierSpec& identi
                 "The spec has identifier.parts " + std::to_string(identifier.parts) + ", given are " +
                     std::to_string(bound.identifier.size()) + ".");
   std::vector<PartType> types(bound.identifier.size());
-  std::string sql = source_query(bound.relation, source.columns, bound.identifier, types);
+  std::string sql = source_query(bound.relation, own, source.columns, bound.identifier, types);
   Portal portal = pg::call([&] {
     SPIPlanPtr plan = SPI_prepare(sql.c_str(), 0, nullptr);
     if (plan == nullptr) elog(ERROR, "SPI failed: %s", SPI_result_code_string(SPI_result));
@@ -248,6 +278,7 @@ void fill(Source& source, const BoundSource& bound, const IdentifierSpec& identi
     if (after_batch) after_batch();
   }
   pg::call([&] { SPI_cursor_close(portal); });
+  require_levels(source, own);
 }
 
 // Adds a hint to errors about names: code that the source calls may find its names only in its owner's sessions.
@@ -282,14 +313,14 @@ Source read_source(const Json& job, const Spec& spec) {
   Source source;
   ReadTransaction transaction(bound.approver);
   const auto& controller = spec.controllers.at(job.at("party_index").get<std::size_t>());
-  explain_names([&] { fill(source, bound, spec.identifier, controller.columns(), false, nullptr, nullptr); });
+  explain_names([&] { fill(source, bound, spec, controller, controller.columns(), false, nullptr, nullptr); });
   transaction.commit();
   pg::call([] { overwrite_spare_contexts(); });
   cleanse_stack();
   return source;
 }
 
-void scan_source(const BoundSource& bound, const IdentifierSpec& identifier, const std::vector<std::string>& columns,
+void scan_source(const BoundSource& bound, const Spec& spec, int controller, const std::vector<std::string>& columns,
                  const std::function<void(const Source& part)>& take, const SeePart& see) {
   pg::GuardedRole before = pg::call([&] {
     SPI_connect();
@@ -303,7 +334,8 @@ void scan_source(const BoundSource& bound, const IdentifierSpec& identifier, con
   };
   {
     SourceMark mark;
-    explain_names([&] { fill(part, bound, identifier, columns, true, after_batch, see); });
+    const ControllerSpec& own = spec.controllers.at(static_cast<std::size_t>(controller));
+    explain_names([&] { fill(part, bound, spec, own, columns, true, after_batch, see); });
   }
   pg::call([&] {
     pg::act_again_as(before);

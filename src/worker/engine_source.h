@@ -18,6 +18,7 @@
 namespace pgmpc {
 
 // Reads the complete records. ServerError (pg/guard.h) with the server's SQLSTATE when the source cannot be read.
+// Error(invalid_parameter) when a value is none of the declared levels of its attribute; scan_source throws the same.
 Source read_source(const Json& job, const Spec& spec);
 
 // What to read: a relation, the columns of the identifier, and the role whose rights are used (oids).
@@ -32,7 +33,7 @@ using SeePart = std::function<void(std::size_t part, ByteView text, Refusal refu
 
 // Reads the same records in the caller's transaction and, marked, those with a missing value in a column. Hands them
 // over in parts, which are then cleansed.
-void scan_source(const BoundSource& bound, const IdentifierSpec& identifier, const std::vector<std::string>& columns,
+void scan_source(const BoundSource& bound, const Spec& spec, int controller, const std::vector<std::string>& columns,
                  const std::function<void(const Source& part)>& take, const SeePart& see = nullptr);
 
 }  // namespace pgmpc

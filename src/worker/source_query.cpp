@@ -1,6 +1,8 @@
 // Implements the query that reads a source.
 #include "worker/source_query.h"
 
+#include "study/levels.h"
+
 // After the headers that are free of PostgreSQL.
 #include "pg/guard.h"
 
@@ -29,6 +31,10 @@ std::string quoted_name(const std::string& column) {
   return pg::call([&] { return quote_identifier(column.c_str()); });
 }
 
+std::string quoted_text(const std::string& text) {
+  return pg::call([&]() -> const char* { return quote_literal_cstr(text.c_str()); });
+}
+
 Oid type_of(Oid relation, const std::string& column) {
   Oid type = pg::call([&] {
     AttrNumber number = get_attnum(relation, column.c_str());
@@ -48,15 +54,44 @@ std::string float_expression(const std::string& column) {
          "::pg_catalog.float8 END";
 }
 
-// Returns the expression that converts the column to a number. Sets whether it is a 0/1 column.
-std::string number_expression(Oid relation, SourceColumn& column) {
-  Oid type = type_of(relation, column.name);
-  char category = pg::call([&] {
+char category_of(Oid type) {
+  return pg::call([&] {
     char kind;
     bool preferred;
     get_type_category_preferred(getBaseType(type), &kind, &preferred);
     return kind;
   });
+}
+
+// Returns the expression for the column of a level. The operator and the collation are those of the server's catalog,
+// whatever the type and the collation of the column.
+std::string level_expression(Oid relation, const Level& wanted, const ControllerSpec& own) {
+  const Oid type = type_of(relation, wanted.attribute), base = pg::call([&] { return getBaseType(type); });
+  const char category = category_of(type);
+  if (category != TYPCATEGORY_STRING && category != TYPCATEGORY_ENUM && base != INT2OID && base != INT4OID &&
+      base != INT8OID)
+    throw Error(ErrorCode::data_exception, "column \"" + wanted.attribute + "\" of the source has no levels",
+                "Its type is neither text, nor an enumeration, nor a whole number.");
+  const std::string value =
+      "(" + quoted_name(wanted.attribute) + "::pg_catalog.text COLLATE pg_catalog.\"C\") OPERATOR(pg_catalog.=) ";
+  std::string others;
+  for (const DeclaredAttribute& attribute : own.declared) {
+    if (attribute.name != wanted.attribute) continue;
+    for (const std::string& level : attribute.levels)
+      if (level != wanted.level) others += " WHEN " + value + quoted_text(level) + " THEN 0.0";
+  }
+  return "CASE WHEN " + quoted_name(wanted.attribute) + " IS NULL THEN NULL WHEN " + value + quoted_text(wanted.level) +
+         " THEN 1.0" + others + " ELSE 'infinity'::pg_catalog.float8 END";
+}
+
+// Returns the expression that converts the column to a number. Sets whether it is a 0/1 column.
+std::string number_expression(Oid relation, const ControllerSpec& own, SourceColumn& column) {
+  if (const std::optional<Level> level = level_of(column.name)) {
+    column.binary = true;
+    return level_expression(relation, *level, own);
+  }
+  Oid type = type_of(relation, column.name);
+  const char category = category_of(type);
   column.binary = category == TYPCATEGORY_BOOLEAN;
   std::string name = quoted_name(column.name);
   if (!column.binary && category != TYPCATEGORY_NUMERIC)
@@ -100,10 +135,10 @@ std::string part_expression(Oid relation, const std::string& part, PartType& typ
 
 }  // namespace
 
-std::string source_query(unsigned int relation, std::vector<SourceColumn>& columns,
+std::string source_query(unsigned int relation, const ControllerSpec& own, std::vector<SourceColumn>& columns,
                          const std::vector<std::string>& parts, std::vector<PartType>& types) {
   std::string list;
-  for (SourceColumn& column : columns) list += number_expression(relation, column) + ", ";
+  for (SourceColumn& column : columns) list += number_expression(relation, own, column) + ", ";
   for (std::size_t p = 0; p < parts.size(); p++)
     list += (p > 0 ? ", " : "") + part_expression(relation, parts[p], types[p]);
   return "SELECT " + list + " FROM " + relation_name(relation);

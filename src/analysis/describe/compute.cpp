@@ -57,13 +57,13 @@ class Description final : public Computed {
   }
 
  private:
-  std::size_t joined(std::size_t attribute) const { return run_.columns.attributes[attribute]; }
+  std::size_t joined(std::size_t column) const { return run_.columns.attributes[column]; }
 
   // The number of records in a cell: degree 2.
   Fp cell_count(const DescribeCell& cell) const {
     const Moments& moments = run_.shared.moments();
     const Fp rows = Fp::from_int(static_cast<std::int64_t>(moments.rows));
-    const std::size_t a = joined(cell.attribute);
+    const std::size_t a = joined(cell.column);
     const Fp of_a = joint_count(moments, a, a);
     if (!cell.other) return cell.level ? of_a : rows - of_a;
     const std::size_t b = joined(*cell.other);
@@ -97,8 +97,8 @@ class Description final : public Computed {
   void compute_groups() {
     std::vector<std::size_t> columns;
     for (const DescribeStatistic& statistic : layout_.statistics)
-      if (statistic.group && *statistic.group) columns.push_back(joined(statistic.attribute));
-    if (!columns.empty()) groups_ = group_figures(run_, joined(*columns_of(settings_, run_.columns).by), columns);
+      if (statistic.group && *statistic.group) columns.push_back(joined(statistic.column));
+    if (!columns.empty()) groups_ = group_figures(run_, joined(*group_column(settings_, run_.columns)), columns);
   }
 
   // Decides which units are released. With a bit for each numeric attribute by group, a chosen column could tell the group
@@ -117,7 +117,7 @@ class Description final : public Computed {
       const DescribeUnit& unit = layout_.units[u];
       Fp found = withholding_[u];
       of_units += found;
-      for (const std::size_t j : unit.attributes) found += withheld[joined(j)];
+      for (const std::size_t j : unit.columns) found += withheld[joined(j)];
       if (unit.groups_of_numbers) found += of_groups;
       negated.push_back(-found);
     }
@@ -170,7 +170,7 @@ class Description final : public Computed {
     FpVector deviation;
     std::size_t group = 0;
     for (const DescribeStatistic& statistic : layout_.statistics) {
-      const std::size_t j = joined(statistic.attribute);
+      const std::size_t j = joined(statistic.column);
       const Fp& pass = passes_[statistic.unit];
       const Fp mean = statistic.group ? groups_.mean[group] : means[j];
       const Fp sd = statistic.group ? groups_.sd[group] : standard.sd[j];
@@ -237,7 +237,7 @@ class Description final : public Computed {
       return Rounded{std::ldexp(next(), unit - kReleaseBits), std::ldexp(1.0, exponent + unit)};
     };
     const auto exponent_of = [&](std::size_t k) {
-      return run_.shared.described()[joined(layout_.statistics[k].attribute)].exponent;
+      return run_.shared.described()[joined(layout_.statistics[k].column)].exponent;
     };
     for (std::size_t k = 0; k < layout_.statistics.size(); ++k)
       out.means.push_back(rounded(mean_exponent_[k], exponent_of(k)));

@@ -39,33 +39,38 @@ class Describe final : public Analysis {
   }
 
   bool needs_outcome() const override { return false; }
+  bool uses_all_levels() const override { return true; }
   bool refuses_columns() const override { return settings_.refuse; }
   ComparisonKind comparison() const override { return settings_.comparison; }
 
   void check_columns(const AnalysisColumns& columns, const std::string& pointer) const override {
+    const std::vector<DescribedAttribute> attributes = described_attributes(columns);
     for (std::size_t t = 0; t < settings_.tables.size(); ++t) {
       const auto& [row, column] = settings_.tables[t];
       const std::string at = pointer + "/tables/" + std::to_string(t);
-      const std::size_t a = known(columns, row, at + "/0"), b = known(columns, column, at + "/1");
+      const std::size_t a = known(attributes, row, at + "/0"), b = known(attributes, column, at + "/1");
       if (a == b) refuse_spec("a table has two different attributes", at, "\"" + row + "\" twice");
       for (std::size_t before = 0; before < t; ++before)
         if (settings_.tables[before] == settings_.tables[t]) refuse_spec("duplicate table in study spec", at, row);
-      if (!settings_.own_moments && of_one_party(columns, a, b))
-        refuse_spec("a table of two attributes of one party", at,
-                    row + ", " + column + ", of " + columns.names[a].party,
+      if (!settings_.own_moments && attributes[a].party == attributes[b].party)
+        refuse_spec("a table of two attributes of one party", at, row + ", " + column + ", of " + attributes[a].party,
                     "set disclosure.own_moments to true if the parties agree to release such tables");
     }
-    if (settings_.by) known(columns, *settings_.by, pointer + "/by");
+    if (settings_.by && attributes[known(attributes, *settings_.by, pointer + "/by")].categorical)
+      refuse_spec("groups are those of an attribute with two values", pointer + "/by",
+                  *settings_.by + " has declared levels", "name an attribute without levels that has two values");
   }
 
   void check_two_valued(const AnalysisColumns& columns, const std::vector<bool>& two_valued) const override {
-    const auto require = [&](std::size_t j, const char* use) {
-      if (two_valued.at(j)) return;
+    const std::vector<DescribedAttribute> attributes = described_attributes(columns);
+    const auto require = [&](std::size_t attribute, const char* use) {
+      const std::size_t j = attributes.at(attribute).columns[0];
+      if (attributes[attribute].categorical || two_valued.at(j)) return;
       throw Error(ErrorCode::invalid_parameter, "an attribute has more than two values",
                   columns.names[j].party + "." + columns.names[j].name + " is used " + use,
                   "propose a new version that uses an attribute with two values there");
     };
-    const DescribeColumns named = columns_of(settings_, columns);
+    const DescribeNames named = names_of(settings_, attributes);
     for (const auto& [row, column] : named.tables) {
       require(row, "in a cross-table");
       require(column, "in a cross-table");
@@ -75,10 +80,10 @@ class Describe final : public Analysis {
 
   std::set<GroupedColumn> grouped_columns(const AnalysisColumns& columns) const override {
     std::set<GroupedColumn> out;
-    const std::optional<std::size_t> by = columns_of(settings_, columns).by;
+    const std::optional<std::size_t> by = group_column(settings_, columns);
     const DescribeLayout layout = layout_of(settings_, columns, std::vector<bool>(columns.names.size()));
     for (const DescribeStatistic& statistic : layout.statistics)
-      if (statistic.group) out.insert({columns.attributes[*by], columns.attributes[statistic.attribute]});
+      if (statistic.group) out.insert({columns.attributes[*by], columns.attributes[statistic.column]});
     return out;
   }
 
@@ -92,13 +97,16 @@ class Describe final : public Analysis {
   std::int64_t numbers_of_model(const AnalysisColumns& columns) const override {
     return (numbers_of(settings_, columns) + models() - 1) / models();
   }
-  // Two numbers of every attribute, whatever it holds.
+  // Two numbers of every attribute, whatever it holds, or one per level.
   std::int64_t free_numbers(const AnalysisColumns& columns) const override {
-    return 2 * static_cast<std::int64_t>(columns.attributes.size());
+    std::size_t out = 0;
+    for (const DescribedAttribute& attribute : described_attributes(columns))
+      out += attribute.categorical ? attribute.columns.size() : 2;
+    return static_cast<std::int64_t>(out);
   }
 
-  Cost cost(const PlannedStudy& study, std::size_t attributes) const override {
-    return describe_cost(study, attributes, settings_);
+  Cost cost(const PlannedStudy& study, const AnalysisColumns& columns) const override {
+    return describe_cost(study, columns, settings_);
   }
 
   AnalysisDescription words() const override {
@@ -139,11 +147,12 @@ class Describe final : public Analysis {
   }
 
  private:
-  static std::size_t known(const AnalysisColumns& columns, const std::string& name, const std::string& pointer) {
-    const std::optional<std::size_t> found = attribute_of(columns, name);
+  static std::size_t known(const std::vector<DescribedAttribute>& attributes, const std::string& name,
+                           const std::string& pointer) {
+    const std::optional<std::size_t> found = attribute_of(attributes, name);
     if (found) return *found;
-    const bool twice = std::any_of(columns.names.begin(), columns.names.end(),
-                                   [&](const NamedColumn& column) { return column.name == name; });
+    const bool twice = std::any_of(attributes.begin(), attributes.end(),
+                                   [&](const DescribedAttribute& attribute) { return attribute.name == name; });
     refuse_spec(twice ? "name of an attribute is not unique in study spec" : "unknown attribute in study spec", pointer,
                 "\"" + pointer_to("", name).substr(1) + "\"",
                 twice ? "write party.name: both controllers use the name" : "name an attribute of the analysis");

@@ -25,8 +25,8 @@ std::shared_ptr<const Analysis> make_describe(DescribeSettings settings);
 // Computes everything up to the release. The result refers to the run.
 std::unique_ptr<Computed> compute_describe(const AnalysisRun& run, const DescribeSettings& settings);
 
-// Returns the cost of one analysis of so many attributes.
-Cost describe_cost(const PlannedStudy& study, std::size_t attributes, const DescribeSettings& settings);
+// Returns the cost of one analysis.
+Cost describe_cost(const PlannedStudy& study, const AnalysisColumns& columns, const DescribeSettings& settings);
 
 inline constexpr int kCountBits = 33;  // of an opened number of records
 

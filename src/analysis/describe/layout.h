@@ -3,8 +3,9 @@
 // Terms
 // A unit is a table that is released or withheld as a whole: one attribute, one attribute by group, a cross-table, or a
 // correlation.
-// A cell is a number of records with given levels of one or two two-valued attributes.
-// The groups of a study are the two levels of the attribute "by". Attributes are indexes into those of the analysis.
+// A cell is a number of records with given values of one or two two-valued columns. A categorical attribute has a cell per
+// level: that of the value 1 of its column.
+// The groups of a study are the two levels of the attribute "by". Columns are indexes into those of the analysis.
 //
 // Invariants
 // Without own_moments there is no unit about two attributes of one party.
@@ -17,15 +18,16 @@
 namespace pgmpc {
 
 struct DescribeUnit {
-  std::vector<std::size_t> attributes;  // one of them that is withheld withholds the unit
-  bool small_cells = false;             // a cell below disclosure.min_level_count withholds it
-  bool groups_of_numbers = false;       // a numeric attribute by group
+  std::vector<std::size_t> columns;  // one of them that is withheld withholds the unit
+  bool of_two = false;               // about two attributes
+  bool small_cells = false;          // a cell below disclosure.min_level_count withholds it
+  bool groups_of_numbers = false;    // a numeric attribute by group
 };
 
 struct DescribeCell {
-  std::size_t unit, attribute;
+  std::size_t unit, column;
   bool level;
-  std::optional<std::size_t> other{};  // cross-table: the column attribute, or the groups
+  std::optional<std::size_t> other{};  // cross-table: the column of its column attribute, or that of the groups
   bool other_level = false;
   std::optional<std::size_t> table{};  // which of the spec's tables; none: the attribute, or the attribute by group
   bool of_correlation = false;         // one of four that a correlation follows from
@@ -33,7 +35,7 @@ struct DescribeCell {
 
 // Mean and standard deviation of a numeric attribute.
 struct DescribeStatistic {
-  std::size_t unit, attribute;
+  std::size_t unit, column;
   std::optional<bool> group{};  // over the records of this level only
 };
 
@@ -51,7 +53,7 @@ struct DescribeLayout {
   std::vector<DescribeCorrelation> correlations;
 };
 
-// two_valued: one per attribute.
+// two_valued: one per column.
 DescribeLayout layout_of(const DescribeSettings& settings, const AnalysisColumns& columns,
                          const std::vector<bool>& two_valued);
 

@@ -5,6 +5,7 @@
 #include "algebra/standardise.h"
 #include "analysis/describe/describe.h"
 #include "analysis/describe/groups.h"
+#include "analysis/describe/layout.h"
 #include "disclosure/dominance.h"
 #include "disclosure/grouped_sums.h"
 #include "disclosure/joint_design.h"
@@ -22,21 +23,28 @@ constexpr int kGridRounds = 2, kGroupRounds = 16;
 constexpr int kDesignRounds = 18, kGroupRoundsBesideDesign = 1;
 constexpr int kRootOpenings = 17;  // of one value: spline and its corrections
 
-// What is computed, as numbers of values. Every attribute counts as numeric and as two-valued.
+// What is computed, as numbers of values. Every attribute without levels counts as numeric and as two-valued.
 struct Sizes {
-  double attributes, tables, groups, pairs;  // groups: attributes by group; pairs: correlations
-
-  double cells() const { return 2 * attributes + 4 * (tables + groups); }
-  double most_cells() const { return cells() + 4 * pairs; }  // if all attributes are two-valued
-  double small_cells() const { return 4 * (tables + groups + pairs); }
-  double units() const { return attributes + tables + groups + pairs; }
-  double statistics() const { return attributes + 2 * groups; }
+  double columns = 0, units = 0;
+  double cells = 0, correlation_cells = 0, small_cells = 0;
+  double statistics = 0, groups = 0, pairs = 0;  // groups: attributes by group; pairs: correlations
 };
 
-Sizes sizes_of(std::size_t attributes, const DescribeSettings& settings) {
-  const auto d = static_cast<double>(attributes);
-  return {d, static_cast<double>(settings.tables.size()), settings.by ? d : 0,
-          settings.correlation ? d * (d - 1) / 2 : 0};
+Sizes sizes_of(const AnalysisColumns& columns, const DescribeSettings& settings) {
+  const std::size_t count = columns.names.size();
+  const DescribeLayout numeric = layout_of(settings, columns, std::vector<bool>(count)),
+                       two_valued = layout_of(settings, columns, std::vector<bool>(count, true));
+  Sizes out;
+  out.columns = static_cast<double>(count);
+  out.units = static_cast<double>(numeric.units.size());
+  for (const DescribeCell& cell : two_valued.cells) {
+    (cell.of_correlation ? out.correlation_cells : out.cells) += 1;
+    if (two_valued.units[cell.unit].small_cells) out.small_cells += 1;
+  }
+  out.statistics = static_cast<double>(numeric.statistics.size());
+  for (const DescribeStatistic& statistic : numeric.statistics) out.groups += statistic.group == true ? 1 : 0;
+  out.pairs = static_cast<double>(numeric.correlations.size());
+  return out;
 }
 
 std::size_t rows_of(const PlannedStudy& study) { return std::max<std::size_t>(study.rows, 1); }
@@ -63,8 +71,8 @@ void add_groups(Openings& o, const PlannedStudy& study, double columns) {
 
 double bytes_of(const PlannedStudy& study, const Sizes& sizes) {
   const double gate = comparison_bytes(study.comparison, kCompareBound, 1, false);
-  double bytes = (sizes.small_cells() + sizes.units() + sizes.cells() + 2 * sizes.statistics() + sizes.pairs) *
-                 (gate + kOpeningBytes);
+  double bytes =
+      (sizes.small_cells + sizes.units + sizes.cells + 2 * sizes.statistics + sizes.pairs) * (gate + kOpeningBytes);
   if (sizes.groups > 0) {
     const double units = 2 * sizes.groups;
     const auto stretches = static_cast<double>(dominance_groups(study.rules.max_dominance, rows_of(study)));
@@ -76,22 +84,23 @@ double bytes_of(const PlannedStudy& study, const Sizes& sizes) {
 
 }  // namespace
 
-Cost describe_cost(const PlannedStudy& study, std::size_t attributes, const DescribeSettings& settings) {
-  const Sizes sizes = sizes_of(attributes, settings);
+Cost describe_cost(const PlannedStudy& study, const AnalysisColumns& columns, const DescribeSettings& settings) {
+  const Sizes sizes = sizes_of(columns, settings);
+  const double most_cells = sizes.cells + sizes.correlation_cells;
   const int bits = study.fixed_bits();
   Openings o;
-  o.add(sizes.attributes, kCompareBound);  // which columns are withheld, and left out of the joint design
-  o.add(sizes.attributes, bits + 7);
-  o.add(2 * sizes.most_cells(), kCountBits);
-  o.add(sizes.most_cells(), kCompareBound);  // rounded counts
-  o.add(sizes.small_cells() + sizes.units(), kCompareBound);
+  o.add(sizes.columns, kCompareBound);  // which columns are withheld, and left out of the joint design
+  o.add(sizes.columns, bits + 7);
+  o.add(2 * most_cells, kCountBits);
+  o.add(most_cells, kCompareBound);  // rounded counts
+  o.add(sizes.small_cells + sizes.units, kCompareBound);
   o.add(sizes.pairs, bits + 2);
-  o.add(sizes.statistics(), kMeanBound);
-  o.add(sizes.statistics(), bits + 8);
+  o.add(sizes.statistics, kMeanBound);
+  o.add(sizes.statistics, bits + 8);
   const bool grids = study.precision != Precision::exact;
   if (grids) {
-    o.add(sizes.statistics(), group_square_bound(bits));
-    o.add(sizes.statistics(), kCompareBound);
+    o.add(sizes.statistics, group_square_bound(bits));
+    o.add(sizes.statistics, kCompareBound);
   }
   add_groups(o, study, sizes.groups);
   const bool design = checks_design(study.rules);

@@ -11,17 +11,22 @@ namespace {
 
 using nlohmann::json;
 
-// The levels of a two-valued attribute: its lower and its higher value.
-json level_name(bool level) { return level ? "1" : "0"; }
+json attribute_name(const NamedColumn& column) { return column.attribute.empty() ? column.name : column.attribute; }
+
+// The level of a categorical attribute, or the levels 0 and 1 of a two-valued one: its lower and its higher value.
+json level_name(const NamedColumn& column, bool level) {
+  if (!column.attribute.empty()) return column.level;
+  return level ? "1" : "0";
+}
 
 class RelationWriter {
  public:
   RelationWriter(const DescribeSettings& settings, const AnalysisColumns& columns, const DescribeLayout& layout,
                  const DescribeNumbers& numbers, std::int64_t rows)
-      : columns_(columns), layout_(layout), numbers_(numbers), rows_(rows), by_(columns_of(settings, columns).by) {
+      : columns_(columns), layout_(layout), numbers_(numbers), rows_(rows), by_(group_column(settings, columns)) {
     for (std::size_t k = 0; by_ && k < layout_.cells.size(); ++k) {
       const DescribeCell& cell = layout_.cells[k];
-      if (cell.attribute == *by_ && !cell.other) records_of_group_.push_back(numbers_.cells[k]);
+      if (cell.column == *by_ && !cell.other) records_of_group_.push_back(numbers_.cells[k]);
     }
   }
 
@@ -46,16 +51,17 @@ class RelationWriter {
     const json records = released ? json(numbers_.cells[k]) : json();
     if (cell.table)
       return {{"tab", *cell.table + 1},
-              {"row_attribute", columns_.names[cell.attribute].name},
-              {"row_party", columns_.names[cell.attribute].party},
-              {"row_level", level_name(cell.level)},
-              {"column_attribute", columns_.names[*cell.other].name},
+              {"row_attribute", attribute_name(columns_.names[cell.column])},
+              {"row_party", columns_.names[cell.column].party},
+              {"row_level", level_name(columns_.names[cell.column], cell.level)},
+              {"column_attribute", attribute_name(columns_.names[*cell.other])},
               {"column_party", columns_.names[*cell.other].party},
-              {"column_level", level_name(cell.other_level)},
+              {"column_level", level_name(columns_.names[*cell.other], cell.other_level)},
               {"n", records},
               {"withheld", !released}};
-    json row =
-        row_of(cell.attribute, level_name(cell.level), cell.other ? level_name(cell.other_level) : json(), released);
+    const NamedColumn& column = columns_.names[cell.column];
+    json row = row_of(cell.column, level_name(column, cell.level),
+                      cell.other ? level_name(columns_.names[*cell.other], cell.other_level) : json(), released);
     row["n"] = records;
     const std::int64_t of = cell.other ? records_of_cells(cell) : rows_;
     if (released && of > 0) row["share"] = static_cast<double>(numbers_.cells[k]) / static_cast<double>(of);
@@ -65,7 +71,8 @@ class RelationWriter {
   json row_of_statistic(std::size_t k) const {
     const DescribeStatistic& statistic = layout_.statistics[k];
     const bool released = numbers_.released[statistic.unit];
-    json row = row_of(statistic.attribute, nullptr, statistic.group ? level_name(*statistic.group) : json(), released);
+    json row = row_of(statistic.column, nullptr,
+                      statistic.group ? level_name(columns_.names[*by_], *statistic.group) : json(), released);
     const std::int64_t records = statistic.group ? records_of_group_.at(*statistic.group) : rows_;
     if (!released) return row;
     row["n"] = records;
@@ -113,9 +120,9 @@ class RelationWriter {
     return sum;
   }
 
-  json row_of(std::size_t attribute, const json& level, const json& group, bool released) const {
-    return {{"attribute", columns_.names[attribute].name},
-            {"party", columns_.names[attribute].party},
+  json row_of(std::size_t column, const json& level, const json& group, bool released) const {
+    return {{"attribute", attribute_name(columns_.names[column])},
+            {"party", columns_.names[column].party},
             {"level", level},
             {"by_attribute", group.is_null() ? json() : json(columns_.names[*by_].name)},
             {"by_level", group},
@@ -136,7 +143,7 @@ class RelationWriter {
   std::vector<std::int64_t> records_of_group_;  // of level 0, then of level 1
 };
 
-bool is_level(const json& value) { return value.is_null() || value == "0" || value == "1"; }
+bool is_level(const json& value) { return value.is_null() || value.is_string(); }
 
 bool is_count_or_null(const json& value, std::int64_t most) { return value.is_null() || is_count(value, most); }
 
@@ -193,12 +200,12 @@ std::multiset<std::string> labels_of(const json& relation, LabelOf label, std::i
   return out;
 }
 
-// Which attributes the rows show as two-valued: those with a level.
+// Which columns the rows show as two-valued: those of attributes with a level.
 std::vector<bool> two_valued_in(const json& describe, const AnalysisColumns& columns) {
   std::vector<bool> out(columns.names.size());
   for (const json& row : describe)
     for (std::size_t j = 0; j < columns.names.size(); ++j)
-      if (row.at("attribute") == columns.names[j].name && row.at("party") == columns.names[j].party &&
+      if (row.at("attribute") == attribute_name(columns.names[j]) && row.at("party") == columns.names[j].party &&
           !row.at("level").is_null())
         out[j] = true;
   return out;
@@ -221,8 +228,8 @@ bool are_descriptions(const Relations& relations, const DescribeSettings& settin
                       std::int64_t rows) {
   if (relations.size() != std::size(kKinds)) return false;
   std::vector<bool> two_valued = two_valued_in(relations[0].rows, columns);
-  const DescribeColumns named = columns_of(settings, columns);
-  if (named.by && !two_valued.at(*named.by)) return false;
+  const std::optional<std::size_t> by = group_column(settings, columns);
+  if (by && !two_valued.at(*by)) return false;
   const DescribeLayout layout = layout_of(settings, columns, two_valued);
   DescribeNumbers none;
   none.released.resize(layout.units.size());

@@ -19,16 +19,25 @@ struct DescribeSettings {
   ComparisonKind comparison = ComparisonKind::fast;
 };
 
-// The names of the settings as indexes into the attributes of the analysis.
-struct DescribeColumns {
+// An attribute as the spec declares it: one column, or with levels (study/levels.h) a column per level, in their order.
+struct DescribedAttribute {
+  std::string party, name;
+  std::vector<std::size_t> columns;  // indexes into those of the analysis
+  bool categorical = false;
+};
+
+// The names of the settings as indexes into the described attributes.
+struct DescribeNames {
   std::vector<std::pair<std::size_t, std::size_t>> tables;
   std::optional<std::size_t> by;
 };
 
+std::vector<DescribedAttribute> described_attributes(const AnalysisColumns& columns);
 // Returns the index of the attribute that is called "name" or "party.name"; none where no attribute or several are.
-std::optional<std::size_t> attribute_of(const AnalysisColumns& columns, const std::string& name);
+std::optional<std::size_t> attribute_of(const std::vector<DescribedAttribute>& attributes, const std::string& name);
 // The names must be known (Analysis::check_columns).
-DescribeColumns columns_of(const DescribeSettings& settings, const AnalysisColumns& columns);
-bool of_one_party(const AnalysisColumns& columns, std::size_t a, std::size_t b);
+DescribeNames names_of(const DescribeSettings& settings, const std::vector<DescribedAttribute>& attributes);
+// Returns the column that forms groups, as an index into those of the analysis.
+std::optional<std::size_t> group_column(const DescribeSettings& settings, const AnalysisColumns& columns);
 
 }  // namespace pgmpc

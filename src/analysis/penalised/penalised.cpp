@@ -61,8 +61,8 @@ class Penalised final : public Analysis {
     return static_cast<std::int64_t>(columns.attributes.size()) + 2;
   }
   const char* step() const override { return kPenalisedStep; }
-  Cost cost(const PlannedStudy& study, std::size_t attributes) const override {
-    return penalised_cost(study, attributes, settings_);
+  Cost cost(const PlannedStudy& study, const AnalysisColumns& columns) const override {
+    return penalised_cost(study, columns.attributes.size(), settings_);
   }
 
   AnalysisDescription words() const override {

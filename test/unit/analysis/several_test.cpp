@@ -117,7 +117,7 @@ TEST_F(Several, TheyShareTheRoundsAndThePlannedExposureCoversThem) {
   EXPECT_LE(together.transcript.rounds, longest + 10);
   PlannedStudy study;
   study.attributes = kAttributes;
-  study.outcomes = 2;
+  study.others = 2;
   study.rows = table_.outcome.size();
   study.problems = 4;
   double exposure = shared_cost(study).exposure;

@@ -1,6 +1,9 @@
 // Runs describe analyses on clear columns, and computes in the clear what they should release.
 #pragma once
+#include <gtest/gtest.h>
+
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,9 +15,16 @@ namespace pgmpc::test {
 
 struct ClearColumn {
   std::string party, name;
-  std::vector<double> values;
+  std::vector<double> values{};
   bool two_valued = false;
+  bool reference = false;  // the first level of a categorical attribute; references are the last columns
 };
+
+// The attribute of a column "attribute:level"; "" for other columns.
+inline std::string attribute_of_level(const std::string& column) {
+  const std::size_t at = column.find(':');
+  return at == std::string::npos ? "" : column.substr(0, at);
+}
 
 inline double mean_of(const std::vector<double>& values) {
   double sum = 0;
@@ -56,16 +66,48 @@ struct DescribeOutcome {
   }
 };
 
+// Tells whether the rows are withheld: all of them, or none.
+inline bool withheld(const DescribeOutcome& outcome, const std::string& relation,
+                     const std::function<bool(const nlohmann::json&)>& which) {
+  bool all = true, any = false, found = false;
+  for (const nlohmann::json& row : outcome.rows(relation)) {
+    if (!which(row)) continue;
+    found = true;
+    all = all && row.at("withheld").get<bool>();
+    any = any || row.at("withheld").get<bool>();
+  }
+  EXPECT_TRUE(found) << relation;
+  EXPECT_EQ(all, any) << "a table is withheld as a whole";
+  return any;
+}
+
+inline bool withheld(const DescribeOutcome& outcome, const std::string& attribute, bool by_group) {
+  return withheld(outcome, "describe", [&](const nlohmann::json& row) {
+    return row.at("attribute") == attribute && row.at("by_level").is_null() != by_group;
+  });
+}
+
 inline AnalysisColumns columns_named(const std::vector<ClearColumn>& columns) {
   AnalysisColumns out;
-  for (std::size_t j = 0; j < columns.size(); ++j) {
+  const auto add = [&](std::size_t j) {
+    const std::string attribute = attribute_of_level(columns[j].name);
     out.attributes.push_back(j);
-    out.names.push_back({columns[j].party, columns[j].name});
+    out.names.push_back({columns[j].party, columns[j].name, attribute,
+                         attribute.empty() ? "" : columns[j].name.substr(attribute.size() + 1)});
+  };
+  for (std::size_t j = 0; j < columns.size(); ++j) {
+    const std::string attribute = attribute_of_level(columns[j].name);
+    if (columns[j].reference) continue;
+    // A reference comes before the other levels of its attribute.
+    if (!attribute.empty() && (j == 0 || attribute_of_level(columns[j - 1].name) != attribute))
+      for (std::size_t k = j; k < columns.size(); ++k)
+        if (columns[k].reference && attribute_of_level(columns[k].name) == attribute) add(k);
+    add(j);
   }
   return out;
 }
 
-// All columns are attributes. more: further analyses of the same join. Returns what party `reader` holds afterwards.
+// All columns but references are attributes of the joint design. more: further analyses of the same join. Returns what party `reader` holds afterwards.
 inline DescribeOutcome describe_columns(const std::vector<ClearColumn>& columns, const DescribeSettings& settings,
                                         Precision precision = Precision::exact, RowRules rules = {}, int reader = 0,
                                         unsigned recipients = 7, const std::vector<AnalysisTask>& more = {}) {
@@ -87,7 +129,8 @@ inline DescribeOutcome describe_columns(const std::vector<ClearColumn>& columns,
   auto outcomes = h.run([&](Session& s) {
     DescribeOutcome out;
     AnalysesRequest request;
-    request.records = dealt.of(s.self(), columns.size());
+    const auto attributes = std::count_if(columns.begin(), columns.end(), [](const auto& c) { return !c.reference; });
+    request.records = dealt.of(s.self(), static_cast<std::size_t>(attributes));
     request.tasks.push_back({"table1", analysis, columns_named(columns)});
     request.tasks.insert(request.tasks.end(), more.begin(), more.end());
     request.rules = rules;

@@ -110,7 +110,7 @@ struct PlannedAnalysis {
 inline Cost cost_of(const PlannedAnalysis& plan) {
   PlannedStudy study;
   study.attributes = plan.columns - 1;
-  study.outcomes = 1;
+  study.others = 1;
   study.rows = plan.rows;
   study.problems = plan.lambdas.size();
   study.rules.max_dominance = plan.max_dominance;

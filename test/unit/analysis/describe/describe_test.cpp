@@ -13,6 +13,7 @@ namespace {
 using nlohmann::json;
 using test::ClearColumn;
 using test::DescribeOutcome;
+using test::withheld;
 
 constexpr std::size_t kRecords = 400;
 
@@ -57,26 +58,6 @@ std::int64_t count_of(const ClearColumn& a, bool level, const ClearColumn& b, bo
   for (std::size_t i = 0; i < a.values.size(); ++i)
     out += (a.values[i] == high_a) == level && (b.values[i] == high_b) == other;
   return out;
-}
-
-bool withheld(const DescribeOutcome& outcome, const std::string& relation,
-              const std::function<bool(const json&)>& which) {
-  bool all = true, any = false, found = false;
-  for (const json& row : outcome.rows(relation)) {
-    if (!which(row)) continue;
-    found = true;
-    all = all && row.at("withheld").get<bool>();
-    any = any || row.at("withheld").get<bool>();
-  }
-  EXPECT_TRUE(found) << relation;
-  EXPECT_EQ(all, any) << "a table is withheld as a whole";
-  return any;
-}
-
-bool withheld(const DescribeOutcome& outcome, const std::string& attribute, bool by_group) {
-  return withheld(outcome, "describe", [&](const json& row) {
-    return row.at("attribute") == attribute && row.at("by_level").is_null() != by_group;
-  });
 }
 
 bool table_withheld(const DescribeOutcome& outcome, int tab) {
@@ -456,7 +437,7 @@ TEST(Describe, PlannedExposureCoversIt) {
         study.rows = kRecords;
         study.precision = precision;
         if (design) study.rules.max_leverage = 0.4, study.rules.max_vif = 200;
-        const Cost own = describe_cost(study, columns.size(), settings), shared = shared_cost(study);
+        const Cost own = describe_cost(study, test::columns_named(columns), settings), shared = shared_cost(study);
         const DescribeOutcome outcome = test::describe_columns(columns, settings, precision, study.rules);
         ASSERT_EQ(outcome.error, nullptr);
         EXPECT_LE(outcome.transcripts[0].exposure, own.exposure + shared.exposure);

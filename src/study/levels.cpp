@@ -1,0 +1,28 @@
+// Implements the names of the columns of categorical attributes.
+#include "study/levels.h"
+
+#include <algorithm>
+
+namespace pgmpc {
+
+namespace {
+constexpr char kSeparator = ':';
+constexpr std::size_t kMaxLevel = 63;
+}  // namespace
+
+std::string level_column(std::string_view attribute, std::string_view level) {
+  return std::string(attribute) + kSeparator + std::string(level);
+}
+
+std::optional<Level> level_of(std::string_view column) {
+  const std::size_t at = column.find(kSeparator);
+  if (at == std::string_view::npos) return std::nullopt;
+  return Level{std::string(column.substr(0, at)), std::string(column.substr(at + 1))};
+}
+
+bool valid_level(std::string_view level) {
+  if (level.empty() || level.size() > kMaxLevel || level.front() == ' ' || level.back() == ' ') return false;
+  return std::all_of(level.begin(), level.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+}  // namespace pgmpc
