@@ -328,6 +328,38 @@ TEST(Study, MoreRecordsThanTheMemoryAllowsAreRefusedBeforeAnythingIsSent) {
   for (const RecordedMessage& m : h.network().recording()) EXPECT_NE(m.from, 0);
 }
 
+// The rules for levels would not see a column of a level that its owner calls a number.
+TEST(Study, AColumnOfALevelIsTwoValued) {
+  for (const bool honest : {true, false}) {
+    Records a = tiny("x", 200), b = tiny("y", 200);
+    for (const char* name : {"stage:II", "stage:III", "stage:I"}) {
+      const std::size_t level = a.columns.size();
+      a.names.emplace_back(name);
+      a.binary.push_back(level);
+      a.columns.emplace_back();
+      for (std::size_t i = 0; i < 200; ++i) a.columns.back().push_back(i % 3 == level - 1 ? 1 : 0);
+    }
+    if (!honest) {
+      a.binary.clear();
+      a.columns[2][0] = 0.5;
+    }
+    StudyHarness h(R"({"controllers": {"a": {"attributes": ["x", {"name": "stage", "levels": ["I", "II", "III"]}]},
+      "b": {"attributes": [], "outcome": "y"}}, "third_party": "t", "key_bits": 2048, "analysis": {"lambda": 0.01}})",
+                   a, b);
+    if (honest) {
+      h.run();
+      EXPECT_EQ(h.results[2].coefficients.size(), 4U);
+      EXPECT_EQ(h.results[2].coefficients[1].attribute, "stage:II");
+      continue;
+    }
+    EXPECT_THROW(h.run(), Error);
+    for (const int peer : {1, 2}) {
+      EXPECT_EQ(h.failures[peer]->code(), ErrorCode::protocol_violation);
+      EXPECT_NE(h.failures[peer]->detail().find("stage:III"), std::string::npos);
+    }
+  }
+}
+
 TEST(Study, AColumnThatIsConstantAfterTheJoinGetsZero) {
   Records a = tiny("x", 200), b = tiny("y", 100);
   a.names.push_back("flag");
