@@ -237,7 +237,7 @@ BEGIN
   RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('study "%s" is %s', held.study, held.state),
     DETAIL = CASE WHEN renewable THEN format('Approvals have expired: %s.', mpc_internal.expired_approvals(held.study, held.version))
              ELSE coalesce(held.objection, format('It is version %s, proposed by %s.', held.version, held.proposer)) END,
-    HINT = CASE WHEN held.state = 'released' THEN 'Read its results with mpc.coefficients; propose it again for another run.'
+    HINT = CASE WHEN held.state = 'released' THEN 'mpc.results lists what it released; propose it again for another run.'
            WHEN renewable THEN 'Approve it again on those nodes with mpc.approve_study.'
            WHEN held.state = 'expired' THEN 'Propose it again: a new version needs new approvals.'
            ELSE 'A party that objected may still approve it, mpc.approvals says which; another spec is a new version.' END;

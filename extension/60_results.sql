@@ -154,7 +154,7 @@ BEGIN
              THEN format('Its analyses are %s.', (SELECT string_agg(DISTINCT r.analysis, ', ') FROM mpc_internal.released_relations AS r
                                                    WHERE r.study = one_analysis.study AND r.version = one_analysis.version))
              ELSE format('Those with %s are %s.', replace(relation, '_', ' '), array_to_string(names, ', ')) END,
-    HINT = 'mpc.results shows what each analysis has released. Name one as the last argument: mpc.fit(study, analysis), mpc.predict(study, attributes, lambda, analysis).';
+    HINT = 'mpc.results shows what each analysis has released. Name one as the last argument: mpc.fit(study, analysis), mpc.describe(study, analysis), mpc.predict(study, attributes, lambda, analysis).';
 END
 $$;
 COMMENT ON FUNCTION mpc_internal.one_analysis(text, integer, text, text) IS

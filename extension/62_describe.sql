@@ -3,7 +3,7 @@
 -- Terms
 -- The levels of a two-valued attribute are '0', its lower value, and '1', its higher value. A categorical attribute has
 -- the levels of the spec.
--- A group is a level of the attribute `by` of the spec.
+-- A group is a level of the attribute `by` of the spec. Group 0 is the first of two, group 1 the second.
 -- A withheld table is not released because a disclosure rule forbids it. The other tables of the study are not affected.
 --
 -- Invariants
@@ -70,14 +70,14 @@ RETURNS TABLE (test text, attribute text, party text, by_attribute text, statist
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH numeric_rows AS (
-    SELECT min(d.place) AS place, d.attribute, d.party, d.by_attribute, array_agg(d.n ORDER BY d.by_level) AS n,
-           array_agg(d.mean ORDER BY d.by_level) AS mean, array_agg(d.sd ORDER BY d.by_level) AS sd
+    SELECT min(d.place) AS place, d.attribute, d.party, d.by_attribute, array_agg(d.n ORDER BY d.place) AS n,
+           array_agg(d.mean ORDER BY d.place) AS mean, array_agg(d.sd ORDER BY d.place) AS sd
       FROM mpc_internal.describe_rows AS d
      WHERE d.study = $1 AND d.version = $2 AND d.analysis = $3 AND d.by_level IS NOT NULL AND d.level IS NULL
-     GROUP BY d.attribute, d.party, d.by_attribute HAVING NOT bool_or(d.withheld OR d.mean IS NULL)
+     GROUP BY d.attribute, d.party, d.by_attribute HAVING NOT bool_or(d.withheld OR d.mean IS NULL) AND count(*) = 2
   ), cell_rows AS (
     SELECT min(d.place) AS place, d.attribute, d.party, d.by_attribute, array_agg(d.n ORDER BY d.place) AS n,
-           CASE count(*) WHEN 4 THEN (array_agg(d.share ORDER BY d.place))[3:4] END AS share
+           count(DISTINCT d.by_level) AS groups, CASE count(*) WHEN 4 THEN (array_agg(d.share ORDER BY d.place))[3:4] END AS share
       FROM mpc_internal.describe_rows AS d
      WHERE d.study = $1 AND d.version = $2 AND d.analysis = $3 AND d.by_level IS NOT NULL AND d.level IS NOT NULL
      GROUP BY d.attribute, d.party, d.by_attribute HAVING NOT bool_or(d.withheld OR d.share IS NULL)
@@ -95,7 +95,7 @@ AS $$
            (w.mean[2] - w.mean[1]) / nullif(sqrt((w.sd[1] ^ 2 + w.sd[2] ^ 2) / 2), 0), NULL, NULL FROM numeric_rows AS w
     UNION ALL
     SELECT 1, c.place, 1, 'chi-square', c.attribute, c.party, c.by_attribute, t.statistic, t.df, t.p_value
-      FROM cell_rows AS c, mpc_internal.chi_square_test(c.n, 2) AS t
+      FROM cell_rows AS c, mpc_internal.chi_square_test(c.n, c.groups) AS t
     UNION ALL
     SELECT 1, c.place, 2, 'standardised difference', c.attribute, c.party, c.by_attribute,
            (c.share[2] - c.share[1])
@@ -219,7 +219,7 @@ RETURNS TABLE (test text, attribute text, by_attribute text, statistic float8, d
 LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'pg_mpc_entry';
 COMMENT ON FUNCTION mpc.test(text, text) IS
-'tests that follow from the released tables of a study and reveal nothing more: of numeric attributes by group welch t, of the others and of cross-tables chi-square (Pearson, without continuity correction), and of attributes with at most two levels the standardised difference of group 1 and group 0 (no p value). Rounded inputs make the statistics approximate. Withheld tables have no row. Errors: as mpc.describe';
+'tests that follow from the released tables of a study and reveal nothing more: of numeric attributes in two groups welch t, of the others and of cross-tables chi-square (Pearson, without continuity correction), and in two groups, of attributes with at most two levels, the standardised difference of group 1 and group 0 (no p value). Rounded inputs make the statistics approximate. Withheld tables have no row. Errors: as mpc.describe';
 
 -- privileges
 

@@ -31,7 +31,7 @@ my $controllers = {
 	erasmus_mc => {attributes => ['age', $nyha_levels, {name => 'ward', levels => ['7', '12']}]},
 	zilveren_kruis => {attributes => [{name => 'region', levels => ['north', 'east', 'south']}], outcome => 'costs'}};
 my $analyses = {model => {kind => 'ridge', lambda => 0.0001, standardize => JSON::PP::false, max_iterations => 500},
-	table1 => {kind => 'describe', tables => [['nyha', 'region']], correlation => JSON::PP::true}};
+	table1 => {kind => 'describe', tables => [['nyha', 'region']], by => 'region', correlation => JSON::PP::true}};
 
 # propose(STUDY, KEY => VALUE): proposed at the hospital, known at all nodes, not approved.
 sub propose {
@@ -75,7 +75,7 @@ is($mpc->ask($third, "SELECT string_agg(attribute, ',' ORDER BY attribute COLLAT
 	'(intercept),age,nyha:II,nyha:III or IV,region:east,region:south,ward:12', 'a model has no first level');
 cmp_ok($mpc->ask($hospital, "SELECT max(abs(coefficient - CASE attribute WHEN 'nyha:II' THEN 300 ELSE 700 END)) FROM mpc.coefficients('exact', 'model') WHERE attribute LIKE 'nyha%'"),
 	'<', 60, 'its coefficients are differences from the first level');
-is($mpc->ask($insurer, "SELECT string_agg(concat_ws(' ', attribute, level, n), ',') FROM mpc.describe('exact', 'table1') WHERE level IS NOT NULL"),
+is($mpc->ask($insurer, "SELECT string_agg(concat_ws(' ', attribute, level, n), ',') FROM mpc.describe('exact', 'table1') WHERE level IS NOT NULL AND by_level IS NULL"),
 	$mpc->ask($hospital, "SELECT string_agg(concat_ws(' ', attribute, level, n), ',' ORDER BY part, place) FROM (
 		SELECT 1 AS part, 'nyha' AS attribute, nyha AS level, count(*) AS n, array_position(ARRAY['I', 'II', 'III or IV'], nyha) AS place FROM clear_text GROUP BY nyha
 		UNION ALL SELECT 2, 'ward', ward::text, count(*), ward FROM clear_text GROUP BY ward
@@ -83,9 +83,13 @@ is($mpc->ask($insurer, "SELECT string_agg(concat_ws(' ', attribute, level, n), '
 is($mpc->ask($hospital, "SELECT string_agg(n::text, ',') FROM mpc.crosstab('exact')"),
 	$mpc->ask($hospital, "SELECT string_agg(n::text, ',' ORDER BY array_position(ARRAY['I', 'II', 'III or IV'], nyha), array_position(ARRAY['north', 'east', 'south'], region))
 		FROM (SELECT nyha, region, count(*) AS n FROM clear_text GROUP BY nyha, region) AS c"), 'a table of three rows and three columns');
-is($mpc->ask($hospital, "SELECT concat_ws(' ', test, attribute, by_attribute, df) FROM mpc.test('exact')"), 'chi-square nyha region 4', 'its test');
+is($mpc->ask($hospital, "SELECT string_agg(concat_ws(' ', test, attribute, by_attribute, df), ',') FROM mpc.test('exact')"),
+	'chi-square nyha region 4,chi-square ward region 2,chi-square nyha region 4', 'tests of three groups and of the table');
+is($mpc->ask($hospital, "SELECT count(*) || ' ' || max(abs(d.mean - c.mean) / c.sd + abs(d.sd - c.sd) / c.sd + abs(d.n - c.n))::numeric(20, 6) FROM mpc.describe('exact', 'table1') AS d
+	JOIN (SELECT region, avg(age) AS mean, stddev_pop(age) AS sd, count(*) AS n FROM clear_text GROUP BY region) AS c ON d.by_level = c.region WHERE d.attribute = 'age'"),
+	'3 0.000000', 'a number by the levels of the other party');
 cmp_ok($mpc->ask($hospital, "SELECT abs(statistic - (SELECT sum((o - e) ^ 2 / e) FROM (SELECT count(*) AS o, (SELECT count(*) FROM clear_text AS b WHERE b.nyha = a.nyha)
-	* (SELECT count(*) FROM clear_text AS b WHERE b.region = a.region) / $rows.0 AS e FROM clear_text AS a GROUP BY a.nyha, a.region) AS c)) FROM mpc.test('exact')"),
+	* (SELECT count(*) FROM clear_text AS b WHERE b.region = a.region) / $rows.0 AS e FROM clear_text AS a GROUP BY a.nyha, a.region) AS c)) FROM mpc.test('exact') WHERE attribute = 'nyha' LIMIT 1"),
 	'<=', 1e-9, 'chi-square');
 like($mpc->ask($third, "SELECT text FROM mpc.explain_text('exact') WHERE party = 'zorgttp'"), qr/nyha \(levels I, II and III or IV\)/, 'who signs reads the levels');
 is($mpc->ask($hospital, "SELECT string_agg(problem, ',') FROM mpc.check_source('exact', 'persons', 'id')"), '', 'and no column adds up with others');

@@ -1,6 +1,8 @@
 // Implements the checks of one column.
 #include "study/column_problems.h"
 
+#include <algorithm>
+
 #include "study/columns.h"
 
 namespace pgmpc {
@@ -33,11 +35,25 @@ std::string encoding_problem(const ColumnScale& scale) {
   return "";
 }
 
-std::string rare_level(const Spec& spec, const ColumnSummary& column) {
+// Tells whether some analysis refuses the study when a level of the column is rare. The others withhold their tables.
+bool refuses(const Spec& spec, int controller, const std::string& name) {
+  const std::vector<JoinedColumn> columns = joined_columns(spec);
+  const auto has = [&](std::size_t k) { return columns[k].party == controller && columns[k].name == name; };
+  return std::any_of(spec.analyses.begin(), spec.analyses.end(), [&](const AnalysisEntry& entry) {
+    const AnalysisColumns& of = entry.columns;
+    return entry.analysis->refuses_columns() &&
+           ((of.outcome && has(*of.outcome)) || std::any_of(of.attributes.begin(), of.attributes.end(), has) ||
+            std::any_of(of.left_out.begin(), of.left_out.end(), has));
+  });
+}
+
+std::string rare_level(const Spec& spec, int controller, const std::string& name, const ColumnSummary& column) {
   const std::int64_t least = spec.disclosure.min_level_count;
   if (!column.two_valued() || column.rarer() >= least) return "";
-  return "rows with the rarer of two values: " + std::to_string(column.rarer()) + " (a run is refused when 1 to " +
-         std::to_string(least - 1) + " matched rows have it)";
+  return "rows with the rarer of two values: " + std::to_string(column.rarer()) +
+         (refuses(spec, controller, name)
+              ? " (a run is refused when 1 to " + std::to_string(least - 1) + " matched rows have it)"
+              : " (its tables are withheld when fewer than " + std::to_string(least) + " matched rows have it)");
 }
 
 // Returns what the first analysis of this outcome says when the outcome holds only 0 and 1.
@@ -64,7 +80,7 @@ std::string column_problem(const Spec& spec, int controller, const std::string& 
   if (column.constant()) return "constant" + (encoding.empty() ? "" : "; " + encoding);
   std::string out;
   for (const std::string& problem :
-       {encoding, rare_level(spec, column), two_valued_outcome(spec, controller, name, column)})
+       {encoding, rare_level(spec, controller, name, column), two_valued_outcome(spec, controller, name, column)})
     if (!problem.empty()) out += (out.empty() ? "" : "; ") + problem;
   return out;
 }

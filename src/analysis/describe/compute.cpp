@@ -96,9 +96,13 @@ class Description final : public Computed {
 
   void compute_groups() {
     std::vector<std::size_t> columns;
-    for (const DescribeStatistic& statistic : layout_.statistics)
-      if (statistic.group && *statistic.group) columns.push_back(joined(statistic.column));
-    if (!columns.empty()) groups_ = group_figures(run_, joined(*group_column(settings_, run_.columns)), columns);
+    std::vector<RecordGroup> groups;
+    for (const DescribeStatistic& statistic : layout_.statistics) {
+      if (!statistic.group) continue;
+      if (columns.empty() || columns.back() != joined(statistic.column)) columns.push_back(joined(statistic.column));
+      if (columns.size() == 1) groups.push_back({joined(statistic.group->column), statistic.group->value});
+    }
+    if (!columns.empty()) groups_ = group_figures(run_, groups, columns);
   }
 
   // Decides which units are released. With a bit for each numeric attribute by group, a chosen column could tell the group

@@ -56,9 +56,7 @@ class Describe final : public Analysis {
         refuse_spec("a table of two attributes of one party", at, row + ", " + column + ", of " + attributes[a].party,
                     "set disclosure.own_moments to true if the parties agree to release such tables");
     }
-    if (settings_.by && attributes[known(attributes, *settings_.by, pointer + "/by")].categorical)
-      refuse_spec("groups are those of an attribute with two values", pointer + "/by",
-                  *settings_.by + " has declared levels", "name an attribute without levels that has two values");
+    if (settings_.by) known(attributes, *settings_.by, pointer + "/by");
   }
 
   void check_two_valued(const AnalysisColumns& columns, const std::vector<bool>& two_valued) const override {
@@ -80,10 +78,10 @@ class Describe final : public Analysis {
 
   std::set<GroupedColumn> grouped_columns(const AnalysisColumns& columns) const override {
     std::set<GroupedColumn> out;
-    const std::optional<std::size_t> by = group_column(settings_, columns);
     const DescribeLayout layout = layout_of(settings_, columns, std::vector<bool>(columns.names.size()));
     for (const DescribeStatistic& statistic : layout.statistics)
-      if (statistic.group) out.insert({columns.attributes[*by], columns.attributes[statistic.column]});
+      if (statistic.group)
+        out.insert({columns.attributes[statistic.group->column], columns.attributes[statistic.column]});
     return out;
   }
 

@@ -2,7 +2,8 @@
 //
 // Terms
 // A unit of this file is one attribute over the records of one group. p is the part of the joined records that a group has.
-// The groups are the levels 0 and 1 of the attribute "by". Values are in local units.
+// A group is the records with one value of a two-valued column: the higher one, or the lower one. Those of a categorical
+// attribute have the higher value of the column of their level. Values are in local units.
 #pragma once
 #include <cstddef>
 #include <vector>
@@ -11,7 +12,12 @@
 
 namespace pgmpc {
 
-// One entry per attribute and group: that of group 0, then that of group 1.
+struct RecordGroup {
+  std::size_t column;  // among the joined ones
+  bool high;
+};
+
+// One entry per attribute and group, attribute by attribute.
 struct GroupFigures {
   FpVector mean;        // kMeanBits, with the owner's mean
   FpVector sd;          // F bits
@@ -19,8 +25,9 @@ struct GroupFigures {
   FpVector violations;  // of rules over the records of the group: their number
 };
 
-// Computes the figures of some attributes, each by index into the joined columns. by: the grouping column. About 30 rounds.
-GroupFigures group_figures(const AnalysisRun& run, std::size_t by, const std::vector<std::size_t>& columns);
+// Computes the figures of some attributes, each by index into the joined columns. About 30 rounds.
+GroupFigures group_figures(const AnalysisRun& run, const std::vector<RecordGroup>& groups,
+                           const std::vector<std::size_t>& columns);
 
 // Bits of the opened values, for the plan.
 inline int group_mean_bound(int fixed_bits) { return 2 * fixed_bits + 10; }

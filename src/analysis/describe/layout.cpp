@@ -28,12 +28,6 @@ class Builder {
   }
 
  private:
-  // A value of a column that is a level of its attribute.
-  struct Value {
-    std::size_t column;
-    bool level;
-  };
-
   std::size_t unit(const std::vector<const DescribedAttribute*>& attributes, bool small_cells) {
     DescribeUnit out;
     for (const DescribedAttribute* attribute : attributes)
@@ -52,9 +46,9 @@ class Builder {
     return attribute.categorical || two_valued_[attribute.columns[0]];
   }
 
-  static std::vector<Value> values_of(const DescribedAttribute& attribute) {
+  static std::vector<DescribeLevel> levels_of(const DescribedAttribute& attribute) {
     if (!attribute.categorical) return {{attribute.columns[0], false}, {attribute.columns[0], true}};
-    std::vector<Value> out;
+    std::vector<DescribeLevel> out;
     for (const std::size_t column : attribute.columns) out.push_back({column, true});
     return out;
   }
@@ -62,7 +56,7 @@ class Builder {
   void alone(const DescribedAttribute& attribute) {
     const std::size_t of = unit({&attribute}, false);
     if (!counted(attribute)) return out_.statistics.push_back({of, attribute.columns[0]});
-    for (const Value& value : values_of(attribute)) out_.cells.push_back({of, value.column, value.level});
+    for (const DescribeLevel& level : levels_of(attribute)) out_.cells.push_back({of, level.column, level.value});
   }
 
   void by_group(const DescribedAttribute& attribute, const DescribedAttribute& by) {
@@ -70,14 +64,14 @@ class Builder {
     const std::size_t of = unit({&by, &attribute}, counted(attribute));
     if (counted(attribute)) return cells_of_two(of, attribute, by, std::nullopt);
     out_.units[of].groups_of_numbers = true;
-    for (const bool group : {false, true}) out_.statistics.push_back({of, attribute.columns[0], group});
+    for (const DescribeLevel& group : levels_of(by)) out_.statistics.push_back({of, attribute.columns[0], group});
   }
 
   void cells_of_two(std::size_t of, const DescribedAttribute& row, const DescribedAttribute& column,
                     std::optional<std::size_t> table, bool of_correlation = false) {
-    for (const Value& a : values_of(row))
-      for (const Value& b : values_of(column))
-        out_.cells.push_back({of, a.column, a.level, b.column, b.level, table, of_correlation});
+    for (const DescribeLevel& a : levels_of(row))
+      for (const DescribeLevel& b : levels_of(column))
+        out_.cells.push_back({of, a.column, a.value, b.column, b.value, table, of_correlation});
   }
 
   void correlations() {

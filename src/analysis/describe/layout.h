@@ -5,7 +5,7 @@
 // correlation.
 // A cell is a number of records with given values of one or two two-valued columns. A categorical attribute has a cell per
 // level: that of the value 1 of its column.
-// The groups of a study are the two levels of the attribute "by". Columns are indexes into those of the analysis.
+// The groups of a study are the levels of the attribute "by". Columns are indexes into those of the analysis.
 //
 // Invariants
 // Without own_moments there is no unit about two attributes of one party.
@@ -24,6 +24,13 @@ struct DescribeUnit {
   bool groups_of_numbers = false;    // a numeric attribute by group
 };
 
+// A value of a two-valued column that is a level of its attribute.
+struct DescribeLevel {
+  std::size_t column;
+  bool value;
+  bool operator==(const DescribeLevel&) const = default;
+};
+
 struct DescribeCell {
   std::size_t unit, column;
   bool level;
@@ -36,7 +43,7 @@ struct DescribeCell {
 // Mean and standard deviation of a numeric attribute.
 struct DescribeStatistic {
   std::size_t unit, column;
-  std::optional<bool> group{};  // over the records of this level only
+  std::optional<DescribeLevel> group{};  // over the records of this level only
 };
 
 // The correlation of two two-valued attributes follows from their cross-table, and is computed from its rounded cells:

@@ -1,6 +1,7 @@
 // Implements the cost of a describe analysis: what it opens and sends (analysis/cost.h).
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "algebra/standardise.h"
 #include "analysis/describe/describe.h"
@@ -27,7 +28,8 @@ constexpr int kRootOpenings = 17;  // of one value: spline and its corrections
 struct Sizes {
   double columns = 0, units = 0;
   double cells = 0, correlation_cells = 0, small_cells = 0;
-  double statistics = 0, groups = 0, pairs = 0;  // groups: attributes by group; pairs: correlations
+  double statistics = 0, pairs = 0;            // pairs: correlations
+  double by_group = 0, groups = 0, flags = 0;  // attributes by group, groups, columns that form them
 };
 
 Sizes sizes_of(const AnalysisColumns& columns, const DescribeSettings& settings) {
@@ -42,7 +44,17 @@ Sizes sizes_of(const AnalysisColumns& columns, const DescribeSettings& settings)
     if (two_valued.units[cell.unit].small_cells) out.small_cells += 1;
   }
   out.statistics = static_cast<double>(numeric.statistics.size());
-  for (const DescribeStatistic& statistic : numeric.statistics) out.groups += statistic.group == true ? 1 : 0;
+  std::set<std::size_t> by_group, flags;
+  double units = 0;
+  for (const DescribeStatistic& statistic : numeric.statistics) {
+    if (!statistic.group) continue;
+    by_group.insert(statistic.column);
+    flags.insert(statistic.group->column);
+    units += 1;
+  }
+  out.by_group = static_cast<double>(by_group.size());
+  out.flags = static_cast<double>(flags.size());
+  out.groups = by_group.empty() ? 0 : units / out.by_group;
   out.pairs = static_cast<double>(numeric.correlations.size());
   return out;
 }
@@ -50,20 +62,21 @@ Sizes sizes_of(const AnalysisColumns& columns, const DescribeSettings& settings)
 std::size_t rows_of(const PlannedStudy& study) { return std::max<std::size_t>(study.rows, 1); }
 
 // The openings of groups.cpp and of the squares of the records.
-void add_groups(Openings& o, const PlannedStudy& study, double columns) {
+void add_groups(Openings& o, const PlannedStudy& study, const Sizes& sizes) {
+  const double columns = sizes.by_group, flags = sizes.flags;
   if (columns == 0) return;
   const int bits = study.fixed_bits();
   const std::size_t rows = rows_of(study), stretches = dominance_groups(study.rules.max_dominance, rows);
   const std::size_t largest = (rows + stretches - 1) / stretches;
-  const double units = 2 * columns, sums = static_cast<double>(stretches);
+  const double units = sizes.groups * columns, sums = static_cast<double>(stretches);
   o.add(static_cast<double>(rows) * columns, kSquareBound);
-  o.add(kRootOpenings * (2 + units), kCompareBound);
-  o.add(2, reciprocal_bound(bits));
-  o.add(columns, moment_bits(rows));
-  o.add(3 * columns + 3 * units, group_square_bound(bits));
+  o.add(kRootOpenings * (sizes.groups + units), kCompareBound);
+  o.add(sizes.groups, reciprocal_bound(bits));
+  o.add(columns * flags, moment_bits(rows));
+  o.add((2 * flags + 1) * columns + 3 * units, group_square_bound(bits));
   o.add(units, group_mean_bound(bits));
   o.add(2 * units, kCompareBound);  // standard deviations, dominance
-  o.add(columns * sums, stretch_sum_bound(largest));
+  o.add(columns * flags * sums, stretch_sum_bound(largest));
   o.add(units, kSquareBound);
   o.add(units * sums, group_bits(largest));
   o.add(units, moment_bits(rows));
@@ -73,10 +86,10 @@ double bytes_of(const PlannedStudy& study, const Sizes& sizes) {
   const double gate = comparison_bytes(study.comparison, kCompareBound, 1, false);
   double bytes =
       (sizes.small_cells + sizes.units + sizes.cells + 2 * sizes.statistics + sizes.pairs) * (gate + kOpeningBytes);
-  if (sizes.groups > 0) {
-    const double units = 2 * sizes.groups;
+  if (sizes.by_group > 0) {
+    const double units = sizes.groups * sizes.by_group;
     const auto stretches = static_cast<double>(dominance_groups(study.rules.max_dominance, rows_of(study)));
-    bytes += (static_cast<double>(rows_of(study)) * sizes.groups + units * (20 + 1.5 * stretches)) * kOpeningBytes +
+    bytes += (static_cast<double>(rows_of(study)) * sizes.by_group + units * (20 + 1.5 * stretches)) * kOpeningBytes +
              2 * units * gate;
   }
   return bytes;
@@ -102,7 +115,7 @@ Cost describe_cost(const PlannedStudy& study, const AnalysisColumns& columns, co
     o.add(sizes.statistics, group_square_bound(bits));
     o.add(sizes.statistics, kCompareBound);
   }
-  add_groups(o, study, sizes.groups);
+  add_groups(o, study, sizes);
   const bool design = checks_design(study.rules);
   const int by_group = design ? kGroupRoundsBesideDesign : kGroupRounds;
   const int rounds = (grids ? kGridRounds : 0) + (design ? kDesignRounds : 0) + (settings.by ? by_group : 0);

@@ -23,12 +23,7 @@ class RelationWriter {
  public:
   RelationWriter(const DescribeSettings& settings, const AnalysisColumns& columns, const DescribeLayout& layout,
                  const DescribeNumbers& numbers, std::int64_t rows)
-      : columns_(columns), layout_(layout), numbers_(numbers), rows_(rows), by_(group_column(settings, columns)) {
-    for (std::size_t k = 0; by_ && k < layout_.cells.size(); ++k) {
-      const DescribeCell& cell = layout_.cells[k];
-      if (cell.column == *by_ && !cell.other) records_of_group_.push_back(numbers_.cells[k]);
-    }
-  }
+      : columns_(columns), layout_(layout), numbers_(numbers), rows_(rows), by_(group_column(settings, columns)) {}
 
   Relations write() const {
     Relation describe{"describe"}, crosstab{"crosstab"}, correlation{"correlation"};
@@ -71,9 +66,11 @@ class RelationWriter {
   json row_of_statistic(std::size_t k) const {
     const DescribeStatistic& statistic = layout_.statistics[k];
     const bool released = numbers_.released[statistic.unit];
-    json row = row_of(statistic.column, nullptr,
-                      statistic.group ? level_name(columns_.names[*by_], *statistic.group) : json(), released);
-    const std::int64_t records = statistic.group ? records_of_group_.at(*statistic.group) : rows_;
+    json row =
+        row_of(statistic.column, nullptr,
+               statistic.group ? level_name(columns_.names[statistic.group->column], statistic.group->value) : json(),
+               released);
+    const std::int64_t records = statistic.group ? records_of_group(*statistic.group) : rows_;
     if (!released) return row;
     row["n"] = records;
     if (records == 0) return row;
@@ -115,16 +112,25 @@ class RelationWriter {
   std::int64_t records_of_cells(const DescribeCell& cell) const {
     std::int64_t sum = 0;
     for (std::size_t k = 0; k < layout_.cells.size(); ++k)
-      if (layout_.cells[k].unit == cell.unit && layout_.cells[k].other_level == cell.other_level)
+      if (layout_.cells[k].unit == cell.unit && layout_.cells[k].other == cell.other &&
+          layout_.cells[k].other_level == cell.other_level)
         sum += numbers_.cells[k];
     return sum;
+  }
+
+  // As the attribute that forms the groups has them by itself.
+  std::int64_t records_of_group(const DescribeLevel& group) const {
+    for (std::size_t k = 0; k < layout_.cells.size(); ++k)
+      if (!layout_.cells[k].other && DescribeLevel{layout_.cells[k].column, layout_.cells[k].level} == group)
+        return numbers_.cells[k];
+    return 0;
   }
 
   json row_of(std::size_t column, const json& level, const json& group, bool released) const {
     return {{"attribute", attribute_name(columns_.names[column])},
             {"party", columns_.names[column].party},
             {"level", level},
-            {"by_attribute", group.is_null() ? json() : json(columns_.names[*by_].name)},
+            {"by_attribute", group.is_null() ? json() : attribute_name(columns_.names[*by_])},
             {"by_level", group},
             {"n", nullptr},
             {"mean", nullptr},
@@ -140,7 +146,6 @@ class RelationWriter {
   const DescribeNumbers& numbers_;
   std::int64_t rows_;
   std::optional<std::size_t> by_;
-  std::vector<std::int64_t> records_of_group_;  // of level 0, then of level 1
 };
 
 bool is_level(const json& value) { return value.is_null() || value.is_string(); }

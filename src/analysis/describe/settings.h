@@ -37,7 +37,7 @@ std::vector<DescribedAttribute> described_attributes(const AnalysisColumns& colu
 std::optional<std::size_t> attribute_of(const std::vector<DescribedAttribute>& attributes, const std::string& name);
 // The names must be known (Analysis::check_columns).
 DescribeNames names_of(const DescribeSettings& settings, const std::vector<DescribedAttribute>& attributes);
-// Returns the column that forms groups, as an index into those of the analysis.
+// Returns the first column of the attribute that forms groups, as an index into those of the analysis.
 std::optional<std::size_t> group_column(const DescribeSettings& settings, const AnalysisColumns& columns);
 
 }  // namespace pgmpc

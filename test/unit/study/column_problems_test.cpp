@@ -59,6 +59,22 @@ TEST(ColumnProblems, LevelsThatTooFewRecordsHold) {
   EXPECT_EQ(column_problem(off, 0, "x", true, two_values(200, 1, 0, 1)), "");
 }
 
+// A rare level of a column that only describe has withholds its tables.
+TEST(ColumnProblems, LevelsThatTooFewRecordsHoldInTable1) {
+  const auto of = [](const std::string& settings) {
+    const Spec spec =
+        parse_spec(R"({"controllers": {"a": {"attributes": ["x", "w"]}, "b": {"attributes": ["z"], "outcome": "y"}},
+      "third_party": "t", "analyses": {"table1": {"kind": "describe")" +
+                   settings + R"(}, "model": {"lambda": 1, "attributes": ["w", "z"]}}})");
+    return std::pair(column_problem(spec, 0, "x", true, two_values(200, 9, 0, 1)),
+                     column_problem(spec, 0, "w", true, two_values(200, 9, 0, 1)));
+  };
+  const std::string found = "rows with the rarer of two values: 9 ";
+  const std::string refused = found + "(a run is refused when 1 to 9 matched rows have it)";
+  EXPECT_EQ(of(""), std::pair(found + "(its tables are withheld when fewer than 10 matched rows have it)", refused));
+  EXPECT_EQ(of(R"(, "on_small_cell": "refuse")"), std::pair(refused, refused));
+}
+
 TEST(ColumnProblems, AnOutcomeOf0And1IsALinearProbabilityModel) {
   const Spec spec = spec_with();
   for (bool boolean : {false, true}) {

@@ -102,8 +102,13 @@ TEST(Levels, DescribeTabulatesThem) {
   EXPECT_EQ(table.analysis->free_numbers(table.columns), 2 * 2 + 5);
   const std::map<std::string, std::set<std::string>> none = {{"a", {}}, {"b", {}}};
   EXPECT_NO_THROW(check_two_valued(spec, none)) << "levels are two-valued by declaration";
-  document["analyses"]["table1"]["by"] = "sex";
-  EXPECT_NE(refused(document).find("two values | /analyses/table1/by"), std::string::npos);
+  document["analyses"]["table1"]["by"] = "a.nyha";
+  const Spec grouped = parse_spec(document.dump());
+  const AnalysisEntry& by = grouped.analyses.at(1);
+  // By the three levels of nyha: six numbers of sex and of the other nyha. age is of the same party.
+  EXPECT_EQ(by.analysis->models() * by.analysis->numbers_of_model(by.columns), 6 + 2 * 2 + 5 + 2 * 6);
+  document["analyses"]["table1"]["by"] = "nyha";
+  EXPECT_NE(refused(document).find("not unique in study spec | /analyses/table1/by"), std::string::npos);
 }
 
 TEST(Levels, AreRefusedWithTheirPlace) {

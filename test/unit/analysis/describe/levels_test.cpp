@@ -109,6 +109,55 @@ TEST(DescribeLevels, AreCountedInTheirOrder) {
   EXPECT_EQ(outcome.rows("correlation").size(), 1U);
 }
 
+// The groups are the levels of an attribute: numbers and counts of each.
+TEST(DescribeLevels, FormGroups) {
+  const Patients of = patients();
+  DescribeSettings settings;
+  settings.by = "region";
+  const DescribeOutcome outcome = test::describe_columns(of.columns, settings, Precision::exact, design_rules());
+  ASSERT_EQ(outcome.error, nullptr);
+  std::vector<std::string> groups;
+  for (const json& row : outcome.rows("describe")) {
+    if (row.at("by_level").is_null()) continue;
+    SCOPED_TRACE(row.dump());
+    const std::string level = row.at("by_level");
+    EXPECT_EQ(row.at("by_attribute"), "region");
+    EXPECT_FALSE(row.at("withheld").get<bool>());
+    if (row.at("attribute") == "nyha") {
+      EXPECT_EQ(row.at("n"), count(of, "nyha", row.at("level"), "region", level));
+      EXPECT_DOUBLE_EQ(row.at("share").get<double>() * static_cast<double>(count(of, "region", level, "region", level)),
+                       row.at("n").get<double>());
+      continue;
+    }
+    ASSERT_EQ(row.at("attribute"), "age") << "died is of the same party";
+    groups.push_back(level);
+    std::vector<double> values;
+    for (std::size_t i = 0; i < kPersons; ++i)
+      if (of.texts.at("region")[i] == level) values.push_back(of.columns[0].values[i]);
+    EXPECT_EQ(row.at("n"), values.size());
+    EXPECT_NEAR(row.at("mean").get<double>(), test::mean_of(values), 1e-7 * test::sd_of(values));
+    EXPECT_NEAR(row.at("sd").get<double>(), test::sd_of(values), 1e-7 * test::sd_of(values));
+  }
+  EXPECT_EQ(groups, (std::vector<std::string>{"N", "E", "S"}));
+}
+
+// One record that dominates within one of three groups withholds all numbers by group, and nothing else.
+TEST(DescribeLevels, DominanceWithinAGroupWithholdsAllByGroup) {
+  for (const double outlier : {65.0, 195.0}) {
+    Patients of = patients();
+    std::size_t person = 0;
+    while (of.texts["region"][person] != "S") ++person;
+    of.columns[0].values[person] = outlier;
+    DescribeSettings settings;
+    settings.by = "region";
+    const DescribeOutcome outcome = test::describe_columns(of.columns, settings);
+    ASSERT_EQ(outcome.error, nullptr);
+    EXPECT_EQ(withheld(outcome, "age", true), outlier > 100);
+    EXPECT_FALSE(withheld(outcome, "age", false));
+    EXPECT_FALSE(withheld(outcome, "nyha", true));
+  }
+}
+
 // The columns of all levels add up to 1. With the references among the attributes of the joint design, no study would pass.
 TEST(DescribeLevels, ReferencesInTheDesignWouldRefuse) {
   std::vector<ClearColumn> columns = patients().columns;
@@ -180,9 +229,10 @@ TEST(DescribeLevels, PlannedExposureCoversThem) {
   study.others = 2;
   study.rows = kPersons;
   study.precision = Precision::statistical;
-  const Cost own = describe_cost(study, test::columns_named(of.columns), tables_by_died()), shared = shared_cost(study);
-  const DescribeOutcome outcome =
-      test::describe_columns(of.columns, tables_by_died(), Precision::statistical, study.rules);
+  DescribeSettings settings = tables_by_died();
+  settings.by = "region";
+  const Cost own = describe_cost(study, test::columns_named(of.columns), settings), shared = shared_cost(study);
+  const DescribeOutcome outcome = test::describe_columns(of.columns, settings, Precision::statistical, study.rules);
   ASSERT_EQ(outcome.error, nullptr);
   EXPECT_LE(outcome.transcripts[0].exposure, own.exposure + shared.exposure);
 }
