@@ -201,10 +201,10 @@ BEGIN
     ELSIF problem = '42804' AND name = ANY (columns) THEN
       RAISE EXCEPTION USING ERRCODE = problem,
         MESSAGE = format(CASE WHEN named = name THEN 'column "%s" of source %s is neither numeric nor boolean'
-                              ELSE 'column "%s" of source %s is neither text nor a whole number' END, named, source::regclass),
+                              ELSE 'column "%s" of source %s is neither text, nor an enumeration, nor a whole number' END, named, source::regclass),
         DETAIL = format('Its type is %s.', (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a
                                              WHERE a.attrelid = source AND a.attname = named)),
-        HINT = CASE WHEN named = name THEN 'Bind a view that turns it into numbers, or propose the study with the levels of this attribute.'
+        HINT = CASE WHEN named = name THEN 'Bind a view that turns it into numbers. Texts can be attributes with declared levels.'
                     ELSE 'Bind a view that turns its values into the levels of the spec.' END;
     END IF;
   END LOOP;

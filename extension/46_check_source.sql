@@ -99,7 +99,7 @@ BEGIN
                     ELSE CASE mpc_internal.attribute_problem(source, column_name, caller)
                          WHEN '42703' THEN 'does not exist'
                          WHEN '42501' THEN 'permission denied'
-                         ELSE CASE WHEN mpc_internal.source_column(column_name) <> column_name THEN 'neither text nor a whole number' ELSE 'neither numeric nor boolean' END END END;
+                         ELSE CASE WHEN mpc_internal.source_column(column_name) <> column_name THEN 'neither text, nor an enumeration, nor a whole number' ELSE 'neither numeric nor boolean' END END END;
     RETURN NEXT;
   END LOOP;
 END
@@ -162,4 +162,4 @@ RETURNS TABLE (column_name text, rows bigint, nulls bigint, duplicates bigint, m
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_source_entry';
 COMMENT ON FUNCTION mpc.check_source(text, regclass, text) IS
-'checks a table or view before it is approved, reading it as the caller in the way of a run: row "(rows)" has all rows, those with a NULL and those whose identifier its form refuses (a run drops both), then each part of the identifier with the duplicates of the whole (incomplete rows count), how many its form refuses, and its appearance (seen: lengths, leading zeros, blanks, characters beyond ASCII, shapes of at least 10 rows with 9 for a digit and A for a letter), then each column with its NULLs and the range, mean and population standard deviation of the rows that a run keeps; problem names dropped rows, errors of a run and unexpected values, NULL without any. Columns with two values are checked as such, whatever their type, as in a run. Nothing leaves the node';
+'checks a table or view before it is approved, reading it as the caller in the way of a run: row "(rows)" has all rows, those with a NULL and those whose identifier its form refuses (a run drops both), then each part of the identifier with the duplicates of the whole (incomplete rows count), how many its form refuses, and its appearance (seen: lengths, leading zeros, blanks, characters beyond ASCII, shapes of at least 10 rows with 9 for a digit and A for a letter), then each column with its NULLs and the range, mean and population standard deviation of the rows that a run keeps; problem names dropped rows, errors of a run and unexpected values, NULL without any. An attribute with levels has a row per level, as a 0/1 column; error 22023 names one that has a value which is no level. Columns with two values are checked as such, whatever their type, as in a run. Nothing leaves the node';

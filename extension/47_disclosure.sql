@@ -174,7 +174,7 @@ AS $$
      WHERE u.counterpart = $2 AND (u.outcome = 'released' OR u.outcome = 'running' AND u.study <> $3)))
 $$;
 COMMENT ON FUNCTION mpc_internal.charged_numbers(jsonb, text, text) IS
-'released numbers that a study counts against disclosure.released_numbers: all of its models except, per controller, the largest first one of an outcome of that controller. Models with each column of a controller in turn as the outcome would reveal all second moments of its matched records. Of a kind without outcomes the first analysis has free numbers, too (describe: two per attribute). Numbers with exact precision count four times';
+'released numbers that a study counts against disclosure.released_numbers: all of its models except, per controller, the largest first one of an outcome of that controller. Models with each column of a controller in turn as the outcome would reveal all second moments of its matched records. Of a kind without outcomes the first analysis has free numbers, too (describe: two per attribute, or one per level). Numbers with exact precision count four times';
 
 CREATE FUNCTION mpc_internal.numbers_before(counterpart text, study text) RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

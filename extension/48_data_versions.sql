@@ -103,6 +103,24 @@ $$;
 COMMENT ON FUNCTION mpc_internal.same_values(bigint, integer, bigint, integer) IS
 'whether a column of two data versions is the same for every person that both have: the versions then differ in their records only';
 
+CREATE FUNCTION mpc_internal.implied_columns(ids bigint[]) RETURNS TABLE (id bigint, name text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH levels AS (
+    SELECT d.id, c.name, mpc_internal.source_column(c.name) AS attribute,
+           (SELECT sum(k.numbers[c.place]) FROM mpc_internal.kept_records AS k WHERE k.data_version = d.id) AS records
+      FROM mpc_internal.data_versions AS d, unnest(d.columns) WITH ORDINALITY AS c (name, place)
+     WHERE d.id = ANY ($1) AND mpc_internal.source_column(c.name) <> c.name
+  ), known AS (
+    SELECT l.id, l.name, l.attribute, count(*) OVER of_name AS versions, sum(l.records) OVER of_name AS records
+      FROM levels AS l WINDOW of_name AS (PARTITION BY l.name)
+  )
+  SELECT DISTINCT ON (k.id, k.attribute) k.id, k.name FROM known AS k
+   ORDER BY k.id, k.attribute, k.versions DESC, k.records DESC NULLS LAST, k.name COLLATE "C"
+$$;
+COMMENT ON FUNCTION mpc_internal.implied_columns(bigint[]) IS
+'per data version and attribute with levels the column that follows from those of the other levels: the same one in all data versions if possible, and a common level, because the others of a rare one nearly add up to 1';
+
 CREATE FUNCTION mpc_internal.union_query(counterpart text, candidate bigint) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -117,15 +135,12 @@ DECLARE
   places integer[] := '{}';
   same integer;
 BEGIN
-  -- The columns of all levels of an attribute add up to 1, so one of them follows from the others.
-  FOR term IN SELECT d.id, c.name, c.commitment, c.place::integer AS place,
-                     mpc_internal.source_column(c.name) <> c.name
-                     AND c.name = min(c.name COLLATE "C") OVER (PARTITION BY d.id, mpc_internal.source_column(c.name)) AS follows
-                FROM unnest(ids) WITH ORDINALITY AS i (id, number)
+  FOR term IN SELECT d.id, c.name, c.commitment, c.place::integer AS place FROM unnest(ids) WITH ORDINALITY AS i (id, number)
                 JOIN mpc_internal.data_versions AS d ON d.id = i.id,
                 LATERAL unnest(d.columns, d.commitments) WITH ORDINALITY AS c (name, commitment, place)
+               WHERE (d.id, c.name) NOT IN (SELECT m.id, m.name FROM mpc_internal.implied_columns(ids) AS m)
                ORDER BY i.number, c.place LOOP
-    CONTINUE WHEN term.follows OR term.commitment = ANY (known);
+    CONTINUE WHEN term.commitment = ANY (known);
     known := known || term.commitment;
     SELECT max(g.i) INTO same FROM generate_subscripts(names, 1) AS g (i)
      WHERE names[g.i] = term.name AND versions[g.i] <> term.id

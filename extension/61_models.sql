@@ -148,7 +148,7 @@ END
 $$;
 COMMENT ON FUNCTION mpc_internal.predictor_value(text, text, jsonb) IS 'number of a JSON value; true is 1, false is 0';
 
-CREATE FUNCTION mpc_internal.level_value(study text, version integer, party text, column_name text, value jsonb) RETURNS float8
+CREATE FUNCTION mpc_internal.level_value(study text, version integer, party text, key text, column_name text, value jsonb) RETURNS float8
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -160,14 +160,15 @@ DECLARE
                             AND a ->> 'name' = attribute);
 BEGIN
   IF jsonb_typeof(value) <> 'string' OR value #>> '{}' <> ALL (levels) THEN
-    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('value of attribute "%s" is none of its levels', attribute),
-      DETAIL = format('The value is %s. The levels are %s.', left(value::text, 100), array_to_string(levels, ', ')),
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('value of attribute "%s" is none of its levels', key),
+      DETAIL = format('The value is %s. The levels are %s.', left(value::text, 100),
+                      (SELECT string_agg(to_json(l)::text, ', ' ORDER BY place) FROM unnest(levels) WITH ORDINALITY AS u (l, place))),
       HINT = 'Write one of them, in quotes.';
   END IF;
   RETURN (attribute || ':' || (value #>> '{}') = column_name)::integer;
 END
 $$;
-COMMENT ON FUNCTION mpc_internal.level_value(text, integer, text, text, jsonb) IS
+COMMENT ON FUNCTION mpc_internal.level_value(text, integer, text, text, text, jsonb) IS
 '1 when the value of an attribute with levels is that of the column, otherwise 0; error 22023 for a value that is no level';
 
 CREATE FUNCTION mpc_internal.predict(caller oid, study text, attributes jsonb, lambda float8, analysis text) RETURNS float8
@@ -215,7 +216,7 @@ BEGIN
         missing := missing || key;
       END IF;
     ELSIF term.column_name <> term.attribute THEN
-      total := total + term.coefficient * mpc_internal.level_value(study, number, term.party, term.column_name, attributes -> key);
+      total := total + term.coefficient * mpc_internal.level_value(study, number, term.party, key, term.column_name, attributes -> key);
     ELSE
       total := total + term.coefficient * mpc_internal.predictor_value(study, key, attributes -> key);
     END IF;

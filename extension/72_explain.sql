@@ -95,7 +95,7 @@ RETURNS TABLE (step integer, name text, party text, peer text, sends text, learn
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'pg_mpc_source_entry';
 COMMENT ON FUNCTION mpc.explain_study(text, regclass, text) IS
-'mpc.explain_study for a controller that has not approved yet: its own rows follow from the complete records of this table or view, which is counted now, as the caller. Nothing is stored and nothing leaves the node. Errors: 42704 unknown study, 22023 the third party brings no source, 22004, 42P01, 42809, 42501, 42703, 42804 as mpc.approve_study';
+'mpc.explain_study for a controller that has not approved yet: its own rows follow from the complete records of this table or view, which is counted now, as the caller. Nothing is stored and nothing leaves the node. Errors: 42704 unknown study, 22023 the third party brings no source or a value is no level, 22004, 42P01, 42809, 42501, 42703, 42804 as mpc.approve_study';
 
 CREATE FUNCTION mpc_internal.explain_spec_text(spec text) RETURNS TABLE (party text, text text)
 LANGUAGE c STABLE STRICT

@@ -33,6 +33,9 @@ my $controllers = {
 my $analyses = {model => {kind => 'ridge', lambda => 0.0001, standardize => JSON::PP::false, max_iterations => 500},
 	table1 => {kind => 'describe', tables => [['nyha', 'region']], by => 'region', correlation => JSON::PP::true}};
 
+# The rules over designs are on: neither the joint design nor the union rule may have the columns of all levels.
+my $design = {max_leverage => 0.4, max_vif => 200};
+
 # propose(STUDY, KEY => VALUE): proposed at the hospital, known at all nodes, not approved.
 sub propose {
 	my ($study, %keys) = @_;
@@ -50,15 +53,15 @@ is($mpc->ask($hospital, "SELECT problem FROM mpc.check_source('levels', 'persons
 for my $other (q('iv'), q('I '), q(''), q('i')) {
 	$mpc->ask($hospital, "CREATE VIEW other AS SELECT id, age, CASE WHEN id = 5 THEN $other ELSE nyha END AS nyha, ward FROM persons");
 	$mpc->refuses($hospital, "SELECT * FROM mpc.check_source('levels', 'other', 'id')", '22023',
-		qr/attribute "nyha" of the source has values that are not among its levels.*Rows with such a value: 1\. The levels are I, II, III or IV\./s, "the value $other");
+		qr/attribute "nyha" of the source has values that are not among its levels.*Rows with such a value: 1\. The levels are "I", "II", "III or IV"\./s, "the value $other");
 	$mpc->ask($hospital, 'DROP VIEW other');
 }
 $mpc->ask($hospital, 'CREATE VIEW real_ward AS SELECT id, age, nyha, ward::float8 AS ward FROM persons');
 is($mpc->ask($hospital, "SELECT string_agg(DISTINCT problem, ',') FROM mpc.check_source('levels', 'real_ward', 'id') WHERE column_name LIKE 'ward%'"),
-	'neither text nor a whole number', 'a type without levels');
+	'neither text, nor an enumeration, nor a whole number', 'a type without levels');
 my ($digest) = split /\|/, $mpc->ask($hospital, "SELECT digest FROM mpc.studies WHERE study = 'levels'");
 $mpc->refuses($hospital, "SELECT mpc.approve_study('levels', '$digest', 'real_ward', 'id')", '42804',
-	qr/column "ward" of source \S*real_ward is neither text nor a whole number.*double precision/s, 'nor is it approved');
+	qr/column "ward" of source \S*real_ward is neither text, nor an enumeration, nor a whole number.*double precision/s, 'nor is it approved');
 $mpc->ask($hospital, 'CREATE VIEW no_ward AS SELECT id, age, nyha FROM persons');
 $mpc->refuses($hospital, "SELECT mpc.approve_study('levels', '$digest', 'no_ward', 'id')", '42703',
 	qr/column "ward" of source \S*no_ward does not exist.*all columns of this controller: age, nyha, ward\./s, 'the column of the source is named');
@@ -66,7 +69,7 @@ $mpc->refuses($hospital, "SELECT mpc.approve_study('levels', '$digest', 'no_ward
 # A run: a model and a Table 1 of one join.
 sub run {
 	my ($study, @keys) = @_;
-	$mpc->prepare_study($study, $mpc->small_spec(controllers => $controllers, @keys), 'persons', 'claims');
+	$mpc->prepare_study($study, $mpc->small_spec(controllers => $controllers, disclosure => {%$design}, @keys), 'persons', 'claims');
 	$mpc->ask($hospital, "SELECT * FROM mpc.run_study('$study')");
 	$mpc->become($_, "SELECT state = 'released' FROM mpc.studies WHERE study = '$study'") for $mpc->nodes;
 }
@@ -91,7 +94,7 @@ is($mpc->ask($hospital, "SELECT count(*) || ' ' || max(abs(d.mean - c.mean) / c.
 cmp_ok($mpc->ask($hospital, "SELECT abs(statistic - (SELECT sum((o - e) ^ 2 / e) FROM (SELECT count(*) AS o, (SELECT count(*) FROM clear_text AS b WHERE b.nyha = a.nyha)
 	* (SELECT count(*) FROM clear_text AS b WHERE b.region = a.region) / $rows.0 AS e FROM clear_text AS a GROUP BY a.nyha, a.region) AS c)) FROM mpc.test('exact') WHERE attribute = 'nyha' LIMIT 1"),
 	'<=', 1e-9, 'chi-square');
-like($mpc->ask($third, "SELECT text FROM mpc.explain_text('exact') WHERE party = 'zorgttp'"), qr/nyha \(levels I, II and III or IV\)/, 'who signs reads the levels');
+like($mpc->ask($third, "SELECT text FROM mpc.explain_text('exact') WHERE party = 'zorgttp'"), qr/nyha \(levels "I", "II" and "III or IV"\)/, 'who signs reads the levels');
 is($mpc->ask($hospital, "SELECT string_agg(problem, ',') FROM mpc.check_source('exact', 'persons', 'id')"), '', 'and no column adds up with others');
 
 # Predictions take the text.
@@ -99,7 +102,7 @@ my $person = sub { return "{\"age\": 70, \"nyha\": \"$_[0]\", \"ward\": \"12\", 
 my $predict = sub { return "mpc.predict('exact', '" . $person->($_[0]) . "', NULL, 'model')" };
 is($mpc->ask($hospital, "SELECT abs(" . $predict->('II') . ' - ' . $predict->('I') . " - coefficient) < 1e-5 FROM mpc.coefficients('exact', 'model') WHERE attribute = 'nyha:II'"),
 	't', 'a level adds its coefficient, the first one nothing');
-$mpc->refuses($hospital, 'SELECT ' . $predict->('V'), '22023', qr/value of attribute "nyha" is none of its levels.*The levels are I, II, III or IV/s, 'no level');
+$mpc->refuses($hospital, 'SELECT ' . $predict->('V'), '22023', qr/value of attribute "nyha" is none of its levels.*The levels are "I", "II", "III or IV"/s, 'no level');
 $mpc->refuses($hospital, "SELECT mpc.predict('exact', '{\"age\": 70, \"nyha\": 2, \"ward\": \"12\", \"region\": \"south\"}', NULL, 'model')", '22023', qr/none of its levels/, 'a number');
 $mpc->refuses($hospital, "SELECT mpc.predict('exact', '{\"age\": 70, \"nyha:II\": 1, \"ward\": \"12\", \"region\": \"south\"}', NULL, 'model')", '22023', qr/attributes without a value: nyha/, 'the column of a level');
 
@@ -109,7 +112,28 @@ run('other_reference', analyses => $analyses);
 is($mpc->ask($hospital, "SELECT string_agg(attribute, ',' ORDER BY attribute COLLATE \"C\") FROM mpc.coefficients('other_reference', 'model') WHERE attribute LIKE 'nyha%'"),
 	'nyha:I,nyha:II', 'another reference');
 
-# A rare first level refuses a model and withholds in a Table 1.
+is($hospital->safe_psql('postgres', "SELECT mpc_internal.numbers_of_model(spec::jsonb) FROM mpc_internal.study_versions WHERE study = 'exact'"),
+	'8', 'numbers of a model: age, two levels of nyha, one of ward, two of region, intercept, R squared');
+
+# A level without records, whatever its name: the union rule leaves out a common level.
+my $at = 0;
+for my $empty ('0', 'Z') {
+	$controllers->{erasmus_mc}{attributes} = ['age', {name => 'nyha', levels => [@{$nyha_levels->{levels}}, $empty]}];
+	my $study = 'empty_' . $at++;
+	$mpc->prepare_study($study, $mpc->small_spec(controllers => $controllers, disclosure => {%$design}, analysis => $analyses->{model}), 'persons', 'claims');
+	is($mpc->ask($hospital, "SELECT decision FROM mpc.approvals WHERE study = '$study' AND party = 'erasmus_mc'"), 'approved', "without a row: $empty");
+}
+$controllers->{erasmus_mc}{attributes} = ['age', $nyha_levels, {name => 'ward', levels => ['7', '12']}];
+
+# NULL drops the row. Collations, operators and types of the source's owner decide nothing.
+$mpc->ask($hospital, "CREATE VIEW with_null AS SELECT id, age, CASE WHEN id % 10 > 0 THEN nyha END::char(20) AS nyha, ward FROM persons");
+is($mpc->ask($hospital, "SELECT rows - nulls FROM mpc.check_source('exact', 'with_null', 'id') WHERE column_name = '(rows)'"), '540', 'NULL drops the row');
+is($mpc->ask($hospital, "SELECT nulls FROM mpc.check_source('exact', 'with_null', 'id') WHERE column_name = 'nyha:II'"), '60', '... and is counted');
+$mpc->ask($hospital, "CREATE COLLATION no_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false)");
+$mpc->ask($hospital, 'CREATE VIEW lower_case AS SELECT id, age, lower(nyha) COLLATE no_case AS nyha, ward FROM persons');
+$mpc->refuses($hospital, "SELECT * FROM mpc.check_source('exact', 'lower_case', 'id')", '22023', qr/values that are not among its levels/, 'bytes are compared');
+
+# A rare first level refuses a model. A Table 1 withholds the attribute.
 $mpc->ask($hospital, "CREATE VIEW rare AS SELECT id, age, CASE WHEN nyha = 'I' AND id > 20 THEN 'II' ELSE nyha END::text AS nyha, ward FROM persons");
 $controllers->{erasmus_mc}{attributes}[1] = $nyha_levels;
 $mpc->prepare_study('rare', $mpc->small_spec(controllers => $controllers, analysis => $analyses->{model}), 'rare', 'claims');

@@ -49,7 +49,7 @@ struct AnalysisColumns {
   std::vector<std::size_t> attributes;
   std::optional<std::size_t> outcome;
   std::vector<NamedColumn> names;  // of the attributes, in the same order
-  // References of categorical attributes (study/levels.h) that the analysis does not have: what it releases is about them
+  // Levels of its categorical attributes (study/levels.h) that the analysis does not have: what it releases is about them
   // too.
   std::vector<std::size_t> left_out{};
 };

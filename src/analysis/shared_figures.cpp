@@ -65,7 +65,8 @@ FpVector refusing_bits(const RowViolations& of_rows, const std::vector<bool>& wi
 // Returns shares of 1 for columns that may be withheld and must be, 0 for all others. Two rounds. A column of which only
 // one level joined is withheld like one with a rare level: otherwise its owner could tell from it whether a chosen person
 // matched.
-FpVector withheld_columns(const Fixed& fixed, const RowViolations& of_rows, const std::vector<bool>& withholdable) {
+FpVector withheld_columns(const Fixed& fixed, const RowViolations& of_rows, const std::vector<bool>& withholdable,
+                          const std::vector<std::vector<std::size_t>>& together) {
   FpVector found(withholdable.size()), out(withholdable.size()), negated;
   if (std::find(withholdable.begin(), withholdable.end(), true) == withholdable.end()) return out;
   for (std::size_t i = 0; i < of_rows.bits.size(); ++i) {
@@ -74,6 +75,12 @@ FpVector withheld_columns(const Fixed& fixed, const RowViolations& of_rows, cons
     if (second != first) found[second] += of_rows.bits[i];
   }
   for (std::size_t j = 0; j < of_rows.one_level.size(); ++j) found[j] += of_rows.one_level[j];
+  // Without one level of an attribute the others would stay in the joint design, and nearly add up to 1.
+  for (const std::vector<std::size_t>& attribute : together) {
+    Fp all;
+    for (const std::size_t j : attribute) all += found[j];
+    for (const std::size_t j : attribute) found[j] = all;
+  }
   for (std::size_t j = 0; j < withholdable.size(); ++j)
     if (withholdable[j]) negated.push_back(-found[j]);
   const std::vector<i128> zero = {0};
@@ -93,14 +100,15 @@ FpVector withheld_columns(const Fixed& fixed, const RowViolations& of_rows, cons
 class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
  public:
   Precheck(const Fixed& fixed, TaskGroup& tasks, RowSums sums, const std::vector<ColumnDescription>& described,
-           std::size_t attributes, const RowRules& rules, const std::vector<bool>& refusing, const CancelToken& cancel)
+           std::size_t attributes, const RowRules& rules, const FigureNeeds& needs, const CancelToken& cancel)
       : fixed_(fixed),
         tasks_(tasks),
         sums_(std::move(sums)),
         described_(described),
         attributes_(attributes),
         rules_(rules),
-        withholdable_(withholdable_columns(described, refusing)),
+        withholdable_(withholdable_columns(described, needs.refusing)),
+        together_(needs.together),
         cancel_(cancel) {}
   const RowSums& sums() const { return sums_; }
   const FpVector& withheld() {
@@ -118,7 +126,7 @@ class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
     });
     judging_ = tasks_.spawn([self = shared_from_this()] {
       self->tasks_.join(self->rows_);
-      self->withheld_ = withheld_columns(self->fixed_, self->of_rows_, self->withholdable_);
+      self->withheld_ = withheld_columns(self->fixed_, self->of_rows_, self->withholdable_, self->together_);
     });
     if (checks_leverage(rules_))
       centring_ = tasks_.spawn([self = shared_from_this()] {
@@ -154,6 +162,7 @@ class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
   std::size_t attributes_;
   const RowRules& rules_;
   std::vector<bool> withholdable_;
+  const std::vector<std::vector<std::size_t>>& together_;
   const CancelToken& cancel_;
   std::vector<FpVector> central_;
   RowViolations of_rows_;
@@ -206,7 +215,7 @@ SharedFigures::SharedFigures(const Fixed& fixed, TaskGroup& tasks, JoinedRecords
   State& s = *state_;
   RowSums sums = sums_of_rows(fixed, s.records, s.row_rules, s.needs.grouped, cancel);
   s.precheck = std::make_shared<Precheck>(fixed, tasks, std::move(sums), s.records.described, s.records.attributes,
-                                          s.row_rules, s.needs.refusing, cancel);
+                                          s.row_rules, s.needs, cancel);
   const Moments& moments = s.precheck->sums().moments;
   s.precheck->start();
   s.two_valued = two_valued_columns(s.records);

@@ -38,9 +38,10 @@ struct JoinedRecords {
 
 // What the analyses of a study need.
 struct FigureNeeds {
-  bool approximation = false;         // some analysis calls approximation()
-  std::vector<bool> refusing;         // one per joined column
-  std::set<GroupedColumn> grouped{};  // for grouped()
+  bool approximation = false;                        // some analysis calls approximation()
+  std::vector<bool> refusing;                        // one per joined column
+  std::vector<std::vector<std::size_t>> together{};  // columns of one attribute: one that is withheld withholds all
+  std::set<GroupedColumn> grouped{};                 // for grouped()
 };
 
 class SharedFigures {

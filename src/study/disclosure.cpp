@@ -73,11 +73,11 @@ std::vector<DisclosureRule> disclosure_rules(const Spec& spec) {
                    "refused above " + canonical_number(r.max_parameter_ratio) + " parameters per matched record",
                    r.max_parameter_ratio > standard.max_parameter_ratio});
   rules.push_back({"min_level_count", number(r.min_level_count),
-                   r.min_level_count > 1
-                       ? "refused when a level of a two-valued column, or the difference of two such columns, "
-                         "has some matched records but fewer than " +
-                             number(r.min_level_count)
-                       : "off: a level of a two-valued column may be a single record",
+                   r.min_level_count > 1 ? "refused when a level of a two-valued column or of an attribute with "
+                                           "levels, or the difference of two such columns, "
+                                           "has some matched records but fewer than " +
+                                               number(r.min_level_count)
+                                         : "off: a level of a two-valued column may be a single record",
                    r.min_level_count < standard.min_level_count});
   rules.push_back({"max_dominance", canonical_number(r.max_dominance),
                    r.max_dominance < 1

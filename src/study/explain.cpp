@@ -9,6 +9,7 @@
 #include "study/columns.h"
 #include "study/disclosure.h"
 #include "study/explain_estimate.h"
+#include "study/levels.h"
 #include "study/step_facts.h"
 
 namespace pgmpc {
@@ -168,7 +169,7 @@ std::string columns_of(const Spec& spec, const AnalysisEntry& entry) {
   }
   std::string attributes;
   for (const NamedColumn& column : entry.columns.names)
-    attributes += (attributes.empty() ? "; attributes " : ", ") + column.party + "." + column.name;
+    attributes += (attributes.empty() ? "; attributes " : ", ") + column.party + "." + shown_column(column.name);
   return text + attributes;
 }
 
@@ -204,7 +205,8 @@ void note_times(Rows& rows, const Spec& spec) {
 
 void note_public(Rows& rows, const Spec& spec) {
   const std::size_t fixed = spec.controllers[0].scale_exponents.size() + spec.controllers[1].scale_exponents.size();
-  const std::size_t columns = spec.column_count();
+  std::size_t columns = 0;  // of levels have the unit 1
+  for (const JoinedColumn& column : joined_columns(spec)) columns += level_of(column.name) ? 0 : 1;
   if (fixed < columns) {
     note(rows, "public: order of magnitude",
          "all parties learn the binary order of magnitude of " + std::to_string(columns - fixed) + " of " +

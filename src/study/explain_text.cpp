@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "study/explain.h"
+#include "study/levels.h"
 
 namespace pgmpc {
 namespace {
@@ -62,9 +63,11 @@ class PartyWriter {
     const ControllerSpec& controller = spec_.controllers[static_cast<std::size_t>(party)];
     std::string brings;
     std::vector<std::string> attributes;
-    for (const DeclaredAttribute& attribute : controller.declared)
-      attributes.push_back(attribute.name +
-                           (attribute.levels.empty() ? "" : " (levels " + listed(attribute.levels) + ")"));
+    for (const DeclaredAttribute& attribute : controller.declared) {
+      std::vector<std::string> levels;
+      for (const std::string& level : attribute.levels) levels.push_back(quoted_level(level));
+      attributes.push_back(attribute.name + (levels.empty() ? "" : " (levels " + listed(levels) + ")"));
+    }
     if (!attributes.empty())
       brings = (attributes.size() == 1 ? "the attribute " : "the attributes ") + listed(attributes);
     const std::vector<std::string>& outcomes = controller.outcomes;

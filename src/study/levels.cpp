@@ -2,6 +2,7 @@
 #include "study/levels.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 namespace pgmpc {
 
@@ -18,6 +19,13 @@ std::optional<Level> level_of(std::string_view column) {
   const std::size_t at = column.find(kSeparator);
   if (at == std::string_view::npos) return std::nullopt;
   return Level{std::string(column.substr(0, at)), std::string(column.substr(at + 1))};
+}
+
+std::string quoted_level(std::string_view level) { return nlohmann::json(level).dump(); }
+
+std::string shown_column(std::string_view column) {
+  const std::optional<Level> level = level_of(column);
+  return level ? level->attribute + kSeparator + quoted_level(level->level) : std::string(column);
 }
 
 bool valid_level(std::string_view level) {

@@ -19,6 +19,10 @@ struct Level {
 std::string level_column(std::string_view attribute, std::string_view level);
 // Returns which level of which attribute the column is about; none for a column of a number.
 std::optional<Level> level_of(std::string_view column);
+// Returns the level in quotation marks, for sentences that people read.
+std::string quoted_level(std::string_view level);
+// The same in the name of a column; names without a level stay as they are.
+std::string shown_column(std::string_view column);
 // True for 1 to 63 printable ASCII characters, the first and the last of which are not blanks.
 bool valid_level(std::string_view level);
 

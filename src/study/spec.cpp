@@ -190,6 +190,9 @@ void read_exponents(ControllerSpec& controller, const json& value, const std::st
   const std::vector<std::string> columns = controller.columns();
   for (const auto& item : reader.object().items()) {
     const std::string at = reader.at(item.key());
+    for (const DeclaredAttribute& attribute : controller.declared)
+      if (attribute.name == item.key() && !attribute.levels.empty())
+        refuse_spec("scale exponent for an attribute with levels", at, "its columns hold 0 and 1");
     if (std::count(columns.begin(), columns.end(), item.key()) == 0 || level_of(item.key())) {
       refuse_spec("scale exponent for a column that the controller does not use", at, "no such column");
     }

@@ -33,7 +33,7 @@ std::vector<std::size_t> places_of(const std::vector<JoinedColumn>& columns, con
   const std::string quoted = "\"" + pointer_to("", wanted).substr(1) + "\"";
   if (found.empty())
     refuse_spec("analysis names an " + what + " that no controller has", pointer, quoted,
-                "declare it at its controller, or correct the name; a model has no column of the first level");
+                "declare it at its controller, or correct the name");
   for (const std::size_t k : found)
     if (columns[k].party != columns[found[0]].party)
       refuse_spec("name of an " + what + " is not unique in study spec", pointer, quoted,
@@ -93,12 +93,18 @@ class EntryReader {
         named.attribute = level->attribute;
         named.level = level->level;
       }
+      if (entry_.analysis->uses_all_levels() && !whole)
+        refuse_spec("analysis has some levels of an attribute only", reader_.at("attributes"),
+                    named.party + "." + column.name,
+                    "name the attribute: what it withholds would follow from the levels that it does not");
       if (first && whole) {
         entry_.columns.attributes.push_back(reference);
         entry_.columns.names.push_back(
             {named.party, columns_[reference].name, level->attribute, level_of(columns_[reference].name)->level});
       } else if (first) {
         entry_.columns.left_out.push_back(reference);
+        for (const std::size_t other : others)
+          if (!used[other]) entry_.columns.left_out.push_back(other);
       }
     }
     entry_.columns.attributes.push_back(k);
@@ -161,12 +167,11 @@ void require_uses(const Spec& spec, const std::string& pointer) {
   const std::vector<JoinedColumn> columns = joined_columns(spec);
   std::vector<bool> used(columns.size());
   for (const AnalysisEntry& entry : spec.analyses) {
-    for (const std::vector<std::size_t>* of : {&entry.columns.attributes, &entry.columns.left_out})
-      for (const std::size_t k : *of) used[k] = true;
+    for (const std::size_t k : entry.columns.attributes) used[k] = true;
     if (entry.columns.outcome) used[*entry.columns.outcome] = true;
   }
   for (std::size_t k = 0; k < columns.size(); ++k)
-    if (!used[k])
+    if (!used[k] && columns[k].role != ColumnRole::reference)
       refuse_spec("column is used by no analysis", pointer, spec.party_name(columns[k].party) + "." + columns[k].name,
                   "leave it out, or name it in an analysis");
 }

@@ -185,7 +185,7 @@ void require_levels(const Source& source, const ControllerSpec& own) {
     std::string levels;
     for (const DeclaredAttribute& attribute : own.declared)
       for (const std::string& level : attribute.levels)
-        if (attribute.name == name) levels += (levels.empty() ? "" : ", ") + level;
+        if (attribute.name == name) levels += (levels.empty() ? "" : ", ") + quoted_level(level);
     throw Error(ErrorCode::invalid_parameter,
                 "attribute \"" + name + "\" of the source has values that are not among its levels",
                 "Rows with such a value: " + std::to_string(column.undeclared) + ". The levels are " + levels + ".",

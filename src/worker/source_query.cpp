@@ -74,14 +74,14 @@ std::string level_expression(Oid relation, const Level& wanted, const Controller
                 "Its type is neither text, nor an enumeration, nor a whole number.");
   const std::string value =
       "(" + quoted_name(wanted.attribute) + "::pg_catalog.text COLLATE pg_catalog.\"C\") OPERATOR(pg_catalog.=) ";
-  std::string others;
+  std::string levels;
   for (const DeclaredAttribute& attribute : own.declared) {
     if (attribute.name != wanted.attribute) continue;
-    for (const std::string& level : attribute.levels)
-      if (level != wanted.level) others += " WHEN " + value + quoted_text(level) + " THEN 0.0";
+    for (const std::string& level : attribute.levels) levels += (levels.empty() ? "" : ", ") + quoted_text(level);
   }
   return "CASE WHEN " + quoted_name(wanted.attribute) + " IS NULL THEN NULL WHEN " + value + quoted_text(wanted.level) +
-         " THEN 1.0" + others + " ELSE 'infinity'::pg_catalog.float8 END";
+         " THEN 1.0 WHEN " + value + "ANY (ARRAY[" + levels +
+         "]::pg_catalog.text[]) THEN 0.0 ELSE 'infinity'::pg_catalog.float8 END";
 }
 
 // Returns the expression that converts the column to a number. Sets whether it is a 0/1 column.

@@ -83,11 +83,22 @@ TEST(Levels, AnalysesNameAttributesOrLevels) {
   EXPECT_EQ(spec.analyses.at(1).name, "main");
   EXPECT_EQ(names_of(joined, spec.analyses[1].columns.attributes), (Names{"age", "nyha:I", "nyha:III", "sex:f"}));
   EXPECT_EQ(names_of(joined, spec.analyses[0].columns.attributes), (Names{"age", "nyha:III"}));
-  EXPECT_EQ(names_of(joined, spec.analyses[0].columns.left_out), (Names{"nyha:II"}));
+  EXPECT_EQ(names_of(joined, spec.analyses[0].columns.left_out), (Names{"nyha:II", "nyha:I"}));
   document["analyses"]["few"]["attributes"] = {"nyha:II", "age"};
   EXPECT_NE(refused(document).find("no controller has | /analyses/few/attributes/0"), std::string::npos);
   document["analyses"]["few"]["attributes"] = {"a.nyha", "nyha:III"};
   EXPECT_NE(refused(document).find("duplicate attribute"), std::string::npos);
+  document["analyses"]["few"] = {{"kind", "describe"}, {"attributes", {"nyha:III", "age"}}};
+  EXPECT_NE(refused(document).find("some levels of an attribute only | /analyses/few/attributes"), std::string::npos);
+  document["analyses"]["few"]["attributes"] = {"nyha:III", "nyha:I"};
+  EXPECT_EQ(refused(document), "") << "all of them but the reference, which it adds";
+  document["analyses"].erase("table1");
+  document["analyses"].erase("main");
+  document["analyses"]["few"] = {
+      {"kind", "ridge"}, {"lambda", 1}, {"attributes", {"nyha:III", "age", "sex", "b.nyha"}}};
+  EXPECT_NE(refused(document).find("column is used by no analysis"), std::string::npos)
+      << "nyha:I is not joined in vain";
+  document["analyses"]["few"] = {{"kind", "ridge"}, {"lambda", 1}};
   document["analyses"]["few"]["attributes"] = {"nyha"};
   EXPECT_NE(refused(document).find("not unique"), std::string::npos);
 }
@@ -140,7 +151,9 @@ TEST(Levels, AreRefusedWithTheirPlace) {
   EXPECT_NE(refused(document).find("duplicate column"), std::string::npos);
   document = with_levels();
   document["scale_exponents"] = {{"a", {{"nyha:I", 1}}}};
-  EXPECT_NE(refused(document).find("scale exponent"), std::string::npos);
+  EXPECT_NE(refused(document).find("scale exponent for a column"), std::string::npos);
+  document["scale_exponents"] = {{"a", {{"nyha", 1}}}};
+  EXPECT_NE(refused(document).find("scale exponent for an attribute with levels"), std::string::npos);
 }
 
 TEST(Levels, AreBounded) {
@@ -161,11 +174,24 @@ TEST(Levels, StoredSpecsOfFormat1HaveNone) {
   EXPECT_THROW(read_spec(stored.dump()), Error);
 }
 
+// Both controllers have an attribute of the same name with levels: each has its own reference.
+TEST(Levels, OfBothControllers) {
+  json document = with_levels();
+  document["controllers"]["b"]["attributes"][1] = {{"name", "nyha"}, {"levels", {"x", "y"}}};
+  const Spec spec = parse_spec(document.dump());
+  const std::vector<JoinedColumn> joined = joined_columns(spec);
+  EXPECT_EQ(names_of(joined, spec.analyses.at(0).columns.left_out), (Names{"nyha:II", "sex:m", "nyha:x"}));
+  EXPECT_EQ(names_of(joined, spec.analyses.at(1).columns.attributes),
+            (Names{"age", "nyha:II", "nyha:I", "nyha:III", "sex:m", "sex:f", "nyha:x", "nyha:y"}));
+}
+
 TEST(Levels, NamesOfColumns) {
   EXPECT_EQ(level_column("nyha", "III:b"), "nyha:III:b");
   EXPECT_EQ(level_of("nyha:III:b")->attribute, "nyha");
   EXPECT_EQ(level_of("nyha:III:b")->level, "III:b");
   EXPECT_FALSE(level_of("nyha").has_value());
+  EXPECT_EQ(shown_column("nyha:a \"b\""), R"(nyha:"a \"b\"")");
+  EXPECT_EQ(shown_column("nyha"), "nyha");
 }
 
 }  // namespace

@@ -107,7 +107,8 @@ inline AnalysisColumns columns_named(const std::vector<ClearColumn>& columns) {
   return out;
 }
 
-// All columns but references are attributes of the joint design. more: further analyses of the same join. Returns what party `reader` holds afterwards.
+// All columns but references are attributes of the joint design. more: further analyses of the same join. Returns what
+// party `reader` holds afterwards.
 inline DescribeOutcome describe_columns(const std::vector<ClearColumn>& columns, const DescribeSettings& settings,
                                         Precision precision = Precision::exact, RowRules rules = {}, int reader = 0,
                                         unsigned recipients = 7, const std::vector<AnalysisTask>& more = {}) {
