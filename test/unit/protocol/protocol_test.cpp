@@ -353,10 +353,17 @@ TEST(Study, AColumnOfALevelIsTwoValued) {
       continue;
     }
     EXPECT_THROW(h.run(), Error);
-    for (const int peer : {1, 2}) {
-      EXPECT_EQ(h.failures[peer]->code(), ErrorCode::protocol_violation);
-      EXPECT_NE(h.failures[peer]->detail().find("stage:III"), std::string::npos);
+    // Whoever notices first ends the attempt for the others.
+    int named = 0;
+    for (int party = 0; party < kParties; ++party) {
+      ASSERT_TRUE(h.failures[party]);
+      const Error& error = *h.failures[party];
+      if (error.code() == ErrorCode::peer_stopped) continue;
+      EXPECT_EQ(error.code(), ErrorCode::protocol_violation);
+      EXPECT_NE(error.detail().find("stage:III"), std::string::npos);
+      ++named;
     }
+    EXPECT_GT(named, 0);
   }
 }
 
