@@ -98,7 +98,7 @@ COMMENT ON FUNCTION mpc_internal.valid_name(text) IS 'names of parties, studies 
 
 CREATE FUNCTION mpc_internal.valid_column(name text) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT name OPERATOR(pg_catalog.~) '\A[a-z][a-z0-9_]{0,62}(:[ -~]{1,63})?\Z' $$;
+AS $$ SELECT mpc_internal.valid_name(split_part($1, ':', 1)) AND (position(':' in $1) = 0 OR $1 ~ '\A[^:]+:[ -~]{1,63}\Z') $$;
 COMMENT ON FUNCTION mpc_internal.valid_column(text) IS 'names of columns: that of an attribute or outcome, or "attribute:level"';
 
 -- tables

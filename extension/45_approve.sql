@@ -31,6 +31,14 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 AS $$ SELECT split_part($1, ':', 1) $$;
 COMMENT ON FUNCTION mpc_internal.source_column(text) IS 'column of the source that a column of columns_of is made of';
 
+CREATE FUNCTION mpc_internal.source_columns(columns text[]) RETURNS text[]
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT ARRAY(SELECT mpc_internal.source_column(u.name) FROM unnest($1) WITH ORDINALITY AS u (name, place)
+                GROUP BY 1 ORDER BY min(u.place))
+$$;
+COMMENT ON FUNCTION mpc_internal.source_columns(text[]) IS 'columns of the source that columns of columns_of are made of, each once';
+
 CREATE FUNCTION mpc_internal.base_type(source oid, name text) RETURNS oid
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
@@ -77,6 +85,14 @@ AS $$
 $$;
 COMMENT ON FUNCTION mpc_internal.attribute_problem(oid, text, oid) IS
 'column_problem of a column of columns_of: one of levels is made of text, an enumeration or whole numbers';
+
+CREATE FUNCTION mpc_internal.wrong_type(name text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE WHEN mpc_internal.source_column($1) = $1 THEN 'neither numeric nor boolean'
+         ELSE 'neither text, nor an enumeration, nor a whole number' END
+$$;
+COMMENT ON FUNCTION mpc_internal.wrong_type(text) IS 'what the source of a column of columns_of is, when attribute_problem says 42804';
 
 CREATE FUNCTION mpc_internal.identifier_column(source oid, named text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -190,9 +206,7 @@ BEGIN
                       ELSE 'The spec names it as a column of this controller.' END,
         HINT = CASE WHEN name = ANY (identifier) THEN 'Name the columns of the identifier as they are in the source.'
                     ELSE 'Bind a view that has all columns of this controller: '
-                         || (SELECT string_agg(c, ', ' ORDER BY place)
-                               FROM (SELECT mpc_internal.source_column(u.name) AS c, min(u.place) AS place
-                                       FROM unnest(columns) WITH ORDINALITY AS u (name, place) GROUP BY 1) AS s) || '.' END;
+                         || array_to_string(mpc_internal.source_columns(columns), ', ') || '.' END;
     ELSIF problem = '42501' THEN
       RAISE EXCEPTION USING ERRCODE = problem,
         MESSAGE = format('permission denied for column "%s" of source %s', named, source::regclass),
@@ -200,8 +214,7 @@ BEGIN
         HINT = 'Grant SELECT on the columns used, or bind a view.';
     ELSIF problem = '42804' AND name = ANY (columns) THEN
       RAISE EXCEPTION USING ERRCODE = problem,
-        MESSAGE = format(CASE WHEN named = name THEN 'column "%s" of source %s is neither numeric nor boolean'
-                              ELSE 'column "%s" of source %s is neither text, nor an enumeration, nor a whole number' END, named, source::regclass),
+        MESSAGE = format('column "%s" of source %s is %s', named, source::regclass, mpc_internal.wrong_type(name)),
         DETAIL = format('Its type is %s.', (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a
                                              WHERE a.attrelid = source AND a.attname = named)),
         HINT = CASE WHEN named = name THEN 'Bind a view that turns it into numbers. Texts can be attributes with declared levels.'
@@ -329,8 +342,7 @@ BEGIN
   IF brought IS NOT NULL THEN
     UPDATE mpc_internal.approvals AS a
        SET source = approve_study.source, identifier = names, approver = caller,
-           source_schema = mpc_internal.source_schema(
-             approve_study.source, names || ARRAY(SELECT mpc_internal.source_column(b) FROM unnest(brought) AS b)),
+           source_schema = mpc_internal.source_schema(approve_study.source, names || mpc_internal.source_columns(brought)),
            source_digest = pin.digest, source_records = pin.records, data_version = pin.data_version, columns = brought,
            commitments = pin.commitments, two_valued = pin.two_valued,
            commitment = mpc_internal.commitment(mpc_internal.commitment_text(counterpart, approve_study.source, brought,

@@ -99,7 +99,7 @@ BEGIN
                     ELSE CASE mpc_internal.attribute_problem(source, column_name, caller)
                          WHEN '42703' THEN 'does not exist'
                          WHEN '42501' THEN 'permission denied'
-                         ELSE CASE WHEN mpc_internal.source_column(column_name) <> column_name THEN 'neither text, nor an enumeration, nor a whole number' ELSE 'neither numeric nor boolean' END END END;
+                         ELSE mpc_internal.wrong_type(column_name) END END;
     RETURN NEXT;
   END LOOP;
 END

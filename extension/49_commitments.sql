@@ -15,7 +15,7 @@ CREATE FUNCTION mpc_internal.commitment_text(
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT jsonb_build_object('counterpart', $1, 'columns', to_jsonb($3), 'two_valued', to_jsonb($5),
-           'types', (mpc_internal.source_schema($2, ARRAY(SELECT mpc_internal.source_column(c) FROM unnest($3) AS c)) -> 'columns'),
+           'types', (mpc_internal.source_schema($2, mpc_internal.source_columns($3)) -> 'columns'),
            'commitments', (SELECT jsonb_agg(encode(k, 'hex') ORDER BY place) FROM unnest($4) WITH ORDINALITY AS c (k, place)),
            'views', (SELECT coalesce(jsonb_agg(v.definition ORDER BY v.definition COLLATE "C"), '[]')
                        FROM (SELECT pg_get_viewdef(r) AS definition FROM unnest(mpc_internal.relations_of($2)) AS r

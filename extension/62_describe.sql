@@ -35,13 +35,11 @@ CREATE FUNCTION mpc_internal.chi_square_test(cells bigint[], columns bigint, OUT
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH c AS (
-    SELECT u.n, sum(u.n) OVER () AS total, sum(u.n) OVER (PARTITION BY (u.place - 1) / columns) AS of_row,
-           sum(u.n) OVER (PARTITION BY (u.place - 1) % columns) AS of_column
+    SELECT u.n, sum(u.n) OVER (PARTITION BY (u.place - 1) / columns) * sum(u.n) OVER (PARTITION BY (u.place - 1) % columns)
+                / nullif(sum(u.n) OVER (), 0) AS expected
       FROM (SELECT e.n::float8 AS n, e.place FROM unnest(cells) WITH ORDINALITY AS e (n, place)) AS u
   ), s AS (
-    SELECT CASE WHEN bool_and(c.of_row > 0 AND c.of_column > 0)
-                THEN sum((c.n - c.of_row * c.of_column / nullif(c.total, 0)) ^ 2 / nullif(c.of_row * c.of_column / nullif(c.total, 0), 0))
-           END AS value,
+    SELECT CASE WHEN bool_and(c.expected > 0) THEN sum((c.n - c.expected) ^ 2 / nullif(c.expected, 0)) END AS value,
            ((cardinality(cells) / columns - 1) * (columns - 1))::float8 AS freedom
       FROM c
   )

@@ -28,7 +28,8 @@ GRANT EXECUTE ON FUNCTION mpc.add_reader(text, text), mpc.remove_reader(text, te
 -- catalogs and the source of the caller.
 GRANT USAGE ON SCHEMA mpc_internal TO mpc_study;
 GRANT EXECUTE ON FUNCTION mpc_internal.study_for_check(text), mpc_internal.role_text(oid), mpc_internal.columns_of(jsonb, text),
-  mpc_internal.column_problem(oid, text, oid), mpc_internal.source_column(text), mpc_internal.attribute_problem(oid, text, oid), mpc_internal.identifier_columns(jsonb, oid, text),
+  mpc_internal.column_problem(oid, text, oid), mpc_internal.source_column(text), mpc_internal.source_columns(text[]),
+  mpc_internal.attribute_problem(oid, text, oid), mpc_internal.wrong_type(text), mpc_internal.identifier_columns(jsonb, oid, text),
   mpc_internal.require_source(oid, oid), mpc_internal.require_binding(jsonb, text, oid, text[], oid),
   mpc_internal.source_profile(text, text, oid, text[], text[]), mpc_internal.base_type(oid, text),
   mpc_internal.form_of(jsonb, integer), mpc_internal.part_problem(jsonb, text), mpc_internal.rows_problem(jsonb),
