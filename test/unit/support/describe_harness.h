@@ -6,10 +6,12 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "analysis/describe/describe.h"
 #include "support/analysis_harness.h"
+#include "support/lasso_vectors.h"
 
 namespace pgmpc::test {
 
@@ -25,6 +27,26 @@ inline std::string attribute_of_level(const std::string& column) {
   const std::size_t at = column.find(':');
   return at == std::string::npos ? "" : column.substr(0, at);
 }
+
+// Whatever the analysis can describe.
+inline DescribeSettings everything(std::vector<std::pair<std::string, std::string>> tables, std::string by) {
+  DescribeSettings out;
+  out.correlation = true;
+  out.tables = std::move(tables);
+  out.by = std::move(by);
+  return out;
+}
+
+// The rules over the joint design at their defaults.
+inline RowRules design_rules() {
+  RowRules out;
+  out.max_leverage = 0.4;
+  out.max_vif = 200;
+  return out;
+}
+
+// Draws from a bell-shaped distribution with deviation 1.
+inline double bell(VectorGenerator& generator) { return static_cast<double>(generator.bell()) / 65536; }
 
 inline double mean_of(const std::vector<double>& values) {
   double sum = 0;

@@ -5,7 +5,6 @@
 
 #include "analysis/describe/relations.h"
 #include "support/describe_harness.h"
-#include "support/lasso_vectors.h"
 
 namespace pgmpc {
 namespace {
@@ -20,7 +19,7 @@ constexpr std::size_t kRecords = 400;
 // Three numeric and three two-valued columns of two parties. The flags have other codes than 0 and 1, too.
 std::vector<ClearColumn> hospital_and_insurer(std::uint64_t seed = 5) {
   test::VectorGenerator generator(seed);
-  const auto bell = [&generator] { return static_cast<double>(generator.bell()) / 65536; };
+  const auto bell = [&generator] { return test::bell(generator); };
   std::vector<ClearColumn> out = {{"a", "age", {}, false},   {"a", "sbp", {}, false}, {"a", "sex", {}, true},
                                   {"b", "costs", {}, false}, {"b", "died", {}, true}, {"b", "urban", {}, true}};
   for (std::size_t i = 0; i < kRecords; ++i) {
@@ -35,13 +34,7 @@ std::vector<ClearColumn> hospital_and_insurer(std::uint64_t seed = 5) {
   return out;
 }
 
-DescribeSettings everything() {
-  DescribeSettings out;
-  out.correlation = true;
-  out.tables = {{"sex", "died"}, {"urban", "sex"}};
-  out.by = "died";
-  return out;
-}
+DescribeSettings everything() { return test::everything({{"sex", "died"}, {"urban", "sex"}}, "died"); }
 
 const ClearColumn& column_of(const std::vector<ClearColumn>& columns, const std::string& name) {
   for (const ClearColumn& column : columns)
@@ -331,9 +324,7 @@ TEST(Describe, AColumnDominatedWithinAGroupWithholdsAllByGroup) {
 
 // A flag of one chosen person looks the same whether that person matched or not.
 TEST(Describe, AFlagOfOnePersonDoesNotTellWhetherItMatched) {
-  RowRules rules;
-  rules.max_leverage = 0.4;
-  rules.max_vif = 200;
+  const RowRules rules = test::design_rules();
   for (const std::size_t matched : {std::size_t{0}, std::size_t{1}, std::size_t{5}}) {
     std::vector<ClearColumn> columns = hospital_and_insurer();
     set_flag(columns[2], columns[4], matched, 0);
@@ -348,9 +339,7 @@ TEST(Describe, AFlagOfOnePersonDoesNotTellWhetherItMatched) {
 
 // The joint design refuses as in models: here a column that singles out one record together with another one.
 TEST(Describe, TheJointDesignRefuses) {
-  RowRules rules;
-  rules.max_leverage = 0.4;
-  rules.max_vif = 200;
+  const RowRules rules = test::design_rules();
   std::vector<ClearColumn> columns = hospital_and_insurer();
   EXPECT_EQ(test::describe_columns(columns, everything(), Precision::exact, rules).error, nullptr);
   columns[1].values = columns[0].values;
@@ -436,7 +425,7 @@ TEST(Describe, PlannedExposureCoversIt) {
         study.attributes = columns.size();
         study.rows = kRecords;
         study.precision = precision;
-        if (design) study.rules.max_leverage = 0.4, study.rules.max_vif = 200;
+        if (design) study.rules = test::design_rules();
         const Cost own = describe_cost(study, test::columns_named(columns), settings), shared = shared_cost(study);
         const DescribeOutcome outcome = test::describe_columns(columns, settings, precision, study.rules);
         ASSERT_EQ(outcome.error, nullptr);

@@ -3,7 +3,6 @@
 
 #include "analysis/describe/describe.h"
 #include "support/describe_harness.h"
-#include "support/lasso_vectors.h"
 #include "support/penalised_request.h"
 
 namespace pgmpc {
@@ -39,7 +38,7 @@ Patients patients(const std::function<void(Patients&)>& change = {}) {
                  {"a", "nyha:I", {}, true, true},
                  {"b", "region:N", {}, true, true}};
   test::VectorGenerator generator(21);
-  const auto bell = [&generator] { return static_cast<double>(generator.bell()) / 65536; };
+  const auto bell = [&generator] { return test::bell(generator); };
   for (std::size_t i = 0; i < kPersons; ++i) {
     const double severity = bell(), where = bell();
     out.columns[0].values.push_back(65 + 10 * bell() + 3 * severity);
@@ -59,13 +58,7 @@ Patients patients(const std::function<void(Patients&)>& change = {}) {
   return out;
 }
 
-DescribeSettings tables_by_died() {
-  DescribeSettings out;
-  out.correlation = true;
-  out.tables = {{"nyha", "region"}, {"died", "nyha"}};
-  out.by = "died";
-  return out;
-}
+DescribeSettings tables_by_died() { return test::everything({{"nyha", "region"}, {"died", "nyha"}}, "died"); }
 
 std::int64_t count(const Patients& of, const std::string& a, const std::string& level, const std::string& b,
                    const std::string& other) {
@@ -74,17 +67,10 @@ std::int64_t count(const Patients& of, const std::string& a, const std::string& 
   return out;
 }
 
-RowRules design_rules() {
-  RowRules rules;
-  rules.max_leverage = 0.4;
-  rules.max_vif = 200;
-  return rules;
-}
-
 TEST(DescribeLevels, AreCountedInTheirOrder) {
   const Patients of = patients();
   const DescribeOutcome outcome =
-      test::describe_columns(of.columns, tables_by_died(), Precision::exact, design_rules());
+      test::describe_columns(of.columns, tables_by_died(), Precision::exact, test::design_rules());
   ASSERT_EQ(outcome.error, nullptr) << "the references are no part of the joint design";
   std::vector<std::string> order;
   for (const json& row : outcome.rows("describe")) {
@@ -114,7 +100,7 @@ TEST(DescribeLevels, FormGroups) {
   const Patients of = patients();
   DescribeSettings settings;
   settings.by = "region";
-  const DescribeOutcome outcome = test::describe_columns(of.columns, settings, Precision::exact, design_rules());
+  const DescribeOutcome outcome = test::describe_columns(of.columns, settings, Precision::exact, test::design_rules());
   ASSERT_EQ(outcome.error, nullptr);
   std::vector<std::string> groups;
   for (const json& row : outcome.rows("describe")) {
@@ -163,7 +149,7 @@ TEST(DescribeLevels, ReferencesInTheDesignWouldRefuse) {
   std::vector<ClearColumn> columns = patients().columns;
   for (ClearColumn& column : columns) column.reference = false;
   DescribeSettings plain;
-  EXPECT_NE(test::describe_columns(columns, plain, Precision::exact, design_rules()).error, nullptr);
+  EXPECT_NE(test::describe_columns(columns, plain, Precision::exact, test::design_rules()).error, nullptr);
 }
 
 // Whichever level is rare: also the reference, without which the others nearly add up to 1.
@@ -176,7 +162,7 @@ TEST(DescribeLevels, ARareLevelWithholdsItsAttribute) {
         for (std::string& text : change.texts["nyha"])
           if (text == level && ++seen > rare) text = other;
       });
-      RowRules rules = design_rules();
+      RowRules rules = test::design_rules();
       rules.min_level_count = 10;
       const DescribeOutcome outcome =
           test::describe_columns(of.columns, tables_by_died(), Precision::statistical, rules);
