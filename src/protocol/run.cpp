@@ -158,7 +158,7 @@ std::vector<ColumnDescription> Run::exchange_descriptions(std::vector<ColumnDesc
   for (const JoinedColumn& column : joined_columns(spec_)) {
     joined.push_back(of[column.party][column.local]);
     // The rules for levels are about two-valued columns only.
-    if (level_of(column.name) && !joined.back().binary)
+    if (column.party != self_ && level_of(column.name) && !joined.back().binary)
       throw Error(ErrorCode::protocol_violation, "a peer's column of a level is not two-valued",
                   "column " + column.name + " of party " + spec_.party_name(column.party));
   }
