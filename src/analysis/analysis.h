@@ -42,6 +42,9 @@ struct NamedColumn {
   std::string party, name;
   // Of the columns of a categorical attribute that the analysis has as a whole; empty for others.
   std::string attribute{}, level{};
+
+  // The attribute as the spec declares it.
+  const std::string& declared() const { return level.empty() ? name : attribute; }
 };
 
 // The columns of one analysis, as indexes into the joined columns.

@@ -22,20 +22,6 @@ std::vector<std::size_t> outcomes_of(const std::vector<AnalysisTask>& tasks) {
   return out;
 }
 
-// The columns of a categorical attribute follow each other.
-void add_together(FigureNeeds& needs, const AnalysisColumns& columns) {
-  const NamedColumn* before = nullptr;
-  for (std::size_t j = 0; j < columns.names.size(); ++j) {
-    const NamedColumn& column = columns.names[j];
-    if (!column.attribute.empty()) {
-      if (before == nullptr || before->attribute != column.attribute || before->party != column.party)
-        needs.together.emplace_back();
-      needs.together.back().push_back(columns.attributes[j]);
-    }
-    before = column.attribute.empty() ? nullptr : &column;
-  }
-}
-
 FigureNeeds needs_of(const std::vector<AnalysisTask>& tasks, const std::vector<ColumnDescription>& columns) {
   FigureNeeds needs;
   needs.refusing.resize(columns.size());
@@ -43,7 +29,10 @@ FigureNeeds needs_of(const std::vector<AnalysisTask>& tasks, const std::vector<C
     needs.approximation = needs.approximation || task.analysis->needs_approximation();
     for (const GroupedColumn& pair : task.analysis->grouped_columns(task.columns))
       if (columns[pair.group].binary && !columns[pair.column].binary) needs.grouped.insert(pair);
-    add_together(needs, task.columns);
+    for (std::size_t j = 0; j < task.columns.names.size(); ++j) {
+      const NamedColumn& column = task.columns.names[j];
+      if (!column.level.empty()) needs.together[{column.party, column.attribute}].insert(task.columns.attributes[j]);
+    }
     if (!task.analysis->refuses_columns()) continue;
     for (const std::vector<std::size_t>* of : {&task.columns.attributes, &task.columns.left_out})
       for (const std::size_t column : *of) needs.refusing[column] = true;

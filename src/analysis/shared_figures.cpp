@@ -66,7 +66,7 @@ FpVector refusing_bits(const RowViolations& of_rows, const std::vector<bool>& wi
 // one level joined is withheld like one with a rare level: otherwise its owner could tell from it whether a chosen person
 // matched.
 FpVector withheld_columns(const Fixed& fixed, const RowViolations& of_rows, const std::vector<bool>& withholdable,
-                          const std::vector<std::vector<std::size_t>>& together) {
+                          const FigureNeeds& needs) {
   FpVector found(withholdable.size()), out(withholdable.size()), negated;
   if (std::find(withholdable.begin(), withholdable.end(), true) == withholdable.end()) return out;
   for (std::size_t i = 0; i < of_rows.bits.size(); ++i) {
@@ -76,10 +76,10 @@ FpVector withheld_columns(const Fixed& fixed, const RowViolations& of_rows, cons
   }
   for (std::size_t j = 0; j < of_rows.one_level.size(); ++j) found[j] += of_rows.one_level[j];
   // Without one level of an attribute the others would stay in the joint design, and nearly add up to 1.
-  for (const std::vector<std::size_t>& attribute : together) {
+  for (const auto& [attribute, columns] : needs.together) {
     Fp all;
-    for (const std::size_t j : attribute) all += found[j];
-    for (const std::size_t j : attribute) found[j] = all;
+    for (const std::size_t j : columns) all += found[j];
+    for (const std::size_t j : columns) found[j] = all;
   }
   for (std::size_t j = 0; j < withholdable.size(); ++j)
     if (withholdable[j]) negated.push_back(-found[j]);
@@ -108,7 +108,7 @@ class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
         attributes_(attributes),
         rules_(rules),
         withholdable_(withholdable_columns(described, needs.refusing)),
-        together_(needs.together),
+        needs_(needs),
         cancel_(cancel) {}
   const RowSums& sums() const { return sums_; }
   const FpVector& withheld() {
@@ -126,7 +126,7 @@ class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
     });
     judging_ = tasks_.spawn([self = shared_from_this()] {
       self->tasks_.join(self->rows_);
-      self->withheld_ = withheld_columns(self->fixed_, self->of_rows_, self->withholdable_, self->together_);
+      self->withheld_ = withheld_columns(self->fixed_, self->of_rows_, self->withholdable_, self->needs_);
     });
     if (checks_leverage(rules_))
       centring_ = tasks_.spawn([self = shared_from_this()] {
@@ -162,7 +162,7 @@ class SharedFigures::Precheck : public std::enable_shared_from_this<Precheck> {
   std::size_t attributes_;
   const RowRules& rules_;
   std::vector<bool> withholdable_;
-  const std::vector<std::vector<std::size_t>>& together_;
+  const FigureNeeds& needs_;
   const CancelToken& cancel_;
   std::vector<FpVector> central_;
   RowViolations of_rows_;

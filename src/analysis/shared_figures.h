@@ -15,8 +15,11 @@
 // A violated disclosure rule ends the task group with Error(refused), at all parties.
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "algebra/column.h"
@@ -38,10 +41,11 @@ struct JoinedRecords {
 
 // What the analyses of a study need.
 struct FigureNeeds {
-  bool approximation = false;                        // some analysis calls approximation()
-  std::vector<bool> refusing;                        // one per joined column
-  std::vector<std::vector<std::size_t>> together{};  // columns of one attribute: one that is withheld withholds all
-  std::set<GroupedColumn> grouped{};                 // for grouped()
+  bool approximation = false;  // some analysis calls approximation()
+  std::vector<bool> refusing;  // one per joined column
+  // Columns of the levels of an attribute, by party and attribute: one that is withheld withholds all.
+  std::map<std::pair<std::string, std::string>, std::set<std::size_t>> together{};
+  std::set<GroupedColumn> grouped{};  // for grouped()
 };
 
 class SharedFigures {

@@ -30,7 +30,7 @@ void check_two_valued(const Spec& spec, const std::map<std::string, std::set<std
 
 std::size_t column_count(const Spec& spec, int controller) {
   const ControllerSpec& own = spec.controllers.at(static_cast<std::size_t>(controller));
-  return own.columns().size();
+  return own.attributes.size() + own.outcomes.size() + own.references.size();
 }
 
 }  // namespace pgmpc

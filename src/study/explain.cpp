@@ -199,7 +199,6 @@ void note_times(Rows& rows, const Spec& spec) {
     statement +=
         "; the match count is announced " + canonical_number(*agreed) +
         " s after the first push, a time that follows from expected_records, or later if the match takes longer";
-
   note(rows, "public: times", std::move(statement));
 }
 

@@ -190,9 +190,8 @@ void read_exponents(ControllerSpec& controller, const json& value, const std::st
   const std::vector<std::string> columns = controller.columns();
   for (const auto& item : reader.object().items()) {
     const std::string at = reader.at(item.key());
-    for (const DeclaredAttribute& attribute : controller.declared)
-      if (attribute.name == item.key() && !attribute.levels.empty())
-        refuse_spec("scale exponent for an attribute with levels", at, "its columns hold 0 and 1");
+    if (!controller.levels_of(item.key()).empty())
+      refuse_spec("scale exponent for an attribute with levels", at, "its columns hold 0 and 1");
     if (std::count(columns.begin(), columns.end(), item.key()) == 0 || level_of(item.key())) {
       refuse_spec("scale exponent for a column that the controller does not use", at, "no such column");
     }
@@ -307,6 +306,12 @@ std::vector<std::string> ControllerSpec::columns() const {
   result.insert(result.end(), outcomes.begin(), outcomes.end());
   result.insert(result.end(), references.begin(), references.end());
   return result;
+}
+
+std::vector<std::string> ControllerSpec::levels_of(std::string_view attribute) const {
+  for (const DeclaredAttribute& each : declared)
+    if (each.name == attribute) return each.levels;
+  return {};
 }
 
 int Spec::party_index(std::string_view party) const {

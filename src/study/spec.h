@@ -49,6 +49,8 @@ struct ControllerSpec {
   std::map<std::string, int> scale_exponents;  // column name -> fixed exponent; others follow from the data
   // Returns attributes, outcomes, references: the order of a controller's columns everywhere.
   std::vector<std::string> columns() const;
+  // Returns the levels of an attribute; none for a number and for what is no attribute.
+  std::vector<std::string> levels_of(std::string_view attribute) const;
 };
 
 struct DisclosureSpec {

@@ -75,57 +75,58 @@ class EntryReader {
         entry_.attributes->push_back(element.get<std::string>());
       }
     }
-    for (std::size_t k = 0; k < columns_.size(); ++k)
-      if (used[k] && columns_[k].role == ColumnRole::attribute) add_attribute(k, used);
+    std::size_t end = 0;
+    for (std::size_t first = 0; first < spec_.attribute_count(); first = end) {
+      end = end_of_attribute(first);
+      const auto begin = used.begin() + static_cast<std::ptrdiff_t>(first);
+      if (std::count(begin, begin + static_cast<std::ptrdiff_t>(end - first), true) > 0)
+        add_attribute(first, end, used);
+    }
   }
 
-  // The reference of a categorical attribute comes before its other levels.
-  void add_attribute(std::size_t k, const std::vector<bool>& used) {
-    const JoinedColumn& column = columns_[k];
-    NamedColumn named{spec_.party_name(column.party), column.name};
-    if (const std::optional<Level> level = level_of(column.name)) {
-      const std::vector<std::size_t> others = levels_beside_reference(k);
-      const std::size_t reference = reference_of(k);
-      const bool first = k == *std::find_if(others.begin(), others.end(), [&](std::size_t i) { return used[i]; });
-      const bool whole = entry_.analysis->uses_all_levels() &&
-                         std::all_of(others.begin(), others.end(), [&](std::size_t i) { return used[i]; });
-      if (whole) {
-        named.attribute = level->attribute;
-        named.level = level->level;
-      }
-      if (entry_.analysis->uses_all_levels() && !whole)
+  // Adds the columns first .. end of one attribute, as far as they are used.
+  void add_attribute(std::size_t first, std::size_t end, const std::vector<bool>& used) {
+    if (!level_of(columns_[first].name)) return add_column(first, false);
+    const std::size_t reference = reference_of(first);
+    const bool whole = entry_.analysis->uses_all_levels();
+    if (whole)
+      add_column(reference, true);
+    else
+      entry_.columns.left_out.push_back(reference);
+    for (std::size_t k = first; k < end; ++k) {
+      if (used[k])
+        add_column(k, whole);
+      else if (whole)
         refuse_spec("analysis has some levels of an attribute only", reader_.at("attributes"),
-                    named.party + "." + column.name,
+                    "without " + spec_.party_name(columns_[k].party) + "." + columns_[k].name,
                     "name the attribute: what it withholds would follow from the levels that it does not");
-      if (first && whole) {
-        entry_.columns.attributes.push_back(reference);
-        entry_.columns.names.push_back(
-            {named.party, columns_[reference].name, level->attribute, level_of(columns_[reference].name)->level});
-      } else if (first) {
-        entry_.columns.left_out.push_back(reference);
-        for (const std::size_t other : others)
-          if (!used[other]) entry_.columns.left_out.push_back(other);
-      }
+      else
+        entry_.columns.left_out.push_back(k);
     }
+  }
+
+  void add_column(std::size_t k, bool of_whole_attribute) {
+    const JoinedColumn& column = columns_[k];
+    const Level level = of_whole_attribute ? *level_of(column.name) : Level();
     entry_.columns.attributes.push_back(k);
-    entry_.columns.names.push_back(std::move(named));
+    entry_.columns.names.push_back({spec_.party_name(column.party), column.name, level.attribute, level.level});
   }
 
   bool of_same_attribute(std::size_t a, std::size_t b) const {
-    return columns_[a].party == columns_[b].party &&
-           level_of(columns_[b].name).value_or(Level()).attribute == level_of(columns_[a].name)->attribute;
+    const std::optional<Level> one = level_of(columns_[a].name), other = level_of(columns_[b].name);
+    return one && other && one->attribute == other->attribute && columns_[a].party == columns_[b].party;
   }
 
-  std::vector<std::size_t> levels_beside_reference(std::size_t k) const {
-    std::vector<std::size_t> out;
-    for (std::size_t i = 0; i < columns_.size(); ++i)
-      if (columns_[i].role == ColumnRole::attribute && of_same_attribute(k, i)) out.push_back(i);
-    return out;
+  // The levels of an attribute follow each other.
+  std::size_t end_of_attribute(std::size_t first) const {
+    std::size_t end = first + 1;
+    while (end < spec_.attribute_count() && of_same_attribute(first, end)) ++end;
+    return end;
   }
 
   std::size_t reference_of(std::size_t k) const {
-    std::size_t i = 0;
-    while (columns_[i].role != ColumnRole::reference || !of_same_attribute(k, i)) ++i;
+    std::size_t i = columns_.size() - 1;
+    while (!of_same_attribute(k, i)) --i;
     return i;
   }
 

@@ -183,9 +183,7 @@ void require_levels(const Source& source, const ControllerSpec& own) {
     if (column.undeclared == 0) continue;
     const std::string name = level_of(column.name)->attribute;
     std::string levels;
-    for (const DeclaredAttribute& attribute : own.declared)
-      for (const std::string& level : attribute.levels)
-        if (attribute.name == name) levels += (levels.empty() ? "" : ", ") + quoted_level(level);
+    for (const std::string& level : own.levels_of(name)) levels += (levels.empty() ? "" : ", ") + quoted_level(level);
     throw Error(ErrorCode::invalid_parameter,
                 "attribute \"" + name + "\" of the source has values that are not among its levels",
                 "Rows with such a value: " + std::to_string(column.undeclared) + ". The levels are " + levels + ".",

@@ -75,10 +75,8 @@ std::string level_expression(Oid relation, const Level& wanted, const Controller
   const std::string value =
       "(" + quoted_name(wanted.attribute) + "::pg_catalog.text COLLATE pg_catalog.\"C\") OPERATOR(pg_catalog.=) ";
   std::string levels;
-  for (const DeclaredAttribute& attribute : own.declared) {
-    if (attribute.name != wanted.attribute) continue;
-    for (const std::string& level : attribute.levels) levels += (levels.empty() ? "" : ", ") + quoted_text(level);
-  }
+  for (const std::string& level : own.levels_of(wanted.attribute))
+    levels += (levels.empty() ? "" : ", ") + quoted_text(level);
   return "CASE WHEN " + quoted_name(wanted.attribute) + " IS NULL THEN NULL WHEN " + value + quoted_text(wanted.level) +
          " THEN 1.0 WHEN " + value + "ANY (ARRAY[" + levels +
          "]::pg_catalog.text[]) THEN 0.0 ELSE 'infinity'::pg_catalog.float8 END";

@@ -112,13 +112,12 @@ std::vector<DescribedAttribute> described_attributes(const AnalysisColumns& colu
   std::vector<DescribedAttribute> out;
   for (std::size_t j = 0; j < columns.names.size(); ++j) {
     const NamedColumn& column = columns.names[j];
-    const bool categorical = !column.attribute.empty();
-    const std::string& name = categorical ? column.attribute : column.name;
+    const bool categorical = !column.level.empty();
     if (categorical && !out.empty() && out.back().categorical && out.back().party == column.party &&
-        out.back().name == name)
+        out.back().name == column.declared())
       out.back().columns.push_back(j);
     else
-      out.push_back({column.party, name, {j}, categorical});
+      out.push_back({column.party, column.declared(), {j}, categorical});
   }
   return out;
 }

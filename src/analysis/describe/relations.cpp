@@ -2,8 +2,10 @@
 #include "analysis/describe/relations.h"
 
 #include <cmath>
+#include <map>
 #include <set>
 #include <string>
+#include <tuple>
 
 namespace pgmpc {
 
@@ -11,11 +13,9 @@ namespace {
 
 using nlohmann::json;
 
-json attribute_name(const NamedColumn& column) { return column.attribute.empty() ? column.name : column.attribute; }
-
 // The level of a categorical attribute, or the levels 0 and 1 of a two-valued one: its lower and its higher value.
 json level_name(const NamedColumn& column, bool level) {
-  if (!column.attribute.empty()) return column.level;
+  if (!column.level.empty()) return column.level;
   return level ? "1" : "0";
 }
 
@@ -23,7 +23,10 @@ class RelationWriter {
  public:
   RelationWriter(const DescribeSettings& settings, const AnalysisColumns& columns, const DescribeLayout& layout,
                  const DescribeNumbers& numbers, std::int64_t rows)
-      : columns_(columns), layout_(layout), numbers_(numbers), rows_(rows), by_(group_column(settings, columns)) {}
+      : columns_(columns), layout_(layout), numbers_(numbers), rows_(rows), by_(group_column(settings, columns)) {
+    for (std::size_t k = 0; k < layout_.cells.size(); ++k)
+      if (layout_.cells[k].other) records_[group_of(layout_.cells[k])] += numbers_.cells[k];
+  }
 
   Relations write() const {
     Relation describe{"describe"}, crosstab{"crosstab"}, correlation{"correlation"};
@@ -40,16 +43,19 @@ class RelationWriter {
   }
 
  private:
+  using Group = std::tuple<std::size_t, std::size_t, bool>;  // unit, column, level
+  static Group group_of(const DescribeCell& cell) { return {cell.unit, *cell.other, cell.other_level}; }
+
   json row_of_cell(std::size_t k) const {
     const DescribeCell& cell = layout_.cells[k];
     const bool released = numbers_.released[cell.unit];
     const json records = released ? json(numbers_.cells[k]) : json();
     if (cell.table)
       return {{"tab", *cell.table + 1},
-              {"row_attribute", attribute_name(columns_.names[cell.column])},
+              {"row_attribute", columns_.names[cell.column].declared()},
               {"row_party", columns_.names[cell.column].party},
               {"row_level", level_name(columns_.names[cell.column], cell.level)},
-              {"column_attribute", attribute_name(columns_.names[*cell.other])},
+              {"column_attribute", columns_.names[*cell.other].declared()},
               {"column_party", columns_.names[*cell.other].party},
               {"column_level", level_name(columns_.names[*cell.other], cell.other_level)},
               {"n", records},
@@ -58,7 +64,7 @@ class RelationWriter {
     json row = row_of(cell.column, level_name(column, cell.level),
                       cell.other ? level_name(columns_.names[*cell.other], cell.other_level) : json(), released);
     row["n"] = records;
-    const std::int64_t of = cell.other ? records_of_cells(cell) : rows_;
+    const std::int64_t of = cell.other ? records_.at(group_of(cell)) : rows_;
     if (released && of > 0) row["share"] = static_cast<double>(numbers_.cells[k]) / static_cast<double>(of);
     return row;
   }
@@ -108,16 +114,6 @@ class RelationWriter {
     return margins > 0 ? json((a * d - b * c) / std::sqrt(margins)) : json();
   }
 
-  // The records of the group of a cell, as the sum of its cells: so the shares of all levels add up to 1.
-  std::int64_t records_of_cells(const DescribeCell& cell) const {
-    std::int64_t sum = 0;
-    for (std::size_t k = 0; k < layout_.cells.size(); ++k)
-      if (layout_.cells[k].unit == cell.unit && layout_.cells[k].other == cell.other &&
-          layout_.cells[k].other_level == cell.other_level)
-        sum += numbers_.cells[k];
-    return sum;
-  }
-
   // As the attribute that forms the groups has them by itself.
   std::int64_t records_of_group(const DescribeLevel& group) const {
     for (std::size_t k = 0; k < layout_.cells.size(); ++k)
@@ -127,10 +123,10 @@ class RelationWriter {
   }
 
   json row_of(std::size_t column, const json& level, const json& group, bool released) const {
-    return {{"attribute", attribute_name(columns_.names[column])},
+    return {{"attribute", columns_.names[column].declared()},
             {"party", columns_.names[column].party},
             {"level", level},
-            {"by_attribute", group.is_null() ? json() : attribute_name(columns_.names[*by_])},
+            {"by_attribute", group.is_null() ? json() : json(columns_.names[*by_].declared())},
             {"by_level", group},
             {"n", nullptr},
             {"mean", nullptr},
@@ -146,6 +142,8 @@ class RelationWriter {
   const DescribeNumbers& numbers_;
   std::int64_t rows_;
   std::optional<std::size_t> by_;
+  // Of groups, as the sums of their cells: so the shares of all levels add up to 1.
+  std::map<Group, std::int64_t> records_;
 };
 
 bool is_level(const json& value) { return value.is_null() || value.is_string(); }
@@ -210,7 +208,7 @@ std::vector<bool> two_valued_in(const json& describe, const AnalysisColumns& col
   std::vector<bool> out(columns.names.size());
   for (const json& row : describe)
     for (std::size_t j = 0; j < columns.names.size(); ++j)
-      if (row.at("attribute") == attribute_name(columns.names[j]) && row.at("party") == columns.names[j].party &&
+      if (row.at("attribute") == columns.names[j].declared() && row.at("party") == columns.names[j].party &&
           !row.at("level").is_null())
         out[j] = true;
   return out;
